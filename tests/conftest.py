@@ -1,0 +1,26 @@
+"""Shapes and types in the annotations of rnagen are checked at run time in every test."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from jaxtyping import install_import_hook
+
+install_import_hook("rnagen", "beartype.beartype")
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the real data; the test is skipped where it is absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the real data (shared/data beside the checkout) is not here")
+    return SHARED_DATA
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_and_seed() -> None:
+    """Tests run side by side: one thread each, and the same random state whatever ran before."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
