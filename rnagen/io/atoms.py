@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32
 
 from rnagen.io.residues import parent_base
-from rnagen.io.strands import MAX_BOND, Strand, bond_length
+from rnagen.io.strands import MAX_BOND, Strand, author_number, bond_length, find_atom
 from rnagen.structure import HEAVY_ATOMS
 
 _COLUMN = {name: i for i, name in enumerate(HEAVY_ATOMS)}
@@ -44,7 +44,7 @@ def strand_arrays(
                 coords[m, position, column] = xyz
     origin = (coords == 0).all(axis=-1)
     coords[origin & (origin.sum(axis=(1, 2), keepdims=True) > 1)] = np.nan
-    mask = np.isfinite(coords).all(axis=-1)
+    mask = np.asarray(np.isfinite(coords).all(axis=-1))
     coords[~mask] = 0
     _turn_c_nucleosides(coords, mask)
     return coords, mask
@@ -131,7 +131,7 @@ def strand_index(strand: Strand) -> Int32[np.ndarray, " L"]:
     numbers: dict[int, int] = {}
     for model in strand.models:
         for position, residue in model.items():
-            numbers.setdefault(position, residue.seqid.num)
+            numbers.setdefault(position, author_number(residue))
     if strand.has_full_sequence and not (len(numbers) == length and _is_broken_at_a_jump(strand, numbers)):
         return np.arange(1, length + 1, dtype=np.int32)
     author = np.array([numbers[i] for i in range(length)], dtype=np.int64)
@@ -151,5 +151,7 @@ def _is_broken(first: gemmi.Residue, second: gemmi.Residue) -> bool:
     bond = bond_length(first, second)
     if bond is not None:
         return bond > MAX_BOND
-    ends = [_residue_atoms("", residue).get(_COLUMN["C1'"]) for residue in (first, second)]
-    return all(end is not None for end in ends) and float(np.linalg.norm(np.subtract(*ends))) > MAX_C1_DISTANCE
+    ends = [find_atom(residue, "C1'", "C1*") for residue in (first, second)]
+    if ends[0] is None or ends[1] is None:
+        return False
+    return bool(ends[0].pos.dist(ends[1].pos) > MAX_C1_DISTANCE)

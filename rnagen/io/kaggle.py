@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +81,9 @@ def read_labels(path: str | Path) -> list[RNAStructure]:
     for i, row in enumerate(rows):
         target, separator, _ = row[column["ID"]].rpartition("_")
         if not (separator and target):
-            raise InputError(path, row[column["ID"]] or f"row {i + 1}", "an ID is the target id, _ and the residue number")
+            raise InputError(
+                path, row[column["ID"]] or f"row {i + 1}", "an ID is the target id, _ and the residue number"
+            )
         targets.setdefault(target, []).append(i)
     values = _to_numbers(path, [row[column["ID"]] for row in rows], [[row[c] for c in order] for row in rows])
     values = values.reshape(len(rows), count, 3)
@@ -124,9 +127,8 @@ def write_labels(path: str | Path, structures: Sequence[RNAStructure]) -> None:
 
 
 def _write_table(path: Path, structures: Sequence[RNAStructure], n: int) -> None:
-    names = [structure.name for structure in structures]
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(structure.name for structure in structures).items():
+        if count > 1:
             raise InputError(path, name, "two structures of this name")
     buffer = io.StringIO()
     table = csv.writer(buffer, lineterminator="\n")

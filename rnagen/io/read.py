@@ -12,6 +12,7 @@ import gemmi
 from rnagen.io.atoms import strand_arrays, strand_index, strand_sequence
 from rnagen.io.errors import InputError
 from rnagen.io.files import read_text, stem
+from rnagen.io.seqres import number_by_seqres
 from rnagen.io.strands import rna_strands
 from rnagen.structure import MISSING_DATE, RNAStructure
 
@@ -50,11 +51,13 @@ class _Entry:
     release_date: str = MISSING_DATE
     parents: dict[str, str] = field(default_factory=dict)
     """Parent component of modified ones, by the file's own word."""
+    are_names_remediated: bool = True
+    """Whether A means RNA, and DNA is DA."""
 
 
 def _chains(entry: _Entry, name: str) -> Iterator[RNAStructure]:
     info = dict(entry.structure.info)
-    for strand in rna_strands(entry.structure):
+    for strand in rna_strands(entry.structure, entry.are_names_remediated):
         coords, mask = strand_arrays(strand)
         yield RNAStructure(
             name=f"{name}_{strand.chain}" if strand.chain else name,
@@ -133,7 +136,7 @@ _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _HEADER = re.compile(r"^HEADER.{56}(\w{4})", re.MULTILINE)
 _MODRES = re.compile(r"^MODRES.{6}(.{3}).{9}(.{3})", re.MULTILINE)
 _FIRST_RELEASE = re.compile(r"^REVDAT +1 {3,4}(\d\d)-([A-Z]{3})-(\d\d)", re.MULTILINE)
-_MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
+_MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 
 
 def _parse_pdb(text: str) -> _Entry:
@@ -145,15 +148,14 @@ def _parse_pdb(text: str) -> _Entry:
     has_sequence = any(line.startswith("SEQRES") for line in lines)
     structure = gemmi.read_pdb_string(known, split_chain_on_ter=not has_sequence)
     if has_sequence:
-        structure.merge_chain_parts()
-        structure.setup_entities()
-        structure.assign_label_seq_id()
+        number_by_seqres(structure)
     header = _HEADER.search(text)
     return _Entry(
         structure,
         id=header[1] if header else "",
         release_date=_release_date(text),
         parents={match[1].strip(): match[2].strip() for match in _MODRES.finditer(text)},
+        are_names_remediated=False,
     )
 
 

@@ -1,7 +1,7 @@
 """Residue names and sequence letters: which base they stand for, and whether they are RNA."""
 
 import re
-from functools import lru_cache
+from functools import cache
 
 import gemmi
 
@@ -36,7 +36,7 @@ _CHARMM = {"ADE": "A", "CYT": "C", "GUA": "G", "URA": "U", "URI": "U"}
 _LETTER_TO_BASE = {"A": "A", "C": "C", "G": "G", "U": "U", "T": "U", "I": "G"}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _lookup(name: str) -> tuple[str, str]:
     """(kind: `rna`, `dna`, `free` or ``, parent base) of a component name."""
     name = name.strip().upper()

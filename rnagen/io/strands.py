@@ -1,4 +1,4 @@
-"""Strands: the RNA chains of a gemmi structure, with their residues in every model. Ligands, DNA and protein left out."""
+"""Strands: the RNA chains of a gemmi structure, with their residues in every model. All else is left out."""
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
@@ -33,9 +33,10 @@ class Strand:
     """Whether `components` comes from the entity (or SEQRES) and not from the residues alone."""
 
 
-def rna_strands(structure: gemmi.Structure) -> list[Strand]:
+def rna_strands(structure: gemmi.Structure, trust_names: bool) -> list[Strand]:
     """RNA chains of a structure, in the order of the file: those whose polymer residues are mostly RNA.
 
+    With `trust_names`, A is always RNA and DA DNA, as in mmCIF. Old PDB files call both A: then the sugar tells.
     Positions follow the entity's sequence (`_entity_poly_seq`, SEQRES) where the file has one, else the residues.
     """
     sequences = {
@@ -52,7 +53,7 @@ def rna_strands(structure: gemmi.Structure) -> list[Strand]:
         _by_entity(chain, models, sequences[subchain]) if subchain else _by_residues(chain, models)
         for (chain, subchain), models in chains.items()
     ]
-    return [strand for strand in strands if _is_mostly_rna(strand)]
+    return [strand for strand in strands if _is_mostly_rna(strand, trust_names)]
 
 
 def is_bonded(first: gemmi.Residue, second: gemmi.Residue) -> bool:
@@ -63,12 +64,13 @@ def is_bonded(first: gemmi.Residue, second: gemmi.Residue) -> bool:
 
 def bond_length(first: gemmi.Residue, second: gemmi.Residue) -> float | None:
     """O3'–P distance in Å between neighbours, None where an atom is missing."""
-    oxygen = _find(first, "O3'", "O3*")
-    phosphorus = _find(second, "P", "PA")
+    oxygen = find_atom(first, "O3'", "O3*")
+    phosphorus = find_atom(second, "P", "PA")
     return None if oxygen is None or phosphorus is None else oxygen.pos.dist(phosphorus.pos)
 
 
-def _find(residue: gemmi.Residue, *names: str) -> gemmi.Atom | None:
+def find_atom(residue: gemmi.Residue, *names: str) -> gemmi.Atom | None:
+    """First atom of any of the names, whatever its alternate location."""
     return next((atom for atom in residue if atom.name in names), None)
 
 
@@ -124,7 +126,9 @@ def _join(parts: list[list[gemmi.Residue]]) -> list[list[gemmi.Residue]]:
 
 
 def _by_entity(chain: str, models: list[list[gemmi.Residue]], components: tuple[str, ...]) -> Strand:
-    placed = tuple(_most_occupied((r.label_seq - 1, r) for r in residues) for residues in models)
+    placed = tuple(
+        _most_occupied((r.label_seq - 1, r) for r in residues if r.label_seq is not None) for residues in models
+    )
     last = max((position for model in placed for position in model), default=0)
     if last >= len(components):
         raise ValueError(f"chain {chain}: residue {last + 1} of a sequence of {len(components)}")
@@ -157,29 +161,37 @@ def _occupancy(residue: gemmi.Residue) -> float:
 
 
 def _key(residue: gemmi.Residue) -> Key:
-    return residue.seqid.num, residue.seqid.icode.strip()
+    return author_number(residue), residue.seqid.icode.strip()
 
 
-def _is_mostly_rna(strand: Strand) -> bool:
-    """More than half of the positions are RNA: by the sugar where it is resolved, else by name."""
+def author_number(residue: gemmi.Residue) -> int:
+    """Author number of a residue.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if residue.seqid.num is None:
+        raise ValueError(f"a residue {residue.name} without a number")
+    return residue.seqid.num
+
+
+def _is_mostly_rna(strand: Strand, trust_names: bool) -> bool:
+    """Whether more than half of the positions are RNA: by name, and by O2' where the name does not tell."""
     residues: dict[int, gemmi.Residue] = {}
     for model in reversed(strand.models):
         residues.update(model)
     votes = [
-        is_ribonucleotide(residues[i]) if i in residues else is_rna(name) for i, name in enumerate(strand.components)
+        _is_ribonucleotide(residues[i], trust_names) if i in residues else is_rna(name)
+        for i, name in enumerate(strand.components)
     ]
     return 2 * sum(votes) > len(votes)
 
 
-def is_ribonucleotide(residue: gemmi.Residue) -> bool:
-    """Whether a residue is RNA: by name, and by O2' where the name does not tell and the sugar is there.
-
-    Old files call DNA residues A, C and G too.
-    """
+def _is_ribonucleotide(residue: gemmi.Residue, trust_names: bool) -> bool:
     if is_dna(residue.name):
         return False
-    named = is_rna(residue.name)
+    is_named = is_rna(residue.name)
     atoms = {atom.name.replace("*", "'") for atom in residue}
-    if (named and residue.name not in "ACGUN") or not {"C1'", "C2'", "C3'"} <= atoms:
-        return named
-    return "O2'" in atoms
+    has_sugar = {"C1'", "C2'", "C3'"} <= atoms
+    does_name_tell = is_named and (trust_names or residue.name not in ("A", "C", "G", "U", "N"))
+    return is_named if does_name_tell or not has_sugar else "O2'" in atoms

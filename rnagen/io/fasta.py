@@ -1,0 +1,90 @@
+"""Targets from FASTA, from Kaggle tables of sequences, or from a folder of both."""
+
+import re
+from pathlib import Path
+
+from rnagen.io.errors import InputError
+from rnagen.io.files import read_text
+from rnagen.io.kaggle import read_sequences
+from rnagen.io.target import Target, make_target
+
+
+def read_fasta(path: str | Path) -> list[Target]:
+    """All records of a FASTA file, in its order; the name is the first word of the header.
+
+    Raises:
+        InputError: as `read_targets`, and for the first bad record.
+    """
+    path = Path(path)
+    targets, errors = _check(_fasta_records(path, read_text(path)))
+    if errors:
+        raise errors[0]
+    return targets
+
+
+def read_targets(path: str | Path) -> tuple[list[Target], list[InputError]]:
+    """(good targets, one error per bad record) of a FASTA file, a Kaggle table of sequences, or a folder of them.
+
+    Files are told apart by their content, gzipped or not. A folder is read in the order of its file names, hidden
+    files and folders left out; a file of it that cannot be read at all is one error. Of two records of one name the
+    first counts and the second is an error.
+
+    Raises:
+        InputError: the file cannot be read, is empty, is neither FASTA nor table, or has no record; a folder without
+            files.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return _check(_records(path))
+    files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+    if not files:
+        raise InputError(path, None, "no file in this folder")
+    records: list[_Record] = []
+    unreadable: list[InputError] = []
+    for file in files:
+        try:
+            records += _records(file)
+        except InputError as error:
+            unreadable.append(error)
+    targets, errors = _check(records)
+    return targets, unreadable + errors
+
+
+_Record = tuple[Path, str, str]
+"""File, name and text of the sequence."""
+
+
+def _check(records: list[_Record]) -> tuple[list[Target], list[InputError]]:
+    """Targets of the records that are good, an error for each that is not."""
+    targets: dict[str, Target] = {}
+    errors = []
+    for file, name, text in records:
+        try:
+            target = make_target(file, name, text)
+            if name in targets:
+                raise InputError(file, name, "a second record of this name")
+            targets[name] = target
+        except InputError as error:
+            errors.append(error)
+    return list(targets.values()), errors
+
+
+def _records(path: Path) -> list[_Record]:
+    text = read_text(path)
+    if text.lstrip().startswith(">"):
+        return _fasta_records(path, text)
+    if "target_id" in text.lstrip().split("\n", 1)[0]:
+        return [(path, record.name, record.sequence) for record in read_sequences(path)]
+    raise InputError(path, None, "neither FASTA (>name) nor a table with a target_id column")
+
+
+def _fasta_records(path: Path, text: str) -> list[_Record]:
+    before, *records = re.split(r"^>", text, flags=re.MULTILINE)
+    if before.strip() or not records:
+        raise InputError(path, None, f"no FASTA: {text.split()[0][:40]!r} where a header (>name) should be")
+    return [(path, *_split_record(record)) for record in records]
+
+
+def _split_record(record: str) -> tuple[str, str]:
+    header, _, sequence = record.partition("\n")
+    return next(iter(header.split()), ""), sequence

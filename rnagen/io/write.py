@@ -1,0 +1,121 @@
+"""RNAStructure -> mmCIF or PDB that ChimeraX, PyMOL and Mol* open: one chain, all its models."""
+
+from pathlib import Path
+
+import gemmi
+import numpy as np
+from jaxtyping import Float
+
+from rnagen.io.errors import InputError
+from rnagen.io.files import write_text
+from rnagen.structure import RNAStructure, glycosidic_nitrogen
+
+PDB_MAX_RESIDUES = 9999
+PDB_RANGE = (-999.999, 9999.999)
+"""Å; what the eight columns of a PDB coordinate hold."""
+
+_SUBCHAIN = "A"
+_DEFAULT_CHAIN = "A"
+
+
+def write_structure(
+    structure: RNAStructure, path: str | Path, b_factors: Float[np.ndarray, " L"] | None = None
+) -> None:
+    """Write all models of a structure to `path` (`.cif` or `.pdb`, and `.gz` of either), whole or not at all.
+
+    The file holds the full sequence (entity or SEQRES), the residues of `mask` with `residue_index` as author
+    numbers, and `b_factors` (per residue, in the file's own units, zero by default) on every atom. The bead `N` is
+    written as N9 or N1. The same structure gives the same bytes.
+
+    Raises:
+        InputError: another suffix; nothing to write; coordinates that are not finite; for PDB, coordinates outside
+            -999.999 … 9999.999 Å, more than 9,999 residues, residue numbers or chain names beyond their columns.
+    """
+    path = Path(path)
+    suffix = Path(path.name.removesuffix(".gz")).suffix
+    if suffix not in (".cif", ".pdb"):
+        raise InputError(path, structure.name, f"suffix {suffix or path.suffix!r}: .cif or .pdb are written")
+    if not structure.mask.any():
+        raise InputError(path, structure.name, "all atoms missing")
+    b_factors = np.zeros(len(structure)) if b_factors is None else b_factors
+    if not (np.isfinite(structure.coords[structure.mask]).all() and np.isfinite(b_factors).all()):
+        raise InputError(path, structure.name, "coordinates or B factors that are not finite")
+    if suffix == ".pdb":
+        _refuse_beyond_pdb(structure, path)
+    built = _to_gemmi(structure, b_factors)
+    write_text(path, _mmcif_text(built) if suffix == ".cif" else _pdb_text(built))
+
+
+def _refuse_beyond_pdb(structure: RNAStructure, path: Path) -> None:
+    xyz = structure.coords[structure.mask]
+    first, last = int(structure.residue_index.min()), int(structure.residue_index.max())
+    reasons = {
+        f"{len(structure)} residues": len(structure) > PDB_MAX_RESIDUES,
+        f"residue numbers {first} to {last}": first < -999 or last > PDB_MAX_RESIDUES,
+        f"chain name {structure.chain!r}": len(structure.chain) > 1,
+        f"coordinates from {xyz.min():.0f} to {xyz.max():.0f} Å": xyz.min() < PDB_RANGE[0] or xyz.max() > PDB_RANGE[1],
+    }
+    for reason, is_beyond in reasons.items():
+        if is_beyond:
+            raise InputError(path, structure.name, f"{reason} do not fit the PDB format; write .cif")
+
+
+def _to_gemmi(structure: RNAStructure, b_factors: Float[np.ndarray, " L"]) -> gemmi.Structure:
+    built = gemmi.Structure()
+    built.name = structure.entry or structure.name
+    built.info["_entry.id"] = built.name
+    if structure.title:
+        built.info["_struct.title"] = structure.title
+    if structure.method:
+        built.info["_exptl.method"] = structure.method
+    entity = gemmi.Entity("1")
+    entity.entity_type = gemmi.EntityType.Polymer
+    entity.polymer_type = gemmi.PolymerType.Rna
+    entity.subchains = [_SUBCHAIN]
+    entity.full_sequence = list(structure.sequence)
+    built.entities.append(entity)
+    for m in range(structure.num_models):
+        model = gemmi.Model(m + 1)
+        chain = gemmi.Chain(structure.chain or _DEFAULT_CHAIN)
+        for i in np.flatnonzero(structure.mask[m].any(axis=1)):
+            chain.add_residue(_residue(structure, m, int(i), float(b_factors[i])))
+        model.add_chain(chain)
+        built.add_model(model)
+    built.assign_serial_numbers()
+    return built
+
+
+def _residue(structure: RNAStructure, model: int, position: int, b_factor: float) -> gemmi.Residue:
+    base = structure.sequence[position]
+    residue = gemmi.Residue()
+    residue.name = base
+    residue.seqid = gemmi.SeqId(int(structure.residue_index[position]), " ")
+    residue.label_seq = position + 1
+    residue.subchain = _SUBCHAIN
+    residue.entity_id = "1"
+    residue.entity_type = gemmi.EntityType.Polymer
+    residue.het_flag = "A"
+    for a in np.flatnonzero(structure.mask[model, position]):
+        atom = gemmi.Atom()
+        atom.name = glycosidic_nitrogen(base) if structure.atoms[a] == "N" else structure.atoms[a]
+        atom.element = gemmi.Element(atom.name[0])
+        atom.pos = gemmi.Position(*(round(x, 3) for x in structure.coords[model, position, a].tolist()))
+        atom.occ = 1.0
+        atom.b_iso = b_factor
+        residue.add_atom(atom)
+    return residue
+
+
+def _mmcif_text(built: gemmi.Structure) -> str:
+    groups = gemmi.MmcifOutputGroups(True)
+    groups.cell = groups.symmetry = groups.ncs = groups.scale = groups.origx = False
+    document = built.make_mmcif_document(groups)
+    for row in document.sole_block().find("_chem_comp.", ["id", "type"]):
+        row[1] = "'RNA linking'"
+    return document.as_string()
+
+
+def _pdb_text(built: gemmi.Structure) -> str:
+    if len(built.name) != 4:  # HEADER holds the four characters of a database entry and would cut other names
+        del built.info["_entry.id"]
+    return built.make_pdb_string()
