@@ -1,3 +1,18 @@
 """rnagen: a flow-matching generative model of RNA 3D structure."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rnagen.api import sample
+
 __version__ = "0.1.0"
+__all__ = ["__version__", "sample"]
+
+
+def __getattr__(name: str) -> Any:
+    # torch is imported when something is sampled, not when rnagen is.
+    if name == "sample":
+        from rnagen.api import sample
+
+        return sample
+    raise AttributeError(f"module 'rnagen' has no attribute {name!r}")

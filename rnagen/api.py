@@ -1,0 +1,38 @@
+"""The Python API: what `sample.py` does, without files."""
+
+from pathlib import Path
+
+from rnagen.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
+from rnagen.config import SamplerConfig
+from rnagen.io.residues import clean_sequence
+from rnagen.sampling import draw_ensemble, features_of
+from rnagen.structure import RNAStructure
+
+
+def sample(
+    sequence: str,
+    n: int = 5,
+    *,
+    name: str = "rna",
+    ckpt: Path | None = None,
+    seed: int = 0,
+    options: SamplerConfig | None = None,
+    device: str = "cpu",
+) -> RNAStructure:
+    """Draw n conformers of an RNA: `rnagen.sample("GGGAAACCC", n=5)`.
+
+    Returns:
+        a structure with n models [n, L, A, 3] in Å. `rnagen.io.write.write_structure` writes it; the same seed and name
+        give the same conformers as `sample.py --sequence … --name … --seed …`.
+
+    Raises:
+        ValueError: the sequence has characters that are no nucleotides, or none at all.
+        InputError: the checkpoint cannot be used.
+        SamplingError: the coordinates were not usable.
+    """
+    checkpoint = load_checkpoint(ckpt or DEFAULT_CHECKPOINT, device)
+    cleaned, _ = clean_sequence(sequence)
+    features = features_of(cleaned)
+    options = options or SamplerConfig()
+    transport = checkpoint.config.transport
+    return draw_ensemble(checkpoint.model, transport, features, name, cleaned, n, options, seed).structure

@@ -1,0 +1,38 @@
+"""`rnagen VERB …`: the one door to every command.
+
+A verb's module is imported when it is called, so that no command pays for another's imports.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+VERBS = {
+    "prepare": "structure files and tables -> a dataset folder",
+    "train": "train a model on a dataset (train.py is the same)",
+    "sample": "draw conformers for sequences (sample.py is the same)",
+    "evaluate": "score predictions against references, beside the floors",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code (0 done, 1 partly failed, 2 unusable input)."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("usage: rnagen VERB [OPTIONS]     (rnagen VERB --help for the options)\n")
+        print("\n".join(f"  {verb:<10}{what}" for verb, what in VERBS.items()))
+        return 0
+    if arguments[0] == "--version":
+        from rnagen import __version__
+
+        print(__version__)
+        return 0
+    verb, rest = arguments[0], arguments[1:]
+    if verb not in VERBS:
+        print(f"rnagen: no such verb: {verb} (there are {', '.join(VERBS)})", file=sys.stderr)
+        return 2
+    return importlib.import_module(f"rnagen.cli.{verb}").main(rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

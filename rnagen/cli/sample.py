@@ -1,0 +1,209 @@
+"""`rnagen sample` and `sample.py`: targets in, a folder of conformers and a submission out."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnagen.cli.options import guarded, parse
+from rnagen.config import ConfigError, SampleConfig, flatten, to_plain
+from rnagen.io.errors import InputError
+
+if TYPE_CHECKING:
+    from rnagen.checkpoint import Checkpoint
+    from rnagen.io.target import Target
+
+EXAMPLES = Path(__file__).parents[1] / "assets" / "examples.fasta"
+NOT_IDENTITY = {"out", "device", "chunk", "sequence", "name", "fasta", "csv", "ckpt"}
+"""Options that do not change what is written, or that the identity of a run holds in a better form."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse, then sample; torch is imported only then."""
+    return guarded(lambda: run(parse(SampleConfig(), arguments, "sample.py")), "sample.py")
+
+
+def read_inputs(config: SampleConfig) -> tuple[list["Target"], list[InputError]]:
+    """Targets of all inputs named, in order, and the records that cannot be used.
+
+    Raises:
+        InputError: a file without any record.
+    """
+    from rnagen.io.fasta import read_targets
+    from rnagen.io.target import make_target
+
+    targets, errors = [], []
+    if config.sequence is not None:
+        try:
+            targets.append(make_target("--sequence", config.name, config.sequence))
+        except InputError as error:
+            errors.append(error)
+    files = [path for path in (config.fasta, config.csv) if path is not None]
+    if not files and config.sequence is None:
+        files = [EXAMPLES]
+    for path in files:
+        good, bad = read_targets(path)
+        targets += good
+        errors += bad
+    seen: set[str] = set()
+    unique = []
+    for target in targets:
+        if target.name in seen:
+            errors.append(InputError("inputs", target.name, "another target has this name"))
+        else:
+            unique.append(target)
+        seen.add(target.name)
+    return unique, errors
+
+
+def refuse_too_long(
+    targets: list["Target"], config: SampleConfig, checkpoint: "Checkpoint"
+) -> tuple[list["Target"], list[InputError]]:
+    """Targets that fit into memory, and an error with the estimate for each that does not."""
+    from rnagen.sampling import available_memory, estimated_memory
+
+    free = available_memory()
+    good, errors = [], []
+    for target in targets:
+        need = estimated_memory(len(target.sequence), config.n, checkpoint.config.model, config.sampler)
+        if need <= free:
+            good.append(target)
+            continue
+        reason = (
+            f"{len(target.sequence)} nt need about {need / 2**30:.1f} GiB of memory, {free / 2**30:.1f} GiB are free: "
+            f"lower --chunk (conformers at once), cut the sequence into domains, or use a larger machine"
+        )
+        errors.append(InputError("memory", target.name, reason))
+    return good, errors
+
+
+def run(config: SampleConfig) -> int:
+    """Sample every target. 0: all done; 1: some records failed; 2: nothing could be done.
+
+    Raises:
+        InputError, ConfigError: nothing was or will be written.
+    """
+    targets, errors = read_inputs(config)
+    if targets:
+        from rnagen.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
+
+        checkpoint = load_checkpoint(config.ckpt or DEFAULT_CHECKPOINT, choose_device(config.device))
+        targets, too_long = refuse_too_long(targets, config, checkpoint)
+        errors += too_long
+    for target in targets:
+        for warning in target.warnings:
+            print(f"warning: {target.name}: {warning}", file=sys.stderr)
+    if not targets:
+        for error in errors:
+            print(f"sample.py: {error}", file=sys.stderr)
+        return 2
+    errors += _sample_all(targets, config, checkpoint)
+    if errors:
+        print(f"{len(errors)} records failed:", file=sys.stderr)
+        for error in errors:
+            print(f"  {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _sample_all(targets: list["Target"], config: SampleConfig, checkpoint: "Checkpoint") -> list[InputError]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from rnagen.outputs import OutputFolder
+    from rnagen.sampling import SamplingError, draw_ensemble, features_of
+
+    folder = OutputFolder(config.out, config.format)
+    folder.claim(describe_run(targets, config, checkpoint))
+    waiting = [target for target in targets if not folder.finished(target.name)]
+    if len(waiting) < len(targets):
+        print(f"{len(targets) - len(waiting)} of {len(targets)} targets are there already")
+    errors = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        # The cost grows a little faster than with the length.
+        task = progress.add_task("sampling", total=sum(len(target.sequence) for target in waiting))
+        for target in waiting:
+            progress.update(task, description=f"{target.name} ({len(target.sequence)} nt)")
+            try:
+                ensemble = draw_ensemble(
+                    checkpoint.model,
+                    checkpoint.config.transport,
+                    features_of(target.sequence),
+                    target.name,
+                    target.sequence,
+                    config.n,
+                    config.sampler,
+                    config.seed,
+                )
+                folder.write_target(ensemble.structure, summarize(ensemble, config))
+            except (SamplingError, InputError) as error:
+                errors.append(InputError("sampling", target.name, str(error)))
+            progress.advance(task, len(target.sequence))
+    done = [(target.name, target.sequence) for target in targets if folder.finished(target.name)]
+    if done:
+        submission = folder.write_submission(done, config.n)
+        print(f"{len(done)} RNAs × {config.n} conformers: {config.out}/<name>/conformer_*.{config.format}")
+        print(f"submission table: {submission}")
+    return errors
+
+
+def choose_device(name: str) -> str:
+    """The device named, or the best there is for `auto`.
+
+    Raises:
+        ConfigError: there is no such device here.
+    """
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(name.split(":")[0], False):
+        raise ConfigError(f"device: {name!r} is not available here")
+    return name
+
+
+def describe_run(targets: list["Target"], config: SampleConfig, checkpoint: "Checkpoint") -> dict[str, Any]:
+    """run.json: what makes this run this run, and where its model comes from."""
+    import hashlib
+
+    import torch
+
+    from rnagen import __version__
+
+    records = "".join(f">{target.name}\n{target.sequence}\n" for target in targets)
+    options = {name: value for name, value in to_plain(config).items() if name not in NOT_IDENTITY}
+    return {
+        "identity": {
+            **options,
+            "targets": len(targets),
+            "targets_sha256": hashlib.sha256(records.encode()).hexdigest(),
+            "checkpoint_sha256": checkpoint.fingerprint,
+        },
+        "checkpoint": {
+            "file": checkpoint.path.name,
+            "cutoff": checkpoint.metadata["cutoff"],
+            "parameters": checkpoint.model.num_parameters,
+        },
+        "atoms": list(checkpoint.config.model.atoms),
+        "versions": {"rnagen": __version__, "torch": torch.__version__},
+    }
+
+
+def summarize(ensemble: Any, config: SampleConfig) -> dict[str, Any]:
+    """summary.json of one target: options, geometry of the conformers, timing."""
+    from rnagen.metrics import conformer_geometry
+
+    structure = ensemble.structure
+    return {
+        "name": structure.name,
+        "sequence": structure.sequence,
+        "length": len(structure),
+        "seed": config.seed,
+        "options": {name: value for name, value in flatten(config.sampler).items()},
+        "evaluations": ensemble.evaluations,
+        "redrawn": ensemble.redrawn,
+        "geometry": conformer_geometry(structure),
+        "seconds": round(ensemble.seconds, 3),
+    }

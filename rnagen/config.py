@@ -1,0 +1,370 @@
+"""Every option, once. Field docs become `--help`; a YAML file and flags are the same thing.
+
+Field names are unique across the sections, so that flags and YAML files are flat: `--path-type`, `path_type: GVP`.
+No heavy import here: `sample.py --help` must answer at once.
+"""
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from rnagen.structure import BEADS
+
+PathType = Literal["Linear", "GVP", "VP"]
+Prediction = Literal["velocity", "noise", "score"]
+TimeDistribution = Literal["uniform", "logit-normal", "beta"]
+SamplingMethod = Literal["euler", "heun", "dopri5", "euler-maruyama"]
+Precision = Literal["32", "bf16"]
+StructureFormat = Literal["cif", "pdb"]
+
+
+class ConfigError(ValueError):
+    """An option has a value that cannot be used; the message names option and file."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Shape of the trunk and of the latent model."""
+
+    atoms: tuple[str, ...] = BEADS
+    """Atoms generated per residue; C1' must be among them."""
+    embed_dim: int = 160
+    """Width d of the single representation and of the latent model."""
+    pair_dim: int = 32
+    """Width c of the pair representation."""
+    trunk_layers: int = 3
+    """Trunk blocks (run once per RNA)."""
+    num_layers: int = 5
+    """Latent blocks (run once per solver step)."""
+    mha_heads: int = 8
+    """Attention heads in the trunk and in the latent model."""
+    mlp_ratio: int = 4
+    """Hidden width of a transition is this times its width, times 2/3 for the gate."""
+    max_relative_position: int = 32
+    """Relative positions in the pair representation are clipped to ± this."""
+    distogram_bins: int = 32
+    """Bins of the auxiliary distance prediction."""
+    dropout: float = 0.0
+    """Dropout on the residual branches of trunk and latent model."""
+    rope: bool = True
+    """Rotary position embedding in the latent attention."""
+    abs_pos_emb: bool = False
+    """Add a sinusoidal embedding of the residue index to the residues."""
+    time_multiplier: float = 100.0
+    """Flow times are multiplied by this before their sinusoidal embedding."""
+    sigma_data: float = 16.0
+    """Å per model unit."""
+    grad_checkpointing: bool = False
+    """Recompute block activations in the backward pass: less memory, more time."""
+
+
+@dataclass(frozen=True)
+class TransportConfig:
+    """Path between noise and data, and what the model predicts on it."""
+
+    path_type: PathType = "Linear"
+    """Interpolant between noise (t = 0) and data (t = 1)."""
+    prediction: Prediction = "velocity"
+    """What the latent model predicts."""
+    time_distribution: TimeDistribution = "logit-normal"
+    """How training times are drawn; stratified over the copies of an RNA."""
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of the training loss; structure terms act on the predicted clean structure."""
+
+    flow_weight: float = 1.0
+    """Flow loss (mean square error of the prediction, model units)."""
+    aligned: bool = True
+    """Superpose the true structure on the predicted one before the flow target is taken."""
+    lddt_weight: float = 1.0
+    """1 − smooth lDDT on C1'."""
+    lddt_thresholds: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
+    """Å; doubled against the all-atom definition, because C1' atoms lie further apart."""
+    drmsd_weight: float = 0.5
+    """dRMSD on C1', clamped at `drmsd_clamp`."""
+    drmsd_clamp: float = 20.0
+    """Å; distance errors above this count as this."""
+    aligned_mae_weight: float = 0.5
+    """Mean absolute error after superposition."""
+    distogram_weight: float = 0.2
+    """Cross-entropy of the trunk's distance bins."""
+    structure_ramp: int = 1000
+    """Optimizer steps over which the structure losses reach full weight."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is trained on and how it is drawn."""
+
+    data: Path = Path("data")
+    """Prepared dataset (`rnagen prepare`); where absent, a built-in synthetic set is made in `run_dir` and used."""
+    splits: Path = Path("splits")
+    """Folder with train.csv and val.csv."""
+    cutoff: str = "2022-05-27"
+    """Date gate: no chain released on or after this date trains. Recorded in the checkpoint."""
+    crop: int = 96
+    """Longest training crop in residues."""
+    batch_size: int = 4
+    """RNAs per step and process."""
+    copies: int = 8
+    """Noised and rotated copies K of each RNA per step, for one trunk pass."""
+    min_length: int = 20
+    """Shorter chains do not train."""
+    length_power: float = 0.7
+    """A chain is drawn with weight length^this …"""
+    cluster_power: float = 0.6
+    """… divided by (size of its cluster)^this."""
+    spatial_crop: float = 0.3
+    """Share of crops that take the residues nearest to a random one instead of a contiguous stretch."""
+    num_workers: int = 0
+    """Processes that prepare batches."""
+    overfit: bool = False
+    """Train and validate on one training chain: model, loss and sampler must reach it together."""
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """Optimizer, schedule and averaging."""
+
+    lr: float = 1e-3
+    """Peak learning rate."""
+    lr_warmup: int = 500
+    """Steps of linear warm-up."""
+    lr_decay: int = 20_000
+    """Step at which the cosine decay ends, at a hundredth of the peak rate."""
+    adamW: bool = True
+    """AdamW (decoupled weight decay) instead of Adam."""
+    weight_decay: float = 0.01
+    """Weight decay of matrices; biases, gains and embeddings have none."""
+    grad_clip: float = 1.0
+    """Largest gradient norm."""
+    accumulate_grad: int = 1
+    """Batches per optimizer step."""
+    check_grad: bool = False
+    """Log the gradient norm of every part of the model."""
+    ema: bool = True
+    """Validate and ship an exponential moving average of the weights."""
+    ema_decay: float = 0.999
+    """Decay of the average, reached through a warm-up of (1 + step) / (10 + step)."""
+    compile: bool = False
+    """Compile trunk and latent model: some 30 % faster steps after a minute or two of compiling."""
+    precision: Precision = "32"
+    """Arithmetic of the networks; geometry and losses stay in fp32."""
+
+
+@dataclass(frozen=True)
+class SamplerConfig:
+    """How conformers are drawn."""
+
+    sampling_method: SamplingMethod = "euler-maruyama"
+    """Solver: an ODE method, or the SDE with temperature `tau`."""
+    steps: int = 40
+    """Solver steps N (N evaluations of the model; 2N for heun; dopri5 chooses its own)."""
+    tau: float = 0.05
+    """Noise temperature of euler-maruyama: higher is more diverse and less accurate."""
+    chunk: int = 0
+    """Conformers computed at once; 0: as many as fit 4096 residues."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Length of the run, validation, logging and checkpoints."""
+
+    run_name: str = "run"
+    """Everything is written to `run_dir`/`run_name`."""
+    run_dir: Path = Path("runs")
+    """Folder of runs."""
+    seed: int = 0
+    """Seed of initial weights, draws, crops, noise and validation samples."""
+    epochs: int = 1000
+    """Epochs; an epoch is one draw per training chain, or `train_batches`."""
+    max_time: str | None = None
+    """Stop after this time, as DD:HH:MM:SS; the run can be resumed."""
+    train_batches: int | None = None
+    """Batches per epoch and process."""
+    val_batches: int | None = None
+    """Validation RNAs per process; all by default."""
+    val_repeat: int = 5
+    """Conformers sampled per validation RNA (best of …)."""
+    val_epoch_freq: int = 1
+    """Validate every this many epochs."""
+    validate: bool = True
+    """Sample the validation set during training."""
+    validate_only: bool = False
+    """Validate `ckpt` and stop."""
+    print_freq: int = 50
+    """Steps between logged lines."""
+    ckpt_freq: int = 1
+    """Epochs between saves of the last state."""
+    ckpt: Path | None = None
+    """Training state (`last.ckpt`) to resume exactly, or weights (`.safetensors`) to start from."""
+    wandb: bool = False
+    """Log to Weights & Biases too (offline with WANDB_MODE=offline)."""
+    accelerator: str = "auto"
+    """Lightning accelerator: auto, cpu, gpu, mps."""
+    devices: int = 1
+    """Processes (DDP when more than one)."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """All options of a training run. `--config FILE.yaml` overlays the defaults, flags overlay the file."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    transport: TransportConfig = field(default_factory=TransportConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    dataset: DataConfig = field(default_factory=DataConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        checks = {
+            "atoms": "C1'" in self.model.atoms,
+            "embed_dim": self.model.embed_dim % (2 * self.model.mha_heads) == 0,
+            "crop": self.dataset.crop >= 8,
+            "batch_size": self.dataset.batch_size >= 1,
+            "copies": self.dataset.copies >= 1,
+            "steps": self.sampler.steps >= 1,
+            "tau": self.sampler.tau >= 0,
+            "ema_decay": 0 <= self.optim.ema_decay < 1,
+            "accumulate_grad": self.optim.accumulate_grad >= 1,
+            "devices": self.run.devices >= 1,
+            "val_repeat": self.run.val_repeat >= 1,
+        }
+        for name, good in checks.items():
+            if not good:
+                raise ConfigError(f"{name}: {flatten(self)[name]!r} cannot be used")
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """Draw conformers of RNAs. Without an input, the example RNAs that ship with rnagen.
+
+    `--config FILE.yaml` overlays the defaults, flags overlay the file.
+    """
+
+    sequence: str | None = None
+    """Sequence of one RNA."""
+    name: str = "rna"
+    """Its name, for `sequence`."""
+    fasta: Path | None = None
+    """FASTA file (many records), or a folder of FASTA and CSV files."""
+    csv: Path | None = None
+    """Table with the columns target_id and sequence, as the test_sequences.csv of the Kaggle benchmark."""
+    n: int = 5
+    """Conformers per RNA."""
+    out: Path = Path("out")
+    """Folder to write to. The same command goes on where it was interrupted."""
+    ckpt: Path | None = None
+    """Weights (.safetensors, with their .json beside them); the shipped checkpoint by default."""
+    seed: int = 0
+    """Conformer k of target s depends on the seed, the name of s and k alone."""
+    format: StructureFormat = "cif"
+    """Format of the structure files."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ConfigError(f"n: {self.n} conformers cannot be drawn")
+        if self.sampler.steps < 1:
+            raise ConfigError(f"steps: {self.sampler.steps} cannot be used")
+        if self.sampler.tau < 0:
+            raise ConfigError(f"tau: {self.sampler.tau} is no temperature")
+        if self.sampler.chunk < 0:
+            raise ConfigError(f"chunk: {self.sampler.chunk} cannot be used")
+
+
+def flatten(config: Any) -> dict[str, Any]:
+    """{option name: value} of a configuration dataclass, through its sections."""
+    flat: dict[str, Any] = {}
+    for item in dataclasses.fields(config):
+        value = getattr(config, item.name)
+        flat.update(flatten(value) if dataclasses.is_dataclass(value) else {item.name: value})
+    return flat
+
+
+def to_plain(config: Any) -> dict[str, Any]:
+    """`flatten` with values that JSON and YAML can hold (paths as text, tuples as lists)."""
+    plain = {}
+    for name, value in flatten(config).items():
+        value = str(value) if isinstance(value, Path) else value
+        plain[name] = list(value) if isinstance(value, tuple) else value
+    return plain
+
+
+T = typing.TypeVar("T")
+
+
+def overlay(config: T, values: dict[str, Any], source: str) -> T:
+    """A copy of a configuration dataclass with the named options replaced.
+
+    Raises:
+        ConfigError: an option does not exist or has a value of another type; names `source` and the option.
+    """
+    unknown = set(values) - set(flatten(config))
+    if unknown:
+        raise ConfigError(f"{source}: no such option: {', '.join(sorted(unknown))}")
+    return _overlay(config, values, source)
+
+
+def _overlay(config: Any, values: dict[str, Any], source: str) -> Any:
+    changes = {}
+    for item in dataclasses.fields(config):
+        current = getattr(config, item.name)
+        if dataclasses.is_dataclass(current):
+            changes[item.name] = _overlay(current, values, source)
+        elif item.name in values:
+            changes[item.name] = _convert(values[item.name], item.type, f"{source}: {item.name}")
+    try:
+        return dataclasses.replace(config, **changes)
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {error}") from error
+
+
+def _convert(value: Any, kind: Any, where: str) -> Any:
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return None if value is None else _convert(value, next(a for a in args if a is not type(None)), where)
+    if origin is Literal:
+        good = value in args
+    elif origin is tuple:
+        good = isinstance(value, list | tuple) and all(isinstance(v, args[0]) for v in value)
+        value = tuple(value) if good else value
+    elif kind is float:
+        good = isinstance(value, int | float) and not isinstance(value, bool)
+        value = float(value) if good else value
+    elif kind is Path:
+        good = isinstance(value, str | Path)
+        value = Path(value) if good else value
+    else:
+        good = type(value) is kind
+    if not good:
+        raise ConfigError(f"{where}: {value!r} is no {getattr(kind, '__name__', kind)}")
+    return value
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """Options of a YAML file, flat.
+
+    Raises:
+        ConfigError: the file is missing or is no mapping of option names.
+    """
+    try:
+        values = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: unreadable: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: not a mapping of options")
+    return {str(name).replace("-", "_"): value for name, value in values.items()}

@@ -1,0 +1,95 @@
+"""Building blocks that trunk and latent model share."""
+
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rnagen.model.embeddings import rotate
+
+
+class Transition(nn.Module):
+    """Gated feed-forward layer, SwiGLU (Shazeer 2020, eq. 6)."""
+
+    def __init__(self, dim: int, ratio: int) -> None:
+        super().__init__()
+        hidden = 8 * round(dim * ratio * 2 / 3 / 8)
+        self.inward = nn.Linear(dim, 2 * hidden, bias=False)
+        self.outward = nn.Linear(hidden, dim, bias=False)
+
+    def forward(self, x: Float[Tensor, "*shape d"]) -> Float[Tensor, "*shape d"]:
+        gate, value = self.inward(x).chunk(2, dim=-1)
+        return self.outward(F.silu(gate) * value)
+
+
+class BiasedAttention(nn.Module):
+    """Self-attention over residues with an additive bias per head, normalised queries and keys (QK-norm)."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.project = nn.Linear(dim, 3 * dim, bias=False)
+        self.query_gain = nn.Parameter(torch.ones(dim // heads))
+        self.key_gain = nn.Parameter(torch.ones(dim // heads))
+        self.out = nn.Linear(dim, dim, bias=False)
+
+    def forward(
+        self,
+        x: Float[Tensor, "B K L d"],
+        bias: Float[Tensor, "B 1 H L L"],
+        rotary: Float[Tensor, "2 B 1 1 L half"] | None = None,
+    ) -> Float[Tensor, "B K L d"]:
+        """K independent copies of L tokens attend under one bias; the bias already excludes padded keys."""
+        query, key, value = rearrange(self.project(x), "b k l (three h d) -> three b k h l d", three=3, h=self.heads)
+        query = F.rms_norm(query, query.shape[-1:], self.query_gain.to(query.dtype), eps=1e-6)
+        key = F.rms_norm(key, key.shape[-1:], self.key_gain.to(key.dtype), eps=1e-6)
+        if rotary is not None:
+            query, key = rotate(query, rotary), rotate(key, rotary)
+        mixed = F.scaled_dot_product_attention(query, key, value.to(query.dtype), attn_mask=bias.to(query.dtype))
+        return self.out(rearrange(mixed, "b k h l d -> b k l (h d)").to(x.dtype))
+
+
+class PairBias(nn.Module):
+    """Pair representation → additive attention bias of one or several layers."""
+
+    def __init__(self, pair_dim: int, heads: int, layers: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(pair_dim)
+        self.project = nn.Linear(pair_dim, layers * heads, bias=False)
+
+    def forward(
+        self, pair: Float[Tensor, "B L L c"], mask: Bool[Tensor, "B L"]
+    ) -> Float[Tensor, "layers B 1 H L L"]:
+        bias = rearrange(self.project(self.norm(pair)), "b i j (n h) -> n b 1 h i j", h=self.heads)
+        # Finite, so that a row with no key at all stays finite: its output is never used.
+        return bias.masked_fill(~mask[None, :, None, None, None, :], torch.finfo(torch.bfloat16).min / 4)
+
+
+class TriangleMultiplication(nn.Module):
+    """Update of pair (i, j) from the pairs that i and j form with every k.
+
+    Jumper et al. 2021, supplementary algorithms 11 (outgoing) and 12 (incoming), both in one layer on half the
+    channels each: one pass over the pair representation instead of two.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(dim)
+        self.project = nn.Linear(dim, 4 * dim, bias=False)
+        self.norm_out = nn.LayerNorm(dim)
+        self.out = nn.Linear(dim, dim, bias=False)
+        self.gate = nn.Linear(dim, dim)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, pair: Float[Tensor, "B L L c"], pair_mask: Float[Tensor, "B L L 1"]) -> Float[Tensor, "B L L c"]:
+        normed = self.norm(pair)
+        value, gate = self.project(normed).chunk(2, dim=-1)
+        edges = rearrange(value * gate.sigmoid() * pair_mask, "b i j c -> b c i j")
+        left_out, right_out, left_in, right_in = edges.chunk(4, dim=1)
+        outgoing = left_out @ right_out.transpose(-1, -2)
+        incoming = left_in.transpose(-1, -2) @ right_in
+        update = rearrange(torch.cat([outgoing, incoming], dim=1), "b c i j -> b i j c")
+        # Sums over k grow with L; the norm takes that out again.
+        return self.out(self.norm_out(update)) * self.gate(normed).sigmoid()

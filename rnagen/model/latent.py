@@ -1,0 +1,105 @@
+"""The latent model predicts the flow from noised coordinates, once per solver step for all conformers at once."""
+
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from rnagen.config import ModelConfig
+from rnagen.features import RNAFeatures
+from rnagen.model.blocks import BiasedAttention, PairBias, Transition
+from rnagen.model.embeddings import TimeEmbedding, rotary_angles
+from rnagen.model.trunk import TrunkOutput
+
+
+@dataclass(frozen=True)
+class LatentContext:
+    """What the latent model needs of an RNA: computed once, used at every step by every conformer."""
+
+    tokens: Float[Tensor, "B 1 L d"]
+    biases: Float[Tensor, "layers B 1 H L L"]
+    rotary: Float[Tensor, "2 B 1 1 L half"] | None
+    mask: Float[Tensor, "B 1 L 1"]
+
+
+def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """Adaptive shift and scale of normalised tokens."""
+    return x * (1 + scale) + shift
+
+
+class LatentBlock(nn.Module):
+    """Attention and transition, both modulated by the time through adaLN-zero (Peebles & Xie 2023, section 3.2)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        dim = config.embed_dim
+        self.attention_norm = nn.LayerNorm(dim, elementwise_affine=False)
+        self.attention = BiasedAttention(dim, config.mha_heads)
+        self.transition_norm = nn.LayerNorm(dim, elementwise_affine=False)
+        self.transition = Transition(dim, config.mlp_ratio)
+        self.modulation = nn.Linear(dim, 6 * dim)
+        self.dropout = nn.Dropout(config.dropout)
+        nn.init.zeros_(self.modulation.weight)
+        nn.init.zeros_(self.modulation.bias)
+
+    def forward(
+        self,
+        x: Float[Tensor, "B K L d"],
+        time: Float[Tensor, "B K 1 d"],
+        bias: Float[Tensor, "B 1 H L L"],
+        rotary: Float[Tensor, "2 B 1 1 L half"] | None,
+    ) -> Float[Tensor, "B K L d"]:
+        shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation(time).chunk(6, dim=-1)
+        attended = self.attention(modulate(self.attention_norm(x), shift1, scale1), bias, rotary)
+        x = x + gate1 * self.dropout(attended)
+        moved = self.transition(modulate(self.transition_norm(x), shift2, scale2))
+        return x + gate2 * self.dropout(moved)
+
+
+class LatentModel(nn.Module):
+    """Noised coordinates, time and trunk output → prediction per atom."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        dim, channels = config.embed_dim, 3 * len(config.atoms)
+        self.head_dim = dim // config.mha_heads
+        self.rope = config.rope
+        self.grad_checkpointing = config.grad_checkpointing
+        self.coordinates = nn.Linear(channels, dim)
+        self.single = nn.Linear(dim, dim, bias=False)
+        self.bias = PairBias(config.pair_dim, config.mha_heads, layers=config.num_layers)
+        self.time = TimeEmbedding(dim, config.time_multiplier)
+        self.blocks = nn.ModuleList(LatentBlock(config) for _ in range(config.num_layers))
+        self.final_norm = nn.LayerNorm(dim, elementwise_affine=False)
+        self.final_modulation = nn.Linear(dim, 2 * dim)
+        self.out = nn.Linear(dim, channels)
+        for layer in (self.final_modulation, self.out):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def context(self, trunk: TrunkOutput, features: RNAFeatures) -> LatentContext:
+        """Everything that depends on neither time nor coordinates."""
+        return LatentContext(
+            tokens=self.single(trunk.single)[:, None],
+            biases=self.bias(trunk.pair, features.mask),
+            rotary=rotary_angles(features.residue_index, self.head_dim) if self.rope else None,
+            mask=features.mask[:, None, :, None].to(trunk.single.dtype),
+        )
+
+    def forward(
+        self, x_t: Float[Tensor, "B K L A 3"], t: Float[Tensor, "B K"], context: LatentContext
+    ) -> Float[Tensor, "B K L A 3"]:
+        """Prediction in model units, fp32; zero on padding."""
+        time = torch.nn.functional.silu(self.time(t))[:, :, None]
+        x = self.coordinates(rearrange(x_t, "b k l a xyz -> b k l (a xyz)")) + context.tokens
+        for block, bias in zip(self.blocks, context.biases):
+            if self.grad_checkpointing and torch.is_grad_enabled():
+                x = checkpoint(block, x, time, bias, context.rotary, use_reentrant=False)
+            else:
+                x = block(x, time, bias, context.rotary)
+        shift, scale = self.final_modulation(time).chunk(2, dim=-1)
+        out = self.out(modulate(self.final_norm(x), shift, scale)) * context.mask
+        return rearrange(out, "b k l (a xyz) -> b k l a xyz", xyz=3).float()

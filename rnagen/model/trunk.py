@@ -1,0 +1,127 @@
+"""The trunk reads the sequence and its base-pair probabilities, once per RNA."""
+
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from rnagen.config import ModelConfig
+from rnagen.features import RNAFeatures
+from rnagen.model.blocks import BiasedAttention, PairBias, Transition, TriangleMultiplication
+from rnagen.model.embeddings import RelativePosition, sinusoidal
+from rnagen.structure import BASES
+
+
+@dataclass(frozen=True)
+class TrunkOutput:
+    """What is known of an RNA before any coordinate exists."""
+
+    single: Float[Tensor, "B L d"]
+    pair: Float[Tensor, "B L L c"]
+
+
+class TrunkBlock(nn.Module):
+    """Pair-biased attention, transition, outer product into the pairs, triangle multiplication."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        dim, pair_dim = config.embed_dim, config.pair_dim
+        self.bias = PairBias(pair_dim, config.mha_heads, layers=1)
+        self.attention_norm = nn.LayerNorm(dim)
+        self.attention = BiasedAttention(dim, config.mha_heads)
+        self.transition_norm = nn.LayerNorm(dim)
+        self.transition = Transition(dim, config.mlp_ratio)
+        self.outer_norm = nn.LayerNorm(dim)
+        self.outer = nn.Linear(dim, 2 * pair_dim, bias=False)
+        self.outer_out = nn.Linear(pair_dim, pair_dim, bias=False)
+        self.triangle = TriangleMultiplication(pair_dim)
+        self.pair_norm = nn.LayerNorm(pair_dim)
+        self.pair_transition = Transition(pair_dim, 2)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self,
+        single: Float[Tensor, "B L d"],
+        pair: Float[Tensor, "B L L c"],
+        mask: Bool[Tensor, "B L"],
+        pair_mask: Float[Tensor, "B L L 1"],
+    ) -> tuple[Float[Tensor, "B L d"], Float[Tensor, "B L L c"]]:
+        bias = self.bias(pair, mask)[0]
+        attended = self.attention(self.attention_norm(single)[:, None], bias)[:, 0]
+        single = single + self.dropout(attended)
+        single = single + self.dropout(self.transition(self.transition_norm(single)))
+        left, right = self.outer(self.outer_norm(single)).chunk(2, dim=-1)
+        pair = pair + self.outer_out(left[:, :, None] * right[:, None, :])
+        pair = pair + self.triangle(pair, pair_mask)
+        pair = pair + self.pair_transition(self.pair_norm(pair))
+        return single, pair
+
+
+class Trunk(nn.Module):
+    """Sequence, residue index and base-pair probabilities → single and pair representation."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        dim, pair_dim = config.embed_dim, config.pair_dim
+        self.abs_pos_emb = config.abs_pos_emb
+        self.grad_checkpointing = config.grad_checkpointing
+        self.base = nn.Embedding(len(BASES), dim)
+        self.chain_break = nn.Linear(1, dim, bias=False)
+        self.paired = nn.Linear(3, dim, bias=False)
+        self.base_left = nn.Embedding(len(BASES), pair_dim)
+        self.base_right = nn.Embedding(len(BASES), pair_dim)
+        self.relative_position = RelativePosition(pair_dim, config.max_relative_position)
+        self.pair_probability = nn.Linear(1, pair_dim, bias=False)
+        self.blocks = nn.ModuleList(TrunkBlock(config) for _ in range(config.trunk_layers))
+        self.single_norm = nn.LayerNorm(dim)
+
+    def forward(self, features: RNAFeatures) -> TrunkOutput:
+        mask, probabilities = features.mask, features.pair_probabilities
+        single = self.base(features.bases) + self.paired(paired_upstream_downstream(features))
+        single = single + self.chain_break(follows_gap(features)[..., None])
+        if self.abs_pos_emb:
+            single = single + sinusoidal(features.residue_index.float(), single.shape[-1])
+        pair = (
+            self.base_left(features.bases)[:, :, None]
+            + self.base_right(features.bases)[:, None, :]
+            + self.relative_position(features.residue_index)
+            + self.pair_probability(probabilities[..., None])
+        )
+        pair_mask = (mask[:, :, None] & mask[:, None, :])[..., None].to(pair.dtype)
+        for block in self.blocks:
+            if self.grad_checkpointing and torch.is_grad_enabled():
+                single, pair = checkpoint(block, single, pair, mask, pair_mask, use_reentrant=False)
+            else:
+                single, pair = block(single, pair, mask, pair_mask)
+        return TrunkOutput(self.single_norm(single), pair)
+
+
+def follows_gap(features: RNAFeatures) -> Float[Tensor, "B L"]:
+    """1 where the residue index jumps from the residue before (a gap in the chain or the edge of a crop piece)."""
+    jump = (features.residue_index[:, 1:] - features.residue_index[:, :-1]) != 1
+    return F.pad(jump.float(), (1, 0))
+
+
+def paired_upstream_downstream(features: RNAFeatures) -> Float[Tensor, "B L 3"]:
+    """Probability that a residue pairs at all, with a 5' partner and with a 3' partner."""
+    probabilities = features.pair_probabilities
+    upstream = torch.tril(probabilities).sum(-1)
+    downstream = torch.triu(probabilities).sum(-1)
+    return torch.stack([upstream + downstream, upstream, downstream], dim=-1)
+
+
+class Distogram(nn.Module):
+    """Symmetric logits over C1'–C1' distance bins."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(config.pair_dim)
+        self.project = nn.Linear(config.pair_dim, config.distogram_bins)
+
+    def forward(self, pair: Float[Tensor, "B L L c"]) -> Float[Tensor, "B L L bins"]:
+        logits = self.project(self.norm(pair))
+        return logits + rearrange(logits, "b i j bins -> b j i bins")

@@ -1,0 +1,1 @@
+"""Training: the objective, the data it sees, the Lightning module and what happens around it."""

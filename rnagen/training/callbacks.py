@@ -1,0 +1,141 @@
+"""What happens around the training loop: checkpoints, metrics as JSON, log lines."""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+
+from rnagen import __version__
+from rnagen.checkpoint import save_checkpoint
+from rnagen.training.datamodule import RNADataModule
+from rnagen.training.module import FlowModule
+
+STATE = "last.ckpt"
+"""Training state: model, average, optimizer, schedule, random state, position. For resuming only, never for sampling."""
+LAST, BEST = "last.safetensors", "best.safetensors"
+
+
+class CheckpointWriter(L.Callback):
+    """Writes the training state and the shipped weights; the best by best-of-5 TM on the validation set."""
+
+    def __init__(self, folder: Path, data: RNADataModule, every_n_epochs: int) -> None:
+        self.folder = folder
+        self.data = data
+        self.every_n_epochs = every_n_epochs
+        self.best = float("-inf")
+        self.metrics: dict[str, float] = {}
+        self.hours = 0.0
+        self.started = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if (trainer.current_epoch + 1) % self.every_n_epochs == 0:
+            self.save_last(trainer, pl_module)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.save_last(trainer, pl_module)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.sanity_checking or not trainer.training and not trainer.validating:
+            return
+        self.metrics = {k: round(float(v), 4) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
+        score = self.metrics["val/tm_best5"]
+        if trainer.state.fn == "fit" and score > self.best:
+            self.best = score
+            self.save_weights(trainer, pl_module, self.folder / BEST)
+
+    def save_last(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Save state and weights under their last names; a half-written state never replaces a whole one."""
+        temporary = self.folder / (STATE + ".tmp")
+        trainer.save_checkpoint(temporary)
+        if trainer.is_global_zero:
+            os.replace(temporary, self.folder / STATE)
+        self.save_weights(trainer, pl_module, self.folder / LAST)
+
+    def save_weights(self, trainer: L.Trainer, pl_module: L.LightningModule, path: Path) -> None:
+        """Export the averaged weights with their provenance."""
+        assert isinstance(pl_module, FlowModule)
+        if not trainer.is_global_zero:
+            return
+        config = pl_module.config
+        metadata = {
+            "cutoff": config.dataset.cutoff,
+            "data": {
+                "source": self.data.description,
+                "fingerprint": self.data.fingerprint,
+                "chains": len(self.data.train_chains),
+            },
+            "step": trainer.global_step,
+            "hours": round(self.trained_hours, 3),
+            "parameters": pl_module.model.num_parameters,
+            "metrics": self.metrics,
+            "command": " ".join(sys.argv),
+            "versions": {"rnagen": __version__, "torch": torch.__version__, "lightning": L.__version__},
+        }
+        save_checkpoint(path, pl_module.shipped_model, config, metadata)
+
+    @property
+    def trained_hours(self) -> float:
+        """Wall time of this run and of those it resumes."""
+        return self.hours + (time.monotonic() - self.started) / 3600
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best, "hours": self.trained_hours, "metrics": self.metrics}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best, self.hours, self.metrics = (state_dict[name] for name in ("best", "hours", "metrics"))
+
+
+class MetricsWriter(L.Callback):
+    """Appends every validation to metrics.jsonl, target by target, and prints its summary."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        assert isinstance(pl_module, FlowModule)
+        if trainer.sanity_checking or not trainer.is_global_zero:
+            return
+        means = {k: round(float(v), 4) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
+        record = {"step": trainer.global_step, "epoch": trainer.current_epoch, **means, "targets": pl_module.val_table}
+        with (self.folder / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps(record) + "\n")
+        print(f"step {trainer.global_step}: " + ", ".join(f"{name} {value:.3f}" for name, value in means.items()))
+
+
+class StepLog(L.Callback):
+    """Every `every` steps one line: losses, rate, gradient norm, speed, memory."""
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self.clock = time.monotonic()
+        self.clock_step = 0
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.clock, self.clock_step = time.monotonic(), trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        step = trainer.global_step
+        if not trainer.is_global_zero or step == self.clock_step or step % self.every:
+            return
+        now = time.monotonic()
+        speed = (step - self.clock_step) / (now - self.clock)
+        self.clock, self.clock_step = now, step
+        values = {k.removeprefix("train/"): float(v) for k, v in trainer.callback_metrics.items() if k[:3] != "val"}
+        memory = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else _resident_mebibytes()
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        pl_module.log_dict({"rate": rate, "steps_per_second": speed, "memory_mb": memory})
+        terms = " ".join(f"{name} {value:.4g}" for name, value in values.items() if name != "skipped_steps" or value)
+        print(f"step {step}: {terms} lr {rate:.2e} {speed:.2f} steps/s {memory:.0f} MiB", flush=True)
+
+
+def _resident_mebibytes() -> float:
+    import psutil
+
+    return psutil.Process().memory_info().rss / 2**20

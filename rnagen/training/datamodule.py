@@ -1,0 +1,167 @@
+"""The chains that train and validate: date-gated, in memory, in a reproducible order."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import pandas as pd
+from torch.utils.data import DataLoader
+
+from rnagen.config import TrainConfig
+from rnagen.data.dataset import Batch, Chain, CropDataset, collate, load_chains
+from rnagen.data.sampler import ChainSampler, chain_weights
+from rnagen.data.store import MANIFEST, StructureStore
+from rnagen.data.synthetic import synthetic_dataset
+from rnagen.io.errors import InputError
+
+SYNTHETIC_CHAINS = 256
+SYNTHETIC_VALIDATION = 8
+MIN_RESOLVED = 0.5
+"""Share of residues that a training chain must have resolved."""
+
+log = logging.getLogger(__name__)
+
+
+class RNADataModule(L.LightningDataModule):
+    """Training batches and validation chains of a prepared dataset, or of the synthetic set where there is none."""
+
+    def __init__(self, config: TrainConfig, synthetic_folder: Path) -> None:
+        super().__init__()
+        self.config = config
+        self.synthetic_folder = synthetic_folder
+        self.position = 0
+        self.train_chains: list[Chain] = []
+        self.val_chains: list[Chain] = []
+        self.fingerprint = ""
+        self.description = ""
+
+    def prepare_data(self) -> None:
+        """Make the synthetic set where there is no dataset (in one process only)."""
+        data = self.config.dataset.data
+        if not data.exists() and not (self.synthetic_folder / MANIFEST).is_file():
+            print(f"no prepared dataset at {data}: training on {SYNTHETIC_CHAINS} synthetic A-form RNAs instead")
+            synthetic_dataset(self.synthetic_folder, SYNTHETIC_CHAINS + SYNTHETIC_VALIDATION, self.config.run.seed)
+
+    def setup(self, stage: str) -> None:
+        """Read the chains into memory."""
+        if self.train_chains:
+            return
+        options, atoms = self.config.dataset, self.config.model.atoms
+        if options.data.exists():
+            store = StructureStore.open(options.data)
+            train = training_rows(store, options.splits / "train.csv", options.cutoff, options.min_length)
+            val = split_rows(store, options.splits / "val.csv")
+            self.description = f"{options.data}"
+        else:
+            store = StructureStore.open(self.synthetic_folder)
+            train = list(range(SYNTHETIC_CHAINS))
+            val = list(range(SYNTHETIC_CHAINS, len(store)))
+            self.description = "synthetic A-form RNA"
+        if options.overfit:
+            train = val = [overfit_row(store, train, options.crop)]
+        self.fingerprint = store.fingerprint
+        self.train_chains = load_chains(store, train, atoms)
+        self.val_chains = load_chains(store, val, atoms)
+        self.clusters = store.index["cluster"].to_numpy()[train]
+        log.info("%s: %d training chains, %d validation chains", self.description, len(train), len(val))
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches in an epoch and process."""
+        options = self.config.dataset
+        per_step = options.batch_size * self.config.run.devices
+        return self.config.run.train_batches or max(1, len(self.train_chains) // per_step)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Batches from `position` on."""
+        assert self.trainer is not None
+        options = self.config.dataset
+        lengths = np.array([len(chain.bases) for chain in self.train_chains])
+        sampler = ChainSampler(
+            chain_weights(lengths, self.clusters, options.length_power, options.cluster_power),
+            np.minimum(lengths, options.crop),
+            options.batch_size,
+            self.batches_per_epoch,
+            self.config.run.seed,
+            self.trainer.global_rank,
+            self.trainer.world_size,
+        )
+        sampler.position = self.position
+        return DataLoader(
+            CropDataset(self.train_chains, self.config.model.atoms, options.crop, options.spatial_crop),
+            batch_sampler=sampler,
+            collate_fn=collate,
+            num_workers=options.num_workers,
+            persistent_workers=options.num_workers > 0,
+            pin_memory=self.trainer.strategy.root_device.type == "cuda",
+        )
+
+    def val_dataloader(self) -> DataLoader[Chain]:
+        """One whole chain at a time, dealt out among the processes."""
+        assert self.trainer is not None
+        mine = self.val_chains[self.trainer.global_rank :: self.trainer.world_size]
+        return DataLoader(mine, batch_size=None, shuffle=False)  # type: ignore[arg-type]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Position in the stream of training batches."""
+        assert self.trainer is not None
+        return {"position": self.trainer.fit_loop.epoch_loop.batch_progress.total.processed}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where a run stopped."""
+        self.position = int(state_dict["position"])
+
+
+def split_rows(store: StructureStore, split: Path) -> list[int]:
+    """Rows of the chains that a split names and the dataset holds, in the order of the split.
+
+    Raises:
+        InputError: the file is missing or none of its chains is in the dataset.
+    """
+    try:
+        ids = pd.read_csv(split, dtype=str, keep_default_na=False)["id"]
+    except FileNotFoundError:
+        raise InputError(split, None, "no such file; `rnagen prepare … --splits` writes it") from None
+    except (KeyError, ValueError) as error:
+        raise InputError(split, None, f"is no split (a table with a column id): {error}") from error
+    known = set(store.index["id"])
+    rows = [store.row(name) for name in ids if name in known]
+    if not rows:
+        raise InputError(split, None, f"none of its {len(ids)} chains is in {store.folder}")
+    return rows
+
+
+def training_rows(store: StructureStore, split: Path, cutoff: str, min_length: int) -> list[int]:
+    """Rows of a training split that pass the date gate and are long and resolved enough.
+
+    Raises:
+        InputError: a chain of the split was released on or after the cutoff, has no date, or belongs to a benchmark; or
+            no chain is left.
+    """
+    rows = split_rows(store, split)
+    for row in rows:
+        date, benchmark = store.value(row, "release_date"), store.value(row, "benchmark")
+        if benchmark:
+            raise InputError(split, store.value(row, "id"), f"belongs to the benchmark {benchmark}: it must not train")
+        if not date or date >= cutoff:
+            when = f"released {date}" if date else "has no release date"
+            raise InputError(split, store.value(row, "id"), f"{when}, but the cutoff is {cutoff}")
+    good = [r for r in rows if store.value(r, "length") >= min_length and store.value(r, "resolved") >= MIN_RESOLVED]
+    if not good:
+        raise InputError(split, None, f"no chain of {min_length} residues or more")
+    return good
+
+
+def overfit_row(store: StructureStore, rows: list[int], crop: int) -> int:
+    """The first single-model, fully resolved chain of 30 residues or more that a crop holds whole.
+
+    Raises:
+        InputError: there is none.
+    """
+    for row in rows:
+        length, models, resolved = (store.value(row, column) for column in ("length", "num_models", "resolved"))
+        if 30 <= length <= crop and models == 1 and resolved == 1:
+            return row
+    raise InputError(store.folder, None, f"no fully resolved chain of 30 to {crop} residues to overfit")

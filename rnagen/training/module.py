@@ -1,0 +1,160 @@
+"""The LightningModule: one training step, validation that samples, averaged weights, non-finite steps skipped."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+from torchmetrics import MeanMetric
+
+from rnagen.config import OptimConfig, TrainConfig
+from rnagen.data.dataset import Batch, Chain
+from rnagen.features import RNAFeatures
+from rnagen.floors import helix
+from rnagen.metrics import tm_scores
+from rnagen.model.model import RNAFlowModel
+from rnagen.sampling import draw_ensemble
+from rnagen.structure import BASES
+from rnagen.training.objective import draw, objective, total
+from rnagen.transport.transport import Transport
+
+LOWEST_RATE = 0.01
+"""The cosine decay ends at this share of the peak rate."""
+
+
+class FlowModule(L.LightningModule):
+    """Trains an `RNAFlowModel` and keeps the exponential moving average of its weights."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.model = RNAFlowModel(config.model)
+        self.ema = AveragedModel(self.model, multi_avg_fn=ema_update(config.optim.ema_decay)).requires_grad_(False)
+        self.transport = Transport(config.transport.path_type, config.transport.prediction)
+        self.register_buffer("skipped_steps", torch.zeros((), dtype=torch.long))
+        self.val_metrics = torch.nn.ModuleDict({name: MeanMetric() for name in ("tm_best1", "tm_best5", "tm_helix")})
+        self.val_table: list[dict[str, Any]] = []
+
+    @property
+    def shipped_model(self) -> RNAFlowModel:
+        """The weights that validate and are saved for sampling."""
+        return self.ema.module if self.config.optim.ema else self.model
+
+    def setup(self, stage: str) -> None:
+        if self.config.optim.compile and stage == "fit":
+            # In place: the names in the state dict stay.
+            self.model.trunk.compile()
+            self.model.latent.compile()
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        # Dropout too must be the same after a resume.
+        torch.manual_seed(int(batch.seeds[0]))
+        draws = draw(batch, self.config.dataset.copies, self.config.transport.time_distribution)
+        terms = objective(self.model, self.transport, batch, draws, self.config)
+        loss = total(terms, self.config.loss, self.global_step)
+        size = len(batch.seeds)
+        means = {f"train/{name}": value.detach().mean() for name, value in terms.items()}
+        self.log_dict(means, batch_size=size)
+        self.log("train/loss", loss.detach(), batch_size=size, prog_bar=True)
+        return loss
+
+    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
+        """Gradients, clip, step, average: in this order, and only if the gradient is finite."""
+        optimizer_closure()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optim.grad_clip)
+        if torch.isfinite(norm):
+            optimizer.step()
+            self.ema.update_parameters(self.model)
+        else:
+            self.skipped_steps += 1
+        self.log("train/grad_norm", norm)
+        self.log("train/skipped_steps", self.skipped_steps.float(), prog_bar=bool(self.skipped_steps))
+
+    def on_before_zero_grad(self, optimizer: Any) -> None:
+        if self.config.optim.check_grad:
+            for name, part in self.model.named_children():
+                gradients = [p.grad.norm() for p in part.parameters() if p.grad is not None]
+                if gradients:
+                    self.log(f"grad_norm/{name}", torch.stack(gradients).norm())
+
+    def configure_optimizers(self) -> Any:
+        options = self.config.optim
+        matrices = [p for p in self.model.parameters() if p.ndim >= 2]
+        others = [p for p in self.model.parameters() if p.ndim < 2]
+        kind = torch.optim.AdamW if options.adamW else torch.optim.Adam
+        groups = [{"params": matrices, "weight_decay": options.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        optimizer = kind(groups, lr=options.lr)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate_factor(options))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def validation_step(self, chain: Chain, batch_idx: int) -> None:
+        """Sample a whole chain with the averaged weights and score it against all its models."""
+        config = self.config
+        features = chain_features(chain)
+        ensemble = draw_ensemble(
+            self.shipped_model,
+            config.transport,
+            features,
+            chain.name,
+            "".join(BASES[code] for code in chain.bases),
+            config.run.val_repeat,
+            config.sampler,
+            config.run.seed,
+        )
+        scored = config.model.atoms.index("C1'")
+        true, mask = torch.from_numpy(chain.coords[:, :, scored]), torch.from_numpy(chain.mask[:, :, scored])
+        drawn = torch.from_numpy(ensemble.structure.coords[:, :, scored])
+        scores = tm_scores(drawn, true, mask).amax(1)
+        row = {
+            "tm_best1": float(scores[0]),
+            "tm_best5": float(scores.max()),
+            "tm_helix": float(tm_scores(helix(len(chain.bases)), true, mask).max()),
+        }
+        for name, value in row.items():
+            self.val_metrics[name].update(value)
+        self.val_table.append({"id": chain.name, "length": len(chain.bases), **row})
+
+    def on_validation_epoch_end(self) -> None:
+        for name, metric in self.val_metrics.items():
+            self.log(f"val/{name}", metric.compute(), prog_bar=True, sync_dist=False)
+            metric.reset()
+
+    def on_validation_epoch_start(self) -> None:
+        self.val_table = []
+
+
+def ema_update(decay: float) -> Callable[[Any, Any, Any], None]:
+    """Averaging with a decay that warms up: (1 + n) / (10 + n) after n updates, `decay` in the end."""
+
+    @torch.no_grad()
+    def update(averaged: list[Tensor], current: list[Tensor], updates: Any) -> None:
+        n = float(updates)
+        now = min(decay, (1 + n) / (10 + n))
+        torch._foreach_lerp_(averaged, current, 1 - now)
+
+    return update
+
+
+def rate_factor(options: OptimConfig) -> Callable[[int], float]:
+    """Linear warm-up, then cosine decay to `LOWEST_RATE`, constant afterwards; a factor on the peak rate by step."""
+
+    def factor(step: int) -> float:
+        if step < options.lr_warmup:
+            return (step + 1) / options.lr_warmup
+        progress = min(1.0, (step - options.lr_warmup) / max(1, options.lr_decay - options.lr_warmup))
+        return LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * progress))
+
+    return factor
+
+
+def chain_features(chain: Chain) -> RNAFeatures:
+    """Features [1, L] of a whole chain."""
+    return RNAFeatures(
+        bases=torch.from_numpy(chain.bases)[None],
+        residue_index=torch.from_numpy(chain.residue_index)[None],
+        mask=torch.ones(1, len(chain.bases), dtype=torch.bool),
+        pair_probabilities=torch.from_numpy(chain.pairs.dense())[None],
+    )

@@ -1,0 +1,96 @@
+"""One training run from its options."""
+
+import logging
+from pathlib import Path
+
+import lightning as L
+import torch
+import yaml
+from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+
+from rnagen.checkpoint import load_checkpoint
+from rnagen.config import ConfigError, TrainConfig, to_plain
+from rnagen.training.callbacks import STATE, CheckpointWriter, MetricsWriter, StepLog
+from rnagen.training.datamodule import RNADataModule
+from rnagen.training.module import FlowModule
+
+
+def train(config: TrainConfig) -> Path:
+    """Train as configured; returns the folder of the run.
+
+    Raises:
+        InputError: data, splits or checkpoint cannot be used.
+        ConfigError: options that do not go together.
+    """
+    run = config.run
+    folder = run.run_dir / run.run_name
+    resume, weights = start_from(run.ckpt)
+    if resume is None and (folder / STATE).exists():
+        raise ConfigError(f"{folder} holds a run: resume it with --ckpt {folder / STATE} or choose another --run-name")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(to_plain(config), sort_keys=False, allow_unicode=True))
+    logging.getLogger("rnagen").setLevel(logging.INFO)
+
+    L.seed_everything(run.seed, verbose=False)
+    torch.set_float32_matmul_precision("high")
+    data = RNADataModule(config, folder / "synthetic")
+    data.prepare_data()
+    data.setup("fit")
+    module = FlowModule(config)
+    if weights is not None:
+        loaded = load_checkpoint(weights)
+        if loaded.config.model != config.model:
+            raise ConfigError(f"{weights} is a model of another shape than this configuration")
+        module.model.load_state_dict(loaded.model.state_dict())
+        module.ema.module.load_state_dict(loaded.model.state_dict())
+    print(f"{module.model.num_parameters:,} parameters; {len(data.train_chains)} chains of {data.description}")
+
+    loggers: list[Logger] = [CSVLogger(folder, name=None, version="")]
+    if run.wandb:
+        loggers.append(WandbLogger(project="rnagen", name=run.run_name, save_dir=folder, config=to_plain(config)))
+    trainer = L.Trainer(
+        accelerator=run.accelerator,
+        devices=run.devices,
+        strategy="ddp" if run.devices > 1 else "auto",
+        precision="bf16-mixed" if config.optim.precision == "bf16" else "32-true",
+        max_epochs=run.epochs,
+        max_time=run.max_time,
+        accumulate_grad_batches=config.optim.accumulate_grad,
+        limit_val_batches=run.val_batches if run.validate or run.validate_only else 0,
+        check_val_every_n_epoch=run.val_epoch_freq,
+        num_sanity_val_steps=0,
+        log_every_n_steps=run.print_freq,
+        use_distributed_sampler=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        logger=loggers,
+        callbacks=[
+            StepLog(run.print_freq),
+            MetricsWriter(folder),
+            CheckpointWriter(folder, data, run.ckpt_freq),
+        ],
+    )
+    # The state is this program's own file; it is loaded without unpickling code.
+    ckpt_path = str(resume) if resume else None
+    if run.validate_only:
+        trainer.validate(module, data, ckpt_path=ckpt_path, weights_only=True)
+    else:
+        trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
+    return folder
+
+
+def start_from(ckpt: Path | None) -> tuple[Path | None, Path | None]:
+    """(training state to resume, weights to start from), at most one of them.
+
+    Raises:
+        ConfigError: the file is missing or neither a state (.ckpt) nor weights (.safetensors).
+    """
+    if ckpt is None:
+        return None, None
+    if not ckpt.is_file():
+        raise ConfigError(f"ckpt: {ckpt}: no such file")
+    if ckpt.suffix == ".ckpt":
+        return ckpt, None
+    if ckpt.suffix == ".safetensors":
+        return None, ckpt
+    raise ConfigError(f"ckpt: {ckpt} is neither a training state (.ckpt) nor weights (.safetensors)")

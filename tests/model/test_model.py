@@ -1,0 +1,156 @@
+"""The network: padding, copies, caching, what it can and cannot see."""
+
+import pytest
+import torch
+
+from rnagen.config import ModelConfig
+from rnagen.features import RNAFeatures
+from rnagen.model.model import RNAFlowModel
+
+TINY = ModelConfig(embed_dim=32, pair_dim=8, trunk_layers=2, num_layers=2, mha_heads=4)
+
+
+def tiny_model(config: ModelConfig = TINY) -> RNAFlowModel:
+    """A model whose zero-initialised layers were moved off zero, so that everything acts on the output."""
+    torch.manual_seed(1)
+    model = RNAFlowModel(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if not parameter.any():
+                parameter.normal_(std=0.3)
+    return model
+
+
+def random_features(length: int, batch: int = 2, seed: int = 0) -> RNAFeatures:
+    generator = torch.Generator().manual_seed(seed)
+    probabilities = torch.rand(batch, length, length, generator=generator) / length
+    return RNAFeatures(
+        bases=torch.randint(0, 4, (batch, length), generator=generator),
+        residue_index=torch.arange(1, length + 1).expand(batch, length),
+        mask=torch.ones(batch, length, dtype=torch.bool),
+        pair_probabilities=(probabilities + probabilities.mT) / 2,
+    )
+
+
+def padded(features: RNAFeatures, extra: int) -> RNAFeatures:
+    """The same RNAs with `extra` padded residues that hold garbage."""
+    batch, length = features.bases.shape
+    junk = random_features(length + extra, batch, seed=9)
+    real = torch.zeros(batch, length + extra, dtype=torch.bool)
+    real[:, :length] = True
+    both = real[:, :, None] & real[:, None, :]
+
+    def pad(name: str, keep: torch.Tensor) -> torch.Tensor:
+        out = getattr(junk, name).clone()
+        out[keep] = getattr(features, name).reshape(-1)
+        return out
+
+    # Base-pair probabilities of padding are zero by construction of the batch.
+    probabilities = torch.zeros_like(junk.pair_probabilities)
+    probabilities[both] = features.pair_probabilities.reshape(-1)
+    return RNAFeatures(pad("bases", real), pad("residue_index", real), real, probabilities)
+
+
+def run(model: RNAFlowModel, features: RNAFeatures, copies: int = 3) -> torch.Tensor:
+    batch, length = features.bases.shape
+    generator = torch.Generator().manual_seed(5)
+    x = torch.randn(batch, copies, 64, 4, 3, generator=generator)[:, :, :length]
+    t = torch.rand(batch, copies, generator=generator)
+    _, context = model.encode(features)
+    return model(x, t, context)
+
+
+@pytest.mark.parametrize("options", [{}, {"rope": False, "abs_pos_emb": True}])
+def test_padding_changes_nothing(options: dict[str, bool]) -> None:
+    model = tiny_model(ModelConfig(**{**vars(TINY), **options}))
+    features = random_features(11)
+    plain = run(model, features)
+    with_padding = run(model, padded(features, 6))
+    torch.testing.assert_close(with_padding[:, :, :11], plain, atol=1e-5, rtol=0)
+    assert not with_padding[:, :, 11:].any()
+
+
+def test_copies_and_batch_neighbours_do_not_see_each_other() -> None:
+    model = tiny_model()
+    features = random_features(9, batch=3)
+    together = run(model, features)
+    for b in range(3):
+        one = RNAFeatures(*(value[b : b + 1] for value in vars(features).values()))
+        _, context = model.encode(one)
+        generator = torch.Generator().manual_seed(5)
+        x = torch.randn(3, 3, 64, 4, 3, generator=generator)[:, :, :9]
+        t = torch.rand(3, 3, generator=generator)
+        for k in range(3):
+            alone = model(x[b : b + 1, k : k + 1], t[b : b + 1, k : k + 1], context)
+            torch.testing.assert_close(alone[0, 0], together[b, k], atol=1e-5, rtol=1e-4)
+
+
+def test_a_new_model_predicts_zero_velocity() -> None:
+    assert not run(RNAFlowModel(TINY), random_features(7)).any()
+
+
+@pytest.mark.parametrize("what", ["bases", "pair_probabilities", "residue_index"])
+def test_every_feature_acts(what: str) -> None:
+    model = tiny_model()
+    features = random_features(10)
+    changed = {**vars(features)}
+    if what == "bases":
+        changed["bases"] = (features.bases + 1) % 4
+    elif what == "pair_probabilities":
+        changed["pair_probabilities"] = torch.zeros_like(features.pair_probabilities)
+    else:
+        changed["residue_index"] = features.residue_index + 50 * (features.residue_index > 5)
+    assert (run(model, features) - run(model, RNAFeatures(**changed))).abs().max() > 1e-3
+
+
+def test_pair_representation_depends_on_direction() -> None:
+    """5' and 3' differ: the mirror of a sequence is another RNA."""
+    model = tiny_model()
+    features = random_features(8)
+    trunk, _ = model.encode(features)
+    assert (trunk.pair - trunk.pair.transpose(1, 2)).abs().max() > 1e-2
+    logits = model.distogram(trunk.pair)
+    torch.testing.assert_close(logits, logits.transpose(1, 2))
+
+
+def test_gradient_checkpointing_changes_no_gradient() -> None:
+    features = random_features(8)
+    gradients = []
+    for checkpointing in (False, True):
+        model = tiny_model(ModelConfig(**{**vars(TINY), "grad_checkpointing": checkpointing}))
+        run(model, features).square().sum().backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-5)
+
+
+def test_every_parameter_is_trained() -> None:
+    model = tiny_model()
+    features = random_features(8)
+    trunk, context = model.encode(features)
+    out = model(torch.randn(2, 3, 8, 4, 3), torch.rand(2, 3), context)
+    (out.square().sum() + model.distogram(trunk.pair).square().sum()).backward()
+    unused = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    # No residue follows a gap in these features.
+    assert unused == ["trunk.chain_break.weight"]
+
+
+def test_bfloat16_stays_close() -> None:
+    model = tiny_model()
+    features = random_features(12)
+    exact = run(model, features)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = run(model, features)
+    assert rounded.dtype == torch.float32
+    assert (rounded - exact).norm() / exact.norm() < 0.1
+
+
+@pytest.mark.parametrize(("preset", "low", "high"), [("small", 3e6, 5e6), ("base", 15e6, 20e6)])
+def test_preset_sizes(preset: str, low: float, high: float) -> None:
+    from pathlib import Path
+
+    from rnagen.config import TrainConfig, load_yaml, overlay
+
+    file = Path(__file__).parents[2] / "configs" / f"{preset}.yaml"
+    config = overlay(TrainConfig(), load_yaml(file), str(file))
+    with torch.device("meta"):
+        assert low <= RNAFlowModel(config.model).num_parameters <= high
