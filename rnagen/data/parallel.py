@@ -1,0 +1,67 @@
+"""Map a function over many inputs in worker processes that never outlive this one."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def parallel_map(
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int, title: str
+) -> Iterator[tuple[Item, Result]]:
+    """Yield (item, function(item)) as they get done, with a progress bar on a terminal.
+
+    `function` and `items` must be picklable where `workers` > 1. Items are started in the order given, so put the
+    slow ones first.
+
+    Raises:
+        Exception: whatever `function` raises; the remaining items are then dropped.
+    """
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(title, total=len(items))
+        for done in _results(function, items, min(workers, len(items))):
+            progress.advance(task)
+            yield done
+
+
+def _results(function: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[tuple[Item, Result]]:
+    if workers <= 1:
+        for item in items:
+            yield item, function(item)
+        return
+    others = set(multiprocessing.active_children())
+    # A forked copy of a process with threads (progress bar, BLAS) can hang: start fresh ones.
+    executor = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _follow_the_parent)
+    try:
+        futures = {executor.submit(function, item): item for item in items}
+        for future in as_completed(futures):
+            yield futures.pop(future), future.result()
+    except BaseException:
+        # Ctrl-C or an error: a fold of minutes is not waited for.
+        executor.shutdown(wait=False, cancel_futures=True)
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.terminate()
+        raise
+    executor.shutdown()
+
+
+def _follow_the_parent() -> None:
+    """End this worker when the process that started it is gone, even by kill -9."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
