@@ -75,9 +75,9 @@ def kabsch(
     Returns the proper rotation R (det +1, never a reflection) and the translation t of
     `mobile @ R.mT + t ≈ target`, that is R acts on column vectors: y = R x + t.
 
-    The rotation is the top eigenvector of Horn's 4x4 quaternion matrix (Horn, J. Opt. Soc. Am. A 4, 629 (1987),
-    section 4). It is the same optimum as Kabsch's singular value decomposition with diag(1, 1, det), but proper by
-    construction, and faster for batches of small problems (64 on one core: 0.12 ms against 0.16 ms).
+    The rotation is the top eigenvector of Horn's 4x4 quaternion matrix (Horn, J. Opt. Soc. Am. A 4, 629 (1987)).
+    It is the same optimum as Kabsch's singular value decomposition with diag(1, 1, det), but proper by construction,
+    and faster for batches of small problems (64 on one core: 0.12 ms against 0.16 ms).
 
     Degenerate input is answered with some optimal rotation: no valid point or a single one gives the identity,
     collinear points an arbitrary turn about their line. A non-finite input gives a finite rotation, so that the NaN

@@ -1,7 +1,7 @@
 """Interpolants: the paths x_t = α(t)·x1 + σ(t)·x0 from noise x0 at t = 0 to data x1 at t = 1.
 
-An interpolant is a callable from times to `Coefficients`; nothing else in this package knows a path's formula. The general
-form is that of stochastic interpolants (Albergo et al., arXiv:2303.08797; Ma et al., SiT, arXiv:2401.08740).
+An interpolant is a callable from times to `Coefficients`; nothing else in this package knows a path's formula. The
+general form is that of stochastic interpolants (Albergo et al., arXiv:2303.08797; Ma et al., SiT, arXiv:2401.08740).
 """
 
 import math
@@ -20,9 +20,9 @@ T_EPS = 1e-3
 def clamp_time(t: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """`t` moved into [T_EPS, 1 − T_EPS]. The one place where the singular ends are handled.
 
-    At the ends the conversions between predictions divide by α(0) = 0 or σ(1) = 0, and σ'(1) of the VP path is infinite;
-    T_EPS inside, all of them are finite and amplify a network's error at most a thousandfold. A velocity prediction
-    needs no conversion, so that an ordinary differential equation solved with it runs from 0 to 1 exactly.
+    At the ends the conversions between predictions divide by α(0) = 0 or σ(1) = 0, and σ'(1) of the VP path is
+    infinite; T_EPS inside, all of them are finite and amplify a network's error at most a thousandfold. A velocity
+    prediction needs no conversion, so that an ordinary differential equation solved with it runs from 0 to 1 exactly.
     """
     return t.clamp(T_EPS, 1 - T_EPS)
 
@@ -62,7 +62,7 @@ class GVP:
 class VP:
     """Variance-preserving diffusion with a linear β: α = exp(ℓ), ℓ = −¼(1−t)²(β₁−β₀) − ½(1−t)β₀, σ = √(1 − α²).
 
-    Song et al., arXiv:2011.13456, equation 33, with time reversed. α(0) = 0.0066 is not quite 0; σ'(1) is infinite.
+    Song et al., arXiv:2011.13456, appendix C, with time reversed. α(0) = 0.0066 is not quite 0; σ'(1) is infinite.
     """
 
     beta_min: float = 0.1

@@ -5,7 +5,7 @@ x_t = α·x1 + σ·x0 it determines both of them, and they determine every other
 
     velocity v = α'·x1 + σ'·x0        noise x0        score = −x0 / σ        data x1
 
-(Ma et al., SiT, arXiv:2401.08740, section 2 and appendix A; Kingma and Gao, arXiv:2303.00848.)
+(Ma et al., SiT, arXiv:2401.08740; Kingma and Gao, arXiv:2303.00848.)
 """
 
 from typing import NamedTuple
@@ -26,7 +26,7 @@ class Ends(NamedTuple):
 
 
 def ends_from(
-    kind: str, prediction: Float[Tensor, "B *dims"], x_t: Float[Tensor, "B *dims"], coefficients: Coefficients
+    kind: str, prediction: Float[Tensor, " B *dims"], x_t: Float[Tensor, " B *dims"], coefficients: Coefficients
 ) -> Ends:
     """Data and noise that a prediction of the given kind implies at x_t.
 
@@ -49,7 +49,7 @@ def ends_from(
     raise ValueError(f"unknown prediction {kind!r}: choose one of {', '.join(PREDICTIONS)}")
 
 
-def prediction_from(kind: str, ends: Ends, coefficients: Coefficients) -> Float[Tensor, "B ..."]:
+def prediction_from(kind: str, ends: Ends, coefficients: Coefficients) -> Float[Tensor, " B ..."]:
     """The prediction of the given kind that belongs to two ends: what a perfect network would say.
 
     Raises:
@@ -68,13 +68,13 @@ def prediction_from(kind: str, ends: Ends, coefficients: Coefficients) -> Float[
 
 
 def convert(
-    prediction: Float[Tensor, "B *dims"],
-    x_t: Float[Tensor, "B *dims"],
+    prediction: Float[Tensor, " B *dims"],
+    x_t: Float[Tensor, " B *dims"],
     coefficients: Coefficients,
     *,
     source: str,
     target: str,
-) -> Float[Tensor, "B *dims"]:
+) -> Float[Tensor, " B *dims"]:
     """A prediction of kind `source` as one of kind `target`; the same tensor where they are the same kind."""
     if source == target:
         return prediction

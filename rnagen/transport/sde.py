@@ -1,6 +1,7 @@
 """Solver of the stochastic equation with the marginals of the flow (at temperature τ = 1)."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -23,7 +24,7 @@ DIFFUSIONS: dict[str, Callable[[float], float]] = {"annealed": annealed}
 
 def integrate_sde(
     velocity_score_fn: VelocityScoreFn,
-    x0: Float[Tensor, "n *dims"],
+    x0: Float[Tensor, " n *dims"],
     draw_noise: Callable[[torch.Size], Tensor],
     *,
     steps: int,
@@ -37,7 +38,7 @@ def integrate_sde(
     """x(t1) of dx = [v + w(t)·s] dt + √(2·τ·w(t)) dW by Euler–Maruyama, N evaluations for N steps.
 
     With τ = 1 and any w ≥ 0 the marginals are those of dx = v dt (Song et al., arXiv:2011.13456; Ma et al., SiT,
-    arXiv:2401.08740, equation 4); τ < 1 samples at low temperature, less diverse and nearer to the modes.
+    arXiv:2401.08740); τ < 1 samples at low temperature, less diverse and nearer to the modes.
 
     The last step is dx = v dt, without score and noise: noise that no later step removes would stay in the result. On
     the Linear path that step ends exactly on the network's estimate of the data.
@@ -63,7 +64,7 @@ def integrate_sde(
         raise ValueError(f"the temperature tau is at least 0, not {tau}")
     times = time_grid(grid, steps, t0, t1)
     x = x0
-    for i, (start, end) in enumerate(zip(times[:-1], times[1:])):
+    for i, (start, end) in enumerate(pairwise(times)):
         dt = end - start
         velocity, score = velocity_score_fn(x, x.new_full((len(x),), start))
         if i == steps - 1:

@@ -1,6 +1,7 @@
 """Solvers of the probability-flow equation dx/dt = v(x, t). They know nothing of paths, networks or training."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -16,7 +17,7 @@ Projection = Callable[[Tensor], Tensor]
 class Solution(NamedTuple):
     """The end of a solve, and what it cost."""
 
-    x: Float[Tensor, "n *dims"]
+    x: Float[Tensor, " n *dims"]
     evaluations: int
     """Calls of the velocity; for dopri5, whose samples are solved one by one, the calls for the most costly sample."""
 
@@ -61,7 +62,7 @@ METHODS = (*STEPS, "dopri5")
 
 def integrate(
     velocity_fn: VelocityFn,
-    x0: Float[Tensor, "n *dims"],
+    x0: Float[Tensor, " n *dims"],
     *,
     steps: int,
     method: str = "euler",
@@ -103,7 +104,7 @@ def integrate(
         return velocity_fn(x, x.new_full((len(x),), t))
 
     x = x0
-    for start, end in zip(times[:-1], times[1:]):
+    for start, end in pairwise(times):
         x = STEPS[method](velocity, x, start, end - start)
         x = x if project is None else project(x)
     return Solution(x, evaluations)

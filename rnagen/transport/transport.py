@@ -16,10 +16,10 @@ LOSS_WEIGHTS = ("none", "velocity", "likelihood")
 class TrainingPair(NamedTuple):
     """A point of a path and the velocity there, with what they were made of."""
 
-    x_t: Float[Tensor, "B *dims"]
-    u_t: Float[Tensor, "B *dims"]
-    x1: Float[Tensor, "B *dims"]
-    x0: Float[Tensor, "B *dims"]
+    x_t: Float[Tensor, " B *dims"]
+    u_t: Float[Tensor, " B *dims"]
+    x1: Float[Tensor, " B *dims"]
+    x0: Float[Tensor, " B *dims"]
     t: Float[Tensor, " B"]
     """Times at which x_t was really made, inside the clamp: what the network has to be told."""
 
@@ -57,7 +57,7 @@ class Transport:
         return self.path(clamp_time(t))
 
     def interpolate(
-        self, x1: Float[Tensor, "B *dims"], x0: Float[Tensor, "B *dims"], t: Float[Tensor, " B"]
+        self, x1: Float[Tensor, " B *dims"], x0: Float[Tensor, " B *dims"], t: Float[Tensor, " B"]
     ) -> TrainingPair:
         """x_t = α·x1 + σ·x0 and u_t = α'·x1 + σ'·x0 for data x1, noise x0 and times t."""
         t = clamp_time(t)
@@ -65,15 +65,15 @@ class Transport:
         return TrainingPair(alpha * x1 + sigma * x0, d_alpha * x1 + d_sigma * x0, x1, x0, t)
 
     def target(
-        self, x1: Float[Tensor, "B *dims"], x0: Float[Tensor, "B *dims"], t: Float[Tensor, " B"]
-    ) -> Float[Tensor, "B *dims"]:
+        self, x1: Float[Tensor, " B *dims"], x0: Float[Tensor, " B *dims"], t: Float[Tensor, " B"]
+    ) -> Float[Tensor, " B *dims"]:
         """What the network should have predicted between data x1 and noise x0 at times t."""
         return prediction_from(self.prediction, Ends(x1, x0), self.coefficients(t))
 
     @torch.no_grad()
     def aligned_target(
-        self, prediction: Float[Tensor, "B *dims"], pair: TrainingPair, align: Callable[[Tensor, Tensor], Tensor]
-    ) -> Float[Tensor, "B *dims"]:
+        self, prediction: Float[Tensor, " B *dims"], pair: TrainingPair, align: Callable[[Tensor, Tensor], Tensor]
+    ) -> Float[Tensor, " B *dims"]:
         """The target for the same noise, with the data moved by `align(x1, x̂1)` onto the predicted data x̂1.
 
         A network that is not equivariant then need not guess the pose. Noise and score targets do not contain
@@ -83,9 +83,9 @@ class Transport:
 
     def loss(
         self,
-        prediction: Float[Tensor, "B *dims"],
-        target: Float[Tensor, "B *dims"],
-        mask: Bool[Tensor, "B ..."],
+        prediction: Float[Tensor, " B *dims"],
+        target: Float[Tensor, " B *dims"],
+        mask: Bool[Tensor, " B ..."],
         t: Float[Tensor, " B"],
     ) -> Float[Tensor, " B"]:
         """Mean squared error of each sample over its unmasked elements, times the loss weight; 0 where all is masked.
@@ -94,7 +94,7 @@ class Transport:
 
         A score error is scaled by σ, so that score and noise networks minimise the same loss. With the diffusion
         variance g = σ²·α'/α − σ·σ' the weights are (g/σ)² for "velocity", which makes it the velocity loss, and
-        g/σ² for "likelihood" (Ma et al., SiT, arXiv:2401.08740, equations 9 and 10).
+        g/σ² for "likelihood" (Ma et al., SiT, arXiv:2401.08740).
         """
         c = self.coefficients(t)
         error = prediction.to(target.dtype) - target
@@ -114,29 +114,31 @@ class Transport:
         return convert(prediction, x_t, self.coefficients(t), source=self.prediction, target=target)
 
     def velocity(
-        self, prediction: Float[Tensor, "B *dims"], x_t: Float[Tensor, "B *dims"], t: Float[Tensor, " B"]
-    ) -> Float[Tensor, "B *dims"]:
+        self, prediction: Float[Tensor, " B *dims"], x_t: Float[Tensor, " B *dims"], t: Float[Tensor, " B"]
+    ) -> Float[Tensor, " B *dims"]:
         """Velocity of the probability-flow equation dx/dt = v at x_t."""
         return self._convert(prediction, x_t, t, "velocity")
 
     def score(
-        self, prediction: Float[Tensor, "B *dims"], x_t: Float[Tensor, "B *dims"], t: Float[Tensor, " B"]
-    ) -> Float[Tensor, "B *dims"]:
+        self, prediction: Float[Tensor, " B *dims"], x_t: Float[Tensor, " B *dims"], t: Float[Tensor, " B"]
+    ) -> Float[Tensor, " B *dims"]:
         """Score ∇ log p_t at x_t."""
         return self._convert(prediction, x_t, t, "score")
 
     def data(
-        self, prediction: Float[Tensor, "B *dims"], x_t: Float[Tensor, "B *dims"], t: Float[Tensor, " B"]
-    ) -> Float[Tensor, "B *dims"]:
+        self, prediction: Float[Tensor, " B *dims"], x_t: Float[Tensor, " B *dims"], t: Float[Tensor, " B"]
+    ) -> Float[Tensor, " B *dims"]:
         """x̂1, the expected data given x_t."""
         return self._convert(prediction, x_t, t, "data")
 
     def velocity_and_score(
-        self, prediction: Float[Tensor, "B *dims"], x_t: Float[Tensor, "B *dims"], t: Float[Tensor, " B"]
-    ) -> tuple[Float[Tensor, "B *dims"], Float[Tensor, "B *dims"]]:
+        self, prediction: Float[Tensor, " B *dims"], x_t: Float[Tensor, " B *dims"], t: Float[Tensor, " B"]
+    ) -> tuple[Float[Tensor, " B *dims"], Float[Tensor, " B *dims"]]:
         """Both drifts of the stochastic sampler, from one evaluation of the network."""
         return self.velocity(prediction, x_t, t), self.score(prediction, x_t, t)
 
-    def ends(self, prediction: Float[Tensor, "B *dims"], x_t: Float[Tensor, "B *dims"], t: Float[Tensor, " B"]) -> Ends:
+    def ends(
+        self, prediction: Float[Tensor, " B *dims"], x_t: Float[Tensor, " B *dims"], t: Float[Tensor, " B"]
+    ) -> Ends:
         """x̂1 and x̂0 that the prediction implies at x_t."""
         return ends_from(self.prediction, prediction, x_t, self.coefficients(t))
