@@ -12,7 +12,6 @@ from torch import Tensor
 from rnagen.config import ModelConfig, SamplerConfig, TransportConfig
 from rnagen.data.basepairs import base_pair_probabilities
 from rnagen.features import RNAFeatures
-from rnagen.geometry import center
 from rnagen.model.latent import LatentContext
 from rnagen.model.model import RNAFlowModel
 from rnagen.structure import RNAStructure, encode_sequence
@@ -100,28 +99,35 @@ def _integrate(
     generators: list[torch.Generator],
     options: SamplerConfig,
 ) -> tuple[Float[Tensor, "n L A 3"], int]:
-    atoms = len(model.config.atoms)
-
-    def draw_noise() -> Float[Tensor, "n L A 3"]:
+    def draw_noise(shape: torch.Size) -> Float[Tensor, "n L A 3"]:
         # Drawn on the CPU, conformer by conformer: the same numbers on every device and in every chunk.
-        noise = torch.stack([torch.randn(len(mask), atoms, 3, generator=g) for g in generators])
+        noise = torch.stack([torch.randn(shape[1:], generator=generator) for generator in generators])
         return recenter(noise.to(mask.device))
 
     def recenter(x: Float[Tensor, "n L A 3"]) -> Float[Tensor, "n L A 3"]:
-        points = x.flatten(1, 2)
-        return center(points, torch.ones_like(points[..., 0], dtype=torch.bool)).view_as(x)
+        return x - x.mean(dim=(1, 2), keepdim=True)
 
-    def velocity(x: Float[Tensor, "n L A 3"], t: Float[Tensor, " n"]) -> Float[Tensor, "n L A 3"]:
-        prediction = model(x[None], t[None], context)[0]
-        return transport.velocity(prediction, x, t)
+    def predict(x: Float[Tensor, "n L A 3"], t: Float[Tensor, " n"]) -> Float[Tensor, "n L A 3"]:
+        return model(x[None], t[None], context)[0]
 
-    x0 = draw_noise()
+    x0 = draw_noise(torch.Size([len(generators), len(mask), len(model.config.atoms), 3]))
     if options.sampling_method == "euler-maruyama":
         solution = integrate_sde(
-            velocity, x0, transport.path, steps=options.steps, tau=options.tau, draw_noise=draw_noise, project=recenter
+            lambda x, t: transport.velocity_and_score(predict(x, t), x, t),
+            x0,
+            draw_noise,
+            steps=options.steps,
+            tau=options.tau,
+            project=recenter,
         )
     else:
-        solution = integrate(velocity, x0, steps=options.steps, method=options.sampling_method, project=recenter)
+        solution = integrate(
+            lambda x, t: transport.velocity(predict(x, t), x, t),
+            x0,
+            steps=options.steps,
+            method=options.sampling_method,
+            project=recenter,
+        )
     return solution.x, solution.evaluations
 
 

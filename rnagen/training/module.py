@@ -14,7 +14,7 @@ from rnagen.config import OptimConfig, TrainConfig
 from rnagen.data.dataset import Batch, Chain
 from rnagen.features import RNAFeatures
 from rnagen.floors import helix
-from rnagen.metrics import tm_scores
+from rnagen.metrics.tm import tm_scores
 from rnagen.model.model import RNAFlowModel
 from rnagen.sampling import draw_ensemble
 from rnagen.structure import BASES
@@ -45,9 +45,13 @@ class FlowModule(L.LightningModule):
 
     def setup(self, stage: str) -> None:
         if self.config.optim.compile and stage == "fit":
-            # In place: the names in the state dict stay.
-            self.model.trunk.compile()
-            self.model.latent.compile()
+            # In place: the names in the state dict stay. Static: lengths come in a few buckets.
+            self.model.trunk.compile(dynamic=False)
+            self.model.latent.compile(dynamic=False)
+
+    def transfer_batch_to_device(self, batch: Batch | Chain, device: torch.device, dataloader_idx: int) -> Batch | Chain:
+        # Chains stay where they are: the sampler moves what it needs.
+        return batch.to(device) if isinstance(batch, Batch) else batch
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         # Dropout too must be the same after a resume.

@@ -37,7 +37,7 @@ def draw(batch: Batch, copies: int, time_distribution: str) -> Draws:
     for row, seed, length in zip(noise, batch.seeds.tolist(), lengths):
         generator = torch.Generator().manual_seed(seed)
         rotations.append(random_rotations(copies, generator))
-        times.append(draw_times(time_distribution, copies, generator))
+        times.append(draw_times(time_distribution, 1, copies, generator)[0])
         row[:, :length] = torch.randn(copies, length, *shape[2:], 3, generator=generator)
     device = batch.coords.device
     return Draws(torch.stack(rotations).to(device), torch.stack(times).to(device), noise.to(device))
@@ -50,42 +50,48 @@ def objective(
 
     Structure terms are weighted by t: a clean structure predicted from noise says little.
     """
+    shape = {"b": len(batch.seeds), "l": batch.mask.shape[1], "a": batch.mask.shape[2]}
     copies = draws.t.shape[1]
-    sigma_data = config.model.sigma_data
-    atoms_mask = repeat(batch.mask, "b l a -> b k (l a)", k=copies)
-    pose = repeat(batch.coords / sigma_data, "b l a xyz -> b k (l a) xyz", k=copies) @ draws.rotation.mT
-    x1 = center(pose, atoms_mask)
-    x0 = center(rearrange(draws.noise, "b k l a xyz -> b k (l a) xyz"), atoms_mask)
-    pair = transport.interpolate(x1, x0, draws.t)
+    t = draws.t.flatten()
+    mask = repeat(batch.mask, "b l a -> (b k) (l a)", k=copies)
+    pose = repeat(batch.coords / config.model.sigma_data, "b l a xyz -> b k (l a) xyz", k=copies) @ draws.rotation.mT
+    x1 = center(rearrange(pose, "b k atoms xyz -> (b k) atoms xyz"), mask)
+    x0 = center(rearrange(draws.noise, "b k l a xyz -> (b k) (l a) xyz"), mask)
+    pair = transport.interpolate(x1, x0, t)
 
     trunk, context = model.encode(batch.features)
-    as_atoms = {"l": batch.mask.shape[1], "a": batch.mask.shape[2]}
-    predicted = model(rearrange(pair.x_t, "b k (l a) xyz -> b k l a xyz", **as_atoms), draws.t, context)
-    predicted = rearrange(predicted, "b k l a xyz -> b k (l a) xyz")
-
-    clean = transport.data(predicted, pair.x_t, draws.t)
-    if config.loss.aligned:
-        x1 = superpose(x1, clean.detach(), atoms_mask)
-    target = transport.target(x1, x0, pair.x_t, draws.t)
-    terms = {"flow": transport.loss(predicted, target, atoms_mask, draws.t).mean(1)}
-
-    scored = config.model.atoms.index("C1'")
-    mask = repeat(batch.mask[:, :, scored], "b l -> b k l", k=copies)
-    clean, true = (
-        rearrange(x, "b k (l a) xyz -> b k l a xyz", **as_atoms)[..., scored, :] * sigma_data for x in (clean, x1)
+    predicted = model(
+        rearrange(pair.x_t, "(b k) (l a) xyz -> b k l a xyz", **shape),
+        rearrange(pair.t, "(b k) -> b k", b=shape["b"]),
+        context,
     )
-    terms |= {
-        name: (value * draws.t).mean(1) for name, value in structure_terms(clean, true, mask, config.loss).items()
-    }
+    predicted = rearrange(predicted, "b k l a xyz -> (b k) (l a) xyz")
+
+    def align(true: Tensor, clean: Tensor) -> Tensor:
+        return superpose(true, clean, mask) if config.loss.aligned else true
+
+    target = transport.aligned_target(predicted, pair, align)
+    clean = transport.data(predicted, pair.x_t, pair.t)
+    per_copy = {"flow": transport.loss(predicted, target, mask, pair.t)}
+    scored = config.model.atoms.index("C1'")
+    clean_c1, true_c1 = (
+        rearrange(x, "bk (l a) xyz -> bk l a xyz", l=shape["l"])[:, :, scored] * config.model.sigma_data
+        for x in (clean, x1)
+    )
+    structure = structure_terms(clean_c1, true_c1, mask[:, scored :: shape["a"]], config.loss)
+    per_copy |= {name: value * pair.t for name, value in structure.items()}
+    terms = {name: rearrange(value, "(b k) -> b k", k=copies).mean(1) for name, value in per_copy.items()}
+
     edges = torch.linspace(*DISTOGRAM_RANGE, config.model.distogram_bins - 1, device=batch.coords.device)
+    logits = model.distogram(trunk.pair)
     c1, c1_mask = batch.coords[:, :, scored], batch.mask[:, :, scored]
-    terms["distogram"] = distogram_cross_entropy(model.distogram(trunk.pair), c1, c1_mask, edges)
+    terms["distogram"] = distogram_cross_entropy(logits, c1, c1_mask, edges)
     return terms
 
 
 def structure_terms(
-    clean: Float[Tensor, "B K L 3"], true: Float[Tensor, "B K L 3"], mask: Bool[Tensor, "B K L"], config: LossConfig
-) -> dict[str, Float[Tensor, "B K"]]:
+    clean: Float[Tensor, "N L 3"], true: Float[Tensor, "N L 3"], mask: Bool[Tensor, "N L"], config: LossConfig
+) -> dict[str, Float[Tensor, " N"]]:
     """Structure losses of predicted C1' coordinates in Å."""
     pairs = pair_distances(clean, true, mask)
     return {
