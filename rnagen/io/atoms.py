@@ -1,6 +1,6 @@
 """Residues -> arrays: which atoms of a residue are taken, under which names, and how its position is numbered."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 
 import gemmi
@@ -24,14 +24,13 @@ _TURNED = ("C5", "C4", "O4", "N3", "C2", "O2", "N1", "C6")
 _MAX_GLYCOSIDIC_BOND = 1.9
 
 
-def strand_arrays(
-    strand: Strand,
-) -> tuple[Float32[np.ndarray, "M L A 3"], Bool[np.ndarray, "M L A"]]:
+def strand_arrays(strand: Strand, sequence: str) -> tuple[Float32[np.ndarray, "M L A 3"], Bool[np.ndarray, "M L A"]]:
     """Coordinates (Å, zero where missing) and mask of the 27 heavy atoms in every model.
 
-    Atoms of other names are dropped. Of alternate locations the one of the highest mean occupancy is taken for the
-    whole residue, the first on ties. Coordinates that are not numbers, or that several atoms of a model share exactly
-    at the origin, are unknown. Pseudouridine's ring is renamed so that `N1` is its glycosidic atom.
+    `sequence` is that of `strand_sequence`. Atoms of other names are dropped. Of alternate locations the one of the
+    highest mean occupancy is taken for the whole residue, the first on ties. Coordinates that are not numbers, or that
+    several atoms of a model share exactly at the origin, are unknown. Pseudouridine's ring is renamed so that `N1` is
+    its glycosidic atom, which it has to be in every residue but A and G: in a purine that is read as N, it is left out.
 
     Raises:
         ValueError: an atom is given twice.
@@ -44,6 +43,9 @@ def strand_arrays(
                 coords[m, position, column] = xyz
     origin = (coords == 0).all(axis=-1)
     coords[origin & (origin.sum(axis=(1, 2), keepdims=True) > 1)] = np.nan
+    is_unknown = np.array([base == "N" for base in sequence])
+    is_purine = np.isfinite(coords[:, :, _COLUMN["N9"], 0])
+    coords[is_purine & is_unknown, _COLUMN["N1"]] = np.nan
     mask = np.asarray(np.isfinite(coords).all(axis=-1))
     coords[~mask] = 0
     _turn_c_nucleosides(coords, mask)
@@ -95,23 +97,23 @@ def _turn_c_nucleosides(coords: Float32[np.ndarray, "M L A 3"], mask: Bool[np.nd
 def strand_sequence(strand: Strand, parents: Mapping[str, str]) -> str:
     """Sequence over `ACGUN`: the parent base of each component.
 
-    Where no table knows a name, the file's own word (`parents`: MODRES) counts, then the atoms of the base.
+    Where no table knows a name, the file's own word (`parents`: MODRES) counts. Atoms that are those of another base
+    overrule both: some rewritten files call a 5' GTP U.
     """
     sequence = []
     for position, name in enumerate(strand.components):
         base = parent_base(name)
         if base == "N" and name in parents:
             base = parent_base(parents[name])
-        if base == "N" and name != "N":
-            residues = [model[position] for model in strand.models if position in model]
-            base = _base_from_atoms({atom.name for atom in residues[0]}) if residues else "N"
-        sequence.append(base)
+        residue = next((model[position] for model in strand.models if position in model), None)
+        seen = _base_from_atoms({atom.name for atom in residue}) if residue is not None else "N"
+        contradicts = base == "N" or (seen in "AG") != (base in "AG")
+        sequence.append(seen if contradicts and seen != "N" else base)
     return "".join(sequence)
 
 
-def _base_from_atoms(atoms: Iterable[str]) -> str:
-    """The standard base whose telling atoms are all there: N9 for purines, N6, O6, N4 or O4 for which."""
-    atoms = set(atoms)
+def _base_from_atoms(atoms: set[str]) -> str:
+    """The standard base whose telling atoms are all there (N9 for purines, N6, O6, N4 or O4 for which), or N."""
     if {"N9", "C8"} <= atoms:
         return "A" if "N6" in atoms else "G" if "O6" in atoms else "N"
     if {"N1", "C6"} <= atoms:

@@ -14,14 +14,13 @@ from jaxtyping import Float64
 from rnagen.io.errors import InputError
 from rnagen.io.files import read_text, write_text
 from rnagen.io.residues import clean_sequence
+from rnagen.io.write import PDB_RANGE
 from rnagen.structure import RNAStructure
 
 ATOM = "C1'"
 """The one atom of these tables."""
 MISSING_BELOW = -1e6
 """Coordinates under this are missing: the tables of references mark them with -1e18."""
-PDB_RANGE = (-999.999, 9999.999)
-"""Å; what the eight columns of a PDB coordinate can hold."""
 
 _ENTRY = re.compile(r"([0-9][A-Za-z0-9]{3})_(\w+)")
 
@@ -150,7 +149,7 @@ def _c1_atoms(path: Path, structure: RNAStructure) -> tuple[np.ndarray, np.ndarr
         raise InputError(path, structure.name, "no C1' atoms")
     column = structure.atoms.index(ATOM)
     coords, resolved = structure.coords[:, :, column], structure.mask[:, :, column]
-    bad = resolved & ~((coords > PDB_RANGE[0]) & (coords < PDB_RANGE[1])).all(axis=-1)
+    bad = resolved & ~((coords >= PDB_RANGE[0]) & (coords <= PDB_RANGE[1])).all(axis=-1)
     if bad.any():
         model, residue = np.argwhere(bad)[0]
         where = f"residue {structure.residue_index[residue]} of model {model + 1}"

@@ -58,10 +58,11 @@ class _Entry:
 def _chains(entry: _Entry, name: str) -> Iterator[RNAStructure]:
     info = dict(entry.structure.info)
     for strand in rna_strands(entry.structure, entry.are_names_remediated):
-        coords, mask = strand_arrays(strand)
+        sequence = strand_sequence(strand, entry.parents)
+        coords, mask = strand_arrays(strand, sequence)
         yield RNAStructure(
             name=f"{name}_{strand.chain}" if strand.chain else name,
-            sequence=strand_sequence(strand, entry.parents),
+            sequence=sequence,
             coords=coords,
             mask=mask,
             residue_index=strand_index(strand),
@@ -133,6 +134,7 @@ def _earliest(block: gemmi.cif.Block) -> str:
 
 
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_END_OF_POSITION = 54
 _HEADER = re.compile(r"^HEADER.{56}(\w{4})", re.MULTILINE)
 _MODRES = re.compile(r"^MODRES.{6}(.{3}).{9}(.{3})", re.MULTILINE)
 _FIRST_RELEASE = re.compile(r"^REVDAT +1 {3,4}(\d\d)-([A-Z]{3})-(\d\d)", re.MULTILINE)
@@ -142,9 +144,13 @@ _MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT",
 def _parse_pdb(text: str) -> _Entry:
     """PDB file. The release date is that of REVDAT 1; the date of HEADER is the deposition's and does not count."""
     lines = text.splitlines(keepends=True)
-    if not any(line.startswith(("ATOM", "HETATM")) for line in lines):
+    atoms = {number: line for number, line in enumerate(lines) if line.startswith(("ATOM", "HETATM"))}
+    if not atoms:
         raise ValueError("neither mmCIF nor a PDB file with ATOM records")
-    known = "".join(line for line in lines if not line.startswith(("ATOM", "HETATM")) or _has_position(line))
+    cut = next((number for number, line in atoms.items() if len(line.rstrip()) < _END_OF_POSITION), None)
+    if cut is not None:
+        raise ValueError(f"line {cut + 1}: an atom record cut short")
+    known = "".join(line for number, line in enumerate(lines) if number not in atoms or _has_position(line))
     has_sequence = any(line.startswith("SEQRES") for line in lines)
     structure = gemmi.read_pdb_string(known, split_chain_on_ter=not has_sequence)
     if has_sequence:
@@ -160,9 +166,7 @@ def _parse_pdb(text: str) -> _Entry:
 
 
 def _has_position(line: str) -> bool:
-    """Whether an atom line has coordinates that are numbers. Lines cut short pass: the parser refuses them."""
-    if len(line.rstrip()) < 54:
-        return True
+    """Whether the coordinates of an atom record are numbers."""
     try:
         return all(isfinite(float(line[start : start + 8])) for start in (30, 38, 46))
     except ValueError:

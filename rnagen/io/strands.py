@@ -94,7 +94,7 @@ def _polymers(
             pieces.setdefault(chain.name, []).append(nucleotides)
     for name, parts in pieces.items():
         for i, residues in enumerate(_join(parts)):
-            yield (name if i == 0 else f"{name}-{i + 1}", ""), residues
+            yield (name if i == 0 else f"{name}-{i + 1}".lstrip("-"), ""), residues
 
 
 def _nucleotides(residues: list[gemmi.Residue]) -> list[gemmi.Residue]:
