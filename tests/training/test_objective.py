@@ -1,0 +1,163 @@
+"""The training loss: what it must not depend on, and what it must see."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from rnagen.data.dataset import Batch
+from rnagen.features import RNAFeatures
+from rnagen.geometry import random_rotations
+from rnagen.model.model import RNAFlowModel
+from rnagen.training.objective import Draws, draw, objective, total
+from rnagen.transport.transport import Transport
+from tests.tiny import TINY, make_batch, make_chain, tiny_model
+
+LENGTHS = (20, 14)
+
+
+def small_batch(resolved: float = 0.9) -> Batch:
+    return make_batch([make_chain(n, seed=n, resolved=resolved) for n in LENGTHS])
+
+
+def losses(batch: Batch, draws: Draws, model=None, config=TINY) -> dict[str, torch.Tensor]:
+    transport = Transport(config.transport.path_type, config.transport.prediction)
+    return objective(model or tiny_model(config), transport, batch, draws, config)
+
+
+def pad(batch: Batch, draws: Draws, extra: int) -> tuple[Batch, Draws]:
+    f = batch.features
+    features = RNAFeatures(
+        F.pad(f.bases, (0, extra)),
+        F.pad(f.residue_index, (0, extra)),
+        F.pad(f.mask, (0, extra)),
+        F.pad(f.pair_probabilities, (0, extra, 0, extra)),
+    )
+    coords = F.pad(batch.coords, (0, 0, 0, 0, 0, extra), value=0.0)
+    wider = Batch(features, coords, F.pad(batch.mask, (0, 0, 0, extra)), batch.seeds)
+    return wider, replace(draws, noise=F.pad(draws.noise, (0, 0, 0, 0, 0, extra)))
+
+
+def test_padding_changes_nothing() -> None:
+    batch = small_batch()
+    draws = draw(batch, 3, "uniform")
+    plain, padded = losses(batch, draws), losses(*pad(batch, draws, 32))
+    for name, value in plain.items():
+        torch.testing.assert_close(padded[name], value, atol=1e-5, rtol=1e-5)
+
+
+def test_random_numbers_do_not_depend_on_padding_or_neighbours() -> None:
+    chains = [make_chain(n, seed=n) for n in (20, 40)]
+    alone, together = make_batch(chains[:1]), make_batch(chains)
+    assert together.mask.shape[1] > alone.mask.shape[1]
+    first, second = draw(alone, 3, "logit-normal"), draw(together, 3, "logit-normal")
+    torch.testing.assert_close(first.noise[0], second.noise[0, :, :32])
+    torch.testing.assert_close(first.t[0], second.t[0])
+    torch.testing.assert_close(first.rotation[0], second.rotation[0])
+
+
+def test_the_loss_does_not_see_the_pose_of_the_target() -> None:
+    """The pose in the file is replaced by the drawn one: turning and moving the file only composes with it."""
+    batch = small_batch(resolved=1.0)
+    draws = draw(batch, 3, "uniform")
+    turn = random_rotations(2, torch.Generator().manual_seed(4))
+    moved = torch.where(
+        batch.mask[..., None], torch.einsum("bij,blaj->blai", turn, batch.coords) + torch.tensor([30.0, -70.0, 5.0]), 0.0
+    )
+    turned_back = replace(draws, rotation=draws.rotation @ turn.mT[:, None])
+    plain, other = losses(batch, draws), losses(replace(batch, coords=moved), turned_back)
+    for name, value in plain.items():
+        torch.testing.assert_close(other[name], value, atol=2e-4, rtol=2e-4)
+
+
+def test_a_perfect_prediction_in_another_pose_has_no_aligned_flow_loss() -> None:
+    """The aligned target forgives the pose; the plain one does not."""
+    batch = small_batch(resolved=1.0)
+    draws = draw(batch, 2, "uniform")
+    t = 0.2
+    draws = replace(draws, t=torch.full_like(draws.t, t))
+
+    class Oracle(RNAFlowModel):
+        """Predicts the true structure, turned by a quarter."""
+
+        def forward(self, x_t: torch.Tensor, t: torch.Tensor, context) -> torch.Tensor:
+            mask = batch.mask[:, None, :, :, None].expand_as(x_t)
+            x1 = torch.einsum("bkij,blaj->bklai", draws.rotation, batch.coords / 16)
+            x1 = x1 - (x1 * mask).sum((2, 3), keepdim=True) / mask.sum((2, 3), keepdim=True)
+            quarter = torch.tensor([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
+            x1 = torch.where(mask, x1 @ quarter.mT, 0.0)
+            # The velocity whose x̂1 is x1, on the straight path: v = (x̂1 − x_t) / (1 − t).
+            return (x1 - x_t) / (1 - t[:, :, None, None, None])
+
+    def run(aligned: bool) -> dict[str, torch.Tensor]:
+        config = replace(TINY, loss=replace(TINY.loss, aligned=aligned))
+        return losses(batch, draws, Oracle(config.model), config)
+
+    with_alignment = run(True)
+    # ε in the distances is all that is left.
+    assert with_alignment["drmsd"].max() < 2e-3
+    assert with_alignment["aligned_mae"].max() < 1e-3
+    # The point x_t still belongs to the pose drawn: t·(x1' − x1) / (1 − t) of the error stays, against (x1' − x1) / (1 − t).
+    torch.testing.assert_close(with_alignment["flow"], t**2 * run(False)["flow"], rtol=1e-3, atol=1e-5)
+
+
+def test_a_mirror_image_is_seen() -> None:
+    batch = small_batch(resolved=1.0)
+    draws = draw(batch, 3, "uniform")
+    mirrored = replace(batch, coords=batch.coords * torch.tensor([1.0, 1.0, -1.0]))
+    plain, other = losses(batch, draws), losses(mirrored, draws)
+    torch.testing.assert_close(plain["distogram"], other["distogram"])  # distances cannot see it
+    assert (plain["aligned_mae"] - other["aligned_mae"]).abs().min() > 1e-4
+    assert (plain["flow"] - other["flow"]).abs().min() > 1e-4
+
+
+@pytest.mark.parametrize("prediction", ["velocity", "noise", "score"])
+@pytest.mark.parametrize("path_type", ["Linear", "GVP", "VP"])
+def test_gradients_are_finite_and_reach_every_part(path_type: str, prediction: str) -> None:
+    config = replace(TINY, transport=replace(TINY.transport, path_type=path_type, prediction=prediction))
+    model = tiny_model(config)
+    batch = small_batch()
+    total(losses(batch, draw(batch, 3, "uniform"), model, config), config.loss, 10).backward()
+    for name, parameter in model.named_parameters():
+        if name != "trunk.chain_break.weight":
+            assert torch.isfinite(parameter.grad).all()
+            assert parameter.grad.any(), name
+
+
+@pytest.mark.parametrize("length", [1, 2])
+def test_tiny_and_unresolved_chains_give_finite_gradients(length: int) -> None:
+    empty = make_chain(5, resolved=0.0)
+    batch = make_batch([make_chain(length), empty, make_chain(9, resolved=0.3)])
+    model = tiny_model()
+    terms = losses(batch, draw(batch, 2, "logit-normal"), model)
+    for name in ("flow", "lddt", "drmsd", "aligned_mae", "distogram"):
+        assert terms[name][1] == 0
+    loss = total(terms, TINY.loss, 0)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
+def test_structure_losses_ramp_up() -> None:
+    batch = small_batch()
+    terms = losses(batch, draw(batch, 2, "uniform"))
+    config = replace(TINY.loss, structure_ramp=100)
+    early, late, latest = (total(terms, config, step).item() for step in (0, 99, 500))
+    assert early < late
+    assert late == latest
+    weights = {"lddt": 1.0, "drmsd": 0.5, "aligned_mae": 0.5}
+    structural = sum(weight * terms[name].mean().item() for name, weight in weights.items())
+    assert late - early == pytest.approx(0.99 * structural, rel=1e-4)
+
+
+def test_bfloat16_networks_leave_the_geometry_exact() -> None:
+    batch = small_batch()
+    draws = draw(batch, 2, "uniform")
+    model = tiny_model()
+    exact = losses(batch, draws, model)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = losses(batch, draws, model)
+    for name, value in exact.items():
+        assert rounded[name].dtype == torch.float32
+        torch.testing.assert_close(rounded[name], value, rtol=0.05, atol=0.02)
