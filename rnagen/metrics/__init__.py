@@ -1,0 +1,29 @@
+"""Metrics of conformers against references and of ensembles, on tensors in Å."""
+
+from rnagen.metrics.bonds import conformer_geometry
+from rnagen.metrics.bootstrap import bootstrap_interval
+from rnagen.metrics.ensemble import Agreement, Diversity, agreement, diversity
+from rnagen.metrics.lddt import LDDT, c1_lddt
+from rnagen.metrics.rmsd import rmsd, rmsd_matrix
+from rnagen.metrics.tm import FAST_SEEDS, SEEDS, best_of, tm_d0, tm_score, tm_scores
+from rnagen.metrics.usalign import usalign_tm
+
+__all__ = [
+    "FAST_SEEDS",
+    "LDDT",
+    "SEEDS",
+    "Agreement",
+    "Diversity",
+    "agreement",
+    "best_of",
+    "bootstrap_interval",
+    "c1_lddt",
+    "conformer_geometry",
+    "diversity",
+    "rmsd",
+    "rmsd_matrix",
+    "tm_d0",
+    "tm_score",
+    "tm_scores",
+    "usalign_tm",
+]
