@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from rnagen.config import ConfigError, TrainConfig, overlay, to_plain
 from rnagen.io.errors import InputError
+from rnagen.io.files import write_text
 from rnagen.model.model import RNAFlowModel
 
 FORMAT = 1
@@ -40,10 +41,8 @@ def save_checkpoint(path: Path, model: RNAFlowModel, config: TrainConfig, metada
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     save_file(weights, temporary)
     described["weights_sha256"] = _sha256(temporary)
-    text = path.with_suffix(".json.tmp")
-    text.write_text(json.dumps(described, indent=1) + "\n")
     os.replace(temporary, path)
-    os.replace(text, path.with_suffix(".json"))
+    write_text(path.with_suffix(".json"), json.dumps(described, indent=1) + "\n")
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoint:

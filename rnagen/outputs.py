@@ -19,6 +19,8 @@ from rnagen.structure import RNAStructure
 RUN = "run.json"
 SUBMISSION = "submission.csv"
 SUMMARY = "summary.json"
+RESERVED_NAMES = (RUN, SUBMISSION, "report.html")
+"""No target's folder may bear one of these."""
 
 
 class OutputFolder:

@@ -31,6 +31,7 @@ def read_inputs(config: SampleConfig) -> tuple[list["Target"], list[InputError]]
     """
     from rnagen.io.fasta import read_targets
     from rnagen.io.target import make_target
+    from rnagen.outputs import RESERVED_NAMES
 
     targets, errors = [], []
     if config.sequence is not None:
@@ -50,6 +51,8 @@ def read_inputs(config: SampleConfig) -> tuple[list["Target"], list[InputError]]
     for target in targets:
         if target.name in seen:
             errors.append(InputError("inputs", target.name, "another target has this name"))
+        elif target.name in RESERVED_NAMES:
+            errors.append(InputError("inputs", target.name, "this name is taken by a file of the output folder"))
         else:
             unique.append(target)
         seen.add(target.name)

@@ -1,0 +1,79 @@
+"""Options: flat names, overlays, errors that name option and file."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rnagen.config import ConfigError, SampleConfig, TrainConfig, flatten, load_yaml, overlay, to_plain
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+
+
+def test_a_configuration_survives_yaml() -> None:
+    changed = overlay(TrainConfig(), {"path_type": "GVP", "crop": 128, "ckpt": "a.ckpt", "atoms": ["C1'"]}, "test")
+    again = overlay(TrainConfig(), yaml.safe_load(yaml.safe_dump(to_plain(changed))), "test")
+    assert again == changed
+    assert again.run.ckpt == Path("a.ckpt")
+    assert again.model.atoms == ("C1'",)
+
+
+def test_option_names_are_unique_across_sections() -> None:
+    def count(config) -> int:
+        return sum(count(v) if hasattr(v, "__dataclass_fields__") else 1 for v in vars(config).values())
+
+    for config in (TrainConfig(), SampleConfig()):
+        assert count(config) == len(flatten(config))
+
+
+@pytest.mark.parametrize("preset", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
+def test_presets_are_valid(preset: Path) -> None:
+    values = load_yaml(preset)
+    config = overlay(TrainConfig(), values, str(preset))
+    assert {name: flatten(config)[name] for name in values} == values
+
+
+def test_small_preset_is_the_default() -> None:
+    assert overlay(TrainConfig(), load_yaml(CONFIGS / "small.yaml"), "small") == TrainConfig()
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"no_such": 1}, "no such option: no_such"),
+        ({"crop": "long"}, "crop: 'long' is no int"),
+        ({"crop": True}, "crop: True is no int"),
+        ({"path_type": "Spiral"}, "path_type: 'Spiral'"),
+        ({"crop": 3}, "crop: 3 cannot be used"),
+        ({"atoms": ["P"]}, "atoms"),
+        ({"tau": -1.0}, "tau"),
+        ({"embed_dim": 100, "mha_heads": 8}, "embed_dim"),
+        ({"ema_decay": 1.0}, "ema_decay"),
+    ],
+)
+def test_bad_values_are_named(values: dict, words: str) -> None:
+    with pytest.raises(ConfigError, match="my.yaml") as error:
+        overlay(TrainConfig(), values, "my.yaml")
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["- 1\n- 2\n", "a: [1,", "just words"])
+def test_bad_files_are_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"bad\.yaml"):
+        load_yaml(path)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        load_yaml(tmp_path / "absent.yaml")
+
+
+@given(st.floats(0, 10, allow_nan=False), st.integers(1, 1000))
+def test_numbers_survive(tau: float, steps: int) -> None:
+    config = overlay(SampleConfig(), {"tau": tau, "steps": steps}, "x")
+    assert (config.sampler.tau, config.sampler.steps) == (tau, steps)
+    assert overlay(SampleConfig(), {"tau": 1}, "x").sampler.tau == 1.0
