@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rnagen.data.fetch import DEFAULT_URL, fetch_entries
-from rnagen.data.prepare import PrepareReport, prepare
+from rnagen.data.prepare import WORK, PrepareReport, prepare, refuse_foreign
 from rnagen.data.splits import CUTOFF, read_split, write_splits
 from rnagen.data.store import StructureStore
 from rnagen.io.errors import InputError
@@ -41,7 +41,7 @@ class PrepareOptions:
     cutoff: str = CUTOFF
     """Release date from which on chains are not for training, for --splits."""
     fetch: Path | None = None
-    """A split (train.csv): download its entries into OUT/download and prepare its chains only."""
+    """A split (train.csv): download its entries into OUT/work and prepare its chains only."""
     fetch_url: str = DEFAULT_URL
     """Where --fetch finds an entry."""
 
@@ -64,8 +64,11 @@ def run(options: PrepareOptions) -> int:
 def _run(options: PrepareOptions) -> int:
     inputs, only, failures = list(options.inputs), None, 0
     if options.fetch is not None:
+        refuse_foreign(options.out)
         only = read_split(options.fetch)
-        downloads = fetch_entries({name.split("_")[0] for name in only}, options.out / "download", options.fetch_url)
+        downloads = fetch_entries(
+            {name.split("_")[0] for name in only}, options.out / WORK / "download", options.fetch_url
+        )
         for download in downloads:
             if download.failure:
                 print(f"rnagen prepare: {download.entry}: {download.failure}", file=sys.stderr)

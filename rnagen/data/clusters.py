@@ -1,6 +1,6 @@
 """Greedy sequence clusters: which chains are so alike that they must not be on both sides of a split."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 
 from rapidfuzz import process
@@ -22,38 +22,41 @@ def identity(first: str, second: str) -> float:
 def greedy_clusters(sequences: Sequence[str], given: Sequence[int | None]) -> list[int]:
     """Cluster number of each sequence.
 
-    A number in `given` stands. A sequence without one (None) takes the cluster of an equal sequence, else of the first
-    sequence so far, the longest first, that it is at least `IDENTITY` identical to, else it founds a cluster of its
-    own. Numbers founded here follow the largest given one; the result does not depend on the order of the sequences.
+    A number in `given` stands. A sequence without one (None) takes the cluster of an equal sequence; else, the longest
+    first, that of the longest sequence with a number that it is at least `IDENTITY` identical to; else it founds a
+    cluster of its own, under the next free number. The order of the sequences changes nothing.
     """
     cluster_of: dict[str, int] = {}
     for sequence, cluster in zip(sequences, given, strict=True):
         if cluster is not None:
             cluster_of[sequence] = min(cluster, cluster_of.get(sequence, cluster))
     next_cluster = max(cluster_of.values(), default=-1) + 1
-    by_length = sorted({s for s, c in zip(sequences, given, strict=True)}, key=lambda s: (-len(s), s))
-    founders: list[str] = []
-    for sequence in by_length:
-        if sequence not in cluster_of:
-            alike = _first_alike(sequence, founders)
-            if alike is None:
-                cluster_of[sequence] = next_cluster
-                next_cluster += 1
-            else:
-                cluster_of[sequence] = cluster_of[alike]
-                continue
-        founders.append(sequence)
+    founders = sorted(cluster_of, key=_longest_first)
+    for sequence in sorted(set(sequences) - set(founders), key=_longest_first):
+        alike = _first_alike(sequence, founders)
+        if alike is None:
+            cluster_of[sequence] = next_cluster
+            next_cluster += 1
+            insort(founders, sequence, key=_longest_first)
+        else:
+            cluster_of[sequence] = cluster_of[alike]
     return [cluster_of[s] if c is None else c for s, c in zip(sequences, given, strict=True)]
+
+
+def _longest_first(sequence: str) -> tuple[int, str]:
+    return -len(sequence), sequence
 
 
 def _first_alike(sequence: str, founders: list[str]) -> str | None:
     if len(sequence) < MINIMUM_LENGTH:
         return None
-    # Sorted by length, so all that are short enough to match stand at the end.
-    start = bisect_left(founders, -int(len(sequence) / IDENTITY), key=lambda founder: -len(founder))
-    candidates = founders[start:]
+    # Lengths alone rule out the others.
+    start = bisect_left(founders, -len(sequence) / IDENTITY, key=lambda founder: -len(founder))
+    stop = bisect_right(founders, -len(sequence) * IDENTITY, key=lambda founder: -len(founder))
+    candidates = [founder for founder in founders[start:stop] if len(founder) >= MINIMUM_LENGTH]
+    # The cut-off leaves room for rounding: 80 of 100 equal residues are enough.
     scores = process.cdist(
-        [sequence], candidates, scorer=Levenshtein.normalized_similarity, score_cutoff=IDENTITY, workers=1
-    )[0]
-    matches = scores.nonzero()[0]
+        [sequence], candidates, scorer=Levenshtein.normalized_similarity, score_cutoff=IDENTITY - 1e-6
+    )
+    matches = scores[0].nonzero()[0] if candidates else []
     return candidates[matches[0]] if len(matches) else None

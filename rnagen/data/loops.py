@@ -64,7 +64,10 @@ def ring(chords: list[float]) -> tuple[Float64[np.ndarray, "N 2"], Float64[np.nd
     """Corners and centre of a polygon with these sides (Å) whose corners are on a circle.
 
     The last side runs from the last corner back to the first; it lies on the x axis with the first corner in the
-    origin, and the polygon is above it. No side may be longer than all others together.
+    origin, and the polygon is above it.
+
+    Raises:
+        ValueError: one side is so long that the centre would lie outside.
     """
     sides = np.array(chords)
     shortest = sides.max() / 2
@@ -72,6 +75,8 @@ def ring(chords: list[float]) -> tuple[Float64[np.ndarray, "N 2"], Float64[np.nd
     def excess(radius: float) -> float:
         return float(2 * np.arcsin(np.minimum(sides / (2 * radius), 1)).sum() - 2 * np.pi)
 
+    if excess(shortest) < -1e-9:
+        raise ValueError(f"a side of {sides.max()} Å is too long for a ring of {sides.tolist()}")
     radius = brentq(excess, shortest, sides.sum()) if excess(shortest) > 0 else shortest
     angles = 2 * np.arcsin(np.minimum(sides / (2 * radius), 1))
     centre = np.array([sides[-1] / 2, radius * np.cos(angles[-1] / 2)])

@@ -45,7 +45,8 @@ def read_metadata(paths: Iterable[Path]) -> dict[str, ChainMetadata]:
             raise InputError(str(path), None, f"cannot be read: {error}") from error
         if "id" not in table and not {"pdb_id", "chain"} <= set(table.columns):
             raise InputError(str(path), None, "names no chains: it needs the column id, or pdb_id and chain")
-        for number, row in enumerate(table.to_dict("records"), start=2):
+        rows = [{str(column): str(cell) for column, cell in row.items()} for row in table.to_dict("records")]
+        for number, row in enumerate(rows, start=2):
             try:
                 found.setdefault(_id_of_row(row), _metadata_of_row(row))
             except ValueError as error:

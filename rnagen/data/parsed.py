@@ -4,11 +4,11 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-import gemmi
 import numpy as np
 
 import rnagen.data.quality as quality_module
@@ -37,7 +37,7 @@ class ParsedSource:
 def reader_version() -> str:
     """Hash of the code that reads files, so that a better reader reads them again."""
     files = [*Path(rnagen.io.__file__).parent.glob("*.py"), Path(quality_module.__file__), Path(__file__)]
-    return f"{gemmi.__version__} {hash_files(sorted(files))}"
+    return f"{version('gemmi')} {hash_files(sorted(files))}"
 
 
 class ParsedCache:

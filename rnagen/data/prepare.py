@@ -3,11 +3,12 @@
 out/                 the dataset
 out/skipped.csv      files and chains that could not be used, and why
 out/duplicates.csv   chains that came twice, and which copy was kept
-out/work/            what makes the next run quick: parsed files, base pairs, the state of the last finished run.
+out/work/            what makes the next run quick: downloads, parsed files, base pairs, the state of the last run.
                      It can be deleted.
 """
 
 import csv
+import hashlib
 import io
 import json
 import shutil
@@ -80,7 +81,7 @@ def prepare(
     Raises:
         InputError: an input or the metadata cannot be used, `out` holds something else, or no chain is left.
     """
-    _refuse_foreign(out)
+    refuse_foreign(out)
     sources = find_sources(inputs)
     tables = [metadata_table] if metadata_table is not None else find_metadata(inputs)
     known = {**read_metadata(tables), **(only or {})}
@@ -117,7 +118,12 @@ def prepare(
     return report
 
 
-def _refuse_foreign(out: Path) -> None:
+def refuse_foreign(out: Path) -> None:
+    """Refuse a folder that this command did not make.
+
+    Raises:
+        InputError: it is a file, or holds something else.
+    """
     if out.exists() and not out.is_dir():
         raise InputError(out, None, "is a file, not a folder to write a dataset to")
     if out.is_dir() and any(out.iterdir()) and not (out / WORK).is_dir() and not (out / store.MANIFEST).is_file():
@@ -125,11 +131,12 @@ def _refuse_foreign(out: Path) -> None:
 
 
 def _signature(sources: list[Source], tables: list[Path], only: dict[str, ChainMetadata] | None) -> str:
-    """Text that changes when the result could: inputs, metadata, code and versions."""
+    """A hash that changes when the result could: inputs, metadata, code and versions."""
     modules = [clusters, metadata, pairs, store, store_writer]
     code = hash_files([Path(str(module.__file__)) for module in modules] + [Path(__file__)])
-    facts = [[s.label, s.signature()] for s in sources], [file_signature(t) for t in tables], sorted(only or {})
-    return json.dumps([facts, repr(only), reader_version(), code, RNA.__version__])
+    facts = [[s.label, s.signature()] for s in sources], [file_signature(t) for t in tables]
+    everything = [facts, repr(only), reader_version(), code, RNA.__version__]
+    return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
 
 def _finished(out: Path, signature: str) -> PrepareReport | None:

@@ -164,15 +164,18 @@ class StructureStore:
 
     def structure(self, i: int) -> RNAStructure:
         """Chain i with all its models and the 27 heavy atoms."""
-        text = {column: str(self.value(i, column)) for column in ("entry", "chain", "release_date", "method", "title")}
         return RNAStructure(
             name=str(self.value(i, "id")),
             sequence=self.sequence(i),
             coords=self.coords(i),
             mask=self.mask(i),
             residue_index=self.residue_index(i),
+            entry=str(self.value(i, "entry")),
+            chain=str(self.value(i, "chain")),
+            release_date=str(self.value(i, "release_date")),
+            method=str(self.value(i, "method")),
             resolution=float(self.value(i, "resolution")),
-            **text,
+            title=str(self.value(i, "title")),
         )
 
     def _per_model(self, name: str, i: int) -> np.ndarray:

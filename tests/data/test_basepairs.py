@@ -1,0 +1,84 @@
+"""Base-pair probabilities and minimum-free-energy folds."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnagen.data import basepairs
+from rnagen.data.basepairs import BasePairCache, base_pair_probabilities, mfe_dot_bracket, mfe_pairs
+from rnagen.data.pairs import MINIMUM_PROBABILITY
+
+HAIRPIN = "GGGGCGAAAGCCCC"
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.text("ACGUN", min_size=1, max_size=60))
+def test_probabilities_are_symmetric_and_bounded(sequence: str) -> None:
+    p = base_pair_probabilities(sequence)
+    assert p.shape == (len(sequence), len(sequence))
+    np.testing.assert_array_equal(p, p.T)
+    assert (np.diag(p) == 0).all()
+    assert (p >= 0).all()
+    assert (p.sum(axis=1) <= 1 + 1e-4).all()
+    unknown = np.array([base == "N" for base in sequence])
+    assert (p[unknown] == 0).all()
+
+
+def test_a_hairpin_is_paired() -> None:
+    p = base_pair_probabilities(HAIRPIN)
+    assert mfe_dot_bracket(HAIRPIN) == "(((((....)))))"
+    assert mfe_pairs(HAIRPIN) == [(0, 13), (1, 12), (2, 11), (3, 10), (4, 9)]
+    assert all(p[i, j] > 0.8 for i, j in mfe_pairs(HAIRPIN))
+
+
+def test_two_state_ensemble_by_hand() -> None:
+    # One pair is all that fits: its probability follows from the energy of the closed state alone.
+    import RNA
+
+    sequence = "GAAAC"
+    energy = RNA.fold_compound(sequence).eval_structure("(...)")
+    weight = math.exp(-energy / (0.0019871 * 310.15))
+    p = base_pair_probabilities(sequence)[0, 4]
+    expected = weight / (1 + weight)
+    assert expected < MINIMUM_PROBABILITY * 100
+    assert p == pytest.approx(expected, rel=0.02) or (p == 0 and expected < MINIMUM_PROBABILITY)
+
+
+def test_long_sequence_does_not_overflow() -> None:
+    sequence = "GGGGGCCCCCAAAA" * 40
+    p = base_pair_probabilities(sequence)
+    assert np.isfinite(p).all()
+    assert p.sum(axis=1).max() > 0.9
+
+
+@pytest.mark.parametrize("length", [0, basepairs.MAXIMUM_LENGTH + 1])
+def test_lengths_that_cannot_be_folded(length: int) -> None:
+    with pytest.raises(ValueError, match=f"{length} nt"):
+        base_pair_probabilities("A" * length)
+
+
+def test_cache_folds_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = BasePairCache(tmp_path)
+    first = cache.get(HAIRPIN)
+    np.testing.assert_array_equal(first.dense(), base_pair_probabilities(HAIRPIN))
+
+    def refuse(sequence: str) -> None:
+        raise AssertionError(f"{sequence} folded again")
+
+    monkeypatch.setattr(basepairs, "sparse_base_pairs", refuse)
+    np.testing.assert_array_equal(cache.get(HAIRPIN).dense(), first.dense())
+    monkeypatch.setattr("RNA.__version__", "0.0.0")
+    with pytest.raises(AssertionError, match="folded again"):
+        cache.get(HAIRPIN)
+
+
+def test_damaged_cache_is_folded_again(tmp_path: Path) -> None:
+    cache = BasePairCache(tmp_path)
+    first = cache.get(HAIRPIN).dense()
+    cache.path(HAIRPIN).write_bytes(b"PK broken")
+    np.testing.assert_array_equal(cache.get(HAIRPIN).dense(), first)
+    assert [p.name for p in tmp_path.iterdir()] == [cache.path(HAIRPIN).name]
