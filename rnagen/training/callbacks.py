@@ -2,12 +2,14 @@
 
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import lightning as L
+import psutil
 import torch
 
 from rnagen import __version__
@@ -40,8 +42,6 @@ class CheckpointWriter(L.Callback):
         self.save_last(trainer, pl_module)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if trainer.sanity_checking or not trainer.training and not trainer.validating:
-            return
         self.metrics = {k: round(float(v), 4) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
         score = self.metrics["val/tm_best5"]
         if trainer.state.fn == "fit" and score > self.best:
@@ -90,6 +90,31 @@ class CheckpointWriter(L.Callback):
         self.best, self.hours, self.metrics = (state_dict[name] for name in ("best", "hours", "metrics"))
 
 
+class StopOnSignal(L.Callback):
+    """The first Ctrl-C (or SIGTERM of a cluster) ends the run after the step in progress, with its state saved."""
+
+    def __init__(self) -> None:
+        self.previous: dict[int, Any] = {}
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        def stop(number: int, frame: Any) -> None:
+            print("stopping after this step (once more to abort)", file=sys.stderr)
+            trainer.should_stop = True
+            self.restore()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self.previous[number] = signal.signal(number, stop)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.restore()
+
+    def restore(self) -> None:
+        """Give the signals back."""
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
+        self.previous = {}
+
+
 class MetricsWriter(L.Callback):
     """Appends every validation to metrics.jsonl, target by target, and prints its summary."""
 
@@ -98,7 +123,7 @@ class MetricsWriter(L.Callback):
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, FlowModule)
-        if trainer.sanity_checking or not trainer.is_global_zero:
+        if not trainer.is_global_zero:
             return
         means = {k: round(float(v), 4) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
         record = {"step": trainer.global_step, "epoch": trainer.current_epoch, **means, "targets": pl_module.val_table}
@@ -136,6 +161,4 @@ class StepLog(L.Callback):
 
 
 def _resident_mebibytes() -> float:
-    import psutil
-
     return psutil.Process().memory_info().rss / 2**20

@@ -61,8 +61,9 @@ class FlowModule(L.LightningModule):
         loss = total(terms, self.config.loss, self.global_step)
         size = len(batch.seeds)
         means = {f"train/{name}": value.detach().mean() for name, value in terms.items()}
-        self.log_dict(means, batch_size=size)
-        self.log("train/loss", loss.detach(), batch_size=size, prog_bar=True)
+        several = self.trainer.world_size > 1
+        self.log_dict(means, batch_size=size, sync_dist=several)
+        self.log("train/loss", loss.detach(), batch_size=size, prog_bar=True, sync_dist=several)
         return loss
 
     def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:

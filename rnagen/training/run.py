@@ -10,7 +10,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
 from rnagen.checkpoint import load_checkpoint
 from rnagen.config import ConfigError, TrainConfig, to_plain
-from rnagen.training.callbacks import STATE, CheckpointWriter, MetricsWriter, StepLog
+from rnagen.training.callbacks import STATE, CheckpointWriter, MetricsWriter, StepLog, StopOnSignal
 from rnagen.training.datamodule import RNADataModule
 from rnagen.training.module import FlowModule
 
@@ -45,7 +45,7 @@ def train(config: TrainConfig) -> Path:
         module.ema.module.load_state_dict(loaded.model.state_dict())
     print(f"{module.model.num_parameters:,} parameters; {len(data.train_chains)} chains of {data.description}")
 
-    loggers: list[Logger] = [CSVLogger(folder, name=None, version="")]
+    loggers: list[Logger] = [CSVLogger(folder, name="log")]
     if run.wandb:
         loggers.append(WandbLogger(project="rnagen", name=run.run_name, save_dir=folder, config=to_plain(config)))
     trainer = L.Trainer(
@@ -53,7 +53,9 @@ def train(config: TrainConfig) -> Path:
         devices=run.devices,
         strategy="ddp" if run.devices > 1 else "auto",
         precision="bf16-mixed" if config.optim.precision == "bf16" else "32-true",
-        max_epochs=run.epochs,
+        # Counted in steps: a run that stops in the middle of an epoch and is resumed ends where it would have ended.
+        max_epochs=-1,
+        max_steps=run.epochs * data.batches_per_epoch // config.optim.accumulate_grad,
         max_time=run.max_time,
         accumulate_grad_batches=config.optim.accumulate_grad,
         limit_val_batches=run.val_batches if run.validate or run.validate_only else 0,
@@ -66,6 +68,7 @@ def train(config: TrainConfig) -> Path:
         logger=loggers,
         callbacks=[
             StepLog(run.print_freq),
+            StopOnSignal(),
             MetricsWriter(folder),
             CheckpointWriter(folder, data, run.ckpt_freq),
         ],

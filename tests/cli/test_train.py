@@ -1,0 +1,188 @@
+"""train.py: runs as typed, resumes exactly, two processes equal one with twice the batch."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from rnagen.checkpoint import load_checkpoint
+from rnagen.cli.train import main
+from rnagen.data.synthetic import synthetic_dataset
+from tests.tiny import TINY_FLAGS
+
+LOG = "log/version_0/metrics.csv"
+ROOT = Path(__file__).parents[2]
+FAST = [*TINY_FLAGS, "--print-freq", "1", "--val-repeat", "2", "--val-batches", "1", "--lr-warmup", "2"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared dataset of synthetic RNA with its splits beside it."""
+    folder = tmp_path_factory.mktemp("prepared")
+    synthetic_dataset(folder / "data", 12, seed=1)
+    from rnagen.data.store import StructureStore
+
+    ids = list(StructureStore.open(folder / "data").index["id"])
+    for name, part in (("train", ids[:9]), ("val", ids[9:])):
+        (folder / f"{name}.csv").write_text("id\n" + "".join(f"{i}\n" for i in part))
+    return folder
+
+
+@pytest.fixture
+def train(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Run train.py on the synthetic dataset into tmp_path/NAME; returns the exit code."""
+    # Synthetic RNA has no release date; the gate itself is tested with the data module.
+    monkeypatch.setattr("rnagen.training.datamodule.training_rows", lambda store, *_: list(range(9)))
+
+    def call(name: str, *flags: str | Path) -> int:
+        places = ["--data", data / "data", "--splits", data, "--run-dir", tmp_path, "--run-name", name]
+        return main([str(f) for f in (*FAST, *places, *flags)])
+
+    return call
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]
+
+
+def assert_same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor], **tolerance: float) -> None:
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        torch.testing.assert_close(second[name], value, **(tolerance or {"rtol": 0, "atol": 0}), msg=name)
+
+
+def column(path: Path, name: str) -> list[float]:
+    with path.open() as file:
+        return [float(row[name]) for row in csv.DictReader(file) if row.get(name)]
+
+
+def test_a_run_leaves_what_is_needed_to_use_and_to_understand_it(train, tmp_path: Path) -> None:
+    assert train("a", "--epochs", "2", "--train-batches", "3") == 0
+    folder = tmp_path / "a"
+    names = {"config.yaml", "log", "metrics.jsonl", "last.ckpt"}
+    names |= {f"{which}.{suffix}" for which in ("last", "best") for suffix in ("safetensors", "json")}
+    assert {p.name for p in folder.iterdir()} == names
+    assert len(column(folder / LOG, "train/loss")) == 6
+    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [r["step"] for r in records] == [3, 6]
+    assert 0 < records[0]["val/tm_best1"] <= records[0]["val/tm_best5"] <= 1
+    loaded = load_checkpoint(folder / "last.safetensors")
+    assert loaded.metadata["step"] == 6
+    assert loaded.metadata["data"]["chains"] == 9
+    assert loaded.metadata["metrics"]["val/tm_best5"] == records[1]["val/tm_best5"]
+    # What ships is the average, not the weights of the last step.
+    state = weights(folder)
+    shipped = load_file(folder / "last.safetensors")
+    for name, value in shipped.items():
+        torch.testing.assert_close(value, state[f"ema.module.{name}"], rtol=0, atol=0)
+    assert any(not torch.equal(value, state[f"model.{name}"]) for name, value in shipped.items())
+
+
+def test_resume_at_an_epoch_end_is_exact(train, tmp_path: Path) -> None:
+    assert train("whole", "--epochs", "2", "--train-batches", "3", "--dropout", "0.1") == 0
+    assert train("parts", "--epochs", "1", "--train-batches", "3", "--dropout", "0.1") == 0
+    state = tmp_path / "parts" / "last.ckpt"
+    assert train("parts", "--epochs", "2", "--train-batches", "3", "--dropout", "0.1", "--ckpt", state) == 0
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+
+
+def test_resume_in_the_middle_of_an_epoch_is_exact(train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C after the second of five steps; the resumed run sees the other three and ends at the same weights."""
+    assert train("whole", "--epochs", "1", "--train-batches", "5") == 0
+
+    from rnagen.training.callbacks import StepLog
+
+    def interrupt(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        if trainer.global_step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StepLog, "on_train_batch_end", interrupt)
+        assert train("parts", "--epochs", "1", "--train-batches", "5") == 0
+    state = tmp_path / "parts" / "last.ckpt"
+    assert torch.load(state, weights_only=True)["global_step"] == 2
+    assert train("parts", "--epochs", "1", "--train-batches", "5", "--ckpt", state) == 0
+    assert torch.load(state, weights_only=True)["global_step"] == 5
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+
+
+def test_weights_alone_start_a_new_run(train, tmp_path: Path) -> None:
+    assert train("first", "--epochs", "1", "--train-batches", "2") == 0
+    start = tmp_path / "first" / "last.safetensors"
+    assert train("second", "--epochs", "1", "--train-batches", "1", "--lr", "1e-12", "--ckpt", start) == 0
+    expected = load_file(start)
+    for name, value in load_file(tmp_path / "second" / "last.safetensors").items():
+        torch.testing.assert_close(value, expected[name], rtol=0, atol=1e-6)
+
+
+def test_a_run_is_not_overwritten(train, tmp_path: Path, capsys) -> None:
+    assert train("a", "--epochs", "1", "--train-batches", "1", "--no-validate") == 0
+    assert train("a", "--epochs", "1", "--train-batches", "1") == 2
+    assert "--ckpt" in capsys.readouterr().err
+
+
+def test_validate_only(train, tmp_path: Path) -> None:
+    assert train("a", "--epochs", "1", "--train-batches", "1") == 0
+    before = (tmp_path / "a" / "best.safetensors").read_bytes()
+    assert train("a", "--validate-only", "--ckpt", tmp_path / "a" / "last.ckpt") == 0
+    records = [json.loads(line) for line in (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()]
+    assert records[0]["targets"] == records[1]["targets"]
+    assert (tmp_path / "a" / "best.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize("path_type", ["GVP", "VP"])
+def test_other_paths_and_accumulation(train, tmp_path: Path, path_type: str) -> None:
+    flags = ("--path-type", path_type, "--accumulate-grad", "2", "--precision", "bf16", "--grad-checkpointing")
+    assert train("a", "--epochs", "1", "--train-batches", "4", "--check-grad", *flags) == 0
+    assert torch.load(tmp_path / "a" / "last.ckpt", weights_only=True)["global_step"] == 2
+    assert column(tmp_path / "a" / LOG, "grad_norm/trunk")
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--ckpt", "absent.ckpt"], "absent.ckpt"),
+        (["--ckpt", str(ROOT / "LICENSE")], "neither"),
+        (["--config", "absent.yaml"], "absent.yaml"),
+        (["--splits", "absent"], "train.csv"),
+    ],
+)
+def test_bad_options_are_named(data: Path, tmp_path: Path, capsys, flags: list[str], words: str) -> None:
+    places = ["--data", str(data / "data"), "--splits", str(data), "--run-dir", str(tmp_path)]
+    assert main([*FAST, *places, *flags]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_chain_past_the_cutoff_is_refused(data: Path, tmp_path: Path, capsys) -> None:
+    places = ["--data", str(data / "data"), "--splits", str(data), "--run-dir", str(tmp_path)]
+    assert main([*FAST, *places]) == 2
+    assert "has no release date, but the cutoff is 2022-05-27" in capsys.readouterr().err
+
+
+def run_script(folder: Path, *flags: str | Path) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, str(ROOT / "train.py"), *FAST, "--run-dir", folder, *flags]
+    done = subprocess.run(
+        [str(c) for c in command], capture_output=True, text=True, cwd=folder, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+
+
+def test_two_processes_equal_one_with_twice_the_batch(tmp_path: Path) -> None:
+    """On the synthetic set, which a fresh clone trains on: this is also `train.py` as typed, without data."""
+    shared = ["--epochs", "1", "--train-batches", "4", "--no-validate", "--data", "absent"]
+    run_script(tmp_path, *shared, "--run-name", "one", "--batch-size", "4")
+    run_script(tmp_path, *shared, "--run-name", "two", "--batch-size", "2", "--devices", "2")
+    assert_same(weights(tmp_path / "one"), weights(tmp_path / "two"), rtol=1e-3, atol=1e-4)
+    losses = [column(tmp_path / name / LOG, "train/loss") for name in ("one", "two")]
+    assert len(losses[0]) == 4
+    torch.testing.assert_close(torch.tensor(losses[1]), torch.tensor(losses[0]), rtol=1e-4, atol=1e-4)
+    cutoffs = [json.loads((tmp_path / name / "last.json").read_text())["cutoff"] for name in ("one", "two")]
+    assert cutoffs == ["2022-05-27"] * 2
