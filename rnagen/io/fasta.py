@@ -73,9 +73,10 @@ def _records(path: Path) -> list[_Record]:
     text = read_text(path)
     if text.lstrip().startswith(">"):
         return _fasta_records(path, text)
-    if "target_id" in text.lstrip().split("\n", 1)[0]:
+    header = text.lstrip().split("\n", 1)[0].strip().split(",")
+    if {"target_id", "id"} & set(header):
         return [(path, record.name, record.sequence) for record in read_sequences(path)]
-    raise InputError(path, None, "neither FASTA (>name) nor a table with a target_id column")
+    raise InputError(path, None, "neither FASTA (>name) nor a table with a target_id (or id) column")
 
 
 def _fasta_records(path: Path, text: str) -> list[_Record]:

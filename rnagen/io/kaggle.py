@@ -39,16 +39,19 @@ class SequenceRecord:
 def read_sequences(path: str | Path) -> list[SequenceRecord]:
     """Rows of a `train_sequences.csv`, `validation_sequences.csv` or `test_sequences.csv`, in their order.
 
+    A split of rnagen, whose names stand in a column `id`, is read too.
+
     Raises:
         InputError: unreadable or empty file, no `target_id` or `sequence` column, no row, a row cut short.
     """
     path = Path(path)
     header, rows = _read_table(path)
-    column = _columns(path, header, ("target_id", "sequence"))
+    names = "id" if "id" in header and "target_id" not in header else "target_id"
+    column = _columns(path, header, (names, "sequence"))
     optional = {name: column[name] for name in ("temporal_cutoff", "description") if name in column}
     return [
         SequenceRecord(
-            row[column["target_id"]].strip(),
+            row[column[names]].strip(),
             row[column["sequence"]].strip(),
             **{name: " ".join(row[c].split()) for name, c in optional.items()},
         )

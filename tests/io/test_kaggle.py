@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rnagen.io.errors import InputError
+from rnagen.io.fasta import read_targets
 from rnagen.io.kaggle import read_labels, read_sequences, write_labels, write_submission
 from rnagen.structure import BEADS, RNAStructure
 
@@ -166,3 +167,12 @@ def test_the_competition_tables(shared_data: Path) -> None:
     assert all(np.abs(s.coords).max() < 10_000 for s in labels)
     train = read_labels(tables / "train_labels.csv")
     assert (len(train), sum(s.num_models for s in train)) == (682, 682)
+
+
+def test_a_split_of_rnagen_is_a_table_of_sequences(tmp_path):
+    path = tmp_path / "val.csv"
+    path.write_text("id,sequence,release_date,cluster,length\n1abc_A,GGAAACC,2023-01-01,4,7\n")
+    assert [(r.name, r.sequence) for r in read_sequences(path)] == [("1abc_A", "GGAAACC")]
+    targets, errors = read_targets(path)
+    assert not errors
+    assert [(t.name, t.sequence) for t in targets] == [("1abc_A", "GGAAACC")]
