@@ -1,4 +1,4 @@
-"""A shipped model: `NAME.safetensors` (averaged weights) beside `NAME.json` (configuration and provenance). No pickle."""
+"""A shipped model: `NAME.safetensors` (averaged weights) beside `NAME.json` (configuration, provenance). No pickle."""
 
 import hashlib
 import json

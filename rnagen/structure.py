@@ -52,7 +52,7 @@ class RNAStructure:
     mask: Bool[np.ndarray, "M L A"]
     atoms: tuple[str, ...] = HEAVY_ATOMS
     """Names of the A atoms, from `HEAVY_ATOMS` or `BEADS`."""
-    residue_index: Int32[np.ndarray, " L"] = field(default=None)  # type: ignore[assignment]
+    residue_index: Int32[np.ndarray, " L"] = field(default=None)  # type: ignore[arg-type]
     """Position in the full sequence (from 1) where it is known, else author numbering: a jump is a gap."""
     entry: str = ""
     chain: str = ""

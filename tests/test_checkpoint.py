@@ -81,7 +81,7 @@ def test_wrong_keys(saved: Path) -> None:
 
 def test_wrong_configuration(saved: Path) -> None:
     rewrite_json(saved, lambda described: described["config"].update(embed_dim=64))
-    with pytest.raises(InputError, match="distogram|latent|trunk") as error:
+    with pytest.raises(InputError, match=r"distogram|latent|trunk") as error:
         load_checkpoint(saved)
     assert "shape" in str(error.value)
     rewrite_json(saved, lambda described: described["config"].update(embed_dim="wide"))

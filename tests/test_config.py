@@ -54,7 +54,7 @@ def test_small_preset_is_the_default() -> None:
     ],
 )
 def test_bad_values_are_named(values: dict, words: str) -> None:
-    with pytest.raises(ConfigError, match="my.yaml") as error:
+    with pytest.raises(ConfigError, match=r"my\.yaml") as error:
         overlay(TrainConfig(), values, "my.yaml")
     assert words in str(error.value)
 

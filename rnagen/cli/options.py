@@ -24,7 +24,7 @@ def parse(defaults: T, arguments: Sequence[str], prog: str) -> T:
     if file is not None:
         defaults = overlay(defaults, load_yaml(file), str(file))
     return tyro.cli(
-        tyro.conf.OmitArgPrefixes[type(defaults)],  # type: ignore[valid-type]
+        tyro.conf.OmitArgPrefixes[type(defaults)],  # type: ignore[misc]
         prog=prog,
         args=flags,
         default=defaults,

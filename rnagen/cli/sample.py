@@ -204,7 +204,7 @@ def summarize(ensemble: Any, config: SampleConfig) -> dict[str, Any]:
         "sequence": structure.sequence,
         "length": len(structure),
         "seed": config.seed,
-        "options": {name: value for name, value in flatten(config.sampler).items()},
+        "options": flatten(config.sampler),
         "evaluations": ensemble.evaluations,
         "redrawn": ensemble.redrawn,
         "geometry": conformer_geometry(structure),

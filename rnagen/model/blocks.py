@@ -59,9 +59,7 @@ class PairBias(nn.Module):
         self.norm = nn.LayerNorm(pair_dim)
         self.project = nn.Linear(pair_dim, layers * heads, bias=False)
 
-    def forward(
-        self, pair: Float[Tensor, "B L L c"], mask: Bool[Tensor, "B L"]
-    ) -> Float[Tensor, "layers B 1 H L L"]:
+    def forward(self, pair: Float[Tensor, "B L L c"], mask: Bool[Tensor, "B L"]) -> Float[Tensor, "layers B 1 H L L"]:
         bias = rearrange(self.project(self.norm(pair)), "b i j (n h) -> n b 1 h i j", h=self.heads)
         # Finite, so that a row with no key at all stays finite: its output is never used.
         return bias.masked_fill(~mask[None, :, None, None, None, :], torch.finfo(torch.bfloat16).min / 4)

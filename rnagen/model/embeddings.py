@@ -7,7 +7,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 
-def sinusoidal(values: Float[Tensor, "*shape"], dim: int, max_period: float = 10_000.0) -> Float[Tensor, "*shape {dim}"]:
+def sinusoidal(
+    values: Float[Tensor, "*shape"], dim: int, max_period: float = 10_000.0
+) -> Float[Tensor, "*shape {dim}"]:
     """cos and sin of each value at dim/2 frequencies falling geometrically from 1 to 1/max_period.
 
     Vaswani et al. 2017, section 3.5.

@@ -18,7 +18,7 @@ from rnagen.training.datamodule import RNADataModule
 from rnagen.training.module import FlowModule
 
 STATE = "last.ckpt"
-"""Training state: model, average, optimizer, schedule, random state, position. For resuming only, never for sampling."""
+"""Training state: model, average, optimizer, schedule, position. For resuming only, never for sampling."""
 LAST, BEST = "last.safetensors", "best.safetensors"
 
 
@@ -51,7 +51,7 @@ class CheckpointWriter(L.Callback):
     def save_last(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save state and weights under their last names; a half-written state never replaces a whole one."""
         temporary = self.folder / (STATE + ".tmp")
-        trainer.save_checkpoint(temporary)
+        trainer.save_checkpoint(temporary, weights_only=False)
         if trainer.is_global_zero:
             os.replace(temporary, self.folder / STATE)
         self.save_weights(trainer, pl_module, self.folder / LAST)

@@ -10,7 +10,7 @@ import pandas as pd
 from torch.utils.data import DataLoader
 
 from rnagen.config import TrainConfig
-from rnagen.data.dataset import Batch, Chain, CropDataset, collate, load_chains
+from rnagen.data.dataset import Chain, CropDataset, Example, collate, load_chains
 from rnagen.data.sampler import ChainSampler, chain_weights
 from rnagen.data.store import MANIFEST, StructureStore
 from rnagen.data.synthetic import synthetic_dataset
@@ -74,7 +74,7 @@ class RNADataModule(L.LightningDataModule):
         per_step = options.batch_size * self.config.run.devices
         return self.config.run.train_batches or max(1, len(self.train_chains) // per_step)
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> DataLoader[Example]:
         """Batches from `position` on."""
         assert self.trainer is not None
         options = self.config.dataset
@@ -107,7 +107,8 @@ class RNADataModule(L.LightningDataModule):
     def state_dict(self) -> dict[str, Any]:
         """Position in the stream of training batches."""
         assert self.trainer is not None
-        return {"position": self.trainer.fit_loop.epoch_loop.batch_progress.total.processed}
+        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress
+        return {"position": progress.total.processed}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where a run stopped."""

@@ -28,6 +28,8 @@ LOWEST_RATE = 0.01
 class FlowModule(L.LightningModule):
     """Trains an `RNAFlowModel` and keeps the exponential moving average of its weights."""
 
+    skipped_steps: Tensor
+
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
         self.config = config
@@ -41,7 +43,9 @@ class FlowModule(L.LightningModule):
     @property
     def shipped_model(self) -> RNAFlowModel:
         """The weights that validate and are saved for sampling."""
-        return self.ema.module if self.config.optim.ema else self.model
+        model = self.ema.module if self.config.optim.ema else self.model
+        assert isinstance(model, RNAFlowModel)
+        return model
 
     def setup(self, stage: str) -> None:
         if self.config.optim.compile and stage == "fit":
@@ -49,7 +53,9 @@ class FlowModule(L.LightningModule):
             self.model.trunk.compile(dynamic=False)
             self.model.latent.compile(dynamic=False)
 
-    def transfer_batch_to_device(self, batch: Batch | Chain, device: torch.device, dataloader_idx: int) -> Batch | Chain:
+    def transfer_batch_to_device(
+        self, batch: Batch | Chain, device: torch.device, dataloader_idx: int
+    ) -> Batch | Chain:
         # Chains stay where they are: the sampler moves what it needs.
         return batch.to(device) if isinstance(batch, Batch) else batch
 
@@ -119,13 +125,19 @@ class FlowModule(L.LightningModule):
             "tm_helix": float(tm_scores(helix(len(chain.bases)), true, mask).max()),
         }
         for name, value in row.items():
-            self.val_metrics[name].update(value)
+            self.mean(name).update(value)
         self.val_table.append({"id": chain.name, "length": len(chain.bases), **row})
 
+    def mean(self, name: str) -> MeanMetric:
+        """Mean over the validation RNAs of all processes."""
+        metric = self.val_metrics[name]
+        assert isinstance(metric, MeanMetric)
+        return metric
+
     def on_validation_epoch_end(self) -> None:
-        for name, metric in self.val_metrics.items():
-            self.log(f"val/{name}", metric.compute(), prog_bar=True, sync_dist=False)
-            metric.reset()
+        for name in self.val_metrics:
+            self.log(f"val/{name}", self.mean(name).compute(), prog_bar=True)
+            self.mean(name).reset()
 
     def on_validation_epoch_start(self) -> None:
         self.val_table = []

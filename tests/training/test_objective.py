@@ -63,7 +63,9 @@ def test_the_loss_does_not_see_the_pose_of_the_target() -> None:
     draws = draw(batch, 3, "uniform")
     turn = random_rotations(2, torch.Generator().manual_seed(4))
     moved = torch.where(
-        batch.mask[..., None], torch.einsum("bij,blaj->blai", turn, batch.coords) + torch.tensor([30.0, -70.0, 5.0]), 0.0
+        batch.mask[..., None],
+        torch.einsum("bij,blaj->blai", turn, batch.coords) + torch.tensor([30.0, -70.0, 5.0]),
+        0.0,
     )
     turned_back = replace(draws, rotation=draws.rotation @ turn.mT[:, None])
     plain, other = losses(batch, draws), losses(replace(batch, coords=moved), turned_back)
@@ -98,7 +100,7 @@ def test_a_perfect_prediction_in_another_pose_has_no_aligned_flow_loss() -> None
     # ε in the distances is all that is left.
     assert with_alignment["drmsd"].max() < 2e-3
     assert with_alignment["aligned_mae"].max() < 1e-3
-    # The point x_t still belongs to the pose drawn: t·(x1' − x1) / (1 − t) of the error stays, against (x1' − x1) / (1 − t).
+    # x_t still belongs to the pose drawn: t·(x1' − x1) / (1 − t) of the error stays, against (x1' − x1) / (1 − t).
     torch.testing.assert_close(with_alignment["flow"], t**2 * run(False)["flow"], rtol=1e-3, atol=1e-5)
 
 
