@@ -53,6 +53,8 @@ class RNADataModule(L.LightningDataModule):
             store = StructureStore.open(options.data)
             train = training_rows(store, options.splits / "train.csv", options.cutoff, options.min_length)
             val = split_rows(store, options.splits / "val.csv")
+            if not val:
+                print(f"no chain of {options.splits / 'val.csv'} is in {options.data}: this run does not validate")
             self.description = f"{options.data}"
         else:
             store = StructureStore.open(self.synthetic_folder)
@@ -116,10 +118,10 @@ class RNADataModule(L.LightningDataModule):
 
 
 def split_rows(store: StructureStore, split: Path) -> list[int]:
-    """Rows of the chains that a split names and the dataset holds, in the order of the split.
+    """Rows of the chains that a split names and the dataset holds, in the order of the split; perhaps none.
 
     Raises:
-        InputError: the file is missing or none of its chains is in the dataset.
+        InputError: the file is missing or no split.
     """
     try:
         ids = pd.read_csv(split, dtype=str, keep_default_na=False)["id"]
@@ -128,10 +130,7 @@ def split_rows(store: StructureStore, split: Path) -> list[int]:
     except (KeyError, ValueError) as error:
         raise InputError(split, None, f"is no split (a table with a column id): {error}") from error
     known = set(store.index["id"])
-    rows = [store.row(name) for name in ids if name in known]
-    if not rows:
-        raise InputError(split, None, f"none of its {len(ids)} chains is in {store.folder}")
-    return rows
+    return [store.row(name) for name in ids if name in known]
 
 
 def training_rows(store: StructureStore, split: Path, cutoff: str, min_length: int) -> list[int]:
@@ -151,7 +150,7 @@ def training_rows(store: StructureStore, split: Path, cutoff: str, min_length: i
             raise InputError(split, store.value(row, "id"), f"{when}, but the cutoff is {cutoff}")
     good = [r for r in rows if store.value(r, "length") >= min_length and store.value(r, "resolved") >= MIN_RESOLVED]
     if not good:
-        raise InputError(split, None, f"no chain of {min_length} residues or more")
+        raise InputError(split, None, f"no chain of it that {store.folder} holds has {min_length} residues or more")
     return good
 
 

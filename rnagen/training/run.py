@@ -48,6 +48,7 @@ def train(config: TrainConfig) -> Path:
     loggers: list[Logger] = [CSVLogger(folder, name="log")]
     if run.wandb:
         loggers.append(WandbLogger(project="rnagen", name=run.run_name, save_dir=folder, config=to_plain(config)))
+    validates = (run.validate or run.validate_only) and bool(data.val_chains)
     trainer = L.Trainer(
         accelerator=run.accelerator,
         devices=run.devices,
@@ -58,7 +59,7 @@ def train(config: TrainConfig) -> Path:
         max_steps=run.epochs * data.batches_per_epoch // config.optim.accumulate_grad,
         max_time=run.max_time,
         accumulate_grad_batches=config.optim.accumulate_grad,
-        limit_val_batches=run.val_batches if run.validate or run.validate_only else 0,
+        limit_val_batches=run.val_batches if validates else 0,
         check_val_every_n_epoch=run.val_epoch_freq,
         num_sanity_val_steps=0,
         log_every_n_steps=run.print_freq,

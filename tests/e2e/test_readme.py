@@ -1,0 +1,102 @@
+"""Every command of the README runs.
+
+The commands are read out of its `sh` blocks and run in a copy of the repository, in the order in which they stand there.
+Inputs that a user would bring are made here. Training is cut short by more flags; nothing else is changed.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rnagen.data.synthetic import synthetic_rna
+from rnagen.io.write import write_structure
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+SHORT_TRAINING = "--epochs 1 --train-batches 2 --val-batches 1 --val-repeat 2 --batch-size 2 --copies 2 --steps 2"
+
+
+def commands() -> list[str]:
+    """Lines of all `sh` blocks, continuation lines joined, without comments."""
+    blocks = re.findall(r"```sh\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [line.split("   #")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def in_new_environment(command: str) -> bool:
+    return command.startswith("python3 -m venv")
+
+
+def needs_benchmark_tables(command: str) -> bool:
+    return "kaggle/" in command or "out/casp15" in command
+
+
+def copy_of_the_repository(folder: Path) -> Path:
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    for name in filter(None, names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, folder / name)
+    return folder
+
+
+def make_what_users_bring(folder: Path) -> None:
+    (folder / "my_rnas.fasta").write_text(">first\nGGGAAACUUCGGUUUCCC\n>second\nGGCGAAAGCC\n")
+    structures = folder / "my_structures"
+    structures.mkdir()
+    for seed in range(6):
+        rna = synthetic_rna(seed, 24 + 4 * seed)
+        write_structure(rna, structures / f"mine{seed}.cif")
+
+
+def run_all(chosen: list[str], folder: Path) -> None:
+    bin_folder = Path(sys.executable).parent
+    for command in chosen:
+        whole = f"{command} {SHORT_TRAINING}" if "train.py" in command else command
+        done = subprocess.run(
+            ["bash", "-c", whole],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"PATH": f"{bin_folder}:/usr/bin:/bin", "HOME": str(folder), "PYTHONPATH": str(folder)},
+        )
+        assert done.returncode == 0, f"{whole}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+
+def test_there_are_commands_of_each_kind() -> None:
+    found = commands()
+    assert sum(map(in_new_environment, found)) == 2
+    for word in ("sample.py --n 5", "train.py --path-type Linear --crop 256", "rnagen prepare", "rnagen evaluate"):
+        assert any(word in command for command in found), word
+
+
+@pytest.mark.slow
+def test_commands_run(tmp_path: Path) -> None:
+    folder = copy_of_the_repository(tmp_path)
+    make_what_users_bring(folder)
+    run_all([c for c in commands() if not in_new_environment(c) and not needs_benchmark_tables(c)], folder)
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_benchmark_commands_run(tmp_path: Path, shared_data: Path) -> None:
+    folder = copy_of_the_repository(tmp_path)
+    (folder / "kaggle").symlink_to(shared_data / "kaggle")
+    run_all([c for c in commands() if needs_benchmark_tables(c)], folder)
+
+
+def test_numbers_of_the_table_are_those_of_the_stored_results() -> None:
+    """The README's accuracy table is what `rnagen evaluate --out` wrote into benchmarks/results."""
+    import json
+
+    text = README.read_text()
+    for name in ("casp15", "val"):
+        means = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())["mean"]
+        for key in ("best_of_5", "best_of_1", "helix"):
+            assert f"{means[key]:.3f}" in text, (name, key)
+            assert np.isfinite(means[key])
