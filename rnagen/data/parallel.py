@@ -1,4 +1,4 @@
-"""Map a function over many inputs in worker processes that never outlive this one."""
+"""Map a function over many inputs in worker processes that do not outlive this one by more than the item in hand."""
 
 import multiprocessing
 import os
@@ -56,7 +56,8 @@ def _results(function: Callable[[Item], Result], items: Sequence[Item], workers:
 
 
 def _follow_the_parent() -> None:
-    """End this worker when the process that started it is gone, even by kill -9."""
+    """End this worker when the process that started it is gone, even by kill -9; an item that holds the interpreter,
+    such as a fold in ViennaRNA, is finished first."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
