@@ -1,8 +1,10 @@
 """`rnagen prepare`: structure files and Kaggle tables -> a dataset that training opens at once."""
 
+import datetime
 import os
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +13,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from rnagen.cli.options import guarded, parse
 from rnagen.data.fetch import DEFAULT_URL, fetch_entries
 from rnagen.data.prepare import WORK, PrepareReport, prepare, refuse_foreign
 from rnagen.data.splits import CUTOFF, read_split, write_splits
@@ -40,25 +43,42 @@ class PrepareOptions:
     """Also write train.csv, val.csv and casp15.csv into this folder."""
     cutoff: str = CUTOFF
     """Release date from which on chains are not for training, for --splits."""
+    assume_date: str = ""
+    """Release date (YYYY-MM-DD) of chains that have none, such as unpublished ones: without a date nothing trains."""
     fetch: Path | None = None
     """A split (train.csv): download its entries into OUT/work and prepare its chains only."""
     fetch_url: str = DEFAULT_URL
     """Where --fetch finds an entry."""
 
 
+def main(arguments: Sequence[str]) -> int:
+    """Parse, then prepare."""
+    return guarded(lambda: run(parse(PrepareOptions(), arguments, "rnagen prepare")), "rnagen prepare")
+
+
 def run(options: PrepareOptions) -> int:
-    """Prepare as told; the exit code: 0 done, 1 some inputs failed and that counts, 2 nothing could be done."""
+    """Prepare as told; the exit code: 0 done, 1 some inputs failed and that counts, 2 nothing could be written.
+
+    Raises:
+        InputError: inputs, metadata or folder cannot be used.
+    """
     try:
+        _check_date(options.assume_date)
         return _run(options)
-    except InputError as error:
-        print(f"rnagen prepare: {error}", file=sys.stderr)
-        return 2
     except OSError as error:
         print(f"rnagen prepare: {error}\nThe next run continues from here.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("rnagen prepare: interrupted; the next run continues from here.", file=sys.stderr)
         return 130
+
+
+def _check_date(date: str) -> None:
+    try:
+        if date:
+            datetime.date.fromisoformat(date)
+    except ValueError as error:
+        raise InputError("--assume-date", None, f"{date!r} is no date YYYY-MM-DD") from error
 
 
 def _run(options: PrepareOptions) -> int:
@@ -76,7 +96,7 @@ def _run(options: PrepareOptions) -> int:
         inputs += [download.path for download in downloads if not download.failure]
     if not inputs:
         raise InputError("rnagen prepare", None, "no input: name folders or files, or give --fetch with a split")
-    report = prepare(inputs, options.out, options.metadata, options.workers, only)
+    report = prepare(inputs, options.out, options.metadata, options.workers, only, options.assume_date)
     _print_report(report, options.out)
     if options.splits is not None:
         counts = write_splits(StructureStore.open(options.out), options.splits, options.cutoff)
@@ -103,4 +123,4 @@ def _print_report(report: PrepareReport, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(tyro.cli(PrepareOptions)))
+    sys.exit(main(sys.argv[1:]))

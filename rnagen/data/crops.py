@@ -4,9 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int
 
 
-def contiguous_crop(
-    resolved: Bool[np.ndarray, " L"], size: int, rng: np.random.Generator
-) -> Int[np.ndarray, " crop"]:
+def contiguous_crop(resolved: Bool[np.ndarray, " L"], size: int, rng: np.random.Generator) -> Int[np.ndarray, " crop"]:
     """`size` residues in a row that hold at least one resolved residue, chosen at random.
 
     A chain with no resolved residue gets any stretch; a chain no longer than `size` is taken whole.

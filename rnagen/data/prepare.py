@@ -68,6 +68,7 @@ def prepare(
     metadata_table: Path | None = None,
     workers: int = 1,
     only: dict[str, ChainMetadata] | None = None,
+    assume_date: str = "",
 ) -> PrepareReport:
     """Make or update the dataset folder `out`. Inputs are only read.
 
@@ -77,6 +78,7 @@ def prepare(
         metadata_table: dates, clusters and benchmarks; without it, each `index.csv` inside or beside an input.
         workers: processes. The result does not depend on their number.
         only: keep these chains alone, and prefer these facts about them.
+        assume_date: release date of chains for which neither metadata nor file has one.
 
     Raises:
         InputError: an input or the metadata cannot be used, `out` holds something else, or no chain is left.
@@ -85,7 +87,7 @@ def prepare(
     sources = find_sources(inputs)
     tables = [metadata_table] if metadata_table is not None else find_metadata(inputs)
     known = {**read_metadata(tables), **(only or {})}
-    signature = _signature(sources, tables, only)
+    signature = _signature(sources, tables, only, assume_date)
     previous = _finished(out, signature)
     if previous is not None:
         return previous
@@ -101,7 +103,7 @@ def prepare(
         raise InputError(", ".join(map(str, inputs)), None, "no usable RNA chain: " + _first_reasons(report.skipped))
     _fold({row["sequence"] for row, _ in chosen}, pair_cache, workers)
 
-    rows = [_complete(row, source, known) for row, source in chosen]
+    rows = [_complete(row, source, known, assume_date) for row, source in chosen]
     for row, cluster in zip(
         rows, clusters.greedy_clusters([r["sequence"] for r in rows], [r["cluster"] for r in rows])
     ):
@@ -130,12 +132,14 @@ def refuse_foreign(out: Path) -> None:
         raise InputError(out, None, f"holds something else ({min(p.name for p in out.iterdir())}): give a new folder")
 
 
-def _signature(sources: list[Source], tables: list[Path], only: dict[str, ChainMetadata] | None) -> str:
+def _signature(
+    sources: list[Source], tables: list[Path], only: dict[str, ChainMetadata] | None, assume_date: str
+) -> str:
     """A hash that changes when the result could: inputs, metadata, code and versions."""
     modules = [clusters, metadata, pairs, store, store_writer]
     code = hash_files([Path(str(module.__file__)) for module in modules] + [Path(__file__)])
     facts = [[s.label, s.signature()] for s in sources], [file_signature(t) for t in tables]
-    everything = [facts, repr(only), reader_version(), code, RNA.__version__]
+    everything = [facts, repr(only), assume_date, reader_version(), code, RNA.__version__]
     return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
 
@@ -208,12 +212,12 @@ def _fold_one(cache: BasePairCache, sequence: str) -> None:
     cache.get(sequence)
 
 
-def _complete(row: dict[str, Any], source: Source, known: dict[str, ChainMetadata]) -> dict[str, Any]:
+def _complete(row: dict[str, Any], source: Source, known: dict[str, ChainMetadata], assume_date: str) -> dict[str, Any]:
     """Index columns of a chain; what the metadata says stands before what the file says."""
     facts = known.get(row["id"], ChainMetadata())
     resolution = facts.resolution if facts.resolution == facts.resolution else row["resolution"]
     return row | {
-        "release_date": facts.release_date or row["release_date"],
+        "release_date": facts.release_date or row["release_date"] or assume_date,
         "method": facts.method or row["method"],
         "resolution": resolution,
         "title": facts.title or row["title"].strip("'\""),

@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnagen.cli.prepare import PrepareOptions, run
+from rnagen.cli.prepare import PrepareOptions, main, run
 from rnagen.data.prepare import prepare
 from rnagen.data.store import StructureStore
+from rnagen.data.synthetic import synthetic_rna
 from rnagen.io.errors import InputError
 from rnagen.io.kaggle import write_labels
+from rnagen.io.write import write_structure
 from rnagen.structure import BEADS, RNAStructure
 from tests.data.chains import chain, write_collection
 
@@ -160,10 +162,32 @@ def test_exit_codes(
     assert sorted(p.name for p in (tmp_path / "splits").iterdir()) == ["casp15.csv", "train.csv", "val.csv"]
     options.strict = True
     assert run(options) == 1
-    assert run(PrepareOptions((tmp_path / "absent",), tmp_path / "x")) == 2
-    assert "absent" in capsys.readouterr().err
-    assert run(PrepareOptions((), tmp_path / "x")) == 2
+    for arguments, words in (
+        ([str(tmp_path / "absent")], "absent"),
+        ([], "no input"),
+        ([str(collection[0]), "--assume-date", "soon"], "'soon' is no date"),
+    ):
+        assert main([*arguments, "--out", str(tmp_path / "x")]) == 2
+        assert words in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+def test_assumed_dates_fill_in_for_missing_ones_only(
+    collection: tuple[Path, list[RNAStructure]], tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    write_structure(synthetic_rna(1, 24), tmp_path / "mine" / "unpublished.cif")
+    inputs = [collection[0], tmp_path / "mine"]
+    report = prepare(inputs, tmp_path / "plain")
+    prepare(inputs, tmp_path / "dated", assume_date="2001-02-03")
+    plain, dated = (StructureStore.open(tmp_path / name).index.set_index("id") for name in ("plain", "dated"))
+    assert report.chains == len(dated)
+    missing = plain["release_date"] == ""
+    assert missing.any()
+    assert (dated["release_date"][missing] == "2001-02-03").all()
+    assert (dated["release_date"][~missing] == plain["release_date"][~missing]).all()
+    # Another assumption is another dataset, not "nothing changed".
+    assert not prepare(inputs, tmp_path / "dated", assume_date="2002-02-03").up_to_date
 
 
 def test_no_usable_chain_is_an_error(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Every command of the README runs.
 
-The commands are read out of its `sh` blocks and run in a copy of the repository, in the order in which they stand there.
+The commands are read out of its `sh` blocks and run in a copy of the repository, in the order in which they stand.
 Inputs that a user would bring are made here. Training is cut short by more flags; nothing else is changed.
 """
 

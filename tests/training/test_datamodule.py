@@ -40,7 +40,7 @@ def test_rows_follow_the_split(split: Path) -> None:
 
 @pytest.mark.parametrize(
     ("date", "words"),
-    [("2022-05-27", "b: released 2022-05-27"), ("2024-01-01", "b: released 2024-01-01"), ("", "b: has no release date")],
+    [("2022-05-27", "b: released 2022-05-27"), ("2024-01-01", "b: released 2024-01-01"), ("", "b: has no release")],
 )
 def test_nothing_from_the_cutoff_on_trains(split: Path, date: str, words: str) -> None:
     store = make_store(release_date=["2001-01-01", date, "2010-10-10", "2015-05-05"])
