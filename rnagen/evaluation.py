@@ -1,0 +1,195 @@
+"""Score predicted ensembles against references: per-target numbers, floors on the same targets, means, the date gate."""
+
+import datetime
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from rnagen import floors
+from rnagen.data.basepairs import mfe_pairs
+from rnagen.io.errors import InputError
+from rnagen.io.write import write_structure
+from rnagen.metrics import Agreement, agreement, best_of, bootstrap_interval, c1_lddt, diversity, tm_scores, usalign_tm
+from rnagen.structure import RNAStructure
+
+ATOM = "C1'"
+BEST_OF = 5
+FLOORS = ("helix", "random_walk", "stems")
+"""Names of the floors that `floor_scores` gives."""
+SCORES = ("best1", "best5", "one_minus_tm", "lddt", "usalign", *FLOORS)
+"""Numbers of a target that have a mean."""
+
+CUTOFF_UNKNOWN = "cutoff unknown"
+DATE_UNKNOWN = "date unknown"
+HONEST = "cutoff before target"
+LEAKAGE = "LEAKAGE"
+
+
+@dataclass(frozen=True)
+class TargetScore:
+    """Result of one target. TM-scores are matched by residue number on C1'."""
+
+    target: str
+    length: int
+    references: int
+    predictions: int
+    best1: float
+    """TM of the first prediction, against its best reference."""
+    best5: float
+    """TM of the best of the first five."""
+    one_minus_tm: float
+    """Mean over pairs of the first five predictions: 0 when they are all the same."""
+    lddt: float
+    """C1'-lDDT, best of the first five."""
+    gate: str
+    """What is known of the training cutoff against the date of the target."""
+    agreement: Agreement | None = None
+    """Coverage of the reference conformers, where there are several."""
+    usalign: float | None = None
+    """Best of the first five with sequence-independent matching, where US-align was asked for."""
+    floors: dict[str, float] = field(default_factory=dict)
+    """TM of each floor, best of its predictions."""
+
+    def value(self, name: str) -> float | None:
+        """The number called `name` in `SCORES`; None where it was not computed."""
+        return self.floors.get(name) if name in FLOORS else getattr(self, name)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Mean over targets with its 95 % bootstrap interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def date_gate(cutoff: str, date: str) -> str:
+    """What a training cutoff and the date of a target (ISO, empty when unknown) say about each other.
+
+    Training saw structures released before the cutoff only: a target of the cutoff's own day is unseen.
+    """
+    if not cutoff:
+        return CUTOFF_UNKNOWN
+    if not date:
+        return DATE_UNKNOWN
+    is_seen = datetime.date.fromisoformat(cutoff) > datetime.date.fromisoformat(date)
+    return f"{LEAKAGE}: cutoff {cutoff}, target {date}" if is_seen else HONEST
+
+
+def score_target(
+    prediction: RNAStructure,
+    reference: RNAStructure,
+    gate: str,
+    with_floors: bool = True,
+    with_usalign: bool = False,
+    seed: int = 0,
+) -> TargetScore:
+    """Score the models of a prediction against the models of a reference, residue by residue in order.
+
+    Raises:
+        InputError: the two are not the same RNA, or one of them has no C1' atom.
+        FileNotFoundError: US-align was asked for and is not on the PATH.
+    """
+    check_same_rna(prediction, reference)
+    samples, sample_masks = _c1(prediction)
+    refs, masks = _c1(reference)
+    samples, sample_masks = samples[:BEST_OF], sample_masks[:BEST_OF]
+    scores = tm_scores(samples, refs, masks, sample_masks)
+    several = len(refs) > 1
+    return TargetScore(
+        target=reference.name,
+        length=len(reference),
+        references=len(refs),
+        predictions=prediction.num_models,
+        best1=float(best_of(scores, 1)),
+        best5=float(best_of(scores)),
+        one_minus_tm=diversity(samples, sample_masks).one_minus_tm,
+        lddt=_best_lddt(samples, sample_masks, refs, masks),
+        gate=gate,
+        agreement=agreement(samples, refs, masks & sample_masks.all(0)) if several else None,
+        usalign=_best_usalign(prediction, reference) if with_usalign else None,
+        floors=floor_scores(reference, seed) if with_floors else {},
+    )
+
+
+def floor_scores(reference: RNAStructure, seed: int) -> dict[str, float]:
+    """TM-score of each floor on one target, best of its predictions; see `rnagen.floors`."""
+    refs, masks = _c1(reference)
+    length = len(reference)
+    predictions = {
+        "helix": floors.helix(length),
+        "random_walk": floors.random_walk(length, seed),
+        "stems": floors.stem_fold(length, mfe_pairs(reference.sequence), seed),
+    }
+    return {name: float(best_of(tm_scores(predictions[name], refs, masks))) for name in FLOORS}
+
+
+def summarize(scores: Sequence[TargetScore], seed: int) -> dict[str, Summary]:
+    """Means over targets of all that was computed for each of them; `minus_helix` is best-of-5 minus the helix floor,
+    target by target."""
+    columns = {name: [score.value(name) for score in scores] for name in SCORES}
+    values = {name: np.array(column, dtype=float) for name, column in columns.items() if None not in column}
+    if "helix" in values:
+        values["minus_helix"] = values["best5"] - values["helix"]
+    return {name: Summary(float(column.mean()), *bootstrap_interval(column, seed)) for name, column in values.items()}
+
+
+def check_same_rna(prediction: RNAStructure, reference: RNAStructure) -> None:
+    """Both have the same residues; an unknown base (N) of either fits any.
+
+    Raises:
+        InputError: they differ; the message names the target and the first difference.
+    """
+    for structure in (prediction, reference):
+        if not structure.select_atoms((ATOM,)).mask.any():
+            raise InputError("", reference.name, "has no C1' atom")
+    if len(prediction) != len(reference):
+        raise InputError(
+            "", reference.name, f"{len(prediction)} residues are predicted, the reference has {len(reference)}"
+        )
+    for number, (a, b) in enumerate(zip(prediction.sequence, reference.sequence), start=1):
+        if a != b and "N" not in (a, b):
+            raise InputError("", reference.name, f"residue {number} is {a} in the prediction, {b} in the reference")
+
+
+def _c1(structure: RNAStructure) -> tuple[Float[Tensor, "M L 3"], Bool[Tensor, "M L"]]:
+    chosen = structure.select_atoms((ATOM,))
+    return torch.from_numpy(chosen.coords[:, :, 0]), torch.from_numpy(chosen.mask[:, :, 0])
+
+
+def _best_lddt(
+    samples: Float[Tensor, "n L 3"],
+    sample_masks: Bool[Tensor, "n L"],
+    refs: Float[Tensor, "m L 3"],
+    masks: Bool[Tensor, "m L"],
+) -> float:
+    means = [c1_lddt(samples, ref.expand_as(samples), mask & sample_masks).mean for ref, mask in zip(refs, masks)]
+    return float(torch.stack(means).max())
+
+
+def _best_usalign(prediction: RNAStructure, reference: RNAStructure) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        pred_files = _write_models(prediction, BEST_OF, Path(folder) / "pred")
+        ref_files = _write_models(reference, reference.num_models, Path(folder) / "ref")
+        return max(usalign_tm(pred, ref) for pred in pred_files for ref in ref_files)
+
+
+def _write_models(structure: RNAStructure, count: int, folder: Path) -> list[Path]:
+    """The first `count` models, one mmCIF file each, C1' only."""
+    folder.mkdir()
+    chosen = structure.select_atoms((ATOM,))
+    paths = []
+    for k in range(min(count, chosen.num_models)):
+        single = RNAStructure(
+            chosen.name, chosen.sequence, chosen.coords[k : k + 1], chosen.mask[k : k + 1], chosen.atoms
+        )
+        paths.append(folder / f"{k + 1}.cif")
+        write_structure(single, paths[-1])
+    return paths
