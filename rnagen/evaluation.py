@@ -1,4 +1,4 @@
-"""Score predicted ensembles against references: per-target numbers, floors on the same targets, means, the date gate."""
+"""Score predicted ensembles against references: numbers per target, floors on the same targets, means, date gate."""
 
 import datetime
 import tempfile

@@ -161,9 +161,8 @@ def _print(scores: "list[TargetScore]", summary: "dict[str, Summary]", cutoff: s
     console.print(table)
     if "minus_helix" in summary:
         paired = summary["minus_helix"]
-        console.print(
-            f"best of 5 minus one helix, paired by target: {paired.mean:+.3f} (95 % {paired.low:+.3f} to {paired.high:+.3f})"
-        )
+        interval = f"{paired.low:+.3f} to {paired.high:+.3f}"
+        console.print(f"best of 5 minus one helix, paired by target: {paired.mean:+.3f} (95 % {interval})")
 
 
 def _console() -> Any:
@@ -186,7 +185,8 @@ def _as_csv(scores: "list[TargetScore]") -> str:
     for score in scores:
         row = asdict(score)
         del row["agreement"]
-        rows.append({**row, **row.pop("floors")})
+        floors = row.pop("floors")
+        rows.append(row | floors)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+import torch
+
+from rnagen.metrics import agreement, bootstrap_interval, diversity
+
+
+def bent(angle: float) -> torch.Tensor:
+    """Two rigid rods of ten points, a hinge between them."""
+    step = torch.arange(10.0)[:, None]
+    first = torch.cat([-5 * step.flip(0) - 2.5, 0 * step, torch.sin(step)], 1)
+    direction = torch.tensor([[np.cos(angle), np.sin(angle), 0.0]], dtype=torch.float32)
+    second = 5 * step * direction + 2.5 * direction + torch.cat([0 * step, 0 * step, torch.cos(step)], 1)
+    return torch.cat([first, second])
+
+
+def test_agreement_by_hand() -> None:
+    straight, right, back = bent(0), bent(np.pi / 2), bent(np.pi * 0.9)
+    samples, refs = torch.stack([straight, straight, right]), torch.stack([straight, back])
+    masks = torch.ones(2, 20, dtype=torch.bool)
+    found = agreement(samples, refs, masks)
+    # Recall: the straight conformer is found, the folded one is not; precision: two of three samples are true.
+    assert found.cov_r == {2.0: 0.5, 4.0: 0.5}
+    assert found.cov_p[2.0] == pytest.approx(2 / 3)
+    far = agreement(torch.stack([right]), torch.stack([back]), masks[:1]).amr_r
+    near = agreement(torch.stack([right]), torch.stack([straight]), masks[:1]).amr_r
+    assert far > 4
+    assert found.amr_r == pytest.approx(far / 2, abs=1e-3)
+    assert found.amr_p == pytest.approx(min(near, far) / 3, abs=1e-3)
+
+
+def test_diversity_of_copies_and_of_one_is_zero() -> None:
+    for samples in (bent(0.5).expand(4, -1, -1), bent(0.5)[None]):
+        found = diversity(samples)
+        assert found.rmsd == pytest.approx(0, abs=1e-3)
+        assert found.one_minus_tm == pytest.approx(0, abs=1e-6)
+
+
+def test_diversity_is_the_mean_over_pairs() -> None:
+    a, b = bent(0), bent(2.0)
+    pair = diversity(torch.stack([a, b]))
+    three = diversity(torch.stack([a, b, a]))
+    assert pair.rmsd > 1
+    # Of the three pairs one is of equals.
+    assert three.rmsd == pytest.approx(pair.rmsd * 2 / 3, rel=1e-3)
+    assert three.one_minus_tm == pytest.approx(pair.one_minus_tm * 2 / 3, rel=1e-2)
+
+
+def test_diversity_compares_where_both_are_present() -> None:
+    samples = torch.stack([bent(0), bent(2.0)])
+    masks = torch.ones(2, 20, dtype=torch.bool)
+    masks[1, 10:] = False
+    assert diversity(samples, masks).rmsd == pytest.approx(0, abs=1e-3)
+
+
+def test_bootstrap_interval_of_normal_values() -> None:
+    values = np.random.default_rng(0).normal(2.0, 1.0, size=400)
+    low, high = bootstrap_interval(values, 1)
+    assert low < values.mean() < high
+    assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
+    assert bootstrap_interval(values, 1) == (low, high)
+    assert bootstrap_interval(values, 2) != (low, high)
+
+
+def test_bootstrap_interval_of_one_value_and_of_none() -> None:
+    assert bootstrap_interval(np.array([0.25]), 0) == (0.25, 0.25)
+    with pytest.raises(ValueError, match="no value"):
+        bootstrap_interval(np.zeros(0), 0)
