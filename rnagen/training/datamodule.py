@@ -155,13 +155,17 @@ def training_rows(store: StructureStore, split: Path, cutoff: str, min_length: i
 
 
 def overfit_row(store: StructureStore, rows: list[int], crop: int) -> int:
-    """The first single-model, fully resolved chain of 30 residues or more that a crop holds whole.
+    """The longest single-model, fully resolved chain that a crop holds whole.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none of 30 residues or more, below which a TM-score of 1 asks for sub-ångström accuracy.
     """
-    for row in rows:
-        length, models, resolved = (store.value(row, column) for column in ("length", "num_models", "resolved"))
-        if 30 <= length <= crop and models == 1 and resolved == 1:
-            return row
-    raise InputError(store.folder, None, f"no fully resolved chain of 30 to {crop} residues to overfit")
+
+    def length(row: int) -> int:
+        return int(store.value(row, "length"))
+
+    whole = [row for row in rows if store.value(row, "num_models") == 1 and store.value(row, "resolved") == 1]
+    fitting = [row for row in whole if 30 <= length(row) <= crop]
+    if not fitting:
+        raise InputError(store.folder, None, f"no fully resolved chain of 30 to {crop} residues to overfit")
+    return max(fitting, key=length)

@@ -69,6 +69,7 @@ def test_a_missing_or_strange_split_is_named(tmp_path: Path) -> None:
 
 
 def test_overfitting_takes_a_whole_resolved_chain() -> None:
+    assert overfit_row(make_store(num_models=[1, 5, 1, 1], resolved=[1.0] * 4), [0, 1, 2, 3], 96) == 0
     assert overfit_row(make_store(), [0, 1, 2, 3], 96) == 3
     with pytest.raises(InputError, match="to overfit"):
         overfit_row(make_store(), [0, 1, 2], 96)
