@@ -11,10 +11,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from rnagen.config import ConfigError, TrainConfig, overlay, to_plain
+from rnagen.config import TrainConfig
 from rnagen.io.errors import InputError
 from rnagen.io.files import write_text
 from rnagen.model.model import RNAFlowModel
+from rnagen.overlay import ConfigError, overlay, to_plain
 
 FORMAT = 1
 DEFAULT_CHECKPOINT = Path(__file__).parent / "assets" / "small.safetensors"

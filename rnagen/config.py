@@ -4,15 +4,11 @@ Field names are unique across the sections, so that flags and YAML files are fla
 No heavy import here: `sample.py --help` must answer at once.
 """
 
-import dataclasses
-import types
-import typing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
-
+from rnagen.overlay import ConfigError, flatten
 from rnagen.structure import BEADS
 
 PathType = Literal["Linear", "GVP", "VP"]
@@ -21,10 +17,6 @@ TimeDistribution = Literal["uniform", "logit-normal", "beta"]
 SamplingMethod = Literal["euler", "heun", "dopri5", "euler-maruyama"]
 Precision = Literal["32", "bf16"]
 StructureFormat = Literal["cif", "pdb"]
-
-
-class ConfigError(ValueError):
-    """An option has a value that cannot be used; the message names option and file."""
 
 
 @dataclass(frozen=True)
@@ -282,89 +274,3 @@ class SampleConfig:
             raise ConfigError(f"tau: {self.sampler.tau} is no temperature")
         if self.sampler.chunk < 0:
             raise ConfigError(f"chunk: {self.sampler.chunk} cannot be used")
-
-
-def flatten(config: Any) -> dict[str, Any]:
-    """{option name: value} of a configuration dataclass, through its sections."""
-    flat: dict[str, Any] = {}
-    for item in dataclasses.fields(config):
-        value = getattr(config, item.name)
-        flat.update(flatten(value) if dataclasses.is_dataclass(value) else {item.name: value})
-    return flat
-
-
-def to_plain(config: Any) -> dict[str, Any]:
-    """`flatten` with values that JSON and YAML can hold (paths as text, tuples as lists)."""
-    plain = {}
-    for name, value in flatten(config).items():
-        value = str(value) if isinstance(value, Path) else value
-        plain[name] = list(value) if isinstance(value, tuple) else value
-    return plain
-
-
-T = typing.TypeVar("T")
-
-
-def overlay(config: T, values: dict[str, Any], source: str) -> T:
-    """A copy of a configuration dataclass with the named options replaced.
-
-    Raises:
-        ConfigError: an option does not exist or has a value of another type; names `source` and the option.
-    """
-    unknown = set(values) - set(flatten(config))
-    if unknown:
-        raise ConfigError(f"{source}: no such option: {', '.join(sorted(unknown))}")
-    return _overlay(config, values, source)
-
-
-def _overlay(config: Any, values: dict[str, Any], source: str) -> Any:
-    changes = {}
-    for item in dataclasses.fields(config):
-        current = getattr(config, item.name)
-        if dataclasses.is_dataclass(current):
-            changes[item.name] = _overlay(current, values, source)
-        elif item.name in values:
-            changes[item.name] = _convert(values[item.name], item.type, f"{source}: {item.name}")
-    try:
-        return dataclasses.replace(config, **changes)
-    except ConfigError as error:
-        raise ConfigError(f"{source}: {error}") from error
-
-
-def _convert(value: Any, kind: Any, where: str) -> Any:
-    origin, args = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (typing.Union, types.UnionType):
-        return None if value is None else _convert(value, next(a for a in args if a is not type(None)), where)
-    if origin is Literal:
-        good = value in args
-    elif origin is tuple:
-        good = isinstance(value, list | tuple) and all(isinstance(v, args[0]) for v in value)
-        value = tuple(value) if good else value
-    elif kind is float:
-        good = isinstance(value, int | float) and not isinstance(value, bool)
-        value = float(value) if good else value
-    elif kind is Path:
-        good = isinstance(value, str | Path)
-        value = Path(value) if good else value
-    else:
-        good = type(value) is kind
-    if not good:
-        raise ConfigError(f"{where}: {value!r} is no {getattr(kind, '__name__', kind)}")
-    return value
-
-
-def load_yaml(path: Path) -> dict[str, Any]:
-    """Options of a YAML file, flat.
-
-    Raises:
-        ConfigError: the file is missing or is no mapping of option names.
-    """
-    try:
-        values = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: unreadable: {error}") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: not a mapping of options")
-    return {str(name).replace("-", "_"): value for name, value in values.items()}

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from rnagen.config import ConfigError
 from rnagen.io.files import write_text
 from rnagen.io.kaggle import write_submission
 from rnagen.io.read import read_structures
 from rnagen.io.write import write_structure
+from rnagen.overlay import ConfigError
 from rnagen.structure import RNAStructure
 
 RUN = "run.json"

@@ -7,7 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnagen.config import ConfigError, SampleConfig, TrainConfig, flatten, load_yaml, overlay, to_plain
+from rnagen.config import SampleConfig, TrainConfig
+from rnagen.overlay import ConfigError, flatten, load_yaml, overlay, to_plain
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import tyro
 
-from rnagen.config import ConfigError, load_yaml, overlay
 from rnagen.io.errors import InputError
+from rnagen.overlay import ConfigError, load_yaml, overlay
 
 T = TypeVar("T")
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnagen.cli.options import guarded, parse
-from rnagen.config import ConfigError, SampleConfig, flatten, to_plain
+from rnagen.config import SampleConfig
 from rnagen.io.errors import InputError
+from rnagen.overlay import ConfigError, flatten, to_plain
 
 if TYPE_CHECKING:
     from rnagen.checkpoint import Checkpoint

@@ -3,7 +3,7 @@
 out/                 the dataset
 out/skipped.csv      files and chains that could not be used, and why
 out/duplicates.csv   chains that came twice, and which copy was kept
-out/work/            what makes the next run quick: downloads, parsed files, base pairs, the state of the last run.
+out/work             what makes the next run quick: downloads, parsed files, base pairs, the state of the last run.
                      It can be deleted.
 """
 

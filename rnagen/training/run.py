@@ -9,7 +9,8 @@ import yaml
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
 from rnagen.checkpoint import load_checkpoint
-from rnagen.config import ConfigError, TrainConfig, to_plain
+from rnagen.config import TrainConfig
+from rnagen.overlay import ConfigError, to_plain
 from rnagen.training.callbacks import STATE, CheckpointWriter, MetricsWriter, StepLog, StopOnSignal
 from rnagen.training.datamodule import RNADataModule
 from rnagen.training.module import FlowModule

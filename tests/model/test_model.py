@@ -148,7 +148,8 @@ def test_bfloat16_stays_close() -> None:
 def test_preset_sizes(preset: str, low: float, high: float) -> None:
     from pathlib import Path
 
-    from rnagen.config import TrainConfig, load_yaml, overlay
+    from rnagen.config import TrainConfig
+    from rnagen.overlay import load_yaml, overlay
 
     file = Path(__file__).parents[2] / "configs" / f"{preset}.yaml"
     config = overlay(TrainConfig(), load_yaml(file), str(file))
