@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from rnagen.data.synthetic import synthetic_rna
+from rnagen.io.kaggle import read_labels, write_labels
 from rnagen.io.write import write_structure
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +55,25 @@ def make_what_users_bring(folder: Path) -> None:
         write_structure(rna, structures / f"mine{seed}.cif")
 
 
+def link_validation_chains(shared_data: Path, folder: Path) -> None:
+    """The validation chains alone, as files and as a table: preparing all chains takes minutes."""
+    ids = set(pd.read_csv(ROOT / "splits" / "val.csv")["id"])
+    (folder / "structures").mkdir(parents=True)
+    (folder / "kaggle").mkdir()
+    (folder / "index.csv").symlink_to(shared_data / "index.csv")
+    for name in ids:
+        file = shared_data / "structures" / f"{name}.cif.gz"
+        if file.is_file():
+            (folder / "structures" / file.name).symlink_to(file)
+
+    def chain_id(name: str) -> str:
+        entry, _, chain = name.partition("_")
+        return f"{entry.lower()}_{chain}"
+
+    labels = [s for s in read_labels(shared_data / "kaggle" / "train_labels.csv") if chain_id(s.name) in ids]
+    write_labels(folder / "kaggle" / "train_labels.csv", labels)
+
+
 def run_all(chosen: list[str], folder: Path) -> None:
     bin_folder = Path(sys.executable).parent
     for command in chosen:
@@ -88,12 +108,7 @@ def test_commands_run(tmp_path: Path) -> None:
 def test_benchmark_commands_run(tmp_path: Path, shared_data: Path) -> None:
     folder = copy_of_the_repository(tmp_path)
     (folder / "kaggle").symlink_to(shared_data / "kaggle")
-    # A dataset of the validation chains alone: preparing all takes minutes.
-    structures = folder / "val" / "structures"
-    structures.mkdir(parents=True)
-    (folder / "val" / "index.csv").symlink_to(shared_data / "index.csv")
-    for name in pd.read_csv(ROOT / "splits" / "val.csv")["id"]:
-        (structures / f"{name}.cif.gz").symlink_to(shared_data / "structures" / f"{name}.cif.gz")
+    link_validation_chains(shared_data, folder / "val")
     run_all(["rnagen prepare val --out data", *(c for c in commands() if needs_benchmark_tables(c))], folder)
 
 
