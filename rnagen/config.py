@@ -11,10 +11,14 @@ from typing import Literal
 from rnagen.overlay import ConfigError, flatten
 from rnagen.structure import BEADS
 
-PathType = Literal["Linear", "GVP", "VP"]
-Prediction = Literal["velocity", "noise", "score"]
+PathType = Literal["Linear", "GVP", "VP", "Sqrt"]
+Prediction = Literal["velocity", "noise", "score", "data"]
+LossWeight = Literal["none", "velocity", "likelihood"]
 TimeDistribution = Literal["uniform", "logit-normal", "beta"]
-SamplingMethod = Literal["euler", "heun", "dopri5", "euler-maruyama"]
+SamplingMethod = Literal["euler", "midpoint", "heun", "rk4", "dopri5", "euler-maruyama", "sde-heun", "ddpm", "ddim"]
+TimeGrid = Literal["uniform", "logarithmic", "quadratic"]
+DiffusionForm = Literal["constant", "sbdm", "sigma", "linear", "decreasing", "increasing-decreasing", "annealed"]
+LastStep = Literal["none", "mean", "tweedie", "euler"]
 Precision = Literal["32", "bf16"]
 StructureFormat = Literal["cif", "pdb"]
 
@@ -51,6 +55,8 @@ class ModelConfig:
     """Flow times are multiplied by this before their sinusoidal embedding."""
     sigma_data: float = 16.0
     """Å per model unit."""
+    self_conditioning: bool = False
+    """The latent model sees its previous estimate of the structure; in training with probability 0.5."""
     grad_checkpointing: bool = False
     """Recompute block activations in the backward pass: less memory, more time."""
 
@@ -65,6 +71,8 @@ class TransportConfig:
     """What the latent model predicts."""
     time_distribution: TimeDistribution = "logit-normal"
     """How training times are drawn; stratified over the copies of an RNA."""
+    loss_weight: LossWeight = "none"
+    """Weight of the flow loss in time, for noise and score predictions: velocity makes it the velocity's loss."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,8 @@ class LossConfig:
     """Å; distance errors above this count as this."""
     aligned_mae_weight: float = 0.5
     """Mean absolute error after superposition."""
+    consistency_weight: float = 0.0
+    """Mean square difference of the clean structures predicted at two times of one path (copies are drawn in pairs)."""
     distogram_weight: float = 0.2
     """Cross-entropy of the trunk's distance bins."""
     structure_ramp: int = 1000
@@ -115,6 +125,8 @@ class DataConfig:
     """… divided by (size of its cluster)^this."""
     spatial_crop: float = 0.3
     """Share of crops that take the residues nearest to a random one instead of a contiguous stretch."""
+    condition_dropout: float = 0.0
+    """Share of examples shown without sequence and base pairs: a model for `--cfg-scale`."""
     num_workers: int = 0
     """Processes that prepare batches."""
     overfit: bool = False
@@ -156,11 +168,27 @@ class SamplerConfig:
     """How conformers are drawn."""
 
     sampling_method: SamplingMethod = "euler-maruyama"
-    """Solver: an ODE method, or the SDE with temperature `tau`."""
+    """Solver: an ODE (euler to dopri5), the SDE with temperature `tau` (euler-maruyama, sde-heun), or discrete
+    diffusion (ddpm, ddim; for the path Sqrt and the prediction noise)."""
     steps: int = 40
-    """Solver steps N (N evaluations of the model; 2N for heun; dopri5 chooses its own)."""
+    """Solver steps N: N evaluations of the model, 2N for midpoint, heun and sde-heun, 4N for rk4; dopri5 chooses its
+    own."""
+    time_grid: TimeGrid = "uniform"
+    """Spacing of the steps: logarithmic is dense near the data, quadratic near the noise."""
     tau: float = 0.05
-    """Noise temperature of euler-maruyama: higher is more diverse and less accurate."""
+    """Noise temperature of the SDE, of ddpm and of churn: higher is more diverse and less accurate."""
+    diffusion_form: DiffusionForm = "annealed"
+    """How strongly the SDE diffuses over time."""
+    last_step: LastStep = "tweedie"
+    """How the SDE ends: with the estimated structure (tweedie), a step without noise (mean) or without diffusion
+    (euler), or as every step (none)."""
+    churn: float = 0.0
+    """Go back by this share of a step, with fresh noise, before each step of an ODE or SDE."""
+    cfg_scale: float = 1.0
+    """Guidance: 1 is none, more goes further away from the model without its conditions, or from `guide_ckpt`. Takes
+    twice the evaluations."""
+    diversity: float = 0.0
+    """Strength at which the conformers of an RNA repel each other; 0 draws them independently."""
     chunk: int = 0
     """Conformers computed at once; 0: as many as fit 4096 residues."""
 
@@ -224,8 +252,12 @@ class TrainConfig:
             "crop": self.dataset.crop >= 8,
             "batch_size": self.dataset.batch_size >= 1,
             "copies": self.dataset.copies >= 1,
+            "condition_dropout": 0 <= self.dataset.condition_dropout < 1,
+            "consistency_weight": self.loss.consistency_weight >= 0,
             "steps": self.sampler.steps >= 1,
             "tau": self.sampler.tau >= 0,
+            "diversity": self.sampler.diversity >= 0,
+            "churn": self.sampler.churn >= 0,
             "ema_decay": 0 <= self.optim.ema_decay < 1,
             "accumulate_grad": self.optim.accumulate_grad >= 1,
             "devices": self.run.devices >= 1,
@@ -234,6 +266,13 @@ class TrainConfig:
         for name, good in checks.items():
             if not good:
                 raise ConfigError(f"{name}: {flatten(self)[name]!r} cannot be used")
+        if self.loss.consistency_weight and self.dataset.copies % 2:
+            raise ConfigError(f"consistency_weight: needs copies in pairs, copies is {self.dataset.copies}")
+        if self.transport.loss_weight != "none" and self.transport.prediction not in ("noise", "score"):
+            raise ConfigError(
+                f"loss_weight: {self.transport.loss_weight!r} is for the predictions noise and score, "
+                f"not for {self.transport.prediction!r}"
+            )
 
 
 @dataclass(frozen=True)
@@ -257,6 +296,8 @@ class SampleConfig:
     """Folder to write to. The same command goes on where it was interrupted."""
     ckpt: Path | None = None
     """Weights (.safetensors, with their .json beside them); the shipped checkpoint by default."""
+    guide_ckpt: Path | None = None
+    """Weights of a worse model (smaller, or earlier in training) to be guided away from, with `cfg_scale`."""
     seed: int = 0
     """Conformer k of target s depends on the seed, the name of s and k alone."""
     format: StructureFormat = "cif"
@@ -272,5 +313,9 @@ class SampleConfig:
             raise ConfigError(f"steps: {self.sampler.steps} cannot be used")
         if self.sampler.tau < 0:
             raise ConfigError(f"tau: {self.sampler.tau} is no temperature")
+        if self.sampler.diversity < 0:
+            raise ConfigError(f"diversity: {self.sampler.diversity} is no strength")
+        if self.sampler.churn < 0:
+            raise ConfigError(f"churn: {self.sampler.churn} is no share of a step")
         if self.sampler.chunk < 0:
             raise ConfigError(f"chunk: {self.sampler.chunk} cannot be used")

@@ -69,6 +69,7 @@ class LatentModel(nn.Module):
         self.rope = config.rope
         self.grad_checkpointing = config.grad_checkpointing
         self.coordinates = nn.Linear(channels, dim)
+        self.previous = nn.Linear(channels, dim, bias=False) if config.self_conditioning else None
         self.single = nn.Linear(dim, dim, bias=False)
         self.bias = PairBias(config.pair_dim, config.mha_heads, layers=config.num_layers)
         self.time = TimeEmbedding(dim, config.time_multiplier)
@@ -79,6 +80,8 @@ class LatentModel(nn.Module):
         for layer in (self.final_modulation, self.out):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
+        if self.previous is not None:
+            nn.init.zeros_(self.previous.weight)
 
     def context(self, trunk: TrunkOutput, features: RNAFeatures) -> LatentContext:
         """Everything that depends on neither time nor coordinates."""
@@ -90,11 +93,17 @@ class LatentModel(nn.Module):
         )
 
     def forward(
-        self, x_t: Float[Tensor, "B K L A 3"], t: Float[Tensor, "B K"], context: LatentContext
+        self,
+        x_t: Float[Tensor, "B K L A 3"],
+        t: Float[Tensor, "B K"],
+        context: LatentContext,
+        previous: Float[Tensor, "B K L A 3"] | None = None,
     ) -> Float[Tensor, "B K L A 3"]:
-        """Prediction in model units, fp32; zero on padding."""
+        """Prediction in model units, fp32; zero on padding. `previous` is an earlier estimate of the data."""
         time = torch.nn.functional.silu(self.time(t))[:, :, None]
         x = self.coordinates(rearrange(x_t, "b k l a xyz -> b k l (a xyz)")) + context.tokens
+        if self.previous is not None and previous is not None:
+            x = x + self.previous(rearrange(previous, "b k l a xyz -> b k l (a xyz)"))
         for block, bias in zip(self.blocks, context.biases):
             if self.grad_checkpointing and torch.is_grad_enabled():
                 x = checkpoint(block, x, time, bias, context.rotary, use_reentrant=False)

@@ -25,10 +25,18 @@ class RNAFlowModel(nn.Module):
         return trunk, self.latent.context(trunk, features)
 
     def forward(
-        self, x_t: Float[Tensor, "B K L A 3"], t: Float[Tensor, "B K"], context: LatentContext
+        self,
+        x_t: Float[Tensor, "B K L A 3"],
+        t: Float[Tensor, "B K"],
+        context: LatentContext,
+        previous: Float[Tensor, "B K L A 3"] | None = None,
     ) -> Float[Tensor, "B K L A 3"]:
-        """Predict the flow at `x_t` (model units) and time `t`."""
-        return self.latent(x_t, t, context)
+        """Predict the flow at `x_t` (model units) and time `t`.
+
+        `previous` is the data estimate of an earlier evaluation, for a model with self-conditioning (Chen et al.,
+        arXiv:2208.04202, section 3.2); without it, or with zeros, the model works from x_t alone.
+        """
+        return self.latent(x_t, t, context, previous)
 
     @property
     def num_parameters(self) -> int:

@@ -35,7 +35,9 @@ class FlowModule(L.LightningModule):
         self.config = config
         self.model = RNAFlowModel(config.model)
         self.ema = AveragedModel(self.model, multi_avg_fn=ema_update(config.optim.ema_decay)).requires_grad_(False)
-        self.transport = Transport(config.transport.path_type, config.transport.prediction)
+        self.transport = Transport(
+            config.transport.path_type, config.transport.prediction, config.transport.loss_weight
+        )
         self.register_buffer("skipped_steps", torch.zeros((), dtype=torch.long))
         self.val_metrics = torch.nn.ModuleDict({name: MeanMetric() for name in ("tm_best1", "tm_best5", "tm_helix")})
         self.val_table: list[dict[str, Any]] = []
@@ -62,7 +64,7 @@ class FlowModule(L.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         # Dropout too must be the same after a resume.
         torch.manual_seed(int(batch.seeds[0]))
-        draws = draw(batch, self.config.dataset.copies, self.config.transport.time_distribution)
+        draws = draw(batch, self.config, self.global_step)
         terms = objective(self.model, self.transport, batch, draws, self.config)
         loss = total(terms, self.config.loss, self.global_step)
         size = len(batch.seeds)

@@ -15,32 +15,53 @@ from rnagen.model.model import RNAFlowModel
 from rnagen.transport.times import draw_times
 from rnagen.transport.transport import Transport
 
+SELF_CONDITIONING_SHARE = 0.5
+"""Share of steps in which a self-conditioning model sees its own first estimate (Chen et al., arXiv:2208.04202)."""
 DISTOGRAM_RANGE = (4.0, 64.0)
 """Å; edges of the distance bins run evenly from the first to the second."""
 
 
 @dataclass(frozen=True)
 class Draws:
-    """The random part of a training step: K poses, times and noises per RNA."""
+    """The random part of a training step: K poses, times and noises per RNA, and what the model is shown."""
 
     rotation: Float[Tensor, "B K 3 3"]
     t: Float[Tensor, "B K"]
     noise: Float[Tensor, "B K L A 3"]
+    hidden: Bool[Tensor, " B"]
+    """RNAs shown without sequence and base pairs."""
+    self_condition: bool
+    """The model sees its own first estimate: for the whole step, whatever process computes it."""
 
 
-def draw(batch: Batch, copies: int, time_distribution: str) -> Draws:
-    """Random numbers of a batch, drawn example by example from its seed: padding and neighbours change nothing."""
-    shape = batch.mask.shape
+def draw(batch: Batch, config: TrainConfig, step: int) -> Draws:
+    """Random numbers of a batch, drawn example by example from its seed: padding and neighbours change nothing.
+
+    With a consistency loss, copy k and copy k + K/2 are two times of one path: the same pose and noise.
+    """
+    shape, copies = batch.mask.shape, config.dataset.copies
     lengths = batch.features.mask.sum(1).tolist()
     noise = torch.zeros(shape[0], copies, *shape[1:], 3)
-    rotations, times = [], []
+    rotations, times, hidden = [], [], []
     for row, seed, length in zip(noise, batch.seeds.tolist(), lengths):
         generator = torch.Generator().manual_seed(seed)
         rotations.append(random_rotations(copies, generator))
-        times.append(draw_times(time_distribution, 1, copies, generator)[0])
+        times.append(draw_times(config.transport.time_distribution, 1, copies, generator)[0])
         row[:, :length] = torch.randn(copies, length, *shape[2:], 3, generator=generator)
+        hidden.append(float(torch.rand((), generator=generator)) < config.dataset.condition_dropout)
+    rotation = torch.stack(rotations)
+    if config.loss.consistency_weight:
+        half = copies // 2
+        noise[:, half:], rotation[:, half:] = noise[:, :half], rotation[:, :half]
+    coin = torch.rand((), generator=torch.Generator().manual_seed(config.run.seed + step))
     device = batch.coords.device
-    return Draws(torch.stack(rotations).to(device), torch.stack(times).to(device), noise.to(device))
+    return Draws(
+        rotation=rotation.to(device),
+        t=torch.stack(times).to(device),
+        noise=noise.to(device),
+        hidden=torch.tensor(hidden, device=device),
+        self_condition=config.model.self_conditioning and float(coin) < SELF_CONDITIONING_SHARE,
+    )
 
 
 def objective(
@@ -59,13 +80,22 @@ def objective(
     x0 = center(rearrange(draws.noise, "b k l a xyz -> (b k) (l a) xyz"), mask)
     pair = transport.interpolate(x1, x0, t)
 
-    trunk, context = model.encode(batch.features)
-    predicted = model(
-        rearrange(pair.x_t, "(b k) (l a) xyz -> b k l a xyz", **shape),
-        rearrange(pair.t, "(b k) -> b k", b=shape["b"]),
-        context,
-    )
-    predicted = rearrange(predicted, "b k l a xyz -> (b k) (l a) xyz")
+    trunk, context = model.encode(batch.features.without_condition(draws.hidden))
+
+    def predict(previous: Float[Tensor, "BK P 3"] | None) -> Float[Tensor, "BK P 3"]:
+        split = "(b k) (l a) xyz -> b k l a xyz"
+        before = None if previous is None else rearrange(previous, split, **shape)
+        times = rearrange(pair.t, "(b k) -> b k", b=shape["b"])
+        said = model(rearrange(pair.x_t, split, **shape), times, context, before)
+        return rearrange(said, "b k l a xyz -> (b k) (l a) xyz")
+
+    previous = None
+    if config.model.self_conditioning:
+        previous = torch.zeros_like(pair.x_t)
+    if draws.self_condition:
+        with torch.no_grad():
+            previous = transport.data(predict(previous), pair.x_t, pair.t)
+    predicted = predict(previous)
 
     def align(true: Tensor, clean: Tensor) -> Tensor:
         return superpose(true, clean, mask) if config.loss.aligned else true
@@ -81,12 +111,33 @@ def objective(
     structure = structure_terms(clean_c1, true_c1, mask[:, scored :: shape["a"]], config.loss)
     per_copy |= {name: value * pair.t for name, value in structure.items()}
     terms = {name: rearrange(value, "(b k) -> b k", k=copies).mean(1) for name, value in per_copy.items()}
+    if config.loss.consistency_weight:
+        terms["consistency"] = consistency(clean, mask, draws.t)
 
     edges = torch.linspace(*DISTOGRAM_RANGE, config.model.distogram_bins - 1, device=batch.coords.device)
     logits = model.distogram(trunk.pair)
     c1, c1_mask = batch.coords[:, :, scored], batch.mask[:, :, scored]
     terms["distogram"] = distogram_cross_entropy(logits, c1, c1_mask, edges)
     return terms
+
+
+def consistency(
+    clean: Float[Tensor, "BK P 3"], mask: Bool[Tensor, "BK P"], t: Float[Tensor, "B K"]
+) -> Float[Tensor, " B"]:
+    """Mean square difference (model units) of the clean structures predicted at two times of one path, copies k and
+    k + K/2. The later one is the teacher: it saw less noise, and gets no gradient.
+
+    The estimates are means over the data given x_t, which agree along a path on average (Daras et al.,
+    arXiv:2302.09057); for a network that does not fix the pose the loss also ties the poses together.
+    """
+    first, second = rearrange(clean, "(b two k) p xyz -> two (b k) p xyz", b=len(t), two=2)
+    is_later = rearrange(t, "b (two k) -> two (b k)", two=2).diff(dim=0)[0] > 0
+    choose = is_later[:, None, None]
+    student, teacher = torch.where(choose, first, second), torch.where(choose, second, first).detach()
+    counted = rearrange(mask, "(b two k) p -> two (b k) p", b=len(t), two=2)[0]
+    square = torch.where(counted, (student - teacher).square().mean(-1), 0.0)
+    mean = square.sum(1) / counted.sum(1).clamp(min=1)
+    return rearrange(mean, "(b k) -> b k", b=len(t)).mean(1)
 
 
 def structure_terms(
@@ -109,6 +160,7 @@ def total(terms: dict[str, Float[Tensor, " B"]], config: LossConfig, step: int) 
         "lddt": config.lddt_weight * ramp,
         "drmsd": config.drmsd_weight * ramp,
         "aligned_mae": config.aligned_mae_weight * ramp,
+        "consistency": config.consistency_weight,
         "distogram": config.distogram_weight,
     }
     return torch.stack([weights[name] * value.mean() for name, value in terms.items()]).sum()

@@ -77,7 +77,25 @@ class VP:
         return Coefficients(alpha, sigma, d_log_alpha * alpha, -d_log_alpha * alpha.square() / sigma)
 
 
+@dataclass(frozen=True)
+class Sqrt:
+    """Variance-preserving diffusion with the square-root schedule: ᾱ = 1 − √(1 − t + offset), α = √ᾱ, σ = √(1 − ᾱ).
+
+    Li et al., Diffusion-LM, arXiv:2205.14217, appendix A, in continuous time; its 1000 levels are `GaussianDiffusion`.
+    The noise rises steeply near the data. σ(1) = 0.1: the path does not close, so that a sampler ends with the estimate
+    of the data instead of a step. At t = 0 ᾱ would be a hair below 0; the clamped times are all inside.
+    """
+
+    offset: float = 1e-4
+
+    def __call__(self, t: Float[Tensor, "*shape"]) -> Coefficients:
+        root = (1 - t + self.offset).sqrt()
+        alpha, sigma = (1 - root).sqrt(), root.sqrt()
+        d_root = -0.5 / root
+        return Coefficients(alpha, sigma, -0.5 * d_root / alpha, 0.5 * d_root / sigma)
+
+
 Interpolant = Callable[[Tensor], Coefficients]
 
-PATHS: dict[str, Interpolant] = {"Linear": Linear(), "GVP": GVP(), "VP": VP()}
+PATHS: dict[str, Interpolant] = {"Linear": Linear(), "GVP": GVP(), "VP": VP(), "Sqrt": Sqrt()}
 """The named paths, as `--path-type` takes them."""

@@ -20,19 +20,30 @@ def test_derivatives_agree_with_autograd(path):
 
 @each_path
 def test_runs_from_noise_to_data(path):
-    c = PATHS[path](torch.tensor([0.0, 1.0], dtype=torch.float64))
+    # Sqrt does not reach either end: ᾱ is 0 a hair after t = 0, and 0.99 at t = 1.
+    first = 1e-4 if path == "Sqrt" else 0.0
+    c = PATHS[path](torch.tensor([first, 1.0], dtype=torch.float64))
     # VP begins with a trace of data: α(0) = exp(−5.025).
-    assert c.alpha.tolist() == pytest.approx([0.00657 if path == "VP" else 0.0, 1.0], abs=1e-5)
-    assert c.sigma.tolist() == pytest.approx([1.0, 0.0], abs=1e-4)
+    assert c.alpha.tolist() == pytest.approx(
+        [0.00657 if path == "VP" else 0.0, 1.0 if path != "Sqrt" else 0.99**0.5], abs=1e-5
+    )
+    assert c.sigma.tolist() == pytest.approx([1.0, 0.1 if path == "Sqrt" else 0.0], abs=1e-4)
     inside = PATHS[path](torch.linspace(0.01, 0.99, 99))
     assert (inside.alpha.diff() > 0).all()
     assert (inside.sigma.diff() < 0).all()
 
 
-@pytest.mark.parametrize("path", ["GVP", "VP"])
+@pytest.mark.parametrize("path", ["GVP", "VP", "Sqrt"])
 def test_variance_is_preserved(path):
-    c = PATHS[path](SOME_TIMES)
+    c = PATHS[path](clamp_time(SOME_TIMES))
     assert torch.allclose(c.alpha.square() + c.sigma.square(), torch.ones_like(SOME_TIMES))
+
+
+def test_sqrt_has_the_marginals_of_the_thousand_step_diffusion():
+    """ᾱ_i = 1 − √(i/1000 + 10⁻⁴) for level i = 1 … 999 of Diffusion-LM."""
+    level = torch.arange(1, 1000, dtype=torch.float64)
+    c = PATHS["Sqrt"](1 - level / 1000)
+    assert torch.allclose(c.alpha.square(), 1 - (level / 1000 + 1e-4).sqrt())
 
 
 def test_vp_is_precise_near_the_data():
