@@ -52,8 +52,8 @@ def repulsion(
 
     where a is wider than b it widens, by the mean of their difference, and where it is narrower it narrows. The factor
     P makes it a gradient in the mean square over the points, of the same size however finely a shape is sampled, and
-    the factor h² a length. The push of one b has a root mean square over the points of at most d·exp(−d²/(2h²)): 0.6h at
-    d = h, below 0.01h from d = 3.7h on.
+    the factor h² a length. The push of one b has a root mean square over the points of at most d·exp(−d²/(2h²)): 0.6h
+    at d = h, below 0.01h from d = 3.7h on.
 
     Args:
         data: conformers, of any pose, in the unit of `bandwidth`; float32 or better.
