@@ -10,7 +10,6 @@ from torch import Tensor
 from torchdiffeq import odeint
 
 from rnagen.transport.churn import Churn
-from rnagen.transport.grids import GRIDS as GRIDS
 from rnagen.transport.grids import time_grid
 
 VelocityFn = Callable[[Tensor, Tensor], Tensor]

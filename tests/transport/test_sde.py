@@ -247,18 +247,23 @@ def test_the_last_step_ends_on_the_predicted_data_of_the_linear_path(last_step):
     assert torch.allclose(x, seen[-1].data)
 
 
-def test_a_short_step_takes_the_diffusion_as_it_is():
-    """One step of pure noise from x = 0: its variance is 2·τ·w·dt, or σ² where that is less."""
+@pytest.mark.parametrize(("method", "sigma"), [("euler-maruyama", 0.5), ("sde-heun", 0.45)])
+def test_a_short_step_takes_the_diffusion_as_it_is(method, sigma):
+    """One step of pure noise from x = 0: its variance is 2·τ·w·dt, or τ·σ² where that is less.
+
+    σ is that of the last score taken: of the start of the step, or with two stages of its end.
+    """
 
     def step(w, t1):
         def nothing(x, t):
             return Estimate(torch.zeros_like(x), torch.zeros_like(x), torch.zeros_like(x))
 
         options = {"path": PATHS["Linear"], "diffusion": lambda t: w, "tau": 0.5, "last_step": "none"}
-        return integrate_sde(nothing, torch.zeros(1, 1), torch.ones, steps=1, t0=0.5, t1=t1, **options).x.item() ** 2
+        start = torch.zeros(1, 1)
+        return integrate_sde(nothing, start, torch.ones, steps=1, method=method, t0=0.5, t1=t1, **options).x.item() ** 2
 
     assert step(2.0, 0.55) == pytest.approx(0.5 * 2 * 2.0 * 0.05)
-    assert step(200.0, 0.55) == pytest.approx(0.5 * 0.5**2)
+    assert step(200.0, 0.55) == pytest.approx(0.5 * sigma**2)
     assert step(200.0, 0.5001) == pytest.approx(0.5 * 2 * 200 * 0.0001, rel=1e-3)
 
 
