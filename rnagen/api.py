@@ -5,7 +5,7 @@ from pathlib import Path
 from rnagen.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 from rnagen.config import SamplerConfig
 from rnagen.io.residues import clean_sequence
-from rnagen.sampling import draw_ensemble, features_of
+from rnagen.sampling import check_sampling, draw_ensemble, features_of, guide_of
 from rnagen.structure import RNAStructure
 
 
@@ -15,6 +15,7 @@ def sample(
     *,
     name: str = "rna",
     ckpt: Path | None = None,
+    guide_ckpt: Path | None = None,
     seed: int = 0,
     options: SamplerConfig | None = None,
     device: str = "cpu",
@@ -27,12 +28,23 @@ def sample(
 
     Raises:
         ValueError: the sequence has characters that are no nucleotides, or none at all.
-        InputError: the checkpoint cannot be used.
+        InputError: a checkpoint cannot be used.
+        ConfigError: options that this checkpoint cannot be sampled with.
         SamplingError: the coordinates were not usable.
     """
     checkpoint = load_checkpoint(ckpt or DEFAULT_CHECKPOINT, device)
     cleaned, _ = clean_sequence(sequence)
-    features = features_of(cleaned)
     options = options or SamplerConfig()
-    transport = checkpoint.config.transport
-    return draw_ensemble(checkpoint.model, transport, features, name, cleaned, n, options, seed).structure
+    guide = load_checkpoint(guide_ckpt, device) if guide_ckpt else None
+    check_sampling(checkpoint.config, options, guide.config if guide else None)
+    return draw_ensemble(
+        checkpoint.model,
+        checkpoint.config.transport,
+        features_of(cleaned),
+        name,
+        cleaned,
+        n,
+        options,
+        seed,
+        guide_of(guide),
+    ).structure

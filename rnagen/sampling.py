@@ -9,22 +9,21 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from rnagen.config import ModelConfig, SamplerConfig, TransportConfig
+from rnagen.checkpoint import Checkpoint
+from rnagen.config import ModelConfig, SamplerConfig, TrainConfig, TransportConfig
 from rnagen.data.basepairs import base_pair_probabilities
+from rnagen.denoiser import CHUNK_RESIDUES, Denoiser, Guide, adjustment
 from rnagen.features import RNAFeatures
-from rnagen.model.latent import LatentContext
 from rnagen.model.model import RNAFlowModel
+from rnagen.overlay import ConfigError
 from rnagen.structure import RNAStructure, encode_sequence
-from rnagen.transport.sde import integrate_sde
-from rnagen.transport.solvers import integrate
+from rnagen.transport.sampler import Sampler
 from rnagen.transport.transport import Transport
 
 MAX_COORDINATE = 5000.0
 """Å from the centre; a conformer that reaches further has exploded. PDB files end at 9999."""
 ATTEMPTS = 3
 """Times a conformer with non-finite or exploded coordinates is drawn before it counts as failed."""
-CHUNK_RESIDUES = 4096
-"""Conformers × residues computed at once unless told otherwise."""
 
 
 class SamplingError(RuntimeError):
@@ -61,74 +60,103 @@ def conformer_generator(seed: int, name: str, conformer: int, attempt: int = 0) 
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
+def make_sampler(transport: TransportConfig, options: SamplerConfig) -> Sampler:
+    """The sampler that the options name, for a model trained on `transport`.
+
+    Raises:
+        ConfigError: a combination that does not exist.
+    """
+    try:
+        return Sampler(
+            Transport(transport.path_type, transport.prediction),
+            options.sampling_method,
+            options.steps,
+            options.time_grid,
+            options.tau,
+            options.diffusion_form,
+            options.last_step,
+            options.churn,
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def check_sampling(config: TrainConfig, options: SamplerConfig, guide: TrainConfig | None = None) -> None:
+    """Refuse options that a model of this configuration, and its guide, cannot be sampled with.
+
+    Raises:
+        ConfigError: names the option and what does not fit.
+    """
+    make_sampler(config.transport, options)
+    if options.diversity and options.sampling_method == "dopri5":
+        raise ConfigError("diversity: dopri5 solves conformers one by one, they cannot repel each other")
+    if guide is None:
+        if options.cfg_scale != 1 and not config.dataset.condition_dropout:
+            raise ConfigError(
+                "cfg_scale: this model was trained without --condition-dropout and cannot do without its conditions; "
+                "guide it by a worse one (--guide-ckpt)"
+            )
+        return
+    if options.cfg_scale == 1:
+        raise ConfigError("guide_ckpt: has no effect with --cfg-scale 1")
+    for name, one, other in (
+        ("atoms", config.model.atoms, guide.model.atoms),
+        ("sigma_data", config.model.sigma_data, guide.model.sigma_data),
+        ("path_type", config.transport.path_type, guide.transport.path_type),
+    ):
+        if one != other:
+            raise ConfigError(f"guide_ckpt: {name} is {other} in the guide, {one} in the model")
+
+
+def guide_of(checkpoint: Checkpoint | None) -> Guide | None:
+    """A checkpoint as a guide."""
+    if checkpoint is None:
+        return None
+    transport = checkpoint.config.transport
+    return Guide(checkpoint.model, Transport(transport.path_type, transport.prediction))
+
+
 @torch.no_grad()
 def sample_conformers(
     model: RNAFlowModel,
-    transport: Transport,
+    sampler: Sampler,
     features: RNAFeatures,
     name: str,
     conformers: list[int],
     options: SamplerConfig,
     seed: int,
     attempt: int = 0,
+    guide: Guide | None = None,
 ) -> tuple[Float[Tensor, "n L A 3"], int]:
     """Draw the conformers numbered `conformers` of one RNA (features [1, L]).
 
     Returns:
-        coordinates in Å on the CPU, centred, and model evaluations per conformer. Values may be non-finite: the caller
-        looks (`usable`).
+        coordinates in Å on the CPU, centred, and model evaluations per conformer (the guide's are counted too). Values
+        may be non-finite: the caller looks (`usable`).
     """
     device = next(model.parameters()).device
-    _, context = model.encode(features.to(device))
-    mask = features.mask[0].to(device)
-    length = int(mask.shape[0])
-    chunk = options.chunk or max(1, CHUNK_RESIDUES // length)
-    drawn, evaluations = [], 0
-    for start in range(0, len(conformers), chunk):
-        generators = [conformer_generator(seed, name, k, attempt) for k in conformers[start : start + chunk]]
-        coords, evaluations = _integrate(model, transport, context, mask, generators, options)
-        drawn.append(coords.cpu() * model.config.sigma_data)
-    return torch.cat(drawn), evaluations
-
-
-def _integrate(
-    model: RNAFlowModel,
-    transport: Transport,
-    context: LatentContext,
-    mask: Bool[Tensor, " L"],
-    generators: list[torch.Generator],
-    options: SamplerConfig,
-) -> tuple[Float[Tensor, "n L A 3"], int]:
-    def draw_noise(shape: torch.Size) -> Float[Tensor, "n L A 3"]:
-        # Drawn on the CPU, conformer by conformer: the same numbers on every device and in every chunk.
-        noise = torch.stack([torch.randn(shape[1:], generator=generator) for generator in generators])
-        return recenter(noise.to(mask.device))
+    generators = [conformer_generator(seed, name, k, attempt) for k in conformers]
 
     def recenter(x: Float[Tensor, "n L A 3"]) -> Float[Tensor, "n L A 3"]:
         return x - x.mean(dim=(1, 2), keepdim=True)
 
-    def predict(x: Float[Tensor, "n L A 3"], t: Float[Tensor, " n"]) -> Float[Tensor, "n L A 3"]:
-        return model(x[None], t[None], context)[0]
+    def draw_noise(shape: torch.Size) -> Float[Tensor, "n L A 3"]:
+        # Drawn on the CPU, conformer by conformer: the same numbers on every device and in every chunk.
+        noise = torch.stack([torch.randn(shape[1:], generator=generator) for generator in generators])
+        return recenter(noise.to(device))
 
-    x0 = draw_noise(torch.Size([len(generators), len(mask), len(model.config.atoms), 3]))
-    if options.sampling_method == "euler-maruyama":
-        solution = integrate_sde(
-            lambda x, t: transport.velocity_and_score(predict(x, t), x, t),
-            x0,
-            draw_noise,
-            steps=options.steps,
-            tau=options.tau,
-            project=recenter,
-        )
-    else:
-        solution = integrate(
-            lambda x, t: transport.velocity(predict(x, t), x, t),
-            x0,
-            steps=options.steps,
-            method=options.sampling_method,
-            project=recenter,
-        )
-    return solution.x, solution.evaluations
+    # A solver that tries steps and takes them back needs a prediction that is a function of x and t alone.
+    remembers = options.sampling_method != "dopri5"
+    denoiser = Denoiser(model, sampler.transport, features, options.chunk, remembers)
+    solution = sampler.sample(
+        denoiser,
+        draw_noise(torch.Size([len(conformers), features.bases.shape[1], len(model.config.atoms), 3])),
+        draw_noise,
+        project=recenter,
+        adjust=adjustment(denoiser, features, options, guide),
+    )
+    per_step = 1 if options.cfg_scale == 1 else 2
+    return solution.x.cpu() * model.config.sigma_data, solution.evaluations * per_step
 
 
 def usable(coords: Float[Tensor, "n L A 3"]) -> Bool[Tensor, " n"]:
@@ -146,20 +174,25 @@ def draw_ensemble(
     n: int,
     options: SamplerConfig,
     seed: int,
+    guide: Guide | None = None,
 ) -> Ensemble:
-    """n conformers of one RNA; those with unusable coordinates are drawn again, up to `ATTEMPTS` times.
+    """n conformers of one RNA; those with unusable coordinates are drawn again, up to `ATTEMPTS` times. Conformers that
+    repel each other are drawn again together.
 
     Raises:
+        ConfigError: options that do not go together (see `check_sampling` for those of a model and its guide).
         SamplingError: a conformer stayed unusable; nothing is returned.
     """
     started = time.monotonic()
-    transport = Transport(transport_config.path_type, transport_config.prediction)
+    sampler = make_sampler(transport_config, options)
     waiting = list(range(n))
     coords = torch.empty(n, len(sequence), len(model.config.atoms), 3)
     redrawn = 0
     for attempt in range(ATTEMPTS):
-        drawn, evaluations = sample_conformers(model, transport, features, name, waiting, options, seed, attempt)
+        drawn, evaluations = sample_conformers(model, sampler, features, name, waiting, options, seed, attempt, guide)
         good = usable(drawn)
+        if options.diversity and not good.all():
+            good = torch.zeros_like(good)
         for k, ok, conformer in zip(waiting, good, drawn):
             if ok:
                 coords[k] = conformer
@@ -190,8 +223,9 @@ def estimated_memory(length: int, n: int, config: ModelConfig, options: SamplerC
     added for everything else; `benchmarks/sampling.py` holds the estimate against what is measured.
     """
     pairs = length * length * 4
+    models = 1 if options.cfg_scale == 1 else 2
     trunk = 14 * config.pair_dim * pairs
-    biases = 2 * config.num_layers * config.mha_heads * pairs
+    biases = models * 2 * config.num_layers * config.mha_heads * pairs
     chunk = min(n, options.chunk or max(1, CHUNK_RESIDUES // length))
     attention = 3 * chunk * config.mha_heads * pairs
     folding = 8 * pairs

@@ -1,23 +1,30 @@
 """Conformers: a function of seed, name and number; failures counted, never written."""
 
+import typing
 from dataclasses import replace
 
 import pytest
 import torch
 
-from rnagen.config import SamplerConfig
+from rnagen import config as options
+from rnagen.config import SamplerConfig, SamplingMethod, TransportConfig
+from rnagen.denoiser import Denoiser, Guide
 from rnagen.features import RNAFeatures
 from rnagen.model.model import RNAFlowModel
+from rnagen.overlay import ConfigError
 from rnagen.sampling import (
     SamplingError,
+    check_sampling,
     conformer_generator,
     draw_ensemble,
     estimated_memory,
     features_of,
+    make_sampler,
     sample_conformers,
     usable,
 )
-from rnagen.transport.transport import Transport
+from rnagen.transport import DIFFUSIONS, GRIDS, LAST_STEPS, PATHS, PREDICTIONS, QUANTILES, SAMPLING_METHODS
+from rnagen.transport.transport import LOSS_WEIGHTS, Transport
 from tests.tiny import TINY, tiny_model
 
 SEQUENCE = "GGGAAACUUCGGUUUCCC"
@@ -35,7 +42,7 @@ def features() -> RNAFeatures:
 
 
 def sample(model, features, conformers, name="r", seed=0, options=OPTIONS) -> torch.Tensor:
-    return sample_conformers(model, Transport(), features, name, conformers, options, seed)[0]
+    return sample_conformers(model, make_sampler(TINY.transport, options), features, name, conformers, options, seed)[0]
 
 
 def test_features_hold_the_hairpin(features: RNAFeatures) -> None:
@@ -63,15 +70,16 @@ def test_the_chunk_changes_rounding_only(model, features, chunk: int) -> None:
     assert (got - expected).abs().max() < 1e-3
 
 
-@pytest.mark.parametrize("method", ["euler", "heun", "dopri5", "euler-maruyama"])
+@pytest.mark.parametrize("method", typing.get_args(SamplingMethod))
 def test_every_method_samples(model, features, method: str) -> None:
     options = replace(OPTIONS, sampling_method=method)
-    coords, evaluations = sample_conformers(model, Transport(), features, "r", [0, 1], options, 0)
+    transport = TransportConfig("Sqrt", "noise") if method in ("ddpm", "ddim") else TransportConfig()
+    coords, evaluations = sample_conformers(model, make_sampler(transport, options), features, "r", [0, 1], options, 0)
     assert coords.shape == (2, len(SEQUENCE), 4, 3)
     assert usable(coords).all()
     torch.testing.assert_close(coords.mean((1, 2)), torch.zeros(2, 3), atol=1e-3, rtol=0)
-    expected = {"euler": 4, "heun": 8, "euler-maruyama": 4}
-    assert evaluations == expected.get(method, evaluations)
+    per_step = {"midpoint": 2, "heun": 2, "rk4": 4, "dopri5": None, "sde-heun": None}.get(method, 1)
+    assert per_step is None or evaluations == 4 * per_step
 
 
 def test_temperature_zero_still_depends_on_the_first_noise(model, features) -> None:
@@ -97,7 +105,7 @@ class Fragile(RNAFlowModel):
         super().__init__(TINY.model)
         self.failures = failures
 
-    def forward(self, x_t, t, context):
+    def forward(self, x_t, t, context, previous=None):
         self.failures -= 1
         out = torch.zeros_like(x_t)
         if self.failures >= 0:
@@ -134,3 +142,108 @@ def test_memory_grows_with_length_and_shrinks_with_the_chunk() -> None:
     assert need[2] > 10 * need[1]
     all_at_once, one_by_one = (replace(OPTIONS, chunk=chunk) for chunk in (50, 1))
     assert estimated_memory(900, 50, TINY.model, all_at_once) > 2 * estimated_memory(900, 50, TINY.model, one_by_one)
+
+
+@pytest.mark.parametrize(
+    ("literal", "names"),
+    [
+        (options.PathType, PATHS),
+        (options.Prediction, PREDICTIONS),
+        (options.LossWeight, LOSS_WEIGHTS),
+        (options.TimeDistribution, QUANTILES),
+        (options.SamplingMethod, SAMPLING_METHODS),
+        (options.TimeGrid, GRIDS),
+        (options.DiffusionForm, DIFFUSIONS),
+        (options.LastStep, LAST_STEPS),
+    ],
+)
+def test_every_name_of_the_transport_is_an_option(literal, names) -> None:
+    """The options are spelled out in rnagen.config, which must not import torch: the two lists are one."""
+    assert set(typing.get_args(literal)) == set(names)
+
+
+GUIDED = replace(TINY, dataset=replace(TINY.dataset, condition_dropout=0.1))
+
+
+@pytest.mark.parametrize(
+    ("options", "train", "guide", "message"),
+    [
+        ({"sampling_method": "ddpm"}, TINY, None, "ddpm is for the path Sqrt"),
+        ({"sampling_method": "dopri5", "time_grid": "quadratic"}, TINY, None, "dopri5 chooses its own times"),
+        ({"sampling_method": "dopri5", "diversity": 1.0}, TINY, None, "diversity: dopri5"),
+        ({"cfg_scale": 2.0}, TINY, None, "without --condition-dropout"),
+        ({"cfg_scale": 1.0}, TINY, TINY, "guide_ckpt: has no effect"),
+        (
+            {"cfg_scale": 2.0},
+            TINY,
+            replace(TINY, transport=TransportConfig("GVP")),
+            "guide_ckpt: path_type is GVP in the guide, Linear in the model",
+        ),
+        (
+            {"cfg_scale": 2.0},
+            TINY,
+            replace(TINY, model=replace(TINY.model, atoms=("C1'",))),
+            "guide_ckpt: atoms is",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_refused_by_name(options, train, guide, message) -> None:
+    with pytest.raises(ConfigError, match=message):
+        check_sampling(train, replace(OPTIONS, **options), guide)
+
+
+def test_guidance_needs_hidden_conditions_in_training_or_a_guide() -> None:
+    check_sampling(GUIDED, replace(OPTIONS, cfg_scale=2.0))
+    check_sampling(TINY, replace(OPTIONS, cfg_scale=2.0), TINY)
+
+
+def test_guidance_by_oneself_changes_nothing_but_the_count(model, features) -> None:
+    """u + w·(c − u) with c = u is c."""
+    guide = Guide(model, Transport())
+    options = replace(OPTIONS, cfg_scale=3.0)
+    sampler = make_sampler(TINY.transport, options)
+    coords, evaluations = sample_conformers(model, sampler, features, "r", [0, 1], options, 0, guide=guide)
+    assert evaluations == 8
+    torch.testing.assert_close(coords, sample(model, features, [0, 1]), atol=5e-2, rtol=0)
+
+
+def test_guidance_goes_away_from_the_model_without_conditions(model, features) -> None:
+    plain, weak, strong = (sample(model, features, [0], options=replace(OPTIONS, cfg_scale=w)) for w in (1.0, 1.5, 3.0))
+    assert 0.01 < (weak - plain).abs().max() < (strong - plain).abs().max()
+    # Without conditions there is nothing to go away from.
+    blank = features.without_condition()
+    same, guided = (sample(model, blank, [0], options=replace(OPTIONS, cfg_scale=w)) for w in (1.0, 3.0))
+    torch.testing.assert_close(guided, same, atol=5e-2, rtol=0)
+
+
+def test_diversity_zero_is_independent_and_more_moves_conformers_apart(model, features, monkeypatch) -> None:
+    # The conformers of an untrained model are further apart than those that repel each other in earnest.
+    monkeypatch.setattr("rnagen.denoiser.BANDWIDTH", 60.0)
+    independent = sample(model, features, [0, 1, 2])
+    assert torch.equal(sample(model, features, [0, 1, 2], options=replace(OPTIONS, diversity=0.0)), independent)
+    apart = sample(model, features, [0, 1, 2], options=replace(OPTIONS, diversity=3.0))
+    assert (apart - independent).abs().max() > 1e-2
+    alone = sample(model, features, [0], options=replace(OPTIONS, diversity=3.0))
+    torch.testing.assert_close(alone, sample(model, features, [0]), atol=1e-2, rtol=0)
+
+
+def test_self_conditioning_hands_the_last_estimate_on(features) -> None:
+    config = replace(TINY, model=replace(TINY.model, self_conditioning=True))
+    model = tiny_model(config)
+    x, t = torch.randn(2, len(SEQUENCE), 4, 3), torch.full((2,), 0.5)
+    with torch.no_grad():
+        denoiser = Denoiser(model, Transport(), features, chunk=0, remembers=True)
+        first, second = denoiser(x, t), denoiser(x, t)
+        _, context = model.encode(features)
+        previous = Transport().data(first, x, t)
+        torch.testing.assert_close(second, model(x[None], t[None], context, previous[None])[0])
+        assert (first != second).any()
+        forgets = Denoiser(model, Transport(), features, chunk=0, remembers=False)
+        assert torch.equal(forgets(x, t), first)
+        assert torch.equal(forgets(x, t), first)
+
+
+def test_a_broken_conformer_that_repels_others_is_drawn_again_with_them(features) -> None:
+    options = replace(OPTIONS, diversity=1.0)
+    ensemble = draw_ensemble(Fragile(1), TINY.transport, features, "r", SEQUENCE, 3, options, 0)
+    assert ensemble.redrawn == 3

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rnagen.io.target import Target
 
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples.fasta"
-NOT_IDENTITY = {"out", "device", "chunk", "sequence", "name", "fasta", "csv", "ckpt"}
+NOT_IDENTITY = {"out", "device", "chunk", "sequence", "name", "fasta", "csv", "ckpt", "guide_ckpt"}
 """Options that do not change what is written, or that the identity of a run holds in a better form."""
 
 
@@ -88,10 +88,15 @@ def run(config: SampleConfig) -> int:
         InputError, ConfigError: nothing was or will be written.
     """
     targets, errors = read_inputs(config)
+    guide = None
     if targets:
         from rnagen.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
+        from rnagen.sampling import check_sampling
 
-        checkpoint = load_checkpoint(config.ckpt or DEFAULT_CHECKPOINT, choose_device(config.device))
+        device = choose_device(config.device)
+        checkpoint = load_checkpoint(config.ckpt or DEFAULT_CHECKPOINT, device)
+        guide = load_checkpoint(config.guide_ckpt, device) if config.guide_ckpt else None
+        check_sampling(checkpoint.config, config.sampler, guide.config if guide else None)
         targets, too_long = refuse_too_long(targets, config, checkpoint)
         errors += too_long
     for target in targets:
@@ -101,7 +106,7 @@ def run(config: SampleConfig) -> int:
         for error in errors:
             print(f"sample.py: {error}", file=sys.stderr)
         return 2
-    errors += _sample_all(targets, config, checkpoint)
+    errors += _sample_all(targets, config, checkpoint, guide)
     if errors:
         print(f"{len(errors)} records failed:", file=sys.stderr)
         for error in errors:
@@ -110,19 +115,21 @@ def run(config: SampleConfig) -> int:
     return 0
 
 
-def _sample_all(targets: list["Target"], config: SampleConfig, checkpoint: "Checkpoint") -> list[InputError]:
+def _sample_all(
+    targets: list["Target"], config: SampleConfig, checkpoint: "Checkpoint", guide: "Checkpoint | None"
+) -> list[InputError]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from rnagen.outputs import OutputFolder
-    from rnagen.sampling import SamplingError, draw_ensemble, features_of
+    from rnagen.sampling import SamplingError, draw_ensemble, features_of, guide_of
 
     folder = OutputFolder(config.out, config.format)
-    folder.claim(describe_run(targets, config, checkpoint))
+    folder.claim(describe_run(targets, config, checkpoint, guide))
     waiting = [target for target in targets if not folder.finished(target.name)]
     if len(waiting) < len(targets):
         print(f"{len(targets) - len(waiting)} of {len(targets)} targets are there already")
-    errors = []
+    errors, evaluations = [], 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         # The cost grows a little faster than with the length.
@@ -139,7 +146,9 @@ def _sample_all(targets: list["Target"], config: SampleConfig, checkpoint: "Chec
                     config.n,
                     config.sampler,
                     config.seed,
+                    guide_of(guide),
                 )
+                evaluations = max(evaluations, ensemble.evaluations)
                 folder.write_target(ensemble.structure, summarize(ensemble, config))
             except (SamplingError, InputError) as error:
                 errors.append(InputError("sampling", target.name, str(error)))
@@ -148,6 +157,8 @@ def _sample_all(targets: list["Target"], config: SampleConfig, checkpoint: "Chec
     if done:
         submission = folder.write_submission(done, config.n)
         print(f"{len(done)} RNAs × {config.n} conformers: {config.out}/<name>/conformer_*.{config.format}")
+        if evaluations:
+            print(f"{config.sampler.sampling_method}: {evaluations} evaluations of the model per conformer")
         print(f"submission table: {submission}")
     return errors
 
@@ -168,7 +179,9 @@ def choose_device(name: str) -> str:
     return name
 
 
-def describe_run(targets: list["Target"], config: SampleConfig, checkpoint: "Checkpoint") -> dict[str, Any]:
+def describe_run(
+    targets: list["Target"], config: SampleConfig, checkpoint: "Checkpoint", guide: "Checkpoint | None"
+) -> dict[str, Any]:
     """run.json: what makes this run this run, and where its model comes from."""
     import hashlib
 
@@ -184,6 +197,7 @@ def describe_run(targets: list["Target"], config: SampleConfig, checkpoint: "Che
             "targets": len(targets),
             "targets_sha256": hashlib.sha256(records.encode()).hexdigest(),
             "checkpoint_sha256": checkpoint.fingerprint,
+            "guide_sha256": guide.fingerprint if guide else None,
         },
         "checkpoint": {
             "file": checkpoint.path.name,

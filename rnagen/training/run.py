@@ -11,6 +11,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 from rnagen.checkpoint import load_checkpoint
 from rnagen.config import TrainConfig
 from rnagen.overlay import ConfigError, to_plain
+from rnagen.sampling import check_sampling
 from rnagen.training.callbacks import STATE, CheckpointWriter, MetricsWriter, StepLog, StopOnSignal
 from rnagen.training.datamodule import RNADataModule
 from rnagen.training.module import FlowModule
@@ -23,6 +24,7 @@ def train(config: TrainConfig) -> Path:
         InputError: data, splits or checkpoint cannot be used.
         ConfigError: options that do not go together.
     """
+    check_sampling(config, config.sampler)
     run = config.run
     folder = run.run_dir / run.run_name
     resume, weights = start_from(run.ckpt)

@@ -1,27 +1,48 @@
-"""Flow matching between noise and data: paths, predictions, training targets and solvers. Knows nothing about RNA."""
+"""Flow matching between noise and data: paths, predictions, training targets, samplers. Knows nothing about RNA."""
 
+from rnagen.transport.churn import Churn, renoise
+from rnagen.transport.diffusion import DIFFUSION_METHODS, GaussianDiffusion, sample_diffusion
+from rnagen.transport.grids import GRIDS, time_grid
+from rnagen.transport.guidance import guided
 from rnagen.transport.interpolants import PATHS, Coefficients
+from rnagen.transport.particles import Repulsion, repulsion
 from rnagen.transport.prediction import PREDICTIONS, Ends, convert
-from rnagen.transport.sde import DIFFUSIONS, integrate_sde
-from rnagen.transport.solvers import GRIDS, METHODS, Solution, integrate
+from rnagen.transport.sampler import SAMPLING_METHODS, Sampler
+from rnagen.transport.sde import DIFFUSIONS, LAST_STEPS, SDE_METHODS, Estimate, diffusion_coefficient, integrate_sde
+from rnagen.transport.solvers import METHODS, Solution, integrate
 from rnagen.transport.times import QUANTILES, draw_times
 from rnagen.transport.transport import LOSS_WEIGHTS, TrainingPair, Transport
 
 __all__ = [
     "DIFFUSIONS",
+    "DIFFUSION_METHODS",
     "GRIDS",
+    "LAST_STEPS",
     "LOSS_WEIGHTS",
     "METHODS",
     "PATHS",
     "PREDICTIONS",
     "QUANTILES",
+    "SAMPLING_METHODS",
+    "SDE_METHODS",
+    "Churn",
     "Coefficients",
     "Ends",
+    "Estimate",
+    "GaussianDiffusion",
+    "Repulsion",
+    "Sampler",
     "Solution",
     "TrainingPair",
     "Transport",
     "convert",
+    "diffusion_coefficient",
     "draw_times",
+    "guided",
     "integrate",
     "integrate_sde",
+    "renoise",
+    "repulsion",
+    "sample_diffusion",
+    "time_grid",
 ]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rnagen.transport.interpolants import PATHS, Coefficients, clamp_time
 from rnagen.transport.prediction import PREDICTIONS, Ends, convert, ends_from, prediction_from
+from rnagen.transport.sde import Estimate
 
 LOSS_WEIGHTS = ("none", "velocity", "likelihood")
 
@@ -49,6 +50,8 @@ class Transport:
         if loss_weight != "none" and prediction not in ("noise", "score"):
             raise ValueError(f"loss weight {loss_weight!r} is for noise and score predictions, not for {prediction!r}")
         self.path = PATHS[path]
+        self.closes = float(self.path(torch.ones(())).sigma) < 1e-3
+        """Whether the path ends at the data. Where it does not, a sampler ends with the estimate of the data."""
         self.prediction = prediction
         self.loss_weight = loss_weight
 
@@ -131,11 +134,21 @@ class Transport:
         """x̂1, the expected data given x_t."""
         return self._convert(prediction, x_t, t, "data")
 
-    def velocity_and_score(
+    def estimate(
         self, prediction: Float[Tensor, " B *dims"], x_t: Float[Tensor, " B *dims"], t: Float[Tensor, " B"]
-    ) -> tuple[Float[Tensor, " B *dims"], Float[Tensor, " B *dims"]]:
-        """Both drifts of the stochastic sampler, from one evaluation of the network."""
-        return self.velocity(prediction, x_t, t), self.score(prediction, x_t, t)
+    ) -> Estimate:
+        """All that a solver asks of the network at x_t, from one evaluation of it."""
+        return Estimate(
+            self.velocity(prediction, x_t, t), self.score(prediction, x_t, t), self.data(prediction, x_t, t)
+        )
+
+    def estimate_from_data(
+        self, data: Float[Tensor, " B *dims"], x_t: Float[Tensor, " B *dims"], t: Float[Tensor, " B"]
+    ) -> Estimate:
+        """The same for an estimate of the data in place of the network's prediction."""
+        c = self.coefficients(t)
+        velocity, score = (convert(data, x_t, c, source="data", target=kind) for kind in ("velocity", "score"))
+        return Estimate(velocity, score, data)
 
     def ends(
         self, prediction: Float[Tensor, " B *dims"], x_t: Float[Tensor, " B *dims"], t: Float[Tensor, " B"]

@@ -4,13 +4,14 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import gemmi
 import numpy as np
 import pytest
 
-from rnagen.checkpoint import save_checkpoint
+from rnagen.checkpoint import load_checkpoint, save_checkpoint
 from rnagen.cli.sample import main
 from rnagen.io.kaggle import read_labels
 from rnagen.io.read import read_structures
@@ -262,3 +263,46 @@ def test_front_door_runs_as_typed(tmp_path: Path) -> None:
     table = read_labels(tmp_path / "out" / "submission.csv")
     assert [t.num_models for t in table] == [5, 5, 5]
     assert (tmp_path / "out" / "submission.csv").stat().st_mtime >= started - 2
+
+
+def test_guided_and_repelled_conformers(run, fasta: Path, tmp_path: Path, capsys) -> None:
+    """A model trained with hidden conditions guides itself; any model can be guided by a worse one."""
+    hidden = replace(TINY, dataset=replace(TINY.dataset, condition_dropout=0.1))
+    ckpt = tmp_path / "hidden.safetensors"
+    save_checkpoint(ckpt, tiny_model(hidden), hidden, {"cutoff": "2022-05-27"})
+    assert run("--fasta", fasta, "--ckpt", ckpt, "--cfg-scale", "2", out="cfg") == 0
+    assert "euler-maruyama: 6 evaluations of the model per conformer" in capsys.readouterr().out
+    assert json.loads((tmp_path / "cfg" / "one" / "summary.json").read_text())["evaluations"] == 6
+    guided = ("--guide-ckpt", ckpt, "--cfg-scale", "2", "--diversity", "1")
+    assert run("--fasta", fasta, *guided, out="guided") == 0
+    identity = json.loads((tmp_path / "guided" / "run.json").read_text())["identity"]
+    assert identity["guide_sha256"] == load_checkpoint(ckpt).fingerprint
+    # A folder belongs to its guide too.
+    assert run("--fasta", fasta, "--diversity", "1", out="guided") == 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--cfg-scale", "2"), "without --condition-dropout"),
+        (("--sampling-method", "ddim"), "ddim is for the path Sqrt"),
+        (("--sampling-method", "dopri5", "--churn", "0.5"), "dopri5 cannot churn"),
+        (("--guide-ckpt", "absent.safetensors"), "absent.safetensors"),
+    ],
+)
+def test_options_that_do_not_go_together_write_nothing(run, fasta: Path, tmp_path: Path, capsys, flags, words) -> None:
+    assert run("--fasta", fasta, *flags) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--sampling-method", "heun", "--time-grid", "logarithmic"),
+        ("--sampling-method", "rk4", "--churn", "0.2"),
+        ("--sampling-method", "sde-heun", "--diffusion-form", "sbdm", "--last-step", "mean"),
+    ],
+)
+def test_samplers_are_options(run, fasta: Path, flags: tuple[str, ...]) -> None:
+    assert run("--fasta", fasta, *flags) == 0

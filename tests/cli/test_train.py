@@ -137,6 +137,23 @@ def test_validate_only(train, tmp_path: Path) -> None:
     assert (tmp_path / "a" / "best.safetensors").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--path-type", "Sqrt", "--prediction", "noise", "--sampling-method", "ddim"),
+        ("--prediction", "score", "--loss-weight", "velocity", "--self-conditioning"),
+        ("--prediction", "data", "--condition-dropout", "0.5", "--cfg-scale", "1.5", "--consistency-weight", "0.5"),
+    ],
+)
+def test_everything_about_the_flow_is_an_option(train, tmp_path: Path, flags: tuple[str, ...]) -> None:
+    assert train("a", "--epochs", "1", "--train-batches", "4", *flags) == 0
+    assert all(value > 0 for value in column(tmp_path / "a" / LOG, "train/flow"))
+    assert (
+        load_checkpoint(tmp_path / "a" / "last.safetensors").config.transport.prediction
+        == flags[flags.index("--prediction") + 1]
+    )
+
+
 @pytest.mark.parametrize("path_type", ["GVP", "VP"])
 def test_other_paths_and_accumulation(train, tmp_path: Path, path_type: str) -> None:
     flags = ("--path-type", path_type, "--accumulate-grad", "2", "--precision", "bf16", "--grad-checkpointing")
@@ -152,6 +169,8 @@ def test_other_paths_and_accumulation(train, tmp_path: Path, path_type: str) -> 
         (["--ckpt", str(ROOT / "LICENSE")], "neither"),
         (["--config", "absent.yaml"], "absent.yaml"),
         (["--splits", "absent"], "train.csv"),
+        (["--sampling-method", "ddpm"], "ddpm is for the path Sqrt"),
+        (["--cfg-scale", "2"], "without --condition-dropout"),
     ],
 )
 def test_bad_options_are_named(data: Path, tmp_path: Path, capsys, flags: list[str], words: str) -> None:
