@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from scipy.stats import spearmanr
 from torch import Tensor
 
 from rnagen import floors
@@ -22,13 +23,27 @@ ATOM = "C1'"
 BEST_OF = 5
 FLOORS = ("helix", "random_walk", "stems")
 """Names of the floors that `floor_scores` gives."""
-SCORES = ("best1", "best5", "one_minus_tm", "lddt", "usalign", *FLOORS)
+RANKINGS = ("most_likely", "rank_correlation")
+"""Names of what the likelihood of the conformers tells."""
+SCORES = ("best1", "best5", *RANKINGS, "one_minus_tm", "lddt", "usalign", *FLOORS)
 """Numbers of a target that have a mean."""
 
 CUTOFF_UNKNOWN = "cutoff unknown"
 DATE_UNKNOWN = "date unknown"
 HONEST = "cutoff before target"
 LEAKAGE = "LEAKAGE"
+
+
+@dataclass(frozen=True)
+class LikelihoodRanking:
+    """All conformers of a target, ranked by their likelihood under the model."""
+
+    log_likelihoods: list[float]
+    """Of each conformer, nats per dimension."""
+    most_likely: float
+    """TM of the most likely one."""
+    rank_correlation: float | None
+    """Spearman's between likelihood and TM; None where one of them has less than two different values."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +68,16 @@ class TargetScore:
     """Coverage of the reference conformers, where there are several."""
     usalign: float | None = None
     """Best of the first five with sequence-independent matching, where US-align was asked for."""
+    ranking: LikelihoodRanking | None = None
+    """Likelihoods of the conformers, where they were asked for."""
     floors: dict[str, float] = field(default_factory=dict)
     """TM of each floor, best of its predictions."""
 
     def value(self, name: str) -> float | None:
         """The number called `name` in `SCORES`; None where it was not computed."""
-        return self.floors.get(name) if name in FLOORS else getattr(self, name)
+        if name in FLOORS:
+            return self.floors.get(name)
+        return getattr(self.ranking if name in RANKINGS else self, name, None)
 
 
 @dataclass(frozen=True)
@@ -90,8 +109,10 @@ def score_target(
     with_floors: bool = True,
     with_usalign: bool = False,
     seed: int = 0,
+    log_likelihoods: Sequence[float] | None = None,
 ) -> TargetScore:
-    """Score the models of a prediction against the models of a reference, residue by residue in order.
+    """Score the models of a prediction against the models of a reference, residue by residue in order; rank them by
+    their likelihood where that is given.
 
     Raises:
         InputError: the two are not the same RNA, or one of them has no C1' atom.
@@ -115,7 +136,28 @@ def score_target(
         gate=gate,
         agreement=agreement(samples, refs, masks & sample_masks.all(0)) if several else None,
         usalign=_best_usalign(prediction, reference) if with_usalign else None,
+        ranking=None if log_likelihoods is None else rank_by_likelihood(prediction, reference, log_likelihoods),
         floors=floor_scores(reference, seed) if with_floors else {},
+    )
+
+
+def rank_by_likelihood(
+    prediction: RNAStructure, reference: RNAStructure, log_likelihoods: Sequence[float]
+) -> LikelihoodRanking:
+    """Hold the likelihood of each model of a prediction against its TM-score, that with its best reference.
+
+    Raises:
+        ValueError: not one likelihood per model.
+    """
+    if len(log_likelihoods) != prediction.num_models:
+        raise ValueError(f"{len(log_likelihoods)} likelihoods for {prediction.num_models} models")
+    samples, sample_masks = _c1(prediction)
+    scores = tm_scores(samples, *_c1(reference), sample_masks).amax(1).tolist()
+    can_rank = min(len(set(log_likelihoods)), len(set(scores))) > 1
+    return LikelihoodRanking(
+        list(log_likelihoods),
+        scores[int(np.argmax(log_likelihoods))],
+        float(spearmanr(log_likelihoods, scores).statistic) if can_rank else None,
     )
 
 

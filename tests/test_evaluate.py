@@ -7,11 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnagen.cli.evaluate import main
+from rnagen.checkpoint import save_checkpoint
+from rnagen.cli.evaluate import _as_csv, main
+from rnagen.evaluation import score_target
 from rnagen.floors import random_walk
 from rnagen.io.kaggle import write_labels, write_submission
 from rnagen.io.write import write_structure
+from rnagen.outputs import OutputFolder
 from rnagen.structure import BEADS, RNAStructure
+from tests.tiny import TINY, tiny_model
 
 SEQUENCES = {"R1": "GGGGAAACCCCA", "R2": "GGCCAAAGGCCAUUGC"}
 
@@ -228,6 +232,62 @@ def test_us_align_column(
     printed = capsys.readouterr().out
     assert "US-align" in printed
     assert printed.count("0.625") == 2 + 3
+
+
+@pytest.fixture
+def sampled(tmp_path: Path) -> Path:
+    """A sampling run of R1 and R2, and the checkpoint that is said to have made it."""
+    save_checkpoint(tmp_path / "tiny.safetensors", tiny_model(), TINY, {"cutoff": "2020-01-01"})
+    folder = OutputFolder(tmp_path / "run", "cif")
+    folder.claim({"identity": {"format": "cif", "checkpoint_sha256": "another"}})
+    for name, seed in (("R1", 3), ("R2", 4)):
+        folder.write_target(rna(name, 2, seed, BEADS), {})
+    folder.write_submission(list(SEQUENCES.items()), 2)
+    return tmp_path / "run"
+
+
+def test_likelihood(labels: Path, sampled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "x.json"
+    arguments = ("--no-floors", "--likelihood", "--ckpt", tmp_path / "tiny.safetensors", "--out", out)
+    assert evaluate(sampled, labels, *arguments) == 0
+    printed = capsys.readouterr().out
+    assert "likeliest" in printed
+    assert "rank corr." in printed
+    found = json.loads(out.read_text())
+    for target in found["targets"]:
+        ranking = target["ranking"]
+        assert len(set(ranking["log_likelihoods"])) == 2
+        assert 0 < ranking["most_likely"] <= target["best5"]
+        assert ranking["rank_correlation"] == pytest.approx(1 if ranking["most_likely"] == target["best5"] else -1)
+    for name in ("most_likely", "rank_correlation"):
+        summary = found["summary"][name]
+        assert summary["mean"] == pytest.approx(np.mean([target["ranking"][name] for target in found["targets"]]))
+        assert summary["low"] <= summary["mean"] <= summary["high"]
+
+
+def test_likelihood_in_the_table_of_targets() -> None:
+    score = score_target(rna("R1", 3, 1), rna("R1", 1, 2), "gate", with_floors=False, log_likelihoods=[1.0, 3.0, 2.0])
+    (row,) = csv.DictReader(_as_csv([score]).splitlines())
+    assert score.ranking is not None
+    assert float(row["most_likely"]) == score.ranking.most_likely
+    assert float(row["rank_correlation"]) == score.ranking.rank_correlation
+    assert "log_likelihoods" not in row
+
+
+def test_likelihood_is_refused_where_it_is_not_known_whose(
+    labels: Path, sampled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate(sampled, labels, "--likelihood") == 2
+    assert "not known to be of the shipped checkpoint" in capsys.readouterr().err
+    checkpoint = ("--likelihood", "--ckpt", tmp_path / "tiny.safetensors")
+    assert evaluate(sampled / "submission.csv", labels, *checkpoint) == 2
+    assert "give the folder of the sampling run" in capsys.readouterr().err
+    folder = tmp_path / "flat"
+    folder.mkdir()
+    for name in SEQUENCES:
+        write_structure(rna(name, 1, 1), folder / f"{name}.cif")
+    assert evaluate(folder, labels, *checkpoint) == 2
+    assert "R1: conformer 1: residue 1 has no P" in capsys.readouterr().err
 
 
 @pytest.mark.data

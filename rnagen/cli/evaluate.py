@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,12 +17,15 @@ from rnagen.io.errors import InputError
 from rnagen.io.files import write_text
 
 if TYPE_CHECKING:
+    from rnagen.checkpoint import Checkpoint
     from rnagen.evaluation import Summary, TargetScore
     from rnagen.structure import RNAStructure
 
 HEADINGS = {
     "best1": "best of 1",
     "best5": "best of 5",
+    "most_likely": "likeliest",
+    "rank_correlation": "rank corr.",
     "one_minus_tm": "1 − TM",
     "lddt": "lDDT",
     "usalign": "US-align",
@@ -59,10 +62,13 @@ class EvaluateOptions:
     """Score the floors too: one helix, random walks, and predicted stems as restraints."""
     usalign: bool = False
     """Add the score of sequence-independent matching; needs the program USalign on the PATH."""
+    likelihood: bool = False
+    """Rank the conformers by their likelihood under the checkpoint (`--ckpt`, or the shipped one if the predictions are
+    its): TM of the most likely one, and rank correlation with TM. Needs a folder of structures with all its atoms."""
     out: Path | None = None
     """Also write the results to this .json (everything) or .csv (the targets)."""
     seed: int = 0
-    """Seed of the random floors and of the bootstrap."""
+    """Seed of the random floors, of the bootstrap and of the likelihood."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -97,6 +103,12 @@ def run(options: EvaluateOptions) -> int:
     predictions = read_predictions(options.predictions)
     references = _with_predictions(read_references(options.references, options.split), predictions, options)
     cutoff = read_cutoff(options.predictions, options.ckpt)
+    if options.likelihood:
+        from rnagen.cli.sample import choose_device
+        from rnagen.likelihood import checkpoint_of, with_all_atoms
+
+        checkpoint = checkpoint_of(options.predictions, options.ckpt, choose_device("auto"))
+        predictions = with_all_atoms({name: predictions[name] for name in references}, options.predictions)
     dates = {name: reference.release_date for name, reference in references.items()}
     if options.dates is not None:
         dates |= {name: date for name, date in read_dates(options.dates).items() if name in dates}
@@ -114,8 +126,17 @@ def run(options: EvaluateOptions) -> int:
         gates = {name: gate if name in leaks else f"{gate}; {share}" for name, gate in gates.items()}
     for name, reference in references.items():
         check_same_rna(predictions[name], reference)
+    likelihoods = _likelihoods(predictions, checkpoint, options.seed) if options.likelihood else {}
     scores = [
-        score_target(predictions[name], reference, gates[name], options.floors, options.usalign, options.seed)
+        score_target(
+            predictions[name],
+            reference,
+            gates[name],
+            options.floors,
+            options.usalign,
+            options.seed,
+            likelihoods.get(name),
+        )
         for name, reference in track(
             references.items(), "scoring", transient=True, console=_console(), disable=not sys.stdout.isatty()
         )
@@ -146,6 +167,31 @@ def _with_predictions(
     found = {name: reference for name, reference in references.items() if name in predictions}
     if not found:
         raise InputError(options.predictions, None, "no prediction for any reference")
+    return found
+
+
+def _likelihoods(predictions: "dict[str, RNAStructure]", checkpoint: "Checkpoint", seed: int) -> dict[str, list[float]]:
+    """Log-likelihood of every conformer of every target, nats per dimension."""
+    from rich.progress import Progress
+
+    from rnagen.likelihood import conformer_likelihoods
+    from rnagen.sampling import features_of
+    from rnagen.transport.transport import Transport
+
+    config = checkpoint.config.transport
+    transport = Transport(config.path_type, config.prediction)
+    found: dict[str, list[float]] = {}
+    with Progress(transient=True, console=_console(), disable=not sys.stdout.isatty()) as progress:
+        # The cost grows a little faster than with the length.
+        total = sum(prediction.num_models * len(prediction) for prediction in predictions.values())
+        task = progress.add_task("likelihood", total=total)
+        for name, prediction in predictions.items():
+            found[name] = []
+            features = features_of(prediction.sequence)
+            named = replace(prediction, name=name)
+            for value in conformer_likelihoods(checkpoint.model, transport, features, named, seed):
+                found[name].append(value)
+                progress.advance(task, len(prediction))
     return found
 
 
@@ -194,7 +240,9 @@ def _as_csv(scores: "list[TargetScore]") -> str:
         row = asdict(score)
         del row["agreement"]
         floors = row.pop("floors")
-        rows.append(row | floors)
+        ranking = row.pop("ranking") or {}
+        ranking.pop("log_likelihoods", None)
+        rows.append(row | ranking | floors)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
