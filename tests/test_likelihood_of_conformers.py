@@ -47,8 +47,8 @@ def test_the_seed_decides_on_rotations_and_probes() -> None:
     assert score(structure, rotations=3) != score(structure)
 
 
-def test_larger_than_the_noise_is_less_likely_than_of_its_size() -> None:
-    """The output of this model is small: its density is nearly that of the noise."""
+def test_a_model_whose_velocity_is_zero_has_the_density_of_the_noise() -> None:
+    """In 3·L·A − 3 dimensions of centred coordinates, model units."""
     structure = ensemble(1)
     model = tiny_model()
     with torch.no_grad():
@@ -59,7 +59,6 @@ def test_larger_than_the_noise_is_less_likely_than_of_its_size() -> None:
         x = torch.from_numpy(scaled.coords[0]) / model.config.sigma_data
         x = x - x.mean((0, 1))
         expected = -0.5 * (x.square().sum() / (x.numel() - 3) + np.log(2 * np.pi))
-        # A velocity of zero but for the graph: the density is the prior.
         (found,) = conformer_likelihoods(model, TRANSPORT, features_of(SEQUENCE), scaled, 0, 1)
         assert found == pytest.approx(expected.item(), abs=1e-3)
 
