@@ -5,6 +5,7 @@ from rnagen.transport.diffusion import DIFFUSION_METHODS, GaussianDiffusion, sam
 from rnagen.transport.grids import GRIDS, time_grid
 from rnagen.transport.guidance import guided
 from rnagen.transport.interpolants import PATHS, Coefficients
+from rnagen.transport.likelihood import log_likelihood
 from rnagen.transport.particles import Repulsion, repulsion
 from rnagen.transport.prediction import PREDICTIONS, Ends, convert
 from rnagen.transport.sampler import SAMPLING_METHODS, Sampler
@@ -41,6 +42,7 @@ __all__ = [
     "guided",
     "integrate",
     "integrate_sde",
+    "log_likelihood",
     "renoise",
     "repulsion",
     "sample_diffusion",

@@ -1,0 +1,70 @@
+"""Quality against the number of solver steps, for ODE and SDE, on the validation chains.
+
+    python benchmarks/steps.py --data data
+
+Ends with a table; `--out` writes it as JSON too.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from validation import Row, as_json, helix_floor, print_table, score, validation_chains
+
+from rnagen.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
+from rnagen.config import SamplerConfig
+from rnagen.overlay import load_yaml, overlay
+
+
+@dataclass
+class Options:
+    """What to compare."""
+
+    data: Path = Path("data")
+    """Prepared dataset with the validation chains."""
+    splits: Path = Path("splits")
+    """Folder with val.csv."""
+    ckpt: Path = DEFAULT_CHECKPOINT
+    """Weights."""
+    methods: tuple[str, ...] = ("euler", "euler-maruyama")
+    """Samplers, each with every number of steps."""
+    steps: tuple[int, ...] = (2, 5, 10, 20, 50, 100)
+    """Solver steps."""
+    presets: tuple[Path, ...] = (Path("configs/few_step.yaml"),)
+    """Sampler presets, a row each."""
+    max_length: int = 1000
+    """Residues of the longest chain that is scored."""
+    out: Path | None = None
+    """Write the rows as JSON too."""
+
+
+def run(options: Options) -> None:
+    """Sample, score, print."""
+    checkpoint = load_checkpoint(options.ckpt)
+    atoms = checkpoint.config.model.atoms
+    chains = validation_chains(options.data, options.splits, atoms, options.max_length)
+    settings = {
+        f"{method} {steps}": overlay(SamplerConfig(), {"sampling_method": method, "steps": steps}, "benchmark")
+        for method in options.methods
+        for steps in options.steps
+    }
+    settings |= {preset.stem: overlay(SamplerConfig(), load_yaml(preset), str(preset)) for preset in options.presets}
+    rows: dict[str, Row] = {}
+    for name, setting in settings.items():
+        rows[name] = score(checkpoint, chains, setting, name)
+        print(f"{name}: best of 5 {rows[name].best5:.3f}", flush=True)
+    floor = helix_floor(chains, atoms)
+    print_table(rows, floor, len(chains))
+    if options.out is not None:
+        result = {
+            "checkpoint": options.ckpt.name,
+            "chains": len(chains),
+            "helix": round(floor, 4),
+            "rows": as_json(rows),
+        }
+        options.out.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    run(tyro.cli(Options))

@@ -1,0 +1,114 @@
+"""Validation chains sampled and scored as `rnagen evaluate` does, without files between: what the comparisons share."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import track
+
+from rnagen.checkpoint import Checkpoint
+from rnagen.config import SamplerConfig
+from rnagen.data.dataset import Chain, load_chains
+from rnagen.data.store import StructureStore
+from rnagen.floors import helix
+from rnagen.metrics import best_of, bootstrap_interval, diversity, tm_scores
+from rnagen.sampling import draw_ensemble
+from rnagen.structure import BASES
+from rnagen.training.datamodule import split_rows
+from rnagen.training.module import chain_features
+
+N = 5
+"""Conformers per RNA."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way of sampling, mean over the validation chains."""
+
+    best1: float
+    best5: float
+    best5_low: float
+    best5_high: float
+    one_minus_tm: float
+    """Mean over the pairs of conformers of an RNA."""
+    evaluations: int
+    """Of the model, per conformer."""
+    seconds: float
+    """For all chains."""
+    redrawn: int
+    """Conformers that were drawn again, because they were not finite or exploded."""
+
+
+def validation_chains(data: Path, splits: Path, atoms: tuple[str, ...], max_length: int) -> list[Chain]:
+    """Chains of splits/val.csv with at most `max_length` residues.
+
+    Raises:
+        InputError: there is no such dataset or split.
+    """
+    store = StructureStore.open(data)
+    chains = load_chains(store, split_rows(store, splits / "val.csv"), atoms)
+    return [chain for chain in chains if len(chain.bases) <= max_length]
+
+
+def score(checkpoint: Checkpoint, chains: Iterable[Chain], options: SamplerConfig, label: str, seed: int = 0) -> Row:
+    """Five conformers of every chain against all models of it."""
+    scored = checkpoint.config.model.atoms.index("C1'")
+    best1, best5, spread, redrawn, evaluations = [], [], [], 0, 0
+    start = time.perf_counter()
+    for chain in track(list(chains), description=label, transient=True):
+        sequence = "".join(BASES[code] for code in chain.bases)
+        ensemble = draw_ensemble(
+            checkpoint.model, checkpoint.config.transport, chain_features(chain), chain.name, sequence, N, options, seed
+        )
+        drawn = torch.from_numpy(ensemble.structure.coords[:, :, scored])
+        true, mask = torch.from_numpy(chain.coords[:, :, scored]), torch.from_numpy(chain.mask[:, :, scored])
+        scores = tm_scores(drawn, true, mask)
+        best1.append(float(best_of(scores, 1)))
+        best5.append(float(best_of(scores)))
+        spread.append(diversity(drawn, torch.ones(drawn.shape[:2], dtype=torch.bool)).one_minus_tm)
+        redrawn += ensemble.redrawn
+        evaluations = max(evaluations, ensemble.evaluations)
+    seconds = time.perf_counter() - start
+    low, high = bootstrap_interval(np.array(best5), 0)
+    return Row(
+        best1=round(float(np.mean(best1)), 4),
+        best5=round(float(np.mean(best5)), 4),
+        best5_low=round(low, 4),
+        best5_high=round(high, 4),
+        one_minus_tm=round(float(np.mean(spread)), 4),
+        evaluations=evaluations,
+        seconds=round(seconds, 1),
+        redrawn=redrawn,
+    )
+
+
+def helix_floor(chains: Iterable[Chain], atoms: tuple[str, ...]) -> float:
+    """Mean TM-score of one A-form strand on the same chains."""
+    scored = atoms.index("C1'")
+    floors = []
+    for chain in chains:
+        true, mask = torch.from_numpy(chain.coords[:, :, scored]), torch.from_numpy(chain.mask[:, :, scored])
+        floors.append(float(tm_scores(helix(len(chain.bases)), true, mask).max()))
+    return float(np.mean(floors))
+
+
+def print_table(rows: dict[str, Row], floor: float, chains: int) -> None:
+    """The rows with the floor on the same chains."""
+    width = max(map(len, rows))
+    print(f"{'':{width}}  best of 1  best of 5 [95 %]          1 − TM  evaluations  seconds")
+    for name, row in rows.items():
+        interval = f"{row.best5:.3f} [{row.best5_low:.3f}, {row.best5_high:.3f}]"
+        redrawn = f"  {row.redrawn} redrawn" if row.redrawn else ""
+        print(
+            f"{name:{width}}  {row.best1:9.3f}  {interval:22}  {row.one_minus_tm:8.3f}  {row.evaluations:11d}"
+            f"  {row.seconds:7.1f}{redrawn}"
+        )
+    print(f"{chains} validation chains; floor, one helix: {floor:.3f}")
+
+
+def as_json(rows: dict[str, Row]) -> dict[str, dict[str, float]]:
+    """The rows as plain numbers."""
+    return {name: asdict(row) for name, row in rows.items()}
