@@ -1,15 +1,19 @@
-"""A shipped model: `NAME.safetensors` (averaged weights) beside `NAME.json` (configuration, provenance). No pickle."""
+"""A shipped model: `NAME.safetensors` (averaged weights) beside `NAME.json` (configuration, provenance). No pickle.
+
+The functions without `checkpoint` in their names serve the models of every task.
+"""
 
 import hashlib
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
 from rnagen.config import TrainConfig
 from rnagen.io.errors import InputError
@@ -18,8 +22,11 @@ from rnagen.model.model import RNAFlowModel
 from rnagen.overlay import ConfigError, overlay, to_plain
 
 FORMAT = 1
+TASK = "structure"
 DEFAULT_CHECKPOINT = Path(__file__).parent / "assets" / "small.safetensors"
 """The checkpoint that ships with the package."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,28 @@ class Checkpoint:
 
 def save_checkpoint(path: Path, model: RNAFlowModel, config: TrainConfig, metadata: dict[str, Any]) -> None:
     """Write `path` (.safetensors) and the JSON beside it; an interrupted write leaves the old files whole."""
-    described = {"format": FORMAT, "config": to_plain(config), **metadata}
+    save_model(path, model, {"task": TASK, "config": to_plain(config), **metadata})
+
+
+def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
+    """Load weights and configuration.
+
+    Raises:
+        InputError: a file is missing, truncated, of another format or task, or weights and configuration do not fit;
+            the message names the file and the first mismatch. A model is never partly loaded.
+    """
+    metadata = read_metadata(path, TASK)
+    weights, fingerprint = read_weights(path, metadata)
+    config = read_config(path, metadata, TrainConfig())
+    with torch.device("meta"):
+        model = RNAFlowModel(config.model)
+    assign_weights(model, weights, path)
+    return Checkpoint(model.to(device).eval(), config, metadata, path, fingerprint)
+
+
+def save_model(path: Path, model: nn.Module, description: dict[str, Any]) -> None:
+    """Write the weights of a model of any task to `path`, its description and their SHA-256 to the JSON beside it."""
+    described = {"format": FORMAT, **description}
     temporary = path.with_suffix(".tmp")
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     save_file(weights, temporary)
@@ -46,44 +74,11 @@ def save_checkpoint(path: Path, model: RNAFlowModel, config: TrainConfig, metada
     write_text(path.with_suffix(".json"), json.dumps(described, indent=1) + "\n")
 
 
-def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
-    """Load weights and configuration.
-
-    Raises:
-        InputError: a file is missing, truncated, of another format, or weights and configuration do not fit; the
-            message names the file and the first mismatch. A model is never partly loaded.
-    """
-    metadata = read_metadata(path)
-    try:
-        weights = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise InputError(str(path), "", f"cannot be read as safetensors (truncated?): {error}") from error
-    fingerprint = _sha256(path)
-    if metadata.get("weights_sha256") != fingerprint:
-        raise InputError(str(path), "", f"is not the file that {path.with_suffix('.json').name} describes (SHA-256)")
-    try:
-        config = overlay(TrainConfig(), metadata["config"], str(path.with_suffix(".json")))
-    except ConfigError as error:
-        raise InputError(str(path.with_suffix(".json")), "config", str(error)) from error
-    with torch.device("meta"):
-        model = RNAFlowModel(config.model)
-    expected = model.state_dict()
-    for name in sorted(expected.keys() | weights.keys()):
-        if name not in weights or name not in expected:
-            where = "lacks" if name not in weights else "has a surplus"
-            raise InputError(str(path), name, f"the file {where} tensor, its configuration says otherwise")
-        if expected[name].shape != weights[name].shape:
-            shapes = f"{list(weights[name].shape)} in the file, {list(expected[name].shape)} by its configuration"
-            raise InputError(str(path), name, f"shape {shapes}")
-    model.load_state_dict(weights, assign=True)
-    return Checkpoint(model.to(device).eval(), config, metadata, path, fingerprint)
-
-
-def read_metadata(path: Path) -> dict[str, Any]:
+def read_metadata(path: Path, task: str | None = None) -> dict[str, Any]:
     """The JSON that belongs to a weights file (or the file itself where it is the JSON).
 
     Raises:
-        InputError: missing, unreadable or of another format.
+        InputError: missing, unreadable, of another format, or of another task than the one asked for.
     """
     described = path.with_suffix(".json")
     for file in (path, described):
@@ -97,7 +92,57 @@ def read_metadata(path: Path) -> dict[str, Any]:
         raise InputError(str(described), "", f"is no checkpoint description of format {FORMAT}")
     if not isinstance(metadata.get("config"), dict):
         raise InputError(str(described), "config", "missing")
+    # The first checkpoints were all of the structure model and did not say so.
+    metadata.setdefault("task", TASK)
+    if task is not None and metadata["task"] != task:
+        raise InputError(str(path), "", f"is a checkpoint of the {metadata['task']} model, not of the {task} model")
     return metadata
+
+
+def read_weights(path: Path, metadata: dict[str, Any]) -> tuple[dict[str, Tensor], str]:
+    """The tensors of a weights file and its SHA-256.
+
+    Raises:
+        InputError: the file is damaged, or is not the one that its JSON describes.
+    """
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(str(path), "", f"cannot be read as safetensors (truncated?): {error}") from error
+    fingerprint = _sha256(path)
+    if metadata.get("weights_sha256") != fingerprint:
+        raise InputError(str(path), "", f"is not the file that {path.with_suffix('.json').name} describes (SHA-256)")
+    return weights, fingerprint
+
+
+def read_config(path: Path, metadata: dict[str, Any], defaults: T) -> T:
+    """The configuration in the description of the weights file `path`.
+
+    Raises:
+        InputError: it has an unknown option or an impossible value.
+    """
+    described = str(path.with_suffix(".json"))
+    try:
+        return overlay(defaults, metadata["config"], described)
+    except ConfigError as error:
+        raise InputError(described, "config", str(error)) from error
+
+
+def assign_weights(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
+    """Put weights into a model that was built without memory (on the meta device).
+
+    Raises:
+        InputError: a tensor of the file `path` is missing, surplus or of another shape.
+    """
+    expected = model.state_dict()
+    for name in sorted(expected.keys() | weights.keys()):
+        if name not in weights or name not in expected:
+            where = "lacks" if name not in weights else "has a surplus"
+            raise InputError(str(path), name, f"the file {where} tensor, its configuration says otherwise")
+        if expected[name].shape != weights[name].shape:
+            shapes = f"{list(weights[name].shape)} in the file, {list(expected[name].shape)} by its configuration"
+            raise InputError(str(path), name, f"shape {shapes}")
+    model.load_state_dict(weights, assign=True)
 
 
 def _sha256(path: Path) -> str:

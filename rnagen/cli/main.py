@@ -12,6 +12,7 @@ VERBS = {
     "train": "train a model on a dataset (train.py is the same)",
     "sample": "draw conformers for sequences (sample.py is the same)",
     "evaluate": "score predictions against references, beside the floors",
+    "summary": "layers, shapes and parameter counts of a configuration or checkpoint",
 }
 
 

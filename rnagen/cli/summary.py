@@ -1,0 +1,212 @@
+"""`rnagen summary`: the layers of a model, with shapes and parameter counts."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from rnagen.cli.options import guarded
+from rnagen.config import TrainConfig
+from rnagen.io.errors import InputError
+from rnagen.overlay import ConfigError, flatten, load_yaml, overlay
+from rnagen.reactivity.config import EncoderConfig
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from rnagen.features import RNAFeatures
+
+TABLE_WIDTH = 150
+"""Columns of the table where it is not printed on a terminal."""
+EXAMPLE_EXPERIMENTS = ("2A3_MaP", "DMS_MaP")
+"""Outputs of a reactivity model that has no data yet: the experiments of the Ribonanza training set."""
+
+
+@dataclass
+class SummaryOptions:
+    """Layers, output shapes for one RNA, and parameter counts. Nothing is computed: the layers run without memory."""
+
+    model: Annotated[Path, tyro.conf.Positional]
+    """Configuration (.yaml) of a structure or reactivity model, or a checkpoint (.safetensors, with its .json)."""
+    length: int = 100
+    """Residues L of the RNA of the shapes."""
+    depth: int = 2
+    """Levels of layers within layers that are shown."""
+
+    def __post_init__(self) -> None:
+        for name in ("length", "depth"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}: {getattr(self, name)} cannot be used")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A row of the table."""
+
+    name: str
+    kind: str
+    depth: int
+    shapes: tuple[tuple[int, ...], ...]
+    """Shapes of the tensors that it returns; none where it did not run."""
+    parameters: int
+    """Trained numbers in it and in the layers within it."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse the command line and run."""
+
+    def command() -> int:
+        return run(tyro.cli(SummaryOptions, args=list(arguments), prog="rnagen summary"))
+
+    return guarded(command, "rnagen summary")
+
+
+def run(options: SummaryOptions) -> int:
+    """Print the table; returns 0.
+
+    Raises:
+        InputError: the file is no configuration, or a checkpoint that cannot be used.
+        ConfigError: an option in it does not exist or cannot be used.
+    """
+    if options.model.suffix in (".yaml", ".yml"):
+        title, model = _of_config(options.model)
+    elif options.model.suffix in (".safetensors", ".json"):
+        title, model = _of_checkpoint(options.model.with_suffix(".safetensors"))
+    else:
+        raise InputError(str(options.model), "", "a configuration is a .yaml file, a checkpoint a .safetensors file")
+    show(layers(model.to("meta").eval(), options.length, options.depth), f"{options.model}: {title}")
+    return 0
+
+
+def layers(model: "nn.Module", length: int, depth: int) -> list[Layer]:
+    """The model and the layers in it down to `depth`, in the order of their definition; lists of layers are no level.
+
+    The model must be on the meta device, where tensors have shapes but no values.
+    """
+    import torch
+    from torch import nn
+
+    shapes: dict[str, tuple[tuple[int, ...], ...]] = {}
+
+    def remember(name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+            shapes[name] = tuple(_shapes(output))
+
+        return hook
+
+    named = {name: module for name, module in model.named_modules() if not isinstance(module, nn.ModuleList)}
+    hooks = [module.register_forward_hook(remember(name)) for name, module in named.items()]
+    try:
+        with torch.no_grad():
+            _run_once(model, length)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    rows = []
+    for name, module in named.items():
+        parents = name.split(".")[:-1]
+        level = (1 if name else 0) + sum(".".join(parents[: i + 1]) in named for i in range(len(parents)))
+        if level <= depth:
+            count = sum(p.numel() for p in module.parameters())
+            rows.append(Layer(name, type(module).__name__, level, shapes.get(name, ()), count))
+    return rows
+
+
+def show(rows: list[Layer], title: str) -> None:
+    """Print the table and the size of the whole model, the first row."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("layer", "type", "output")
+    table.add_column("parameters", justify="right")
+    for row in rows:
+        table.add_row("  " * row.depth + (row.name or "(all)"), row.kind, _text(row.shapes), f"{row.parameters:,}")
+    console = Console(width=None if sys.stdout.isatty() else TABLE_WIDTH, markup=False, highlight=False)
+    console.print(title, soft_wrap=True)
+    console.print(table)
+    total = rows[0].parameters
+    console.print(f"{total:,} parameters, {total * 4 / 2**20:.1f} MiB in fp32")
+
+
+def _text(shapes: tuple[tuple[int, ...], ...]) -> str:
+    """1×100×192, 3 of 1×100×100×32."""
+    runs = [("×".join(map(str, shape)), len(list(same))) for shape, same in groupby(shapes)]
+    return ", ".join(shape if count == 1 else f"{count} of {shape}" for shape, count in runs) or "—"
+
+
+def _of_config(path: Path) -> tuple[str, "nn.Module"]:
+    values = load_yaml(path)
+    kinds: tuple[tuple[str, TrainConfig | EncoderConfig], ...] = (
+        ("structure", TrainConfig()),
+        ("reactivity", EncoderConfig()),
+    )
+    # Options do not say their task; the one that knows most of them is meant, and names the others.
+    task, defaults = max(kinds, key=lambda kind: len(flatten(kind[1]).keys() & values.keys()))
+    config = overlay(defaults, values, str(path))
+    # torch takes a second to import: not before it is clear that there is a model to be shown.
+    import torch
+
+    with torch.device("meta"):
+        if isinstance(config, EncoderConfig):
+            from rnagen.reactivity.model import ReactivityModel
+
+            return f"{task} model, {config.encoder}", ReactivityModel(config, EXAMPLE_EXPERIMENTS)
+        from rnagen.model.model import RNAFlowModel
+
+        return f"{task} model", RNAFlowModel(config.model)
+
+
+def _of_checkpoint(path: Path) -> tuple[str, "nn.Module"]:
+    from rnagen.checkpoint import load_checkpoint, read_metadata
+    from rnagen.reactivity import checkpoint as reactivity
+
+    if read_metadata(path)["task"] == reactivity.TASK:
+        model = reactivity.load_reactivity_checkpoint(path).model
+        return f"reactivity model, {model.config.encoder}, {', '.join(model.experiments)}", model
+    return "structure model", load_checkpoint(path).model
+
+
+def _run_once(model: "nn.Module", length: int) -> None:
+    """One RNA, and for a structure model one conformer at one time, through every part of the model."""
+    import torch
+
+    from rnagen.model.model import RNAFlowModel
+
+    features = _example(length)
+    if not isinstance(model, RNAFlowModel):
+        model(features)
+        return
+    trunk, context = model.encode(features)
+    model.distogram(trunk.pair)
+    atoms = len(model.config.atoms)
+    x_t = torch.zeros(1, 1, length, atoms, 3, device="meta")
+    model(x_t, torch.zeros(1, 1, device="meta"), context, x_t)
+
+
+def _example(length: int) -> "RNAFeatures":
+    import torch
+
+    from rnagen.features import RNAFeatures
+
+    return RNAFeatures(
+        bases=torch.zeros(1, length, dtype=torch.int64),
+        residue_index=torch.arange(1, length + 1)[None],
+        mask=torch.ones(1, length, dtype=torch.bool),
+        pair_probabilities=torch.zeros(1, length, length),
+    ).to("meta")
+
+
+def _shapes(output: Any) -> list[tuple[int, ...]]:
+    """Shapes of the tensors in an output: a tensor, or dataclasses and tuples of them."""
+    import torch
+
+    if isinstance(output, torch.Tensor):
+        return [tuple(output.shape)]
+    if output is None:
+        return []
+    parts = output if isinstance(output, tuple | list) else vars(output).values()
+    return [shape for part in parts for shape in _shapes(part)]

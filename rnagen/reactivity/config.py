@@ -1,0 +1,68 @@
+"""Every option of the reactivity task, once. No heavy import here: `--help` must answer at once."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rnagen.overlay import ConfigError
+
+EncoderName = Literal["transformer", "squeezeformer", "convformer"]
+BasePairs = Literal["none", "projection", "bias"]
+
+LAYERS = {"transformer": 8, "squeezeformer": 4, "convformer": 5}
+"""Blocks that bring each encoder to 3 to 4 M parameters at width 192, so that they compare at about equal size."""
+KERNEL_SIZES = {"squeezeformer": 31, "convformer": 5}
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Shape of the encoder and of its output."""
+
+    encoder: EncoderName = "transformer"
+    """Kind of encoder."""
+    encoder_dim: int = 192
+    """Width d of the encoder's single representation."""
+    encoder_pair_dim: int = 16
+    """Width c of the encoder's pair representation (convformer); most of its time goes there, in proportion to c."""
+    encoder_layers: int | None = None
+    """Blocks; by default 8 in the transformer, 4 in the squeezeformer, 5 in the convformer: 3 to 4 M parameters."""
+    encoder_heads: int = 8
+    """Attention heads."""
+    encoder_mlp_ratio: int = 4
+    """Hidden width of a feed-forward layer is this times its width, times 2/3 for the gate."""
+    kernel_size: int | None = None
+    """Residues that a convolution spans, odd; by default 31 in the squeezeformer (one filter per channel), 5 in the
+    convformer (across channels)."""
+    max_offset: int = 32
+    """Relative positions are clipped to ± this (squeezeformer, convformer)."""
+    encoder_dropout: float = 0.1
+    """Dropout on the residual branches."""
+    base_pairs: BasePairs = "projection"
+    """How base-pair probabilities P enter: not at all, as I + P mixing the residues before every block (projection), or
+    as attention bias (in the convformer: through the pair representation)."""
+    sigmoid: bool = False
+    """Squash the predicted reactivity to (0, 1)."""
+
+    def __post_init__(self) -> None:
+        checks = {
+            "encoder_dim": self.encoder_dim > 0 and self.encoder_dim % 2 == 0,
+            "encoder_pair_dim": self.encoder_pair_dim > 0,
+            "encoder_layers": self.encoder_layers is None or self.encoder_layers >= 1,
+            "encoder_heads": self.encoder_heads >= 1 and self.encoder_dim % self.encoder_heads == 0,
+            "encoder_mlp_ratio": self.encoder_mlp_ratio >= 1,
+            "kernel_size": self.kernel_size is None or (self.kernel_size >= 1 and self.kernel_size % 2 == 1),
+            "max_offset": self.max_offset >= 1,
+            "encoder_dropout": 0 <= self.encoder_dropout < 1,
+        }
+        for name, good in checks.items():
+            if not good:
+                raise ConfigError(f"{name}: {getattr(self, name)!r} cannot be used")
+
+    @property
+    def layers(self) -> int:
+        """Number of blocks."""
+        return LAYERS[self.encoder] if self.encoder_layers is None else self.encoder_layers
+
+    @property
+    def kernel(self) -> int:
+        """Residues that a convolution of the squeezeformer or convformer spans."""
+        return KERNEL_SIZES[self.encoder] if self.kernel_size is None else self.kernel_size
