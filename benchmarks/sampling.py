@@ -24,7 +24,7 @@ class Options:
     """Residues."""
     n: int = 5
     """Conformers."""
-    steps: int = 40
+    steps: int = 20
     """Solver steps."""
     ckpt: Path | None = None
     """Weights; the shipped ones by default."""

@@ -1,6 +1,7 @@
-"""Quality against the number of solver steps, for ODE and SDE, on the validation chains.
+"""Quality against the number of solver steps, for ODE and SDE, and of other sampler options, on the validation chains.
 
     python benchmarks/steps.py --data data
+    python benchmarks/steps.py --methods --presets --settings steps=20 steps=20,diversity=1
 
 Ends with a table; `--out` writes it as JSON too.
 """
@@ -10,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
+import yaml
 from validation import Row, as_json, helix_floor, print_table, score, validation_chains
 
 from rnagen.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 from rnagen.config import SamplerConfig
 from rnagen.overlay import load_yaml, overlay
+from rnagen.sampling import guide_of
 
 
 @dataclass
@@ -33,6 +36,10 @@ class Options:
     """Solver steps."""
     presets: tuple[Path, ...] = (Path("configs/few_step.yaml"),)
     """Sampler presets, a row each."""
+    settings: tuple[str, ...] = ()
+    """Other options of the sampler, a row each: name=value,name=value."""
+    guide_ckpt: Path | None = None
+    """A worse model, for the settings with a cfg_scale."""
     max_length: int = 1000
     """Residues of the longest chain that is scored."""
     out: Path | None = None
@@ -50,9 +57,13 @@ def run(options: Options) -> None:
         for steps in options.steps
     }
     settings |= {preset.stem: overlay(SamplerConfig(), load_yaml(preset), str(preset)) for preset in options.presets}
+    for text in options.settings:
+        values = yaml.safe_load("{" + text.replace("=", ": ") + "}")
+        settings[text] = overlay(SamplerConfig(), values, text)
+    guide = guide_of(load_checkpoint(options.guide_ckpt) if options.guide_ckpt else None)
     rows: dict[str, Row] = {}
     for name, setting in settings.items():
-        rows[name] = score(checkpoint, chains, setting, name)
+        rows[name] = score(checkpoint, chains, setting, name, guide if setting.cfg_scale != 1 else None)
         print(f"{name}: best of 5 {rows[name].best5:.3f}", flush=True)
     floor = helix_floor(chains, atoms)
     print_table(rows, floor, len(chains))

@@ -41,10 +41,10 @@ COMMON = (
     "--train-batches 150 --ckpt-freq 5 --seed 0"
 )
 SAMPLERS = {
-    "SDE": SamplerConfig(steps=20),
-    "ODE": SamplerConfig(sampling_method="euler", steps=20),
-    "DDPM": SamplerConfig(sampling_method="ddpm", steps=20),
-    "DDIM": SamplerConfig(sampling_method="ddim", steps=20),
+    "SDE": SamplerConfig(steps=10),
+    "ODE": SamplerConfig(sampling_method="euler", steps=10),
+    "DDPM": SamplerConfig(sampling_method="ddpm", steps=10),
+    "DDIM": SamplerConfig(sampling_method="ddim", steps=10),
 }
 
 

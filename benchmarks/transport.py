@@ -137,11 +137,10 @@ def measure(row: Row, options: Options, *, checked: bool = True, **settings) -> 
     except ValueError as refusal:
         return replace(row, verdict=f"refused: {refusal}")
     n = options.n_adaptive if row.method == "dopri5" else options.n
-    ends_on_estimate = (
-        row.method in DIFFUSION_METHODS
-        or (row.method in SDE_METHODS and sampler.last_step == "tweedie")
-        or not transport.closes
-    )
+    if row.method in SDE_METHODS:
+        ends_on_estimate = sampler.last_step == "tweedie"
+    else:
+        ends_on_estimate = row.method != "dopri5" or not transport.closes
     random = row.method in (*SDE_METHODS, "ddpm") or sampler.churn > 0
     failures = []
     for name, target in TARGETS.items():

@@ -13,6 +13,7 @@ from rnagen.checkpoint import Checkpoint
 from rnagen.config import SamplerConfig
 from rnagen.data.dataset import Chain, load_chains
 from rnagen.data.store import StructureStore
+from rnagen.denoiser import Guide
 from rnagen.floors import helix
 from rnagen.metrics import best_of, bootstrap_interval, diversity, tm_scores
 from rnagen.sampling import draw_ensemble
@@ -53,7 +54,9 @@ def validation_chains(data: Path, splits: Path, atoms: tuple[str, ...], max_leng
     return [chain for chain in chains if len(chain.bases) <= max_length]
 
 
-def score(checkpoint: Checkpoint, chains: Iterable[Chain], options: SamplerConfig, label: str, seed: int = 0) -> Row:
+def score(
+    checkpoint: Checkpoint, chains: Iterable[Chain], options: SamplerConfig, label: str, guide: Guide | None = None
+) -> Row:
     """Five conformers of every chain against all models of it."""
     scored = checkpoint.config.model.atoms.index("C1'")
     best1, best5, spread, redrawn, evaluations = [], [], [], 0, 0
@@ -61,7 +64,15 @@ def score(checkpoint: Checkpoint, chains: Iterable[Chain], options: SamplerConfi
     for chain in track(list(chains), description=label, transient=True):
         sequence = "".join(BASES[code] for code in chain.bases)
         ensemble = draw_ensemble(
-            checkpoint.model, checkpoint.config.transport, chain_features(chain), chain.name, sequence, N, options, seed
+            checkpoint.model,
+            checkpoint.config.transport,
+            chain_features(chain),
+            chain.name,
+            sequence,
+            N,
+            options,
+            seed=0,
+            guide=guide,
         )
         drawn = torch.from_numpy(ensemble.structure.coords[:, :, scored])
         true, mask = torch.from_numpy(chain.coords[:, :, scored]), torch.from_numpy(chain.mask[:, :, scored])

@@ -170,7 +170,7 @@ class SamplerConfig:
     sampling_method: SamplingMethod = "euler-maruyama"
     """Solver: an ODE (euler to dopri5), the SDE with temperature `tau` (euler-maruyama, sde-heun), or discrete
     diffusion (ddpm, ddim; for the path Sqrt and the prediction noise)."""
-    steps: int = 40
+    steps: int = 20
     """Solver steps N: N evaluations of the model, 2N for midpoint, heun and sde-heun, 4N for rk4; dopri5 chooses its
     own."""
     time_grid: TimeGrid = "uniform"

@@ -17,11 +17,16 @@ from rnagen.features import RNAFeatures
 from rnagen.model.model import RNAFlowModel
 from rnagen.overlay import ConfigError
 from rnagen.structure import RNAStructure, encode_sequence
+from rnagen.transport.diffusion import DIFFUSION_METHODS
+from rnagen.transport.interpolants import time_of_alpha
 from rnagen.transport.sampler import Sampler
 from rnagen.transport.transport import Transport
 
 MAX_COORDINATE = 5000.0
 """Å from the centre; a conformer that reaches further has exploded. PDB files end at 9999."""
+NOISE_START = 0.1
+"""α at which models of noise or score begin: their errors are divided by it in the estimated structure. Begun at t = 0,
+their conformers were worse than random walks."""
 ATTEMPTS = 3
 """Times a conformer with non-finite or exploded coordinates is drawn before it counts as failed."""
 
@@ -63,12 +68,19 @@ def conformer_generator(seed: int, name: str, conformer: int, attempt: int = 0) 
 def make_sampler(transport: TransportConfig, options: SamplerConfig) -> Sampler:
     """The sampler that the options name, for a model trained on `transport`.
 
+    Equations for models of noise or score begin where α is `NOISE_START`.
+
     Raises:
         ConfigError: a combination that does not exist.
     """
+    model_transport = Transport(transport.path_type, transport.prediction)
+    divides_by_alpha = transport.prediction in ("noise", "score")
+    start = 0.0
+    if divides_by_alpha and options.sampling_method not in DIFFUSION_METHODS:
+        start = time_of_alpha(model_transport.path, NOISE_START)
     try:
         return Sampler(
-            Transport(transport.path_type, transport.prediction),
+            model_transport,
             options.sampling_method,
             options.steps,
             options.time_grid,
@@ -76,6 +88,7 @@ def make_sampler(transport: TransportConfig, options: SamplerConfig) -> Sampler:
             options.diffusion_form,
             options.last_step,
             options.churn,
+            start,
         )
     except ValueError as error:
         raise ConfigError(str(error)) from error

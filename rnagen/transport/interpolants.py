@@ -99,3 +99,22 @@ Interpolant = Callable[[Tensor], Coefficients]
 
 PATHS: dict[str, Interpolant] = {"Linear": Linear(), "GVP": GVP(), "VP": VP(), "Sqrt": Sqrt()}
 """The named paths, as `--path-type` takes them."""
+
+
+def time_of_alpha(path: Interpolant, alpha: float) -> float:
+    """The time at which a path's α, which grows, reaches a value; by bisection inside `clamp_time`.
+
+    Raises:
+        ValueError: the path does not pass through this value.
+    """
+    low, high = T_EPS, 1 - T_EPS
+
+    def alpha_at(t: float) -> float:
+        return path(torch.tensor(t, dtype=torch.float64)).alpha.item()
+
+    if not alpha_at(low) <= alpha <= alpha_at(high):
+        raise ValueError(f"α of this path goes from {alpha_at(low):.3g} to {alpha_at(high):.3g}, not through {alpha}")
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if alpha_at(middle) < alpha else (low, middle)
+    return high

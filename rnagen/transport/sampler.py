@@ -31,12 +31,16 @@ class Sampler:
     Args:
         transport: path and kind of prediction.
         method: one of `SAMPLING_METHODS`; ddpm and ddim are for the path Sqrt and the prediction noise.
-        steps: number of steps N. One evaluation of the network a step, two or four in multi-stage methods.
+        steps: number of steps N. One evaluation of the network a step, two or four in multi-stage methods; the last
+            step takes the estimate of the data in place of a step of an ODE, with one evaluation.
         grid: spacing of the steps, one of `GRIDS`; dopri5 and the discrete methods choose their own times.
         tau: temperature of all noise added on the way; of no effect where a method adds none.
         diffusion_form: w(t) of the stochastic equation, one of `DIFFUSIONS`.
         last_step: how the stochastic equation ends, one of `LAST_STEPS`.
         churn: before each step of an equation go back by this share of it, with fresh noise; 0 does not.
+        start: time at which an equation begins, from noise of the path's σ there. Above 0 it skips times at which the
+            data weigh next to nothing in x_t, where the errors of a network that predicts noise or score are divided
+            by α; it takes data of mean 0 for granted.
 
     Raises:
         ValueError: an unknown name or a combination that does not exist; the message names it.
@@ -44,12 +48,13 @@ class Sampler:
 
     transport: Transport
     method: str = "euler-maruyama"
-    steps: int = 40
+    steps: int = 20
     grid: str = "uniform"
     tau: float = 1.0
     diffusion_form: str = "annealed"
     last_step: str = "tweedie"
     churn: float = 0.0
+    start: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
@@ -66,6 +71,8 @@ class Sampler:
             raise ValueError(f"the temperature tau is at least 0, not {self.tau}")
         if not self.churn >= 0:
             raise ValueError(f"churn is at least 0, not {self.churn}")
+        if not 0 <= self.start < 1:
+            raise ValueError(f"a sampler starts at a time from 0 to before 1, not at {self.start}")
         own_times = self.method in ("dopri5", *DIFFUSION_METHODS)
         if own_times and self.grid != "uniform":
             raise ValueError(f"{self.method} chooses its own times: it has no time grid {self.grid!r}")
@@ -79,6 +86,8 @@ class Sampler:
                 f"{self.method} is for the path Sqrt and the prediction noise, not for {path}, {prediction}"
             )
         if self.method in DIFFUSION_METHODS:
+            if self.start:
+                raise ValueError(f"{self.method} starts at its noisiest level, not at {self.start}")
             GaussianDiffusion(self.transport.path).respaced(self.steps)
         if self.method in SDE_METHODS and self.last_step in ("none", "mean", "euler") and not self.transport.closes:
             path = type(self.transport.path).__name__
@@ -126,6 +135,8 @@ class Sampler:
                 tau=self.tau,
                 project=project,
             )
+        if self.start:
+            x0 = self.transport.coefficients(x0.new_full((1,), self.start)).expand_to(x0).sigma * x0
         churn = Churn(self.transport.path, self.churn, draw_noise, self.tau) if self.churn else None
         if self.method in SDE_METHODS:
             return integrate_sde(
@@ -138,17 +149,27 @@ class Sampler:
                 method=self.method,
                 tau=self.tau,
                 last_step=self.last_step,
+                t0=self.start,
                 grid=self.grid,
                 project=project,
                 churn=churn,
             )
+        # A fixed grid ends on the estimate of the data, as the SDE does: a stage at t = 1 would meet x with the σ of the
+        # clamped time, and leave noise. dopri5 resolves the end, but on Sqrt that is not the data.
+        finish = None
+        if self.method != "dopri5" or not self.transport.closes:
+
+            def finish(x: Tensor, t: Tensor) -> Tensor:
+                return estimate(x, t).data
+
         return integrate(
             lambda x, t: estimate(x, t).velocity,
             x0,
             steps=self.steps,
             method=self.method,
+            t0=self.start,
             grid=self.grid,
             project=project,
             churn=churn,
-            finish=None if self.transport.closes else lambda x, t: estimate(x, t).data,
+            finish=finish,
         )

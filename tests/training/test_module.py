@@ -37,8 +37,8 @@ def test_average_equals_its_recursion() -> None:
     torch.testing.assert_close(average[0].double(), expected, rtol=1e-5, atol=1e-4)
 
 
-def test_average_is_taken_after_the_step_and_holds_the_last_one() -> None:
-    """Trap: an average that is updated before the optimizer's step lags and misses the last step."""
+def test_trap7_average_is_taken_after_the_step_and_holds_the_last_one() -> None:
+    """An average that is updated before the optimizer's step lags and misses the last step."""
     torch.manual_seed(0)
     module = FlowModule(replace(TINY, optim=replace(TINY.optim, ema_decay=0.0, lr=1e-2)))
     fit(module, [make_batch([make_chain(12), make_chain(9)], seed=s) for s in range(3)])

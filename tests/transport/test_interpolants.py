@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from rnagen.transport import PATHS
-from rnagen.transport.interpolants import T_EPS, VP, clamp_time
+from rnagen.transport.interpolants import T_EPS, VP, clamp_time, time_of_alpha
 from tests.transport.gaussian import SOME_TIMES
 
 each_path = pytest.mark.parametrize("path", PATHS)
@@ -71,3 +71,12 @@ def test_clamp_keeps_the_inside():
 def test_coefficients_expand_over_trailing_axes():
     c = PATHS["Linear"](torch.tensor([0.25, 0.5])).expand_to(torch.zeros(2, 4, 3))
     assert all(value.shape == (2, 1, 1) for value in c)
+
+
+@each_path
+def test_time_of_alpha_inverts_alpha(path):
+    for alpha in (0.05, 0.1, 0.7, 0.97):
+        t = time_of_alpha(PATHS[path], alpha)
+        assert PATHS[path](torch.tensor(t, dtype=torch.float64)).alpha.item() == pytest.approx(alpha, abs=1e-10)
+    with pytest.raises(ValueError, match="not through 2"):
+        time_of_alpha(PATHS[path], 2.0)
