@@ -3,7 +3,7 @@
     python benchmarks/trainings.py --data data
 
 Trains every variant that `runs` does not hold yet with the same steps, seed, data and model size (some five minutes
-each on two cores; 13 of them), samples the validation chains by SDE and ODE, and ends with a table.
+each on two cores; eleven of them), samples the validation chains by SDE and ODE, and ends with a table.
 """
 
 import csv
@@ -28,12 +28,10 @@ VARIANTS = {
     "Linear-noise": "--prediction noise",
     "Linear-score": "--prediction score",
     "Linear-data": "--prediction data",
-    "noise-velocity-weight": "--prediction noise --loss-weight velocity",
     "Sqrt-noise": "--path-type Sqrt --prediction noise",
     "selfcond": "--self-conditioning",
     "consistency": "--consistency-weight 0.5",
     "dropout": "--condition-dropout 0.1",
-    "unaligned": "--no-aligned",
 }
 """Flags of each variant; the first is what the others are compared with."""
 COMMON = (

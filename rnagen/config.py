@@ -171,8 +171,8 @@ class SamplerConfig:
     """Solver: an ODE (euler to dopri5), the SDE with temperature `tau` (euler-maruyama, sde-heun), or discrete
     diffusion (ddpm, ddim; for the path Sqrt and the prediction noise)."""
     steps: int = 20
-    """Solver steps N: N evaluations of the model, 2N for midpoint, heun and sde-heun, 4N for rk4; dopri5 chooses its
-    own."""
+    """Solver steps N: N evaluations of the model, 2N − 1 for midpoint, heun and sde-heun, 4N − 3 for rk4 (the last step
+    is one estimate of the structure); dopri5 chooses its own."""
     time_grid: TimeGrid = "uniform"
     """Spacing of the steps: logarithmic is dense near the data, quadratic near the noise."""
     tau: float = 0.05

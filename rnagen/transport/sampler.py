@@ -154,8 +154,8 @@ class Sampler:
                 project=project,
                 churn=churn,
             )
-        # A fixed grid ends on the estimate of the data, as the SDE does: a stage at t = 1 would meet x with the σ of the
-        # clamped time, and leave noise. dopri5 resolves the end, but on Sqrt that is not the data.
+        # A fixed grid ends on the estimate of the data, as the SDE does: a stage at t = 1 would meet x with the σ of a
+        # clamped time and leave noise. dopri5 resolves the end, but on Sqrt that is not the data.
         finish = None
         if self.method != "dopri5" or not self.transport.closes:
 

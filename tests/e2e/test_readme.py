@@ -122,3 +122,14 @@ def test_numbers_of_the_table_are_those_of_the_stored_results() -> None:
         assert f"{best['mean']:.3f} [{best['low']:.3f}, {best['high']:.3f}]" in row
         for column in ("best1", "one_minus_tm", "helix", "random_walk", "stems"):
             assert f" {summary[column]['mean']:.3f} " in row, (name, column)
+
+
+def test_numbers_of_the_steps_table_are_those_of_the_stored_results() -> None:
+    """What `benchmarks/steps.py --out` wrote."""
+    stored = json.loads((ROOT / "benchmarks" / "results" / "steps.json").read_text())["rows"]
+    lines = README.read_text().splitlines()
+    (steps,) = [line for line in lines if line.startswith("| steps |")]
+    for label, method in (("SDE", "euler-maruyama"), ("ODE", "euler")):
+        (row,) = [line for line in lines if line.startswith(f"| {label}") and "best of 5" in line]
+        for number, value in zip(steps.split("|")[2:-1], row.split("|")[2:-1]):
+            assert value.strip() == f"{stored[f'{method} {number.strip()}']['best5']:.3f}"
