@@ -133,3 +133,15 @@ def test_numbers_of_the_steps_table_are_those_of_the_stored_results() -> None:
         (row,) = [line for line in lines if line.startswith(f"| {label}") and "best of 5" in line]
         for number, value in zip(steps.split("|")[2:-1], row.split("|")[2:-1]):
             assert value.strip() == f"{stored[f'{method} {number.strip()}']['best5']:.3f}"
+
+
+def test_numbers_of_the_settings_table_are_those_of_the_stored_results() -> None:
+    stored = json.loads((ROOT / "benchmarks" / "results" / "settings.json").read_text())["rows"]
+    lines = README.read_text().splitlines()
+    (head,) = [line for line in lines if line.startswith("| | default (`--tau 0.05`)")]
+    settings = ["steps=20"] + [
+        f"steps=20,{name}={value}" for name, value in re.findall(r"`--(\w+) ([\d.]+)`", head)[1:]
+    ]
+    for label, column in (("best of 5", "best5"), ("best of 1", "best1"), ("1 − TM among", "one_minus_tm")):
+        (row,) = [line for line in lines if line.startswith(f"| {label}")]
+        assert [cell.strip() for cell in row.split("|")[2:-1]] == [f"{stored[name][column]:.3f}" for name in settings]
