@@ -192,6 +192,11 @@ class SamplerConfig:
     chunk: int = 0
     """Conformers computed at once; 0: as many as fit 4096 residues."""
 
+    def __post_init__(self) -> None:
+        for name, least in (("steps", 1), ("tau", 0), ("churn", 0), ("diversity", 0), ("chunk", 0)):
+            if not getattr(self, name) >= least:
+                raise ConfigError(f"{name}: {getattr(self, name)!r} cannot be used")
+
 
 @dataclass(frozen=True)
 class RunConfig:
@@ -254,10 +259,6 @@ class TrainConfig:
             "copies": self.dataset.copies >= 1,
             "condition_dropout": 0 <= self.dataset.condition_dropout < 1,
             "consistency_weight": self.loss.consistency_weight >= 0,
-            "steps": self.sampler.steps >= 1,
-            "tau": self.sampler.tau >= 0,
-            "diversity": self.sampler.diversity >= 0,
-            "churn": self.sampler.churn >= 0,
             "ema_decay": 0 <= self.optim.ema_decay < 1,
             "accumulate_grad": self.optim.accumulate_grad >= 1,
             "devices": self.run.devices >= 1,
@@ -309,13 +310,3 @@ class SampleConfig:
     def __post_init__(self) -> None:
         if self.n < 1:
             raise ConfigError(f"n: {self.n} conformers cannot be drawn")
-        if self.sampler.steps < 1:
-            raise ConfigError(f"steps: {self.sampler.steps} cannot be used")
-        if self.sampler.tau < 0:
-            raise ConfigError(f"tau: {self.sampler.tau} is no temperature")
-        if self.sampler.diversity < 0:
-            raise ConfigError(f"diversity: {self.sampler.diversity} is no strength")
-        if self.sampler.churn < 0:
-            raise ConfigError(f"churn: {self.sampler.churn} is no share of a step")
-        if self.sampler.chunk < 0:
-            raise ConfigError(f"chunk: {self.sampler.chunk} cannot be used")

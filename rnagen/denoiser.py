@@ -11,12 +11,15 @@ from rnagen.features import RNAFeatures
 from rnagen.geometry import superpose
 from rnagen.model.model import RNAFlowModel
 from rnagen.transport.guidance import guided
-from rnagen.transport.particles import BANDWIDTH, Repulsion
+from rnagen.transport.particles import Repulsion
 from rnagen.transport.sampler import Adjustment
 from rnagen.transport.transport import Transport
 
 CHUNK_RESIDUES = 4096
 """Conformers × residues computed at once unless told otherwise."""
+BANDWIDTH = 4.0
+"""Å; conformers whose distances differ by less repel each other. About where a TM-score begins to tell two folds of a
+hundred residues apart."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from rnagen.data.crops import contiguous_crop, spatial_crop
+from rnagen.data.padding import pad, padded_length
 from rnagen.data.pairs import SparsePairs
 from rnagen.data.store import StructureStore
 from rnagen.features import RNAFeatures
@@ -133,15 +134,10 @@ def crop_pairs(pairs: SparsePairs, residues: Int[np.ndarray, " crop"]) -> Float3
 
 def collate(examples: list[Example]) -> Batch:
     """Pad examples to the next length bucket."""
-    longest = max(len(e.bases) for e in examples)
-    length = -(-longest // LENGTH_BUCKET) * LENGTH_BUCKET
+    length = padded_length([len(e.bases) for e in examples], LENGTH_BUCKET)
 
     def padded(name: str, axes: int = 1) -> Tensor:
-        arrays = [getattr(e, name) for e in examples]
-        out = np.zeros((len(arrays), *[length] * axes, *arrays[0].shape[axes:]), dtype=arrays[0].dtype)
-        for row, array in zip(out, arrays):
-            row[tuple(slice(n) for n in array.shape[:axes])] = array
-        return torch.from_numpy(out)
+        return pad([getattr(e, name) for e in examples], length, axes)
 
     lengths = torch.tensor([len(e.bases) for e in examples])
     features = RNAFeatures(

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Float32, Int, Int32, Int64
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from rnagen.data.padding import pad, padded_length
 from rnagen.features import RNAFeatures
 from rnagen.reactivity.pairs import MappedPairs
 from rnagen.reactivity.table import ReactivityTable
@@ -123,15 +124,10 @@ class ReactivityDataset(Dataset[ReactivityExample]):
 
 def collate(examples: list[ReactivityExample]) -> ReactivityBatch:
     """Pad examples to the longest of them, rounded up to a multiple of `LENGTH_BUCKET`."""
-    longest = max(len(e.bases) for e in examples)
-    length = -(-longest // LENGTH_BUCKET) * LENGTH_BUCKET
+    length = padded_length([len(e.bases) for e in examples], LENGTH_BUCKET)
 
     def padded(name: str, axes: int) -> Tensor:
-        arrays = [getattr(e, name) for e in examples]
-        out = np.zeros((len(arrays), *[length] * axes, *arrays[0].shape[axes:]), dtype=arrays[0].dtype)
-        for row, array in zip(out, arrays):
-            row[tuple(slice(n) for n in array.shape[:axes])] = array
-        return torch.from_numpy(out)
+        return pad([getattr(e, name) for e in examples], length, axes)
 
     features = RNAFeatures(
         bases=padded("bases", 1),

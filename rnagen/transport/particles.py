@@ -11,10 +11,6 @@ from torch import Tensor
 
 from rnagen.transport.interpolants import Interpolant, Linear, clamp_time
 
-BANDWIDTH = 4.0
-"""Default bandwidth in Å: about where a TM-score begins to tell two folds of a hundred residues apart. A caller whose
-points are in another unit converts it."""
-
 ALPHA_FLOOR = 0.05
 """Added to α where `Repulsion` divides by it."""
 
@@ -104,7 +100,7 @@ class Repulsion:
 
     Args:
         strength: > 0. 1 to 3 makes a difference; much more drives conformers out of narrow modes.
-        bandwidth: h in the unit of the data (`BANDWIDTH` is in Å).
+        bandwidth: h in the unit of the data: the difference at which two samples begin to be different ones.
         path: the interpolant that is sampled.
         mask: points that exist, the same in all conformers; None is all.
 

@@ -89,7 +89,7 @@ class Sampler:
             if self.start:
                 raise ValueError(f"{self.method} starts at its noisiest level, not at {self.start}")
             GaussianDiffusion(self.transport.path).respaced(self.steps)
-        if self.method in SDE_METHODS and self.last_step in ("none", "mean", "euler") and not self.transport.closes:
+        if self.method in SDE_METHODS and self.last_step != "tweedie" and not self.transport.closes:
             path = type(self.transport.path).__name__
             raise ValueError(f"the path {path} ends in noise: its last step is tweedie, not {self.last_step!r}")
 

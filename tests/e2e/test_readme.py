@@ -145,3 +145,16 @@ def test_numbers_of_the_settings_table_are_those_of_the_stored_results() -> None
     for label, column in (("best of 5", "best5"), ("best of 1", "best1"), ("1 − TM among", "one_minus_tm")):
         (row,) = [line for line in lines if line.startswith(f"| {label}")]
         assert [cell.strip() for cell in row.split("|")[2:-1]] == [f"{stored[name][column]:.3f}" for name in settings]
+
+
+def test_numbers_of_the_transport_page_are_those_of_the_stored_results() -> None:
+    """What `benchmarks/trainings.py --out` wrote, in its order."""
+    stored = json.loads((ROOT / "benchmarks" / "results" / "trainings.json").read_text())
+    page = (ROOT / "docs" / "transport.md").read_text()
+    table = [line.split("|") for line in page.splitlines() if "→" in line and line.startswith("|")][1:]
+    assert len(table) == len(stored["training"])
+    for row, (name, flow) in zip(table, stored["training"].items()):
+        assert row[2].strip() == f"{flow['flow_first']:.3f} → {flow['flow_last']:.3f}"
+        for cell, sampler in ((row[3], "SDE"), (row[4], "ODE")):
+            best = stored["rows"][f"{name} {sampler}"]
+            assert cell.strip() == f"{best['best5']:.3f} [{best['best5_low']:.3f}, {best['best5_high']:.3f}]"

@@ -1,5 +1,7 @@
 """Encoders: sequence and base-pair probabilities → representations, behind one interface."""
 
+from collections.abc import Callable
+
 from rnagen.reactivity.config import EncoderConfig
 from rnagen.reactivity.encoders.convformer import ConvformerEncoder
 from rnagen.reactivity.encoders.interface import Encoder, EncoderOutput
@@ -11,7 +13,7 @@ __all__ = ["Encoder", "EncoderOutput", "build_encoder"]
 
 def build_encoder(config: EncoderConfig) -> Encoder:
     """A new encoder of the kind and shape that the options name."""
-    kinds = {
+    kinds: dict[str, Callable[[EncoderConfig], Encoder]] = {
         "transformer": TransformerEncoder,
         "squeezeformer": SqueezeformerEncoder,
         "convformer": ConvformerEncoder,

@@ -1,5 +1,6 @@
 """What every encoder promises."""
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 from jaxtyping import Float
@@ -19,7 +20,7 @@ class EncoderOutput(NamedTuple):
     """Output of every layer, first to last, not normalised, zero on padding; for a learned mixture of layers."""
 
 
-class Encoder(nn.Module):
+class Encoder(nn.Module, ABC):
     """Sequence and base-pair probabilities → representations. Neither padding nor the other RNAs of a batch may change
     those of an RNA."""
 
@@ -30,6 +31,6 @@ class Encoder(nn.Module):
     num_layers: int
     """Length of `EncoderOutput.layers`."""
 
+    @abstractmethod
     def forward(self, features: RNAFeatures) -> EncoderOutput:
         """Encode each RNA of the batch."""
-        raise NotImplementedError
