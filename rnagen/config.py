@@ -199,29 +199,27 @@ class SamplerConfig:
 
 
 @dataclass(frozen=True)
-class RunConfig:
-    """Length of the run, validation, logging and checkpoints."""
+class RunOptions:
+    """Length of a run of any task, logging and checkpoints."""
 
     run_name: str = "run"
     """Everything is written to `run_dir`/`run_name`."""
     run_dir: Path = Path("runs")
     """Folder of runs."""
     seed: int = 0
-    """Seed of initial weights, draws, crops, noise and validation samples."""
+    """Seed of initial weights and of every draw."""
     epochs: int = 1000
-    """Epochs; an epoch is one draw per training chain, or `train_batches`."""
+    """Epochs; an epoch is one draw per training example, or `train_batches`."""
     max_time: str | None = None
     """Stop after this time, as DD:HH:MM:SS; the run can be resumed."""
     train_batches: int | None = None
     """Batches per epoch and process."""
     val_batches: int | None = None
-    """Validation RNAs per process; all by default."""
-    val_repeat: int = 5
-    """Conformers sampled per validation RNA (best of …)."""
+    """Validation batches per process; all by default."""
     val_epoch_freq: int = 1
     """Validate every this many epochs."""
     validate: bool = True
-    """Sample the validation set during training."""
+    """Validate during training."""
     validate_only: bool = False
     """Validate `ckpt` and stop."""
     print_freq: int = 50
@@ -239,9 +237,19 @@ class RunConfig:
 
 
 @dataclass(frozen=True)
+class RunConfig(RunOptions):
+    """Length of the run, validation, logging and checkpoints."""
+
+    val_repeat: int = 5
+    """Conformers sampled per validation RNA (best of …)."""
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """All options of a training run. `--config FILE.yaml` overlays the defaults, flags overlay the file."""
 
+    task: Literal["structure"] = "structure"
+    """What is trained: structure, or reactivity, which has options of its own (`--task reactivity --help`)."""
     model: ModelConfig = field(default_factory=ModelConfig)
     transport: TransportConfig = field(default_factory=TransportConfig)
     loss: LossConfig = field(default_factory=LossConfig)
