@@ -2,18 +2,44 @@
 
 from collections.abc import Sequence
 
-from rnagen.cli.options import guarded, parse
+from rnagen.cli.options import guarded, parse, split_config
 from rnagen.config import TrainConfig
+from rnagen.overlay import ConfigError, load_yaml
+from rnagen.reactivity.options import ReactivityConfig
+
+TASKS = {"structure": TrainConfig, "reactivity": ReactivityConfig}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Parse, then train; lightning is imported only then."""
 
     def command() -> int:
-        config = parse(TrainConfig(), arguments, "train.py")
-        from rnagen.training.run import train
+        config = parse(TASKS[task_of(arguments)](), arguments, "train.py")
+        if isinstance(config, ReactivityConfig):
+            from rnagen.reactivity.run import train_reactivity
 
-        print(f"finished: {train(config)}")
+            print(f"finished: {train_reactivity(config)}")
+        else:
+            from rnagen.training.run import train
+
+            print(f"finished: {train(config)}")
         return 0
 
     return guarded(command, "train.py")
+
+
+def task_of(arguments: Sequence[str]) -> str:
+    """The task of a command line: of `--task`, else of the file of `--config`, else structure.
+
+    Raises:
+        ConfigError: there is no such task, or the file of `--config` cannot be read.
+    """
+    flags, file = split_config(arguments)
+    task = load_yaml(file).get("task", "structure") if file is not None else "structure"
+    for flag, value in zip(flags, [*flags[1:], ""]):
+        name, separator, joined = flag.partition("=")
+        if name == "--task":
+            task = joined if separator else value
+    if task not in TASKS:
+        raise ConfigError(f"task: {task!r} is none of {', '.join(TASKS)}")
+    return str(task)

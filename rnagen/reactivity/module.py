@@ -1,0 +1,108 @@
+"""The LightningModule of the reactivity task."""
+
+import math
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rnagen.reactivity.dataset import ReactivityBatch
+from rnagen.reactivity.flip import flipped
+from rnagen.reactivity.infer import predict
+from rnagen.reactivity.metric import ObservedMean
+from rnagen.reactivity.model import ReactivityModel
+from rnagen.reactivity.options import ReactivityConfig
+from rnagen.training.steps import clipped_step, decay_groups
+
+
+class ReactivityModule(L.LightningModule):
+    """Trains a `ReactivityModel` by the absolute error of what was observed.
+
+    Args:
+        config: the options of the run.
+        experiments: the outputs of the model.
+        steps: optimizer steps of the whole run, over which the rate makes its one cycle.
+    """
+
+    skipped_steps: Tensor
+
+    def __init__(self, config: ReactivityConfig, experiments: tuple[str, ...], steps: int) -> None:
+        super().__init__()
+        self.config = config
+        self.steps = steps
+        self.model = ReactivityModel(config.model, experiments)
+        self.register_buffer("skipped_steps", torch.zeros((), dtype=torch.long))
+        self.stepped = True
+        self.errors, self.filtered_errors = ObservedMean(len(experiments)), ObservedMean(len(experiments))
+        self.val_means: dict[str, float] = {}
+        """Of the last validation, in double precision: over all, by experiment, and over profiles with SN_filter."""
+
+    def setup(self, stage: str) -> None:
+        if self.config.optim.compile and stage == "fit":
+            # In place: the names in the state dict stay. Static: lengths come in a few buckets.
+            self.model.encoder.compile(dynamic=False)
+
+    def transfer_batch_to_device(
+        self, batch: ReactivityBatch, device: torch.device, dataloader_idx: int
+    ) -> ReactivityBatch:
+        return batch.to(device)
+
+    def training_step(self, batch: ReactivityBatch, batch_idx: int) -> Tensor:
+        # Flips and dropout are the same after a resume: a function of seed, step, process and batch of the step.
+        place = (self.config.run.seed, self.global_step, self.global_rank, batch_idx)
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0] >> 1))
+        # Drawn on the CPU: the same on every device.
+        turned = torch.rand(len(batch.numbers)) < self.config.dataset.flip
+        batch = flipped(batch, turned.to(batch.numbers.device))
+        loss = weighted_error(self.model(batch.features), batch)
+        several = self.trainer.world_size > 1
+        self.log("train/loss", loss.detach(), batch_size=len(turned), prog_bar=True, sync_dist=several)
+        return loss
+
+    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
+        norm, self.stepped = clipped_step(
+            optimizer, optimizer_closure, self.model.parameters(), self.config.optim.grad_clip
+        )
+        self.skipped_steps += not self.stepped
+        self.log("train/grad_norm", norm)
+        self.log("train/skipped_steps", self.skipped_steps.float(), prog_bar=bool(self.skipped_steps))
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        # The cycle has as many steps as the run: a step that was skipped has not used one up.
+        if self.stepped:
+            scheduler.step()
+
+    def configure_optimizers(self) -> Any:
+        options = self.config.optim
+        optimizer = torch.optim.AdamW(decay_groups(self.model.parameters(), options.weight_decay), lr=options.lr)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=options.lr, total_steps=max(2, self.steps), pct_start=options.warmup
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def validation_step(self, batch: ReactivityBatch, batch_idx: int) -> None:
+        predicted = predict([self.model], batch.features, self.config.run.flip_validation)
+        errors = (predicted - batch.reactivity.clamp(0, 1)).abs()
+        self.errors.update(errors, batch.observed)
+        self.filtered_errors.update(errors, batch.observed & batch.sn_filter[:, None])
+
+    def on_validation_epoch_end(self) -> None:
+        self.val_means = {}
+        for name, metric in (("val/mae", self.errors), ("val/mae_sn_filter", self.filtered_errors)):
+            means = zip(("", *(f"/{experiment}" for experiment in self.model.experiments)), metric.compute().tolist())
+            self.val_means |= {name + experiment: mean for experiment, mean in means if not math.isnan(mean)}
+            metric.reset()
+        self.log_dict(self.val_means)
+
+
+def weighted_error(predicted: Float[Tensor, "B L E"], batch: ReactivityBatch) -> Float[Tensor, ""]:
+    """Mean |predicted − observed| over the observed values, targets clipped to [0, 1], each profile by its weight.
+
+    Zero where no observed value has a weight.
+    """
+    weight = batch.weight[:, None] * batch.observed
+    errors = (predicted - batch.reactivity.clamp(0, 1)).abs()
+    return (weight * errors).sum() / weight.sum().clamp(min=1e-6)

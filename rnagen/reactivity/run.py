@@ -1,0 +1,65 @@
+"""One training run of the reactivity task from its options."""
+
+import logging
+from pathlib import Path
+
+import lightning as L
+import torch
+import yaml
+
+from rnagen.overlay import ConfigError, to_plain
+from rnagen.reactivity.callbacks import ReactivityWriter
+from rnagen.reactivity.checkpoint import load_reactivity_checkpoint
+from rnagen.reactivity.data import ReactivityDataModule
+from rnagen.reactivity.module import ReactivityModule
+from rnagen.reactivity.options import ReactivityConfig
+from rnagen.training.callbacks import STATE
+from rnagen.training.run import start_from
+from rnagen.training.trainer import make_trainer
+
+
+def train_reactivity(config: ReactivityConfig) -> Path:
+    """Train as configured, or validate only; returns the folder of the run.
+
+    Raises:
+        InputError: data or checkpoint cannot be used.
+        ConfigError: options that do not go together.
+    """
+    run = config.run
+    folder = run.run_dir / run.run_name
+    resume, weights = start_from(run.ckpt)
+    if resume is None and (folder / STATE).exists() and not run.validate_only:
+        raise ConfigError(f"{folder} holds a run: resume it with --ckpt {folder / STATE} or choose another --run-name")
+    loaded = load_reactivity_checkpoint(weights).model if weights is not None else None
+    if loaded is not None and loaded.config != config.model:
+        raise ConfigError(f"{weights} is a model of another shape than this configuration")
+    logging.getLogger("rnagen").setLevel(logging.INFO)
+
+    L.seed_everything(run.seed, verbose=False)
+    torch.set_float32_matmul_precision("high")
+    data = ReactivityDataModule(config, loaded.experiments if loaded is not None else ())
+    data.prepare_data()
+    data.setup("fit")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(to_plain(config), sort_keys=False, allow_unicode=True))
+    steps = run.epochs * data.batches_per_epoch // config.optim.accumulate_grad
+    module = ReactivityModule(config, data.table.experiments, steps)
+    if loaded is not None:
+        module.model.load_state_dict(loaded.state_dict())
+    print(
+        f"{module.model.num_parameters:,} parameters; {int(data.train.used.sum()):,} profiles of {len(data.train):,} "
+        f"examples train, {0 if data.val is None else int(data.val.used.sum()):,} profiles validate; {steps} steps"
+    )
+    validates = (run.validate or run.validate_only) and data.val is not None
+    writer = ReactivityWriter(folder, data, run.ckpt_freq)
+    optim = config.optim
+    trainer = make_trainer(
+        run, folder, config, optim.precision, optim.accumulate_grad, steps, validates, callbacks=[writer]
+    )
+    # The state is this program's own file; it is loaded without unpickling code.
+    ckpt_path = str(resume) if resume else None
+    if run.validate_only:
+        trainer.validate(module, data, ckpt_path=ckpt_path, weights_only=True)
+    else:
+        trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
+    return folder

@@ -1,0 +1,58 @@
+"""The Lightning trainer, the same for every task."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+
+from rnagen.config import Precision, RunOptions
+from rnagen.overlay import to_plain
+from rnagen.training.callbacks import StepLog, StopOnSignal
+
+
+def make_trainer(
+    run: RunOptions,
+    folder: Path,
+    config: Any,
+    precision: Precision,
+    accumulate: int,
+    steps: int,
+    validates: bool,
+    callbacks: list[L.Callback],
+) -> L.Trainer:
+    """A trainer that logs to `folder` and saves nothing by itself: the callbacks do.
+
+    Args:
+        run: devices, length and frequencies.
+        folder: of the run.
+        config: all options, for Weights & Biases.
+        precision: arithmetic of the networks.
+        accumulate: batches per optimizer step.
+        steps: optimizer steps of the whole run. Counted so, and not in epochs: a run that stops in the middle of an
+            epoch and is resumed ends where it would have ended.
+        validates: whether there is anything to validate on.
+        callbacks: beside the log lines and the handling of signals.
+    """
+    loggers: list[Logger] = [CSVLogger(folder, name="log")]
+    if run.wandb:
+        loggers.append(WandbLogger(project="rnagen", name=run.run_name, save_dir=folder, config=to_plain(config)))
+    return L.Trainer(
+        accelerator=run.accelerator,
+        devices=run.devices,
+        strategy="ddp" if run.devices > 1 else "auto",
+        precision="bf16-mixed" if precision == "bf16" else "32-true",
+        max_epochs=-1,
+        max_steps=steps,
+        max_time=run.max_time,
+        accumulate_grad_batches=accumulate,
+        limit_val_batches=run.val_batches if validates else 0,
+        check_val_every_n_epoch=run.val_epoch_freq,
+        num_sanity_val_steps=0,
+        log_every_n_steps=run.print_freq,
+        use_distributed_sampler=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        logger=loggers,
+        callbacks=[StepLog(run.print_freq), StopOnSignal(), *callbacks],
+    )
