@@ -11,7 +11,6 @@ from torch import Tensor
 
 from rnagen.checkpoint import Checkpoint
 from rnagen.config import ModelConfig, SamplerConfig, TrainConfig, TransportConfig
-from rnagen.data.basepairs import base_pair_probabilities
 from rnagen.denoiser import CHUNK_RESIDUES, Denoiser, Guide, adjustment
 from rnagen.features import RNAFeatures
 from rnagen.model.model import RNAFlowModel
@@ -50,6 +49,9 @@ class Ensemble:
 
 def features_of(sequence: str) -> RNAFeatures:
     """Features [1, L] of a sequence over `BASES`; base-pair probabilities by ViennaRNA."""
+    # Training samples too, but has its base pairs from the dataset: it can do without ViennaRNA.
+    from rnagen.data.basepairs import base_pair_probabilities
+
     length = len(sequence)
     return RNAFeatures(
         bases=torch.from_numpy(encode_sequence(sequence))[None],
