@@ -20,6 +20,8 @@ from rnagen.io.errors import InputError
 from rnagen.io.files import write_text
 from rnagen.model.model import RNAFlowModel
 from rnagen.overlay import ConfigError, overlay, to_plain
+from rnagen.reactivity.config import EncoderConfig
+from rnagen.reactivity.encoders import build_encoder
 
 FORMAT = 1
 TASK = "structure"
@@ -27,6 +29,19 @@ DEFAULT_CHECKPOINT = Path(__file__).parent / "assets" / "small.safetensors"
 """The checkpoint that ships with the package."""
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class EncoderSource:
+    """The shape of a model's encoder, and where its weights come from."""
+
+    config: EncoderConfig
+    fingerprint: str
+    """SHA-256 of the weights file of the reactivity model."""
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return {"config": to_plain(self.config), "fingerprint": self.fingerprint}
 
 
 @dataclass(frozen=True)
@@ -40,11 +55,28 @@ class Checkpoint:
     path: Path
     fingerprint: str
     """SHA-256 of the weights file."""
+    encoder: EncoderSource | None = None
+    """None where the model has no pretrained encoder."""
 
 
-def save_checkpoint(path: Path, model: RNAFlowModel, config: TrainConfig, metadata: dict[str, Any]) -> None:
-    """Write `path` (.safetensors) and the JSON beside it; an interrupted write leaves the old files whole."""
-    save_model(path, model, {"task": TASK, "config": to_plain(config), **metadata})
+def save_checkpoint(
+    path: Path,
+    model: RNAFlowModel,
+    config: TrainConfig,
+    metadata: dict[str, Any],
+    encoder: EncoderSource | None = None,
+) -> None:
+    """Write `path` (.safetensors) and the JSON beside it; an interrupted write leaves the old files whole.
+
+    Raises:
+        ValueError: the model has an encoder that is not described, or the other way round.
+    """
+    if (model.encoder is None) != (encoder is None):
+        raise ValueError("a model is saved with the description of its encoder, if it has one")
+    description = {"task": TASK, "config": to_plain(config), **metadata}
+    if encoder is not None:
+        description["encoder"] = encoder.to_plain()
+    save_model(path, model, description)
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
@@ -57,10 +89,25 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
     metadata = read_metadata(path, TASK)
     weights, fingerprint = read_weights(path, metadata)
     config = read_config(path, metadata, TrainConfig())
+    encoder = read_encoder_source(str(path.with_suffix(".json")), metadata.get("encoder"))
     with torch.device("meta"):
-        model = RNAFlowModel(config.model)
+        model = RNAFlowModel(config.model, None if encoder is None else build_encoder(encoder.config))
     assign_weights(model, weights, path)
-    return Checkpoint(model.to(device).eval(), config, metadata, path, fingerprint)
+    return Checkpoint(model.to(device).eval(), config, metadata, path, fingerprint, encoder)
+
+
+def read_encoder_source(file: str, described: Any) -> EncoderSource | None:
+    """What `EncoderSource.to_plain` wrote into a file; None where nothing is written.
+
+    Raises:
+        InputError: it is no such description, has an unknown option or an impossible value.
+    """
+    if described is None:
+        return None
+    try:
+        return EncoderSource(overlay(EncoderConfig(), described["config"], file), str(described["fingerprint"]))
+    except (ConfigError, TypeError, KeyError) as error:
+        raise InputError(file, "encoder", str(error)) from error
 
 
 def save_model(path: Path, model: nn.Module, description: dict[str, Any]) -> None:

@@ -62,6 +62,17 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class PretrainedConfig:
+    """The encoder, trained on reactivity, whose representations the trunk starts from."""
+
+    encoder: Path | None = None
+    """Reactivity checkpoint (.safetensors). Saved within the structure checkpoint, which then has no need of it."""
+    encoder_rate: float = 0.0
+    """Learning rate of the encoder as a share of `lr`. 0: it is frozen and reads each RNA once, whole; its output is
+    kept in `run_dir`/encoded. Else it reads the crops."""
+
+
+@dataclass(frozen=True)
 class TransportConfig:
     """Path between noise and data, and what the model predicts on it."""
 
@@ -251,6 +262,7 @@ class TrainConfig:
     task: Literal["structure"] = "structure"
     """What is trained: structure, or reactivity, which has options of its own (`--task reactivity --help`)."""
     model: ModelConfig = field(default_factory=ModelConfig)
+    pretrained: PretrainedConfig = field(default_factory=PretrainedConfig)
     transport: TransportConfig = field(default_factory=TransportConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     dataset: DataConfig = field(default_factory=DataConfig)
@@ -262,6 +274,7 @@ class TrainConfig:
         checks = {
             "atoms": "C1'" in self.model.atoms,
             "embed_dim": self.model.embed_dim % (2 * self.model.mha_heads) == 0,
+            "encoder_rate": 0 <= self.pretrained.encoder_rate <= 1,
             "crop": self.dataset.crop >= 8,
             "batch_size": self.dataset.batch_size >= 1,
             "copies": self.dataset.copies >= 1,

@@ -1,12 +1,32 @@
 """What the model sees of an RNA before it makes coordinates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rnagen.structure import BASES
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What a pretrained encoder of n layers says of a padded batch of RNAs; anything on padding."""
+
+    layers: Float[Tensor, "B L n d"]
+    """Output of every layer, each residue's normalised to mean 0 and variance 1; 0 for an RNA that is not shown."""
+    pair: Float[Tensor, "B L L c"] | None
+    """Pair representation, normalised likewise; None where the encoder has none."""
+
+    def to(self, device: torch.device | str) -> "Encoded":
+        """The same on another device."""
+        return Encoded(self.layers.to(device), None if self.pair is None else self.pair.to(device))
+
+    def without(self, hidden: Bool[Tensor, " B"]) -> "Encoded":
+        """The same, with nothing said of the hidden RNAs."""
+        hidden = hidden[:, None, None, None]
+        pair = None if self.pair is None else self.pair.masked_fill(hidden, 0)
+        return Encoded(self.layers.masked_fill(hidden, 0), pair)
 
 
 @dataclass(frozen=True)
@@ -21,10 +41,13 @@ class RNAFeatures:
     """False on padding."""
     pair_probabilities: Float[Tensor, "B L L"]
     """Base-pair probabilities of the full sequence, cropped; symmetric."""
+    encoded: Encoded | None = None
+    """What the model's encoder says of the full sequence, cropped; None where the model is to ask it itself."""
 
     def to(self, device: torch.device | str) -> "RNAFeatures":
         """The same features on another device."""
-        return RNAFeatures(*(value.to(device) for value in vars(self).values()))
+        moved = {name: value.to(device) for name, value in vars(self).items() if value is not None}
+        return RNAFeatures(**moved)
 
     def without_condition(self, hidden: Bool[Tensor, " B"] | None = None) -> "RNAFeatures":
         """The same RNAs, or the hidden ones of them, as if only their length were known: bases N, no base pairs."""
@@ -32,5 +55,14 @@ class RNAFeatures:
             hidden = torch.ones(len(self.bases), dtype=torch.bool, device=self.bases.device)
         unknown = torch.where(self.mask, BASES.index("N"), self.bases)
         bases = torch.where(hidden[:, None], unknown, self.bases)
-        pairs = self.pair_probabilities.masked_fill(hidden[:, None, None], 0)
-        return RNAFeatures(bases.to(self.bases.dtype), self.residue_index, self.mask, pairs)
+        return replace(
+            self,
+            bases=bases.to(self.bases.dtype),
+            pair_probabilities=self.pair_probabilities.masked_fill(hidden[:, None, None], 0),
+            encoded=None if self.encoded is None else self.encoded.without(hidden),
+        )
+
+    @property
+    def shown(self) -> Bool[Tensor, " B"]:
+        """RNAs of which more is known than their length: they have a base that is not N."""
+        return ((self.bases != BASES.index("N")) & self.mask).any(1)

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,7 +28,8 @@ EXAMPLE_EXPERIMENTS = ("2A3_MaP", "DMS_MaP")
 
 @dataclass
 class SummaryOptions:
-    """Layers, output shapes for one RNA, and parameter counts. Nothing is computed: the layers run without memory."""
+    """Layers, output shapes for one RNA, and parameter counts. Nothing is computed: the layers run without memory (but
+    for a language model, which does not run without numbers)."""
 
     model: Annotated[Path, tyro.conf.Positional]
     """Configuration (.yaml) of a structure or reactivity model, or a checkpoint (.safetensors, with its .json)."""
@@ -78,14 +79,14 @@ def run(options: SummaryOptions) -> int:
         title, model = _of_checkpoint(options.model.with_suffix(".safetensors"))
     else:
         raise InputError(str(options.model), "", "a configuration is a .yaml file, a checkpoint a .safetensors file")
-    show(layers(model.to("meta").eval(), options.length, options.depth), f"{options.model}: {title}")
+    show(layers(model.to(_device(model)).eval(), options.length, options.depth), f"{options.model}: {title}")
     return 0
 
 
 def layers(model: "nn.Module", length: int, depth: int) -> list[Layer]:
     """The model and the layers in it down to `depth`, in the order of their definition; lists of layers are no level.
 
-    The model must be on the meta device, where tensors have shapes but no values.
+    On the meta device, where tensors have shapes but no values, nothing is computed.
     """
     import torch
     from torch import nn
@@ -152,8 +153,12 @@ def _of_config(path: Path) -> tuple[str, "nn.Module"]:
 
     with torch.device("meta"):
         if isinstance(config, EncoderConfig):
+            from rnagen.reactivity.encoders import LanguageModelShape
             from rnagen.reactivity.model import ReactivityModel
 
+            if config.language_model is not None and config.language_model_shape is None:
+                shape = LanguageModelShape.from_folder(config.language_model)
+                config = replace(config, language_model_shape=shape.to_json())
             return f"{task} model, {config.encoder}", ReactivityModel(config, EXAMPLE_EXPERIMENTS)
         from rnagen.model.model import RNAFlowModel
 
@@ -167,7 +172,16 @@ def _of_checkpoint(path: Path) -> tuple[str, "nn.Module"]:
     if read_metadata(path)["task"] == reactivity.TASK:
         model = reactivity.load_reactivity_checkpoint(path).model
         return f"reactivity model, {model.config.encoder}, {', '.join(model.experiments)}", model
-    return "structure model", load_checkpoint(path).model
+    loaded = load_checkpoint(path)
+    reads = "" if loaded.encoder is None else f", pretrained {loaded.encoder.config.encoder} as encoder"
+    return f"structure model{reads}", loaded.model
+
+
+def _device(model: "nn.Module") -> str:
+    """Where the layers run: a language model asks for values of its mask, and the meta device has none."""
+    from rnagen.reactivity.encoders import LanguageModelEncoder
+
+    return "cpu" if any(isinstance(module, LanguageModelEncoder) for module in model.modules()) else "meta"
 
 
 def _run_once(model: "nn.Module", length: int) -> None:
@@ -176,15 +190,16 @@ def _run_once(model: "nn.Module", length: int) -> None:
 
     from rnagen.model.model import RNAFlowModel
 
-    features = _example(length)
+    device = next(model.parameters()).device
+    features = _example(length).to(device)
     if not isinstance(model, RNAFlowModel):
         model(features)
         return
     trunk, context = model.encode(features)
     model.distogram(trunk.pair)
     atoms = len(model.config.atoms)
-    x_t = torch.zeros(1, 1, length, atoms, 3, device="meta")
-    model(x_t, torch.zeros(1, 1, device="meta"), context, x_t)
+    x_t = torch.zeros(1, 1, length, atoms, 3, device=device)
+    model(x_t, torch.zeros(1, 1, device=device), context, x_t)
 
 
 def _example(length: int) -> "RNAFeatures":
@@ -197,7 +212,7 @@ def _example(length: int) -> "RNAFeatures":
         residue_index=torch.arange(1, length + 1)[None],
         mask=torch.ones(1, length, dtype=torch.bool),
         pair_probabilities=torch.zeros(1, length, length),
-    ).to("meta")
+    )
 
 
 def _shapes(output: Any) -> list[tuple[int, ...]]:

@@ -15,11 +15,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from rnagen.data.crops import contiguous_crop, spatial_crop
+from rnagen.data.encodings import EncodedFile, EncodedRNA
 from rnagen.data.padding import pad, padded_length
 from rnagen.data.pairs import SparsePairs
 from rnagen.data.store import StructureStore
-from rnagen.features import RNAFeatures
-from rnagen.structure import encode_sequence
+from rnagen.features import Encoded, RNAFeatures
+from rnagen.structure import BASES, encode_sequence
 
 LENGTH_BUCKET = 32
 """Batches are padded to a multiple of this, so that a compiled model sees few shapes."""
@@ -42,6 +43,13 @@ class Chain:
     coords: Float32[np.ndarray, "M L A 3"]
     mask: Bool[np.ndarray, "M L A"]
     pairs: SparsePairs
+    encoded: EncodedFile | None = None
+    """What a frozen encoder says of it."""
+
+    @property
+    def sequence(self) -> str:
+        """Over `BASES`."""
+        return "".join(BASES[code] for code in self.bases)
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ class Example:
     coords: Float32[np.ndarray, "L A 3"]
     mask: Bool[np.ndarray, "L A"]
     pair_probabilities: Float32[np.ndarray, "L L"]
+    encoded: EncodedRNA | None
 
 
 @dataclass(frozen=True)
@@ -118,6 +127,7 @@ class CropDataset(Dataset[Example]):
             coords=coords[residues],
             mask=mask[residues],
             pair_probabilities=crop_pairs(chain.pairs, residues),
+            encoded=None if chain.encoded is None else chain.encoded.crop(residues),
         )
 
 
@@ -133,7 +143,7 @@ def crop_pairs(pairs: SparsePairs, residues: Int[np.ndarray, " crop"]) -> Float3
 
 
 def collate(examples: list[Example]) -> Batch:
-    """Pad examples to the next length bucket."""
+    """Pad examples to the next length bucket. All or none of them have an encoding, of one encoder."""
     length = padded_length([len(e.bases) for e in examples], LENGTH_BUCKET)
 
     def padded(name: str, axes: int = 1) -> Tensor:
@@ -145,5 +155,13 @@ def collate(examples: list[Example]) -> Batch:
         residue_index=padded("residue_index"),
         mask=torch.arange(length) < lengths[:, None],
         pair_probabilities=padded("pair_probabilities", axes=2),
+        encoded=_collate_encoded([e.encoded for e in examples if e.encoded is not None], length),
     )
     return Batch(features, padded("coords"), padded("mask"), torch.tensor([e.seed for e in examples]))
+
+
+def _collate_encoded(encoded: list[EncodedRNA], length: int) -> Encoded | None:
+    if not encoded:
+        return None
+    pairs = [e.pair for e in encoded if e.pair is not None]
+    return Encoded(pad([e.layers for e in encoded], length), pad(pairs, length, axes=2) if pairs else None)

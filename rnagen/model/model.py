@@ -1,28 +1,59 @@
-"""The whole network: trunk, latent model and distogram head."""
+"""The whole network: trunk, latent model and distogram head, perhaps with a pretrained encoder before them."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from rnagen.config import ModelConfig
 from rnagen.features import RNAFeatures
+from rnagen.model.conditioning import EncoderConditioning, read
 from rnagen.model.latent import LatentContext, LatentModel
-from rnagen.model.trunk import Distogram, Trunk, TrunkOutput
+from rnagen.model.trunk import Distogram, Trunk, TrunkCondition, TrunkOutput
+from rnagen.reactivity.encoders import Encoder
 
 
 class RNAFlowModel(nn.Module):
-    """Trunk once per RNA, latent model once per solver step."""
+    """Encoder and trunk once per RNA, latent model once per solver step.
 
-    def __init__(self, config: ModelConfig) -> None:
+    An encoder without any trained parameter (`requires_grad`) is frozen: it stays in evaluation mode.
+    """
+
+    def __init__(self, config: ModelConfig, encoder: Encoder | None = None) -> None:
         super().__init__()
         self.config = config
         self.trunk = Trunk(config)
         self.latent = LatentModel(config)
         self.distogram = Distogram(config)
+        # Last, so that an encoder changes the initial weights of nothing else.
+        self.encoder = encoder
+        self.conditioning = None if encoder is None else EncoderConditioning(config, encoder)
 
     def encode(self, features: RNAFeatures) -> tuple[TrunkOutput, LatentContext]:
-        """Run the trunk and cache what the latent model needs of it."""
-        trunk = self.trunk(features)
+        """Run the trunk, and the encoder unless the features carry what it says; cache what the latent model needs."""
+        trunk = self.trunk(features, self._condition(features))
         return trunk, self.latent.context(trunk, features)
+
+    def _condition(self, features: RNAFeatures) -> TrunkCondition | None:
+        if self.encoder is None or self.conditioning is None:
+            return None
+        if features.encoded is not None:
+            return self.conditioning(features.encoded)
+        if self.config.grad_checkpointing and self.encoder_trains and torch.is_grad_enabled():
+            return self.conditioning(checkpoint(read, self.encoder, features, use_reentrant=False))
+        return self.conditioning(read(self.encoder, features))
+
+    @property
+    def encoder_trains(self) -> bool:
+        """There is an encoder, and it is not frozen."""
+        return self.encoder is not None and any(p.requires_grad for p in self.encoder.parameters())
+
+    def train(self, mode: bool = True) -> "RNAFlowModel":
+        """Training mode, but for a frozen encoder."""
+        super().train(mode)
+        if self.encoder is not None and not self.encoder_trains:
+            self.encoder.eval()
+        return self
 
     def forward(
         self,

@@ -24,6 +24,14 @@ class TrunkOutput:
     pair: Float[Tensor, "B L L c"]
 
 
+@dataclass(frozen=True)
+class TrunkCondition:
+    """What is added to the representations before the first block."""
+
+    single: Float[Tensor, "B L d"]
+    pair: Float[Tensor, "B L L c"] | None
+
+
 class TrunkBlock(nn.Module):
     """Pair-biased attention, transition, outer product into the pairs, triangle multiplication."""
 
@@ -79,7 +87,7 @@ class Trunk(nn.Module):
         self.blocks = nn.ModuleList(TrunkBlock(config) for _ in range(config.trunk_layers))
         self.single_norm = nn.LayerNorm(dim)
 
-    def forward(self, features: RNAFeatures) -> TrunkOutput:
+    def forward(self, features: RNAFeatures, condition: TrunkCondition | None = None) -> TrunkOutput:
         mask, probabilities = features.mask, features.pair_probabilities
         single = self.base(features.bases) + self.paired(paired_upstream_downstream(features))
         single = single + self.chain_break(follows_gap(features)[..., None])
@@ -91,6 +99,9 @@ class Trunk(nn.Module):
             + self.relative_position(features.residue_index)
             + self.pair_probability(probabilities[..., None])
         )
+        if condition is not None:
+            single = single + condition.single
+            pair = pair if condition.pair is None else pair + condition.pair
         pair_mask = (mask[:, :, None] & mask[:, None, :])[..., None].to(pair.dtype)
         for block in self.blocks:
             if self.grad_checkpointing and torch.is_grad_enabled():

@@ -76,7 +76,7 @@ class CheckpointWriter(L.Callback):
             "command": " ".join(sys.argv),
             "versions": {"rnagen": __version__, "torch": torch.__version__, "lightning": L.__version__},
         }
-        save_checkpoint(path, pl_module.shipped_model, config, metadata)
+        save_checkpoint(path, pl_module.shipped_model, config, metadata, pl_module.encoder_source)
 
     @property
     def trained_hours(self) -> float:

@@ -1,6 +1,7 @@
 """The chains that train and validate: date-gated, in memory, in a reproducible order."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from rnagen.data.sampler import ChainSampler, chain_weights
 from rnagen.data.store import MANIFEST, StructureStore
 from rnagen.data.synthetic import synthetic_dataset
 from rnagen.io.errors import InputError
+from rnagen.reactivity.encoded import EncodedCache
 
 SYNTHETIC_CHAINS = 256
 SYNTHETIC_VALIDATION = 8
@@ -25,12 +27,19 @@ log = logging.getLogger(__name__)
 
 
 class RNADataModule(L.LightningDataModule):
-    """Training batches and validation chains of a prepared dataset, or of the synthetic set where there is none."""
+    """Training batches and validation chains of a prepared dataset, or of the synthetic set where there is none.
 
-    def __init__(self, config: TrainConfig, synthetic_folder: Path) -> None:
+    Args:
+        config: options.
+        synthetic_folder: where the synthetic set is, or is made.
+        encodings: by a frozen encoder, to be given to every chain; None where the model asks its encoder itself.
+    """
+
+    def __init__(self, config: TrainConfig, synthetic_folder: Path, encodings: EncodedCache | None = None) -> None:
         super().__init__()
         self.config = config
         self.synthetic_folder = synthetic_folder
+        self.encodings = encodings
         self.position = 0
         self.train_chains: list[Chain] = []
         self.val_chains: list[Chain] = []
@@ -67,6 +76,9 @@ class RNADataModule(L.LightningDataModule):
         self.train_chains = load_chains(store, train, atoms)
         self.val_chains = load_chains(store, val, atoms)
         self.clusters = store.index["cluster"].to_numpy()[train]
+        if self.encodings is not None:
+            self.train_chains = with_encodings(self.train_chains, self.encodings)
+            self.val_chains = with_encodings(self.val_chains, self.encodings)
         log.info("%s: %d training chains, %d validation chains", self.description, len(train), len(val))
 
     @property
@@ -115,6 +127,12 @@ class RNADataModule(L.LightningDataModule):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where a run stopped."""
         self.position = int(state_dict["position"])
+
+
+def with_encodings(chains: list[Chain], cache: EncodedCache) -> list[Chain]:
+    """The same chains with what the encoder of the cache says of them, computed where it is not known yet."""
+    files = cache.encode([(chain.sequence, chain.pairs) for chain in chains])
+    return [replace(chain, encoded=file) for chain, file in zip(chains, files)]
 
 
 def split_rows(store: StructureStore, split: Path) -> list[int]:

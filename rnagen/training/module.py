@@ -15,10 +15,12 @@ from rnagen.data.dataset import Batch, Chain
 from rnagen.features import RNAFeatures
 from rnagen.floors import helix
 from rnagen.metrics.tm import tm_scores
+from rnagen.model.conditioning import freeze_unread
 from rnagen.model.model import RNAFlowModel
 from rnagen.sampling import draw_ensemble
-from rnagen.structure import BASES
+from rnagen.training.encoder import STATE_KEY, Pretrained
 from rnagen.training.objective import draw, objective, total
+from rnagen.training.steps import decay_groups
 from rnagen.transport.transport import Transport
 
 LOWEST_RATE = 0.01
@@ -26,15 +28,26 @@ LOWEST_RATE = 0.01
 
 
 class FlowModule(L.LightningModule):
-    """Trains an `RNAFlowModel` and keeps the exponential moving average of its weights."""
+    """Trains an `RNAFlowModel` and keeps the exponential moving average of its weights.
+
+    A pretrained encoder is frozen, or trained where `encoder_rate` is above 0. Average and model share a frozen one.
+    """
 
     skipped_steps: Tensor
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, pretrained: Pretrained | None = None) -> None:
         super().__init__()
         self.config = config
-        self.model = RNAFlowModel(config.model)
+        encoder = None if pretrained is None else pretrained.encoder
+        self.encoder_source = None if pretrained is None else pretrained.source
+        if encoder is not None:
+            encoder.requires_grad_(config.pretrained.encoder_rate > 0)
+            if config.pretrained.encoder_rate:
+                freeze_unread(encoder)
+        self.model = RNAFlowModel(config.model, encoder).train()
         self.ema = AveragedModel(self.model, multi_avg_fn=ema_update(config.optim.ema_decay)).requires_grad_(False)
+        if encoder is not None and not self.model.encoder_trains:
+            self.ema.module.encoder = encoder
         self.transport = Transport(
             config.transport.path_type, config.transport.prediction, config.transport.loss_weight
         )
@@ -48,6 +61,19 @@ class FlowModule(L.LightningModule):
         model = self.ema.module if self.config.optim.ema else self.model
         assert isinstance(model, RNAFlowModel)
         return model
+
+    def load_weights(self, other: RNAFlowModel) -> None:
+        """Start from the weights of a model of this shape; where it has no encoder, that of this one stays."""
+        kept = {} if other.encoder is not None else self.model.state_dict()
+        kept = {name: tensor for name, tensor in kept.items() if name.startswith(("encoder.", "conditioning."))}
+        for model in (self.model, self.ema.module):
+            model.load_state_dict({**kept, **other.state_dict()})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A state says of which kind its encoder is, so that it is resumed without the encoder's file."""
+        if self.encoder_source is not None:
+            frozen = not self.model.encoder_trains
+            checkpoint[STATE_KEY] = {**self.encoder_source.to_plain(), "frozen": frozen}
 
     def setup(self, stage: str) -> None:
         if self.config.optim.compile and stage == "fit":
@@ -94,11 +120,13 @@ class FlowModule(L.LightningModule):
                     self.log(f"grad_norm/{name}", torch.stack(gradients).norm())
 
     def configure_optimizers(self) -> Any:
-        options = self.config.optim
-        matrices = [p for p in self.model.parameters() if p.ndim >= 2]
-        others = [p for p in self.model.parameters() if p.ndim < 2]
+        options, rate = self.config.optim, self.config.pretrained.encoder_rate
+        own = [p for name, p in self.model.named_parameters() if not name.startswith("encoder.")]
+        groups = decay_groups(own, options.weight_decay)
+        if self.model.encoder is not None and self.model.encoder_trains:
+            trained = [p for p in self.model.encoder.parameters() if p.requires_grad]
+            groups += [{**group, "lr": rate * options.lr} for group in decay_groups(trained, options.weight_decay)]
         kind = torch.optim.AdamW if options.adamW else torch.optim.Adam
-        groups = [{"params": matrices, "weight_decay": options.weight_decay}, {"params": others, "weight_decay": 0.0}]
         optimizer = kind(groups, lr=options.lr)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate_factor(options))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -112,7 +140,7 @@ class FlowModule(L.LightningModule):
             config.transport,
             features,
             chain.name,
-            "".join(BASES[code] for code in chain.bases),
+            chain.sequence,
             config.run.val_repeat,
             config.sampler,
             config.run.seed,
@@ -176,4 +204,5 @@ def chain_features(chain: Chain) -> RNAFeatures:
         residue_index=torch.from_numpy(chain.residue_index)[None],
         mask=torch.ones(1, len(chain.bases), dtype=torch.bool),
         pair_probabilities=torch.from_numpy(chain.pairs.dense())[None],
+        encoded=None if chain.encoded is None else chain.encoded.whole().batch(),
     )

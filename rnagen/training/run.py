@@ -11,9 +11,11 @@ from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 from rnagen.checkpoint import load_checkpoint
 from rnagen.config import TrainConfig
 from rnagen.overlay import ConfigError, to_plain
+from rnagen.reactivity.encoded import EncodedCache
 from rnagen.sampling import check_sampling
 from rnagen.training.callbacks import STATE, CheckpointWriter, MetricsWriter, StepLog, StopOnSignal
 from rnagen.training.datamodule import RNADataModule
+from rnagen.training.encoder import Pretrained, choose_encoder
 from rnagen.training.module import FlowModule
 
 
@@ -21,7 +23,7 @@ def train(config: TrainConfig) -> Path:
     """Train as configured; returns the folder of the run.
 
     Raises:
-        InputError: data, splits or checkpoint cannot be used.
+        InputError: data, splits, checkpoint or encoder cannot be used.
         ConfigError: options that do not go together.
     """
     check_sampling(config, config.sampler)
@@ -30,22 +32,22 @@ def train(config: TrainConfig) -> Path:
     resume, weights = start_from(run.ckpt)
     if resume is None and (folder / STATE).exists():
         raise ConfigError(f"{folder} holds a run: resume it with --ckpt {folder / STATE} or choose another --run-name")
+    loaded = None if weights is None else load_checkpoint(weights)
+    if loaded is not None and loaded.config.model != config.model:
+        raise ConfigError(f"{weights} is a model of another shape than this configuration")
+    pretrained = choose_encoder(config.pretrained.encoder, config.pretrained.encoder_rate, resume, loaded)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(to_plain(config), sort_keys=False, allow_unicode=True))
     logging.getLogger("rnagen").setLevel(logging.INFO)
 
     L.seed_everything(run.seed, verbose=False)
     torch.set_float32_matmul_precision("high")
-    data = RNADataModule(config, folder / "synthetic")
+    data = RNADataModule(config, folder / "synthetic", encodings_for(config, pretrained))
     data.prepare_data()
     data.setup("fit")
-    module = FlowModule(config)
-    if weights is not None:
-        loaded = load_checkpoint(weights)
-        if loaded.config.model != config.model:
-            raise ConfigError(f"{weights} is a model of another shape than this configuration")
-        module.model.load_state_dict(loaded.model.state_dict())
-        module.ema.module.load_state_dict(loaded.model.state_dict())
+    module = FlowModule(config, pretrained)
+    if loaded is not None:
+        module.load_weights(loaded.model)
     print(f"{module.model.num_parameters:,} parameters; {len(data.train_chains)} chains of {data.description}")
 
     loggers: list[Logger] = [CSVLogger(folder, name="log")]
@@ -84,6 +86,14 @@ def train(config: TrainConfig) -> Path:
     else:
         trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
     return folder
+
+
+def encodings_for(config: TrainConfig, pretrained: Pretrained | None) -> EncodedCache | None:
+    """The cache of what a frozen encoder says; None without encoder, and for one that changes."""
+    if pretrained is None or config.pretrained.encoder_rate:
+        return None
+    gpu = config.run.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    return EncodedCache(config.run.run_dir / "encoded", pretrained.encoder, "cuda" if gpu else "cpu")
 
 
 def start_from(ckpt: Path | None) -> tuple[Path | None, Path | None]:
