@@ -27,6 +27,6 @@ class ObservedMean(Metric):
         self.total += seen.flatten(0, -2).sum(dim=0)
         self.count += observed.flatten(0, -2).sum(dim=0)
 
-    def compute(self) -> Float64[Tensor, " 1+E"]:
-        """The mean over all experiments, then that of each; NaN where nothing was observed."""
+    def compute(self) -> Float64[Tensor, " means"]:
+        """The mean over all experiments, then that of each (1 + E numbers); NaN where nothing was observed."""
         return torch.cat([(self.total.sum() / self.count.sum())[None], self.total / self.count])

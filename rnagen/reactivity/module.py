@@ -68,7 +68,7 @@ class ReactivityModule(L.LightningModule):
         )
         self.skipped_steps += not self.stepped
         self.log("train/grad_norm", norm)
-        self.log("train/skipped_steps", self.skipped_steps.float(), prog_bar=bool(self.skipped_steps))
+        self.log("train/skipped_steps", self.skipped_steps.float())
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         # The cycle has as many steps as the run: a step that was skipped has not used one up.

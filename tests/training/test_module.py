@@ -66,8 +66,8 @@ def test_a_non_finite_step_is_skipped_and_counted() -> None:
     fit(module, [poisoned, poisoned])
     assert int(module.skipped_steps) == 2
     assert all(torch.equal(a, b) for a, b in zip(before, module.parameters()))
-    fit(module, [poisoned, good])
-    assert int(module.skipped_steps) == 3
+    fit(module, [poisoned, good, poisoned])
+    assert int(module.skipped_steps) == 4
     assert any(not torch.equal(a, b) for a, b in zip(before, module.parameters()))
     assert all(torch.isfinite(p).all() for p in module.parameters())
 
