@@ -6,7 +6,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from rnagen.reactivity.dataset import ReactivityBatch
@@ -39,6 +39,8 @@ class ReactivityModule(L.LightningModule):
         self.errors, self.filtered_errors = ObservedMean(len(experiments)), ObservedMean(len(experiments))
         self.val_means: dict[str, float] = {}
         """Of the last validation, in double precision: over all, by experiment, and over profiles with SN_filter."""
+        self.held_out: dict[int, Float32[np.ndarray, "L E"]] = {}
+        """Predictions of the last validation, by position in the table; of this process's share."""
 
     def setup(self, stage: str) -> None:
         if self.config.optim.compile and stage == "fit":
@@ -85,9 +87,15 @@ class ReactivityModule(L.LightningModule):
 
     def validation_step(self, batch: ReactivityBatch, batch_idx: int) -> None:
         predicted = predict([self.model], batch.features, self.config.run.flip_validation)
-        errors = (predicted - batch.reactivity.clamp(0, 1)).abs()
+        errors = (predicted.double() - batch.reactivity.double().clamp(0, 1)).abs()
         self.errors.update(errors, batch.observed)
+        lengths = batch.features.mask.sum(dim=1).tolist()
+        rows = zip(batch.numbers.tolist(), predicted.cpu().numpy(), lengths)
+        self.held_out |= {number: values[:length] for number, values, length in rows}
         self.filtered_errors.update(errors, batch.observed & batch.sn_filter[:, None])
+
+    def on_validation_epoch_start(self) -> None:
+        self.held_out = {}
 
     def on_validation_epoch_end(self) -> None:
         self.val_means = {}

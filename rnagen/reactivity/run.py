@@ -11,21 +11,27 @@ from rnagen.overlay import ConfigError, to_plain
 from rnagen.reactivity.callbacks import ReactivityWriter
 from rnagen.reactivity.checkpoint import load_reactivity_checkpoint
 from rnagen.reactivity.data import ReactivityDataModule
+from rnagen.reactivity.layout import Window, write_layout
 from rnagen.reactivity.module import ReactivityModule
 from rnagen.reactivity.options import ReactivityConfig
 from rnagen.training.callbacks import STATE
 from rnagen.training.run import start_from
 from rnagen.training.trainer import make_trainer
 
+HELD_OUT = "held_out.parquet"
+"""Predictions for the held-out RNAs, in the layout of the training table: out of fold, for whoever stacks models."""
+
 
 def train_reactivity(config: ReactivityConfig) -> Path:
-    """Train as configured, or validate only; returns the folder of the run.
+    """Train as configured, or validate only and write the predictions (`HELD_OUT`); returns the folder of the run.
 
     Raises:
         InputError: data or checkpoint cannot be used.
         ConfigError: options that do not go together.
     """
     run = config.run
+    if run.validate_only and run.devices > 1:
+        raise ConfigError("devices: the predictions of validate_only are written by one process, not by several")
     folder = run.run_dir / run.run_name
     resume, weights = start_from(run.ckpt)
     if resume is None and (folder / STATE).exists() and not run.validate_only:
@@ -59,7 +65,17 @@ def train_reactivity(config: ReactivityConfig) -> Path:
     # The state is this program's own file; it is loaded without unpickling code.
     ckpt_path = str(resume) if resume else None
     if run.validate_only:
+        if data.val is None:
+            raise ConfigError("validate_only: nothing is held out (fold)")
         trainer.validate(module, data, ckpt_path=ckpt_path, weights_only=True)
+        names = {data.table.name(number): number for number in sorted(module.held_out)}
+        write_layout(
+            folder / HELD_OUT,
+            {name: data.table.sequence(number) for name, number in names.items()},
+            {name: module.held_out[number] for name, number in names.items()},
+            data.table.experiments,
+            Window(),
+        )
     else:
         trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
     return folder
