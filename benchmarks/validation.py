@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,12 +55,12 @@ def validation_chains(data: Path, splits: Path, atoms: tuple[str, ...], max_leng
     return [chain for chain in chains if len(chain.bases) <= max_length]
 
 
-def score(
+def chain_scores(
     checkpoint: Checkpoint, chains: Iterable[Chain], options: SamplerConfig, label: str, guide: Guide | None = None
-) -> Row:
-    """Five conformers of every chain against all models of it."""
+) -> dict[str, Any]:
+    """Five conformers of every chain against all models of it: TM-scores chain by chain, and what it took."""
     scored = checkpoint.config.model.atoms.index("C1'")
-    best1, best5, spread, redrawn, evaluations = [], [], [], 0, 0
+    out: dict[str, Any] = {"best1": [], "best5": [], "one_minus_tm": [], "redrawn": 0, "evaluations": 0}
     start = time.perf_counter()
     for chain in track(list(chains), description=label, transient=True):
         sequence = "".join(BASES[code] for code in chain.bases)
@@ -77,33 +78,40 @@ def score(
         drawn = torch.from_numpy(ensemble.structure.coords[:, :, scored])
         true, mask = torch.from_numpy(chain.coords[:, :, scored]), torch.from_numpy(chain.mask[:, :, scored])
         scores = tm_scores(drawn, true, mask)
-        best1.append(float(best_of(scores, 1)))
-        best5.append(float(best_of(scores)))
-        spread.append(diversity(drawn, torch.ones(drawn.shape[:2], dtype=torch.bool)).one_minus_tm)
-        redrawn += ensemble.redrawn
-        evaluations = max(evaluations, ensemble.evaluations)
-    seconds = time.perf_counter() - start
-    low, high = bootstrap_interval(np.array(best5), 0)
-    return Row(
-        best1=round(float(np.mean(best1)), 4),
-        best5=round(float(np.mean(best5)), 4),
-        best5_low=round(low, 4),
-        best5_high=round(high, 4),
-        one_minus_tm=round(float(np.mean(spread)), 4),
-        evaluations=evaluations,
-        seconds=round(seconds, 1),
-        redrawn=redrawn,
-    )
+        out["best1"].append(round(float(best_of(scores, 1)), 4))
+        out["best5"].append(round(float(best_of(scores)), 4))
+        spread = diversity(drawn, torch.ones(drawn.shape[:2], dtype=torch.bool)).one_minus_tm
+        out["one_minus_tm"].append(round(spread, 4))
+        out["redrawn"] += ensemble.redrawn
+        out["evaluations"] = max(out["evaluations"], ensemble.evaluations)
+    out["seconds"] = round(time.perf_counter() - start, 1)
+    return out
 
 
-def helix_floor(chains: Iterable[Chain], atoms: tuple[str, ...]) -> float:
-    """Mean TM-score of one A-form strand on the same chains."""
+def score(
+    checkpoint: Checkpoint, chains: Iterable[Chain], options: SamplerConfig, label: str, guide: Guide | None = None
+) -> Row:
+    """`chain_scores`, averaged."""
+    found = chain_scores(checkpoint, chains, options, label, guide)
+    low, high = bootstrap_interval(np.array(found["best5"]), 0)
+    means = {name: round(float(np.mean(found[name])), 4) for name in ("best1", "best5", "one_minus_tm")}
+    rest = {name: found[name] for name in ("evaluations", "seconds", "redrawn")}
+    return Row(**means, **rest, best5_low=round(low, 4), best5_high=round(high, 4))
+
+
+def chain_floors(chains: Iterable[Chain], atoms: tuple[str, ...]) -> list[float]:
+    """TM-score of one A-form strand, chain by chain."""
     scored = atoms.index("C1'")
     floors = []
     for chain in chains:
         true, mask = torch.from_numpy(chain.coords[:, :, scored]), torch.from_numpy(chain.mask[:, :, scored])
-        floors.append(float(tm_scores(helix(len(chain.bases)), true, mask).max()))
-    return float(np.mean(floors))
+        floors.append(round(float(tm_scores(helix(len(chain.bases)), true, mask).max()), 4))
+    return floors
+
+
+def helix_floor(chains: Iterable[Chain], atoms: tuple[str, ...]) -> float:
+    """Mean TM-score of one A-form strand on the same chains."""
+    return float(np.mean(chain_floors(chains, atoms)))
 
 
 def print_table(rows: dict[str, Row], floor: float, chains: int) -> None:

@@ -1,0 +1,137 @@
+"""Experiments: one change of the baseline each, trained at equal compute over several seeds, compared chain by chain.
+
+    python benchmarks/experiments.py run baseline encoder_frozen --seeds 0 1 2 --data data
+    python benchmarks/experiments.py table
+
+`benchmarks/experiments/NAME.yaml` holds what NAME changes of baseline.yaml. `run` trains what `runs` does not hold yet,
+samples the validation chains and saves the score of every chain in benchmarks/results/experiments; `table` makes the
+table from what is saved, with the floor and, against the baseline of the same seeds, the paired difference.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+import yaml
+from validation import chain_floors, chain_scores, validation_chains
+
+from rnagen.checkpoint import load_checkpoint
+from rnagen.config import SamplerConfig
+from rnagen.metrics import bootstrap_interval
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "experiments"
+BASELINE = "baseline"
+
+
+@dataclass
+class Run:
+    """Train, sample, score, save."""
+
+    names: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Experiments: names of files in benchmarks/experiments."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Seeds of each."""
+    data: Path = Path("data")
+    """Prepared dataset."""
+    splits: Path = Path("splits")
+    """Folder with train.csv and val.csv."""
+    runs: Path = Path("runs/experiments")
+    """Folder of the runs; a run that is there is not trained again."""
+    max_length: int = 120
+    """Residues of the longest chain that is scored."""
+    sampler: SamplerConfig = field(default_factory=lambda: SamplerConfig(steps=10))
+
+
+@dataclass
+class Table:
+    """Print the table of all that is saved."""
+
+
+def configuration(name: str) -> dict[str, Any]:
+    """Options of an experiment: those of the baseline, and what its own file changes.
+
+    Raises:
+        FileNotFoundError: there is no such experiment.
+    """
+    own = yaml.safe_load((HERE / "experiments" / f"{name}.yaml").read_text())
+    return {**yaml.safe_load((HERE / "experiments" / f"{BASELINE}.yaml").read_text()), **own}
+
+
+def run(options: Run) -> None:
+    """Each experiment with each seed, seed by seed: what is there of them is comparable at any time."""
+    for seed in options.seeds:
+        for name in options.names:
+            saved = RESULTS / f"{name}-{seed}.json"
+            if not saved.is_file():
+                saved.parent.mkdir(parents=True, exist_ok=True)
+                saved.write_text(json.dumps(measure(name, seed, options), indent=1) + "\n")
+            print(f"{name}, seed {seed}: best of 5 {np.mean(json.loads(saved.read_text())['best5']):.4f}", flush=True)
+
+
+def measure(name: str, seed: int, options: Run) -> dict[str, Any]:
+    """Scores of every validation chain.
+
+    Raises:
+        CalledProcessError: the training failed.
+    """
+    run_name, config = f"{name}-{seed}", configuration(name)
+    weights = options.runs / run_name / "last.safetensors"
+    if not weights.is_file():
+        options.runs.mkdir(parents=True, exist_ok=True)
+        written = options.runs / f"{run_name}.yaml"
+        written.write_text(yaml.safe_dump(config))
+        places = ("--data", options.data, "--splits", options.splits, "--run-dir", options.runs, "--run-name", run_name)
+        flags = [str(part) for part in ("--config", written, *places, "--seed", seed)]
+        subprocess.run([sys.executable, "train.py", *flags], check=True)
+    checkpoint = load_checkpoint(weights)
+    chains = validation_chains(options.data, options.splits, checkpoint.config.model.atoms, options.max_length)
+    return {
+        "experiment": name,
+        "seed": seed,
+        "config": config,
+        "step": checkpoint.metadata["step"],
+        "hours": checkpoint.metadata["hours"],
+        "chains": [chain.name for chain in chains],
+        "helix": chain_floors(chains, checkpoint.config.model.atoms),
+        **chain_scores(checkpoint, chains, options.sampler, run_name),
+    }
+
+
+def table(results: Path = RESULTS) -> list[str]:
+    """Lines of the Markdown table of all saved experiments; seeds of an experiment are averaged chain by chain."""
+    saved: dict[str, dict[int, dict[str, Any]]] = {}
+    for path in sorted(results.glob("*.json")):
+        result = json.loads(path.read_text())
+        saved.setdefault(result["experiment"], {})[result["seed"]] = result
+    floor = np.mean(next(iter(saved[BASELINE].values()))["helix"])
+    header = ("seeds", "steps", "mean [95 %]", "each seed", "against the baseline [95 %]")
+    lines = [f"| best of 5 (one helix: {floor:.3f}) | {' | '.join(header)} |", "|---|---|---|---|---|---|"]
+    for name in sorted(saved, key=lambda name: (name != BASELINE, name)):
+        seeds = saved[name]
+        scores = np.array([result["best5"] for result in seeds.values()])
+        low, high = bootstrap_interval(scores.mean(0), 0)
+        each = ", ".join(f"{score:.3f}" for score in scores.mean(1))
+        against = ""
+        common = sorted(seeds.keys() & saved[BASELINE].keys())
+        if name != BASELINE and common:
+            gains = np.mean([np.subtract(seeds[s]["best5"], saved[BASELINE][s]["best5"]) for s in common], axis=0)
+            ends = bootstrap_interval(gains, 0)
+            against = f"{gains.mean():+.3f} [{ends[0]:+.3f}, {ends[1]:+.3f}]"
+        steps = next(iter(seeds.values()))["step"]
+        mean = f"{scores.mean():.3f} [{low:.3f}, {high:.3f}]"
+        lines.append(f"| {name} | {len(seeds)} | {steps:,} | {mean} | {each} | {against} |")
+    return lines
+
+
+if __name__ == "__main__":
+    chosen = tyro.cli(Annotated[Run, tyro.conf.subcommand("run")] | Annotated[Table, tyro.conf.subcommand("table")])  # type: ignore[call-overload]
+    if isinstance(chosen, Run):
+        run(chosen)
+    else:
+        print("\n".join(table()))
