@@ -11,6 +11,7 @@ VERBS = {
     "prepare": "structure files and tables -> a dataset folder",
     "train": "train a model on a dataset (train.py is the same)",
     "sample": "draw conformers for sequences (sample.py is the same)",
+    "reactivity": "predict chemical-mapping reactivity, or check a table of it",
     "evaluate": "score predictions against references, beside the floors",
     "summary": "layers, shapes and parameter counts of a configuration or checkpoint",
 }
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0] in ("-h", "--help"):
         print("usage: rnagen VERB [OPTIONS]     (rnagen VERB --help for the options)\n")
-        print("\n".join(f"  {verb:<10}{what}" for verb, what in VERBS.items()))
+        print("\n".join(f"  {verb:<12}{what}" for verb, what in VERBS.items()))
         return 0
     if arguments[0] == "--version":
         from rnagen import __version__

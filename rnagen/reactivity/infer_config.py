@@ -54,3 +54,5 @@ class ReactivityOptions:
         for name, least in (("batch_size", 1), ("skip_start", 0), ("skip_end", 0)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name}: {getattr(self, name)!r} cannot be used")
+        if self.measured is not None and not self.figures:
+            raise ConfigError("measured: is shown in the figures, and there are none")

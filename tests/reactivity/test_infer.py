@@ -1,12 +1,22 @@
 """Prediction: the mean over models and readings, clipped, whatever the batch."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
+from rnagen.data.basepairs import sparse_base_pairs
 from rnagen.features import RNAFeatures
+from rnagen.reactivity import infer
+from rnagen.reactivity.config import EncoderConfig
+from rnagen.reactivity.dataset import ReactivityDataset, collate, trainable
 from rnagen.reactivity.flip import flipped_features
-from rnagen.reactivity.infer import predict
+from rnagen.reactivity.infer import estimated_memory, make_features, needs_pairs, predict, predict_profiles
 from rnagen.reactivity.model import ReactivityModel
+from rnagen.reactivity.pairs import MappedPairs
+from rnagen.reactivity.table import ReactivityTable
+from tests.reactivity.profiles import make_profiles, random_sequence, write_profiles
 from tests.reactivity.test_encoders import KINDS, padded, random_features
 from tests.reactivity.test_reactivity_model import EXPERIMENTS, tiny_reactivity_model
 
@@ -52,3 +62,55 @@ def test_models_of_other_experiments_are_refused() -> None:
     for models in ([], [model, other]):
         with pytest.raises(ValueError, match="experiments"):
             predict(models, random_features(5), flip=False)
+
+
+def test_features_are_those_of_training(tmp_path) -> None:
+    table = ReactivityTable.open(write_profiles(make_profiles(3), tmp_path / "a.parquet"), tmp_path)
+    sequences = table.sequences()
+    dataset = ReactivityDataset(table, trainable(table), MappedPairs.of(sequences, tmp_path))
+    batch = collate([dataset[n] for n in range(3)]).features
+    for name, value in vars(make_features(sequences, sparse_base_pairs)).items():
+        torch.testing.assert_close(value, getattr(batch, name), msg=name)
+    assert not make_features(sequences, None).pair_probabilities.any()
+    assert batch.pair_probabilities.any()
+
+
+@pytest.mark.parametrize(("batch_size", "pairs"), [(1, 2**20), (3, 2**20), (100, 2 * 30**2), (100, 1), (100, 2**20)])
+def test_every_sequence_has_its_profile_once(batch_size: int, pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(infer, "BATCH_PAIRS", pairs)
+    asked: list[int] = []
+
+    def watched(models, features: RNAFeatures, flip: bool) -> torch.Tensor:
+        asked.append(len(features.bases))
+        lengths = features.mask.sum(1)
+        assert asked[-1] == 1 or asked[-1] * int(lengths.max()) ** 2 <= pairs
+        assert asked[-1] <= batch_size
+        return predict(models, features, flip)
+
+    monkeypatch.setattr(infer, "predict", watched)
+    models = [tiny_reactivity_model()]
+    sequences = [random_sequence(length, 0) for length in (30, 7, 12, 30, 1, 9)]
+    found = list(predict_profiles(models, sequences, sparse_base_pairs, batch_size, True))
+    assert sorted(n for n, _ in found) == list(range(6))
+    assert sum(asked) == 6
+    assert len(asked) == {1: 6, 3: 2}.get(batch_size, len(asked))
+    for n, profile in found:
+        (alone,) = predict(models, make_features([sequences[n]], sparse_base_pairs), True)
+        np.testing.assert_allclose(profile, alone[: len(sequences[n])].numpy(), atol=1e-5)
+
+
+def test_pairs_are_needed_by_any_model_that_looks_at_them() -> None:
+    model = tiny_reactivity_model()
+    blind = ReactivityModel(replace(model.config, base_pairs="none"), EXPERIMENTS)
+    assert needs_pairs([blind, model])
+    assert not needs_pairs([blind])
+
+
+def test_the_memory_grows_with_the_square_and_with_what_is_held() -> None:
+    def need(length: int, **changes) -> int:
+        return estimated_memory(length, EncoderConfig(**changes))
+
+    assert 3.5 < need(8000) / need(4000) < 4.1
+    assert need(1000) < need(1000, encoder="squeezeformer") < need(1000, encoder="convformer")
+    assert need(1000, base_pairs="bias") > 2 * need(1000, base_pairs="projection")
+    assert need(1000, encoder="convformer", encoder_pair_dim=32) > 1.5 * need(1000, encoder="convformer")
