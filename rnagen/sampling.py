@@ -1,6 +1,7 @@
 """From a sequence to conformers: the trunk once, then the solver for all conformers at once."""
 
 import hashlib
+import json
 import time
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from rnagen.denoiser import CHUNK_RESIDUES, Denoiser, Guide, adjustment
 from rnagen.features import RNAFeatures
 from rnagen.model.model import RNAFlowModel
 from rnagen.overlay import ConfigError
+from rnagen.reactivity.config import EncoderConfig
 from rnagen.structure import RNAStructure, encode_sequence
 from rnagen.transport.diffusion import DIFFUSION_METHODS
 from rnagen.transport.interpolants import time_of_alpha
@@ -230,12 +232,15 @@ def draw_ensemble(
     return Ensemble(structure, evaluations, redrawn, time.monotonic() - started)
 
 
-def estimated_memory(length: int, n: int, config: ModelConfig, options: SamplerConfig) -> int:
+def estimated_memory(
+    length: int, n: int, config: ModelConfig, options: SamplerConfig, encoder: EncoderConfig | None = None
+) -> int:
     """Bytes that sampling n conformers of `length` residues takes at its peak, a little on the high side.
 
     The trunk holds about 14 pair-sized tensors at once; the biases of all latent layers stay in memory throughout; the
     latent model's attention holds about three score matrices per head and conformer of a chunk. A fifth and 64 MiB are
-    added for everything else; `benchmarks/sampling.py` holds the estimate against what is measured.
+    added for everything else; `benchmarks/sampling.py` holds the estimate against what is measured. A pretrained
+    encoder runs before the trunk, which then holds its pair representation too.
     """
     pairs = length * length * 4
     models = 1 if options.cfg_scale == 1 else 2
@@ -244,7 +249,24 @@ def estimated_memory(length: int, n: int, config: ModelConfig, options: SamplerC
     chunk = min(n, options.chunk or max(1, CHUNK_RESIDUES // length))
     attention = 3 * chunk * config.mha_heads * pairs
     folding = 8 * pairs
-    return int(1.2 * max(trunk + biases, biases + attention, folding)) + 64 * 2**20
+    encoding = 0
+    if encoder is not None:
+        heads, pair_dim = _heads_and_pair_dim(encoder)
+        # Most in the pair representation; else in the attention biases, which are made for all layers together.
+        biased = encoder.encoder == "squeezeformer" or encoder.base_pairs == "bias"
+        encoding = (16 * pair_dim or (4 + 3 * biased * encoder.layers) * heads) * pairs
+        trunk += 3 * pair_dim * pairs
+    # Guided by itself, a model is run again when the biases of the first are there.
+    encoding += biases if models == 2 else 0
+    return int(1.2 * max(encoding, trunk + biases, biases + attention, folding)) + 64 * 2**20
+
+
+def _heads_and_pair_dim(encoder: EncoderConfig) -> tuple[int, int]:
+    """Attention heads of an encoder and width of its pair representation, 0 where it has none."""
+    if encoder.language_model_shape is not None:
+        shape = json.loads(encoder.language_model_shape)["config"]
+        return shape.get("num_attention_heads", encoder.encoder_heads), shape.get("pairwise_size", 0)
+    return encoder.encoder_heads, encoder.encoder_pair_dim if encoder.encoder == "convformer" else 0
 
 
 def available_memory() -> int:

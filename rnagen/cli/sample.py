@@ -67,9 +67,10 @@ def refuse_too_long(
     from rnagen.sampling import available_memory, estimated_memory
 
     free = available_memory()
+    encoder = None if checkpoint.encoder is None else checkpoint.encoder.config
     good, errors = [], []
     for target in targets:
-        need = estimated_memory(len(target.sequence), config.n, checkpoint.config.model, config.sampler)
+        need = estimated_memory(len(target.sequence), config.n, checkpoint.config.model, config.sampler, encoder)
         if need <= free:
             good.append(target)
             continue

@@ -75,7 +75,7 @@ def test_copies_and_batch_neighbours_do_not_see_each_other() -> None:
     features = random_features(9, batch=3)
     together = run(model, features)
     for b in range(3):
-        one = RNAFeatures(*(value[b : b + 1] for value in vars(features).values()))
+        one = RNAFeatures(*(value[b : b + 1] for value in vars(features).values() if value is not None))
         _, context = model.encode(one)
         generator = torch.Generator().manual_seed(5)
         x = torch.randn(3, 3, 64, 4, 3, generator=generator)[:, :, :9]
