@@ -151,17 +151,21 @@ def _of_config(path: Path) -> tuple[str, "nn.Module"]:
     # torch takes a second to import: not before it is clear that there is a model to be shown.
     import torch
 
-    with torch.device("meta"):
-        if isinstance(config, EncoderConfig):
-            from rnagen.reactivity.encoders import LanguageModelShape
-            from rnagen.reactivity.model import ReactivityModel
+    on_device = torch.device("meta")
+    if isinstance(config, EncoderConfig):
+        from rnagen.reactivity.encoders import LanguageModelShape
+        from rnagen.reactivity.model import ReactivityModel
 
-            if config.language_model is not None and config.language_model_shape is None:
+        if config.language_model is not None:
+            on_device = torch.device("cpu")  # see `_device`
+            if config.language_model_shape is None:
                 shape = LanguageModelShape.from_folder(config.language_model)
                 config = replace(config, language_model_shape=shape.to_json())
+        with on_device:
             return f"{task} model, {config.encoder}", ReactivityModel(config, EXAMPLE_EXPERIMENTS)
-        from rnagen.model.model import RNAFlowModel
+    from rnagen.model.model import RNAFlowModel
 
+    with on_device:
         return f"{task} model", RNAFlowModel(config.model)
 
 

@@ -1,16 +1,23 @@
 """Every option of the reactivity task, once. No heavy import here: `--help` must answer at once."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Literal
 
 from rnagen.overlay import ConfigError
 
-EncoderName = Literal["transformer", "squeezeformer", "convformer"]
+EncoderName = Literal["transformer", "squeezeformer", "convformer", "language-model"]
 BasePairs = Literal["none", "projection", "bias"]
 
 LAYERS = {"transformer": 8, "squeezeformer": 4, "convformer": 5}
 """Blocks that bring each encoder to 3 to 4 M parameters at width 192, so that they compare at about equal size."""
 KERNEL_SIZES = {"squeezeformer": 31, "convformer": 5}
+SHAPE_OPTIONS = (
+    *("encoder_dim", "encoder_pair_dim", "encoder_layers", "encoder_heads", "encoder_mlp_ratio", "kernel_size"),
+    *("max_offset", "encoder_dropout"),
+)
+"""Options that a language model answers by its own configuration."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +26,12 @@ class EncoderConfig:
 
     encoder: EncoderName = "transformer"
     """Kind of encoder."""
+    language_model: Path | None = None
+    """Folder of a pretrained RNA language model (config.json and *.safetensors, as RNA-FM, RiNALMo or RibonanzaNet of
+    multimolecule), for the encoder language-model: it brings its own shape and dropout, and sees the sequence only."""
+    language_model_shape: str | None = field(default=None, compare=False)
+    """Its config.json and tokens as JSON, which rnagen writes into checkpoints. With it the folder is not read, and the
+    model starts without pretrained weights."""
     encoder_dim: int = 192
     """Width d of the encoder's single representation."""
     encoder_pair_dim: int = 16
@@ -56,10 +69,29 @@ class EncoderConfig:
         for name, good in checks.items():
             if not good:
                 raise ConfigError(f"{name}: {getattr(self, name)!r} cannot be used")
+        if self.encoder == "language-model":
+            self._check_language_model()
+        for name in ("language_model", "language_model_shape"):
+            if self.encoder != "language-model" and getattr(self, name) is not None:
+                raise ConfigError(f"{name}: is for the encoder language-model, not for the {self.encoder}")
+
+    def _check_language_model(self) -> None:
+        if self.language_model is None:
+            raise ConfigError("language_model: the encoder language-model needs the folder of one")
+        if self.base_pairs != "none":
+            raise ConfigError(
+                f"base_pairs: {self.base_pairs!r} cannot be used: a language model sees the sequence only"
+            )
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name in SHAPE_OPTIONS and value != item.default:
+                raise ConfigError(f"{item.name}: {value!r} is not for a language model, which brings its own shape")
 
     @property
     def layers(self) -> int:
-        """Number of blocks."""
+        """Number of blocks; of a language model where its shape is known."""
+        if self.language_model_shape is not None:
+            return int(json.loads(self.language_model_shape)["config"]["num_hidden_layers"])
         return LAYERS[self.encoder] if self.encoder_layers is None else self.encoder_layers
 
     @property

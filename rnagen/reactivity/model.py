@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from rnagen.features import RNAFeatures
 from rnagen.reactivity.config import EncoderConfig
-from rnagen.reactivity.encoders import build_encoder
+from rnagen.reactivity.encoders import LanguageModelEncoder, build_encoder
 
 
 class ReactivityModel(nn.Module):
@@ -13,9 +13,10 @@ class ReactivityModel(nn.Module):
 
     def __init__(self, config: EncoderConfig, experiments: tuple[str, ...]) -> None:
         super().__init__()
-        self.config = config
-        self.experiments = experiments
         self.encoder = build_encoder(config)
+        # So that a checkpoint needs no other file, and neither does what takes the encoder over from it.
+        self.config = self.encoder.described(config) if isinstance(self.encoder, LanguageModelEncoder) else config
+        self.experiments = experiments
         self.head = nn.Linear(self.encoder.dim, len(experiments))
 
     def forward(self, features: RNAFeatures) -> Float[Tensor, "B L E"]:

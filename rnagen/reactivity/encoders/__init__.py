@@ -5,14 +5,27 @@ from collections.abc import Callable
 from rnagen.reactivity.config import EncoderConfig
 from rnagen.reactivity.encoders.convformer import ConvformerEncoder
 from rnagen.reactivity.encoders.interface import Encoder, EncoderOutput
+from rnagen.reactivity.encoders.language_model import LanguageModelEncoder, LanguageModelShape
 from rnagen.reactivity.encoders.squeezeformer import SqueezeformerEncoder
 from rnagen.reactivity.encoders.transformer import TransformerEncoder
 
-__all__ = ["Encoder", "EncoderOutput", "build_encoder"]
+__all__ = ["Encoder", "EncoderOutput", "LanguageModelEncoder", "LanguageModelShape", "build_encoder"]
 
 
 def build_encoder(config: EncoderConfig) -> Encoder:
-    """A new encoder of the kind and shape that the options name."""
+    """A new encoder of the kind and shape that the options name.
+
+    A language model has the weights of its folder; where `language_model_shape` is given, it has none of them, as the
+    other encoders, and needs no folder.
+
+    Raises:
+        ConfigError: a language model is asked for and multimolecule is not installed.
+        InputError: the folder of the language model cannot be used.
+    """
+    if config.language_model_shape is not None:
+        return LanguageModelEncoder(LanguageModelShape.from_json(config.language_model_shape))
+    if config.language_model is not None:
+        return LanguageModelEncoder.from_folder(config.language_model)
     kinds: dict[str, Callable[[EncoderConfig], Encoder]] = {
         "transformer": TransformerEncoder,
         "squeezeformer": SqueezeformerEncoder,
