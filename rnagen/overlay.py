@@ -24,11 +24,13 @@ def flatten(config: Any) -> dict[str, Any]:
 
 def to_plain(config: Any) -> dict[str, Any]:
     """`flatten` with values that JSON and YAML can hold (paths as text, tuples as lists)."""
-    plain = {}
-    for name, value in flatten(config).items():
-        value = str(value) if isinstance(value, Path) else value
-        plain[name] = list(value) if isinstance(value, tuple) else value
-    return plain
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return [plain(item) for item in value]
+        return str(value) if isinstance(value, Path) else value
+
+    return {name: plain(value) for name, value in flatten(config).items()}
 
 
 T = typing.TypeVar("T")
@@ -67,8 +69,8 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
     if origin is Literal:
         good = value in args
     elif origin is tuple:
-        good = isinstance(value, list | tuple) and all(isinstance(v, args[0]) for v in value)
-        value = tuple(value) if good else value
+        good = isinstance(value, list | tuple)
+        value = tuple(_convert(v, args[0], where) for v in value) if good else value
     elif kind is float:
         good = isinstance(value, int | float) and not isinstance(value, bool)
         value = float(value) if good else value

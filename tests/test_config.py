@@ -7,8 +7,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rnagen.cli.train import TASKS
 from rnagen.config import SampleConfig, TrainConfig
 from rnagen.overlay import ConfigError, flatten, load_yaml, overlay, to_plain
+from rnagen.reactivity.infer_config import ReactivityOptions
+from rnagen.reactivity.options import ReactivityConfig
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -25,14 +28,14 @@ def test_option_names_are_unique_across_sections() -> None:
     def count(config) -> int:
         return sum(count(v) if hasattr(v, "__dataclass_fields__") else 1 for v in vars(config).values())
 
-    for config in (TrainConfig(), SampleConfig()):
+    for config in (TrainConfig(), SampleConfig(), ReactivityConfig(), ReactivityOptions()):
         assert count(config) == len(flatten(config))
 
 
 @pytest.mark.parametrize("preset", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
 def test_presets_are_valid(preset: Path) -> None:
     values = load_yaml(preset)
-    config = overlay(TrainConfig(), values, str(preset))
+    config = overlay(TASKS[values.get("task", "structure")](), values, str(preset))
     assert {name: flatten(config)[name] for name in values} == values
 
 
@@ -83,3 +86,11 @@ def test_numbers_survive(tau: float, steps: int) -> None:
     config = overlay(SampleConfig(), {"tau": tau, "steps": steps}, "x")
     assert (config.sampler.tau, config.sampler.steps) == (tau, steps)
     assert overlay(SampleConfig(), {"tau": 1}, "x").sampler.tau == 1.0
+
+
+def test_lists_of_paths_come_from_yaml_and_go_back() -> None:
+    options = overlay(ReactivityOptions(), {"ckpt": ["a.safetensors", "b.safetensors"]}, "file")
+    assert options.ckpt == (Path("a.safetensors"), Path("b.safetensors"))
+    assert to_plain(options)["ckpt"] == ["a.safetensors", "b.safetensors"]
+    with pytest.raises(ConfigError, match="file: ckpt: 3 is no Path"):
+        overlay(ReactivityOptions(), {"ckpt": ["a.safetensors", 3]}, "file")

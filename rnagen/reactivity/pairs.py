@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import RNA
 from jaxtyping import Int64
 from pyarrow import ipc
 
-from rnagen.data.basepairs import sparse_base_pairs
 from rnagen.data.files import atomic_write
 from rnagen.data.pairs import MINIMUM_PROBABILITY, SparsePairs
 from rnagen.data.parallel import parallel_map
@@ -46,6 +44,9 @@ class MappedPairs:
         Raises:
             ValueError: as `sparse_base_pairs`.
         """
+        # Not at the top: models and their batches can do without ViennaRNA.
+        import RNA
+
         different = sorted(set(sequences))
         key = hashlib.sha256(f"{SCHEMA.metadata} {RNA.__version__} {MINIMUM_PROBABILITY}\n".encode())
         key.update("\n".join(different).encode())
@@ -91,4 +92,6 @@ def _fold_all(sequences: list[str], file: Path, workers: int) -> None:
 
 
 def _fold(item: tuple[tuple[int, str], ...]) -> list[SparsePairs]:
+    from rnagen.data.basepairs import sparse_base_pairs
+
     return [sparse_base_pairs(sequence) for _, sequence in item]
