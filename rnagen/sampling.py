@@ -252,9 +252,11 @@ def estimated_memory(
     encoding = 0
     if encoder is not None:
         heads, pair_dim = _heads_and_pair_dim(encoder)
-        # Most in the pair representation; else in the attention biases, which are made for all layers together.
-        biased = encoder.encoder == "squeezeformer" or encoder.base_pairs == "bias"
-        encoding = (16 * pair_dim or (4 + 3 * biased * encoder.layers) * heads) * pairs
+        # Most in the pair representation; else in the attention biases, which are made for all layers together out of
+        # those of relative positions and of base pairs.
+        biases_of = (encoder.encoder == "squeezeformer") + (encoder.base_pairs == "bias")
+        tensors = (1 + biases_of) * encoder.layers if biases_of else 0
+        encoding = (16 * pair_dim or (4 + tensors) * heads) * pairs
         trunk += 3 * pair_dim * pairs
     # Guided by itself, a model is run again when the biases of the first are there.
     encoding += biases if models == 2 else 0

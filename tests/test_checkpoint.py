@@ -9,6 +9,8 @@ from safetensors.torch import load_file, save_file
 
 from rnagen.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint, save_checkpoint
 from rnagen.io.errors import InputError
+from tests.encoders import KINDS, encoder_source, model_with_encoder
+from tests.reactivity.test_encoders import random_features
 from tests.tiny import TINY, tiny_model
 
 METADATA = {"cutoff": "2022-05-27", "step": 7}
@@ -105,6 +107,42 @@ def test_an_interrupted_save_leaves_the_old_one(saved: Path, monkeypatch: pytest
     with pytest.raises(OSError, match="disk full"):
         save_checkpoint(saved, tiny_model(), TINY, METADATA)
     assert saved.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_is_saved_with_its_encoder(tmp_path: Path, kind: str) -> None:
+    """And needs no other file."""
+    path, model, features = tmp_path / "model.safetensors", model_with_encoder(kind), random_features(9)
+    save_checkpoint(path, model, TINY, METADATA, encoder_source(kind))
+    loaded = load_checkpoint(path)
+    assert loaded.encoder == encoder_source(kind)
+    assert not loaded.model.encoder.training
+    with torch.no_grad():
+        assert torch.equal(loaded.model.encode(features)[0].pair, model.encode(features)[0].pair)
+
+
+def test_an_encoder_without_description_is_not_saved(tmp_path: Path) -> None:
+    for model, source in ((model_with_encoder(), None), (tiny_model(), encoder_source())):
+        with pytest.raises(ValueError, match="description of its encoder"):
+            save_checkpoint(tmp_path / "model.safetensors", model, TINY, METADATA, source)
+    assert not list(tmp_path.iterdir())
+
+
+def test_wrong_encoder(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, model_with_encoder(), TINY, METADATA, encoder_source())
+    rewrite_json(path, lambda described: described["encoder"]["config"].update(encoder="transformer"))
+    with pytest.raises(InputError, match=r"conditioning\.pair|encoder\."):
+        load_checkpoint(path)
+    rewrite_json(path, lambda described: described["encoder"]["config"].update(encoder="lstm"))
+    with pytest.raises(InputError, match=r"model\.json: encoder: .*lstm"):
+        load_checkpoint(path)
+    rewrite_json(path, lambda described: described.update(encoder={"config": {}}))
+    with pytest.raises(InputError, match=r"model\.json: encoder: .*fingerprint"):
+        load_checkpoint(path)
+    rewrite_json(path, lambda described: described.pop("encoder"))
+    with pytest.raises(InputError, match=r"conditioning.*the file has a surplus"):
+        load_checkpoint(path)
 
 
 def test_the_shipped_checkpoint_loads_and_says_what_it_saw() -> None:

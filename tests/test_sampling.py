@@ -12,6 +12,7 @@ from rnagen.denoiser import Denoiser, Guide
 from rnagen.features import RNAFeatures
 from rnagen.model.model import RNAFlowModel
 from rnagen.overlay import ConfigError
+from rnagen.reactivity.config import EncoderConfig
 from rnagen.sampling import (
     SamplingError,
     check_sampling,
@@ -25,6 +26,7 @@ from rnagen.sampling import (
 )
 from rnagen.transport import DIFFUSIONS, GRIDS, LAST_STEPS, PATHS, PREDICTIONS, QUANTILES, SAMPLING_METHODS
 from rnagen.transport.transport import LOSS_WEIGHTS, Transport
+from tests.encoders import KINDS
 from tests.tiny import TINY, tiny_model
 
 SEQUENCE = "GGGAAACUUCGGUUUCCC"
@@ -143,6 +145,17 @@ def test_memory_grows_with_length_and_shrinks_with_the_chunk() -> None:
     assert need[2] > 10 * need[1]
     all_at_once, one_by_one = (replace(OPTIONS, chunk=chunk) for chunk in (50, 1))
     assert estimated_memory(900, 50, TINY.model, all_at_once) > 2 * estimated_memory(900, 50, TINY.model, one_by_one)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_memory_grows_by_the_encoder(kind: str) -> None:
+    encoder = EncoderConfig(encoder=kind)
+    alone, both = (estimated_memory(900, 5, TINY.model, OPTIONS, e) for e in (None, encoder))
+    assert both >= alone
+    # What reading an RNA of 1500 nt was measured to take, in matrices of the size of its base pairs.
+    measured = {"transformer": 27, "squeezeformer": 66, "convformer": 244}[kind]
+    need = estimated_memory(1500, 1, replace(TINY.model, pair_dim=1, num_layers=1), OPTIONS, encoder)
+    assert measured < need / (4 * 1500**2) < 1.5 * measured + 40
 
 
 @pytest.mark.parametrize(
