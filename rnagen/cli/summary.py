@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from rnagen.cli.options import guarded
-from rnagen.config import TrainConfig
+from rnagen.cli.train import TASKS, task_of
 from rnagen.io.errors import InputError
-from rnagen.overlay import ConfigError, flatten, load_yaml, overlay
-from rnagen.reactivity.config import EncoderConfig
+from rnagen.overlay import ConfigError, load_yaml, overlay
+from rnagen.reactivity.options import ReactivityConfig
 
 if TYPE_CHECKING:
     from torch import nn
@@ -140,29 +140,24 @@ def _text(shapes: tuple[tuple[int, ...], ...]) -> str:
 
 
 def _of_config(path: Path) -> tuple[str, "nn.Module"]:
-    values = load_yaml(path)
-    kinds: tuple[tuple[str, TrainConfig | EncoderConfig], ...] = (
-        ("structure", TrainConfig()),
-        ("reactivity", EncoderConfig()),
-    )
-    # Options do not say their task; the one that knows most of them is meant, and names the others.
-    task, defaults = max(kinds, key=lambda kind: len(flatten(kind[1]).keys() & values.keys()))
-    config = overlay(defaults, values, str(path))
+    task, values = task_of(["--config", str(path)]), load_yaml(path)
+    config = overlay(TASKS[task](), values, str(path))
     # torch takes a second to import: not before it is clear that there is a model to be shown.
     import torch
 
     on_device = torch.device("meta")
-    if isinstance(config, EncoderConfig):
+    if isinstance(config, ReactivityConfig):
         from rnagen.reactivity.encoders import LanguageModelShape
         from rnagen.reactivity.model import ReactivityModel
 
-        if config.language_model is not None:
+        encoder = config.model
+        if encoder.language_model is not None:
             on_device = torch.device("cpu")  # see `_device`
-            if config.language_model_shape is None:
-                shape = LanguageModelShape.from_folder(config.language_model)
-                config = replace(config, language_model_shape=shape.to_json())
+            if encoder.language_model_shape is None:
+                shape = LanguageModelShape.from_folder(encoder.language_model)
+                encoder = replace(encoder, language_model_shape=shape.to_json())
         with on_device:
-            return f"{task} model, {config.encoder}", ReactivityModel(config, EXAMPLE_EXPERIMENTS)
+            return f"{task} model, {encoder.encoder}", ReactivityModel(encoder, EXAMPLE_EXPERIMENTS)
     from rnagen.model.model import RNAFlowModel
 
     with on_device:

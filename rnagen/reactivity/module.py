@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-import lightning as L
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
@@ -15,10 +14,11 @@ from rnagen.reactivity.infer import predict
 from rnagen.reactivity.metric import ObservedMean
 from rnagen.reactivity.model import ReactivityModel
 from rnagen.reactivity.options import ReactivityConfig
+from rnagen.training.callbacks import MeasuredModule
 from rnagen.training.steps import clipped_step, decay_groups
 
 
-class ReactivityModule(L.LightningModule):
+class ReactivityModule(MeasuredModule):
     """Trains a `ReactivityModel` by the absolute error of what was observed.
 
     Args:
@@ -37,8 +37,6 @@ class ReactivityModule(L.LightningModule):
         self.register_buffer("skipped_steps", torch.zeros((), dtype=torch.long))
         self.stepped = True
         self.errors, self.filtered_errors = ObservedMean(len(experiments)), ObservedMean(len(experiments))
-        self.val_means: dict[str, float] = {}
-        """Of the last validation, in double precision: over all, by experiment, and over profiles with SN_filter."""
         self.held_out: dict[int, Float32[np.ndarray, "L E"]] = {}
         """Predictions of the last validation, by position in the table; of this process's share."""
 
@@ -98,6 +96,7 @@ class ReactivityModule(L.LightningModule):
         self.held_out = {}
 
     def on_validation_epoch_end(self) -> None:
+        """The means in double precision: over all, by experiment, and over the profiles with SN_filter."""
         self.val_means = {}
         for name, metric in (("val/mae", self.errors), ("val/mae_sn_filter", self.filtered_errors)):
             means = zip(("", *(f"/{experiment}" for experiment in self.model.experiments)), metric.compute().tolist())

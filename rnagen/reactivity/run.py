@@ -1,20 +1,21 @@
 """One training run of the reactivity task from its options."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
 import yaml
 
 from rnagen.overlay import ConfigError, to_plain
-from rnagen.reactivity.callbacks import ReactivityWriter
-from rnagen.reactivity.checkpoint import load_reactivity_checkpoint
+from rnagen.reactivity.checkpoint import load_reactivity_checkpoint, save_reactivity_checkpoint
 from rnagen.reactivity.data import ReactivityDataModule
 from rnagen.reactivity.layout import Window, write_layout
 from rnagen.reactivity.module import ReactivityModule
 from rnagen.reactivity.options import ReactivityConfig
-from rnagen.training.callbacks import STATE
+from rnagen.training.callbacks import STATE, CheckpointWriter, MetricsWriter
 from rnagen.training.run import start_from
 from rnagen.training.trainer import make_trainer
 
@@ -57,11 +58,12 @@ def train_reactivity(config: ReactivityConfig) -> Path:
         f"examples train, {0 if data.val is None else int(data.val.used.sum()):,} profiles validate; {steps} steps"
     )
     validates = (run.validate or run.validate_only) and data.val is not None
-    writer = ReactivityWriter(folder, data, run.ckpt_freq)
+    callbacks = [
+        MetricsWriter(folder),
+        CheckpointWriter(folder, run.ckpt_freq, "val/mae", lower_is_better=True, export=exporter(data)),
+    ]
     optim = config.optim
-    trainer = make_trainer(
-        run, folder, config, optim.precision, optim.accumulate_grad, steps, validates, callbacks=[writer]
-    )
+    trainer = make_trainer(run, folder, config, optim.precision, optim.accumulate_grad, steps, validates, callbacks)
     # The state is this program's own file; it is loaded without unpickling code.
     ckpt_path = str(resume) if resume else None
     if run.validate_only:
@@ -79,3 +81,20 @@ def train_reactivity(config: ReactivityConfig) -> Path:
     else:
         trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
     return folder
+
+
+def exporter(data: ReactivityDataModule) -> Callable[[L.LightningModule, Path, dict[str, Any]], None]:
+    """Writes the weights of a module trained on these data."""
+
+    def export(module: L.LightningModule, path: Path, provenance: dict[str, Any]) -> None:
+        assert isinstance(module, ReactivityModule)
+        trained_on = {
+            "source": str(data.config.dataset.data),
+            "fingerprint": data.table.fingerprint,
+            "examples": len(data.train),
+            "profiles": int(data.train.used.sum()),
+        }
+        metadata = {"data": trained_on, "training": to_plain(module.config), **provenance}
+        save_reactivity_checkpoint(path, module.model, metadata)
+
+    return export

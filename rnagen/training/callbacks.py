@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +14,48 @@ import psutil
 import torch
 
 from rnagen import __version__
-from rnagen.checkpoint import save_checkpoint
-from rnagen.training.datamodule import RNADataModule
-from rnagen.training.module import FlowModule
 
 STATE = "last.ckpt"
 """Training state: model, average, optimizer, schedule, position. For resuming only, never for sampling."""
 LAST, BEST = "last.safetensors", "best.safetensors"
 
 
-class CheckpointWriter(L.Callback):
-    """Writes the training state and the shipped weights; the best by best-of-5 TM on the validation set."""
+class MeasuredModule(L.LightningModule):
+    """What a module of any task says of its last validation."""
 
-    def __init__(self, folder: Path, data: RNADataModule, every_n_epochs: int) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.val_means: dict[str, float] = {}
+        """Means by name."""
+        self.val_table: list[dict[str, Any]] = []
+        """What they are means of, target by target, where that is worth keeping."""
+
+
+class CheckpointWriter(L.Callback):
+    """Writes the training state, the last weights, and the best on the validation set.
+
+    Args:
+        folder: of the run.
+        every_n_epochs: between saves of the last state.
+        score: the mean of the validation by which the best weights are chosen.
+        lower_is_better: whether it is an error.
+        export: writes the weights of a module to a file, with the provenance that is given and what it adds to it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        every_n_epochs: int,
+        score: str,
+        lower_is_better: bool,
+        export: Callable[[L.LightningModule, Path, dict[str, Any]], None],
+    ) -> None:
         self.folder = folder
-        self.data = data
         self.every_n_epochs = every_n_epochs
-        self.best = float("-inf")
+        self.score = score
+        self.sign = -1 if lower_is_better else 1
+        self.export = export
+        self.best: float | None = None
         self.metrics: dict[str, float] = {}
         self.hours = 0.0
         self.started = time.monotonic()
@@ -42,9 +68,10 @@ class CheckpointWriter(L.Callback):
         self.save_last(trainer, pl_module)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self.metrics = {k: round(float(v), 4) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
-        score = self.metrics["val/tm_best5"]
-        if trainer.state.fn == "fit" and score > self.best:
+        assert isinstance(pl_module, MeasuredModule)
+        self.metrics = pl_module.val_means
+        score = self.metrics[self.score]
+        if trainer.state.fn == "fit" and (self.best is None or self.sign * score > self.sign * self.best):
             self.best = score
             self.save_weights(trainer, pl_module, self.folder / BEST)
 
@@ -57,26 +84,17 @@ class CheckpointWriter(L.Callback):
         self.save_weights(trainer, pl_module, self.folder / LAST)
 
     def save_weights(self, trainer: L.Trainer, pl_module: L.LightningModule, path: Path) -> None:
-        """Export the averaged weights with their provenance."""
-        assert isinstance(pl_module, FlowModule)
+        """Export the weights with their provenance."""
         if not trainer.is_global_zero:
             return
-        config = pl_module.config
-        metadata = {
-            "cutoff": config.dataset.cutoff,
-            "data": {
-                "source": self.data.description,
-                "fingerprint": self.data.fingerprint,
-                "chains": len(self.data.train_chains),
-            },
+        provenance = {
             "step": trainer.global_step,
             "hours": round(self.trained_hours, 3),
-            "parameters": pl_module.model.num_parameters,
             "metrics": self.metrics,
             "command": " ".join(sys.argv),
             "versions": {"rnagen": __version__, "torch": torch.__version__, "lightning": L.__version__},
         }
-        save_checkpoint(path, pl_module.shipped_model, config, metadata, pl_module.encoder_source)
+        self.export(pl_module, path, provenance)
 
     @property
     def trained_hours(self) -> float:
@@ -116,20 +134,22 @@ class StopOnSignal(L.Callback):
 
 
 class MetricsWriter(L.Callback):
-    """Appends every validation to metrics.jsonl, target by target, and prints its summary."""
+    """Appends every validation to metrics.jsonl, target by target where there is a table, and prints its means."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        assert isinstance(pl_module, FlowModule)
+        assert isinstance(pl_module, MeasuredModule)
         if not trainer.is_global_zero:
             return
-        means = {k: round(float(v), 4) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
-        record = {"step": trainer.global_step, "epoch": trainer.current_epoch, **means, "targets": pl_module.val_table}
+        record: dict[str, Any] = {"step": trainer.global_step, "epoch": trainer.current_epoch, **pl_module.val_means}
+        if pl_module.val_table:
+            record["targets"] = pl_module.val_table
         with (self.folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(record) + "\n")
-        print(f"step {trainer.global_step}: " + ", ".join(f"{name} {value:.3f}" for name, value in means.items()))
+        means = ", ".join(f"{name} {value:.4f}" for name, value in pl_module.val_means.items())
+        print(f"step {trainer.global_step}: {means}")
 
 
 class StepLog(L.Callback):

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import lightning as L
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
@@ -18,16 +17,17 @@ from rnagen.metrics.tm import tm_scores
 from rnagen.model.conditioning import freeze_unread
 from rnagen.model.model import RNAFlowModel
 from rnagen.sampling import draw_ensemble
+from rnagen.training.callbacks import MeasuredModule
 from rnagen.training.encoder import STATE_KEY, Pretrained
 from rnagen.training.objective import draw, objective, total
-from rnagen.training.steps import decay_groups
+from rnagen.training.steps import clipped_step, decay_groups
 from rnagen.transport.transport import Transport
 
 LOWEST_RATE = 0.01
 """The cosine decay ends at this share of the peak rate."""
 
 
-class FlowModule(L.LightningModule):
+class FlowModule(MeasuredModule):
     """Trains an `RNAFlowModel` and keeps the exponential moving average of its weights.
 
     A pretrained encoder is frozen, or trained where `encoder_rate` is above 0. Average and model share a frozen one.
@@ -53,7 +53,6 @@ class FlowModule(L.LightningModule):
         )
         self.register_buffer("skipped_steps", torch.zeros((), dtype=torch.long))
         self.val_metrics = torch.nn.ModuleDict({name: MeanMetric() for name in ("tm_best1", "tm_best5", "tm_helix")})
-        self.val_table: list[dict[str, Any]] = []
 
     @property
     def shipped_model(self) -> RNAFlowModel:
@@ -101,16 +100,14 @@ class FlowModule(L.LightningModule):
         return loss
 
     def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
-        """Gradients, clip, step, average: in this order, and only if the gradient is finite."""
-        optimizer_closure()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optim.grad_clip)
-        if torch.isfinite(norm):
-            optimizer.step()
+        """A step, then the average: in this order, and only if the gradient is finite."""
+        norm, stepped = clipped_step(optimizer, optimizer_closure, self.model.parameters(), self.config.optim.grad_clip)
+        if stepped:
             self.ema.update_parameters(self.model)
         else:
             self.skipped_steps += 1
         self.log("train/grad_norm", norm)
-        self.log("train/skipped_steps", self.skipped_steps.float(), prog_bar=bool(self.skipped_steps))
+        self.log("train/skipped_steps", self.skipped_steps.float())
 
     def on_before_zero_grad(self, optimizer: Any) -> None:
         if self.config.optim.check_grad:
@@ -165,8 +162,9 @@ class FlowModule(L.LightningModule):
         return metric
 
     def on_validation_epoch_end(self) -> None:
+        self.val_means = {f"val/{name}": round(float(self.mean(name).compute()), 4) for name in self.val_metrics}
+        self.log_dict(self.val_means, prog_bar=True)
         for name in self.val_metrics:
-            self.log(f"val/{name}", self.mean(name).compute(), prog_bar=True)
             self.mean(name).reset()
 
     def on_validation_epoch_start(self) -> None:

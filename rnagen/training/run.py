@@ -1,22 +1,24 @@
 """One training run from its options."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
 import yaml
-from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
-from rnagen.checkpoint import load_checkpoint
+from rnagen.checkpoint import load_checkpoint, save_checkpoint
 from rnagen.config import TrainConfig
 from rnagen.overlay import ConfigError, to_plain
 from rnagen.reactivity.encoded import EncodedCache
 from rnagen.sampling import check_sampling
-from rnagen.training.callbacks import STATE, CheckpointWriter, MetricsWriter, StepLog, StopOnSignal
+from rnagen.training.callbacks import STATE, CheckpointWriter, MetricsWriter
 from rnagen.training.datamodule import RNADataModule
 from rnagen.training.encoder import Pretrained, choose_encoder
 from rnagen.training.module import FlowModule
+from rnagen.training.trainer import make_trainer
 
 
 def train(config: TrainConfig) -> Path:
@@ -50,35 +52,14 @@ def train(config: TrainConfig) -> Path:
         module.load_weights(loaded.model)
     print(f"{module.model.num_parameters:,} parameters; {len(data.train_chains)} chains of {data.description}")
 
-    loggers: list[Logger] = [CSVLogger(folder, name="log")]
-    if run.wandb:
-        loggers.append(WandbLogger(project="rnagen", name=run.run_name, save_dir=folder, config=to_plain(config)))
     validates = (run.validate or run.validate_only) and bool(data.val_chains)
-    trainer = L.Trainer(
-        accelerator=run.accelerator,
-        devices=run.devices,
-        strategy="ddp" if run.devices > 1 else "auto",
-        precision="bf16-mixed" if config.optim.precision == "bf16" else "32-true",
-        # Counted in steps: a run that stops in the middle of an epoch and is resumed ends where it would have ended.
-        max_epochs=-1,
-        max_steps=run.epochs * data.batches_per_epoch // config.optim.accumulate_grad,
-        max_time=run.max_time,
-        accumulate_grad_batches=config.optim.accumulate_grad,
-        limit_val_batches=run.val_batches if validates else 0,
-        check_val_every_n_epoch=run.val_epoch_freq,
-        num_sanity_val_steps=0,
-        log_every_n_steps=run.print_freq,
-        use_distributed_sampler=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        logger=loggers,
-        callbacks=[
-            StepLog(run.print_freq),
-            StopOnSignal(),
-            MetricsWriter(folder),
-            CheckpointWriter(folder, data, run.ckpt_freq),
-        ],
-    )
+    callbacks = [
+        MetricsWriter(folder),
+        CheckpointWriter(folder, run.ckpt_freq, "val/tm_best5", lower_is_better=False, export=exporter(data)),
+    ]
+    steps = run.epochs * data.batches_per_epoch // config.optim.accumulate_grad
+    optim = config.optim
+    trainer = make_trainer(run, folder, config, optim.precision, optim.accumulate_grad, steps, validates, callbacks)
     # The state is this program's own file; it is loaded without unpickling code.
     ckpt_path = str(resume) if resume else None
     if run.validate_only:
@@ -86,6 +67,24 @@ def train(config: TrainConfig) -> Path:
     else:
         trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
     return folder
+
+
+def exporter(data: RNADataModule) -> Callable[[L.LightningModule, Path, dict[str, Any]], None]:
+    """Writes the averaged weights of a module trained on these data."""
+
+    def export(module: L.LightningModule, path: Path, provenance: dict[str, Any]) -> None:
+        assert isinstance(module, FlowModule)
+        config = module.config
+        trained_on = {
+            "source": data.description,
+            "fingerprint": data.fingerprint,
+            "chains": len(data.train_chains),
+        }
+        parameters = module.model.num_parameters
+        metadata = {"cutoff": config.dataset.cutoff, "data": trained_on, "parameters": parameters, **provenance}
+        save_checkpoint(path, module.shipped_model, config, metadata, module.encoder_source)
+
+    return export
 
 
 def encodings_for(config: TrainConfig, pretrained: Pretrained | None) -> EncodedCache | None:

@@ -66,7 +66,7 @@ def test_presets(name: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_reactivity_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "reactivity.yaml"
-    file.write_text("encoder: squeezeformer\nencoder-dim: 32\nencoder_layers: 3\n")
+    file.write_text("task: reactivity\nencoder: squeezeformer\nencoder-dim: 32\nencoder_layers: 3\n")
     assert main(["summary", str(file)]) == 0
     printed = capsys.readouterr().out
     assert "reactivity model, squeezeformer" in printed
@@ -96,9 +96,9 @@ def test_checkpoints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         ("absent.safetensors", None, "no such file"),
         ("last.ckpt", "", "a configuration is a .yaml file, a checkpoint a .safetensors file"),
         ("a.yaml", "- 1", "not a mapping"),
-        ("a.yaml", "encoder: lstm", "encoder: 'lstm'"),
-        ("a.yaml", "encoder_heads: 7", "encoder_heads: 7 cannot be used"),
-        ("a.yaml", "encoder: convformer\nunheard_of: 1", "no such option: unheard_of"),
+        ("a.yaml", "task: reactivity\nencoder: lstm", "encoder: 'lstm'"),
+        ("a.yaml", "task: reactivity\nencoder_heads: 7", "encoder_heads: 7 cannot be used"),
+        ("a.yaml", "task: reactivity\nencoder: convformer\nunheard_of: 1", "no such option: unheard_of"),
         ("a.yaml", "embed_dim: wide", "embed_dim: 'wide' is no int"),
     ],
 )
