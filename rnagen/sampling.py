@@ -1,7 +1,6 @@
 """From a sequence to conformers: the trunk once, then the solver for all conformers at once."""
 
 import hashlib
-import json
 import time
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from rnagen.features import RNAFeatures
 from rnagen.model.model import RNAFlowModel
 from rnagen.overlay import ConfigError
 from rnagen.reactivity.config import EncoderConfig
+from rnagen.reactivity.memory import encoder_memory, pair_width
 from rnagen.structure import RNAStructure, encode_sequence
 from rnagen.transport.diffusion import DIFFUSION_METHODS
 from rnagen.transport.interpolants import time_of_alpha
@@ -251,24 +251,11 @@ def estimated_memory(
     folding = 8 * pairs
     encoding = 0
     if encoder is not None:
-        heads, pair_dim = _heads_and_pair_dim(encoder)
-        # Most in the pair representation; else in the attention biases, which are made for all layers together out of
-        # those of relative positions and of base pairs.
-        biases_of = (encoder.encoder == "squeezeformer") + (encoder.base_pairs == "bias")
-        tensors = (1 + biases_of) * encoder.layers if biases_of else 0
-        encoding = (16 * pair_dim or (4 + tensors) * heads) * pairs
-        trunk += 3 * pair_dim * pairs
+        encoding = encoder_memory(length, encoder)
+        trunk += 3 * pair_width(encoder) * pairs
     # Guided by itself, a model is run again when the biases of the first are there.
     encoding += biases if models == 2 else 0
     return int(1.2 * max(encoding, trunk + biases, biases + attention, folding)) + 64 * 2**20
-
-
-def _heads_and_pair_dim(encoder: EncoderConfig) -> tuple[int, int]:
-    """Attention heads of an encoder and width of its pair representation, 0 where it has none."""
-    if encoder.language_model_shape is not None:
-        shape = json.loads(encoder.language_model_shape)["config"]
-        return shape.get("num_attention_heads", encoder.encoder_heads), shape.get("pairwise_size", 0)
-    return encoder.encoder_heads, encoder.encoder_pair_dim if encoder.encoder == "convformer" else 0
 
 
 def available_memory() -> int:

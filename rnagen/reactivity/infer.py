@@ -16,6 +16,7 @@ from rnagen.reactivity.checkpoint import ReactivityCheckpoint, load_reactivity_c
 from rnagen.reactivity.config import EncoderConfig
 from rnagen.reactivity.dataset import LENGTH_BUCKET
 from rnagen.reactivity.flip import flipped_features, reversal
+from rnagen.reactivity.memory import encoder_memory
 from rnagen.reactivity.model import ReactivityModel
 from rnagen.structure import encode_sequence
 
@@ -105,19 +106,9 @@ def needs_pairs(models: Sequence[ReactivityModel]) -> bool:
 
 
 def estimated_memory(length: int, config: EncoderConfig) -> int:
-    """Bytes that predicting one RNA of `length` residues takes at its peak, a little on the high side.
-
-    Measured in numbers per pair of residues at 768 nt: the convformer holds about 16 copies of its pair representation;
-    the others hold the attention biases of all layers, once per kind and once as their sum; all hold three score
-    matrices per head. A fifth and 64 MiB are added for everything else.
-    """
-    heads = config.encoder_heads
-    biases = (config.encoder == "squeezeformer") + (config.base_pairs == "bias")
-    held = 16 * config.encoder_pair_dim if config.encoder == "convformer" else 0
-    if config.encoder != "convformer" and biases:
-        held = (1 + biases) * config.layers * heads
-    per_residue = (config.layers + 16) * config.encoder_dim
-    return int(1.2 * 4 * (length * length * (held + 3 * heads + 4) + length * per_residue)) + 64 * 2**20
+    """Bytes that predicting one RNA of `length` residues takes at its peak, a little on the high side: a fifth and
+    64 MiB are added for what is not the encoder."""
+    return int(1.2 * encoder_memory(length, config)) + 64 * 2**20
 
 
 def _batches(lengths: list[int], batch_size: int) -> Iterator[list[int]]:
