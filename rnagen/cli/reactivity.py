@@ -1,6 +1,5 @@
 """`rnagen reactivity`: chemical-mapping reactivity of RNAs as a table and figures; or the check of such a table."""
 
-import importlib.util
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,7 +8,7 @@ from rnagen.cli.options import guarded, parse
 from rnagen.cli.sample import choose_device, read_inputs
 from rnagen.config import SampleConfig
 from rnagen.io.errors import InputError
-from rnagen.overlay import ConfigError, to_plain
+from rnagen.overlay import to_plain
 from rnagen.reactivity.infer_config import ReactivityOptions
 
 if TYPE_CHECKING:
@@ -38,19 +37,15 @@ def run(options: ReactivityOptions) -> int:
     Raises:
         InputError, ConfigError: nothing was or will be written.
     """
-    if options.check is None:
-        if not options.ckpt:
-            raise ConfigError("ckpt: name the weights of one or several reactivity models")
-        if options.figures and importlib.util.find_spec("matplotlib") is None:
-            raise ConfigError("figures need matplotlib: pip install 'rnagen[plot]', or give --no-figures")
     targets, errors = read_inputs(
         SampleConfig(sequence=options.sequence, name=options.name, fasta=options.fasta, csv=options.csv)
     )
     models: list[ReactivityCheckpoint] = []
     if targets and options.check is None:
+        from rnagen.reactivity.checkpoint import DEFAULT_CHECKPOINT
         from rnagen.reactivity.infer import load_models
 
-        models = load_models(options.ckpt, choose_device(options.device))
+        models = load_models(options.ckpt or (DEFAULT_CHECKPOINT,), choose_device(options.device))
         targets, unfit = refuse_unfit(targets, options, models)
         errors += unfit
     for target in targets:

@@ -13,6 +13,8 @@ from rnagen.reactivity.config import EncoderConfig
 from rnagen.reactivity.model import ReactivityModel
 
 TASK = "reactivity"
+DEFAULT_CHECKPOINT = Path(__file__).parents[1] / "assets" / "reactivity.safetensors"
+"""The reactivity checkpoint that ships with the package."""
 
 
 @dataclass(frozen=True)

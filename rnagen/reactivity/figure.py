@@ -1,4 +1,4 @@
-"""A figure per RNA: reactivity along the sequence, below the secondary structure. Needs matplotlib (extra `plot`)."""
+"""A figure per RNA: reactivity along the sequence, below the secondary structure."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -27,7 +27,8 @@ class ReactivityOptions:
     csv: Path | None = None
     """Table with the columns target_id and sequence, as the test_sequences.csv of the Kaggle benchmark."""
     ckpt: tuple[Path, ...] = ()
-    """Weights of reactivity models (.safetensors, with their .json beside them); the mean of several is taken."""
+    """Weights of reactivity models (.safetensors, with their .json beside them); the mean of several is taken. The
+    shipped checkpoint by default."""
     out: Path = Path("out")
     """Folder to write to."""
     flip: bool = True
@@ -41,7 +42,7 @@ class ReactivityOptions:
     skip_end: int = 0
     """Last residues of each RNA that get no value (21 in Ribonanza)."""
     figures: bool = True
-    """Draw each RNA's reactivity below its secondary structure; needs the extra `plot`."""
+    """Draw each RNA's reactivity below its secondary structure."""
     measured: Path | None = None
     """Table in the Ribonanza layout; its profiles of the same sequences are shown in the figures."""
     check: Path | None = None

@@ -12,7 +12,7 @@ import torch
 
 from rnagen.cli.main import main
 from rnagen.data.basepairs import sparse_base_pairs
-from rnagen.reactivity.checkpoint import load_reactivity_checkpoint, save_reactivity_checkpoint
+from rnagen.reactivity.checkpoint import DEFAULT_CHECKPOINT, load_reactivity_checkpoint, save_reactivity_checkpoint
 from rnagen.reactivity.infer import make_features, predict
 from rnagen.reactivity.model import ReactivityModel
 from tests.reactivity.test_reactivity_model import EXPERIMENTS, tiny_reactivity_model
@@ -232,17 +232,19 @@ def test_checkpoints_of_other_experiments_are_refused_by_name(run, ckpts, fasta:
     message = capsys.readouterr().err
     assert "transformer.safetensors predicts 2A3_MaP, DMS_MaP, 1M7; " in message
     assert "other.safetensors predicts 1M7, DMS_MaP, 2A3_MaP" in message
-    assert main(["reactivity", "--fasta", str(fasta), "--no-figures", "--out", str(tmp_path / "out")]) == 2
-    assert "ckpt: name the weights" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
-def test_without_matplotlib_the_extra_is_named_before_any_work(run, tmp_path: Path, capsys, monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert run("--sequence", "GGGAAACCC", figures=True) == 2
-    assert "rnagen[plot]" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
-    assert run("--sequence", "GGGAAACCC") == 0
+def test_without_a_checkpoint_the_shipped_one_predicts(fasta: Path, tmp_path: Path) -> None:
+    assert main(["reactivity", "--fasta", str(fasta), "--no-figures", "--out", str(tmp_path / "out")]) == 0
+    shipped = load_reactivity_checkpoint(DEFAULT_CHECKPOINT)
+    run_json = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert run_json["checkpoints_sha256"] == [shipped.fingerprint]
+    # It has learnt what everybody knows: the loop of a hairpin is more open than its stem.
+    table = read_table(tmp_path / "out" / "reactivity.parquet")
+    reactivity = table.loc[("one", "1M7_MaP"), [f"reactivity_{n + 1:04d}" for n in range(18)]].to_numpy(float)
+    paired = np.array([symbol in "()" for symbol in "((((((......))))))"[:18]])
+    assert reactivity[~paired].mean() > reactivity[paired].mean()
 
 
 def test_a_folder_of_another_run_is_refused_with_the_difference(

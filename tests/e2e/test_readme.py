@@ -17,10 +17,12 @@ import pytest
 from rnagen.data.synthetic import synthetic_rna
 from rnagen.io.kaggle import read_labels, write_labels
 from rnagen.io.write import write_structure
+from tests.reactivity.profiles import make_profiles, write_profiles
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-SHORT_TRAINING = "--epochs 1 --train-batches 2 --val-batches 1 --val-repeat 2 --batch-size 2 --copies 2 --steps 2"
+SHORT = "--epochs 1 --train-batches 2 --val-batches 1 --batch-size 2"
+SHORT_TRAINING = {"structure": f"{SHORT} --val-repeat 2 --copies 2 --steps 2", "reactivity": SHORT}
 
 
 def commands() -> list[str]:
@@ -53,6 +55,7 @@ def make_what_users_bring(folder: Path) -> None:
     for seed in range(6):
         rna = synthetic_rna(seed, 24 + 4 * seed)
         write_structure(rna, structures / f"mine{seed}.cif")
+    write_profiles(make_profiles(40), folder / "train_data.parquet")
 
 
 def link_validation_chains(shared_data: Path, folder: Path) -> None:
@@ -77,7 +80,8 @@ def link_validation_chains(shared_data: Path, folder: Path) -> None:
 def run_all(chosen: list[str], folder: Path) -> None:
     bin_folder = Path(sys.executable).parent
     for command in chosen:
-        whole = f"{command} {SHORT_TRAINING}" if "train.py" in command else command
+        task = "reactivity" if "--task reactivity" in command else "structure"
+        whole = f"{command} {SHORT_TRAINING[task]}" if "train.py" in command else command
         done = subprocess.run(
             ["bash", "-c", whole],
             cwd=folder,
@@ -92,7 +96,8 @@ def run_all(chosen: list[str], folder: Path) -> None:
 def test_there_are_commands_of_each_kind() -> None:
     found = commands()
     assert sum(map(in_new_environment, found)) == 2
-    for word in ("sample.py --n 5", "train.py --path-type Linear --crop 256", "rnagen prepare", "rnagen evaluate"):
+    words = ("sample.py --n 5", "train.py --path-type Linear --crop 256", "rnagen prepare", "rnagen evaluate")
+    for word in (*words, "--task reactivity", "rnagen reactivity"):
         assert any(word in command for command in found), word
 
 
@@ -158,3 +163,19 @@ def test_numbers_of_the_transport_page_are_those_of_the_stored_results() -> None
         for cell, sampler in ((row[3], "SDE"), (row[4], "ODE")):
             best = stored["rows"][f"{name} {sampler}"]
             assert cell.strip() == f"{best['best5']:.3f} [{best['best5_low']:.3f}, {best['best5_high']:.3f}]"
+
+
+def test_numbers_of_the_reactivity_page_are_those_of_the_stored_results() -> None:
+    """What `benchmarks/reactivity.py --out` wrote, and what `benchmarks/experiments.py table` prints."""
+    page = (ROOT / "docs" / "reactivity.md").read_text().splitlines()
+    stored = json.loads((ROOT / "benchmarks" / "results" / "reactivity.json").read_text())["rows"]
+    assert len(stored) > 4
+    for row in stored:
+        (line,) = [line for line in page if line.startswith(f"| {row['name']} |")]
+        cells = [f"{cell['mae']:.3f} [{cell['low']:.3f}, {cell['high']:.3f}]" for cell in row["errors"].values()]
+        assert [cell.strip() for cell in line.split("|")[3:-1]] == cells
+    table = [sys.executable, "benchmarks/experiments.py", "table"]
+    printed = subprocess.run(table, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(printed) > 3
+    for line in printed:
+        assert line in page
