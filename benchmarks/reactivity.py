@@ -39,7 +39,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "transformer, no S/N weights": {"sn_weights": False},
     "transformer, ≤ 107 nt": {"max_length": 107},
     "squeezeformer, ≤ 107 nt": {"encoder": "squeezeformer", "max_length": 107},
-    "convformer, ≤ 107 nt": {"encoder": "convformer", "max_length": 107},
 }
 """Options of each variant, over the defaults."""
 LONGEST_SHORT = 107
