@@ -4,7 +4,7 @@
 
 Trains every variant that `runs` does not hold yet for the same processor time (its steps are counted out beforehand, so
 that the one-cycle schedule ends with it), predicts the held-out fold, and ends with a table of mean absolute errors per
-experiment type. `--variants` splits the trainings over several processes.
+experiment type, the shipped checkpoint among them (its training held out the same fold). `--variants` splits the trainings over several processes.
 """
 
 import json
@@ -21,7 +21,7 @@ import torch
 import tyro
 
 from rnagen.overlay import overlay
-from rnagen.reactivity.checkpoint import load_reactivity_checkpoint
+from rnagen.reactivity.checkpoint import DEFAULT_CHECKPOINT, ReactivityCheckpoint, load_reactivity_checkpoint
 from rnagen.reactivity.data import ReactivityDataModule
 from rnagen.reactivity.dataset import ReactivityDataset, collate
 from rnagen.reactivity.flip import flipped
@@ -187,11 +187,13 @@ def floors(train: Held, held: Held) -> dict[str, list[np.ndarray]]:
     return out
 
 
-def predictions(weights: Path, dataset: ReactivityDataset, examples: np.ndarray) -> list[np.ndarray]:
-    """Predictions of a model at the observed values, in the order of `profiles`; kept beside the weights."""
-    kept = weights.with_name("held_out.npz")
+def predictions(
+    checkpoint: ReactivityCheckpoint, dataset: ReactivityDataset, examples: np.ndarray, folder: Path
+) -> list[np.ndarray]:
+    """Predictions of a model at the observed values, in the order of `profiles`; kept in `folder`."""
+    kept = folder / f"held_out-{checkpoint.fingerprint[:16]}-{len(examples)}.npz"
     if not kept.is_file():
-        model = load_reactivity_checkpoint(weights).model
+        model = checkpoint.model
         order = examples[np.argsort(dataset.lengths[examples], kind="stable")]
         found: dict[int, list[np.ndarray]] = {}
         for start in range(0, len(order), 16):
@@ -251,10 +253,10 @@ def main(options: Options) -> None:
         f"floor: {name}": ({}, values)
         for name, values in floors(profiles(data.train, np.arange(len(data.train))), held).items()
     }
-    for name, path in weights.items():
-        metadata = load_reactivity_checkpoint(path)
-        about = {"steps": metadata.metadata["step"], "parameters": metadata.model.num_parameters}
-        methods[name] = (about, predictions(path, data.val, examples))
+    for name, path in {**weights, "shipped checkpoint": DEFAULT_CHECKPOINT}.items():
+        checkpoint = load_reactivity_checkpoint(path)
+        about = {"steps": checkpoint.metadata["step"], "parameters": checkpoint.model.num_parameters}
+        methods[name] = (about, predictions(checkpoint, data.val, examples, options.runs))
     rows = []
     for name, (about, predicted) in methods.items():
         errors = [np.abs(p.astype(np.float64) - v) for p, v in zip(predicted, held.values, strict=True)]
