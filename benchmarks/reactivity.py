@@ -4,7 +4,8 @@
 
 Trains every variant that `runs` does not hold yet for the same processor time (its steps are counted out beforehand, so
 that the one-cycle schedule ends with it), predicts the held-out fold, and ends with a table of mean absolute errors per
-experiment type, the shipped checkpoint among them (its training held out the same fold). `--variants` splits the trainings over several processes.
+experiment type, the shipped checkpoint among them (its training held out the same fold). `--variants` splits the
+trainings over several processes.
 """
 
 import json
