@@ -21,7 +21,7 @@ import numpy as np
 import torch
 import tyro
 
-from rnagen.overlay import overlay
+from rnagen.overlay import overlay, to_plain
 from rnagen.reactivity.checkpoint import DEFAULT_CHECKPOINT, ReactivityCheckpoint, load_reactivity_checkpoint
 from rnagen.reactivity.data import ReactivityDataModule
 from rnagen.reactivity.dataset import ReactivityDataset, collate
@@ -37,7 +37,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "squeezeformer": {"encoder": "squeezeformer"},
     "convformer": {"encoder": "convformer"},
     "transformer, no base pairs": {"base_pairs": "none"},
-    "transformer, no S/N weights": {"sn_weights": False},
+    "transformer, unweighted": {"sn_weights": False},
     "transformer, ≤ 107 nt": {"max_length": 107},
     "squeezeformer, ≤ 107 nt": {"encoder": "squeezeformer", "max_length": 107},
 }
@@ -91,6 +91,19 @@ def seconds_per_step(config: ReactivityConfig, dataset: ReactivityDataset) -> fl
     return float(np.median(taken[1:]))
 
 
+def remembered_seconds(config: ReactivityConfig, dataset: ReactivityDataset) -> float:
+    """`seconds_per_step`, measured once per shape of model and longest sequence: variants that differ in nothing else
+    get the same number of steps."""
+    file = config.run.run_dir / "seconds.json"
+    known = json.loads(file.read_text()) if file.is_file() else {}
+    shape = json.dumps({**to_plain(config.model), "max_length": config.dataset.max_length})
+    if shape not in known:
+        known[shape] = seconds_per_step(config, dataset)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(known, indent=1) + "\n")
+    return float(known[shape])
+
+
 def train(name: str, options: Options) -> Path:
     """Weights of a variant, trained where they are not there yet.
 
@@ -103,7 +116,7 @@ def train(name: str, options: Options) -> Path:
         data = ReactivityDataModule(config)
         data.prepare_data()
         data.setup("fit")
-        seconds = seconds_per_step(config, data.train)
+        seconds = remembered_seconds(config, data.train)
         steps = min(int(60 * options.minutes / seconds), data.batches_per_epoch)
         print(f"{name}: {seconds:.2f} s per step, {steps} steps", flush=True)
         values = {"run_dir": options.runs, "run_name": name, "data": options.data, "cache": options.cache}
