@@ -41,6 +41,7 @@ def measure(length: int, options: Options) -> dict[str, float]:
     from rnagen.sampling import draw_ensemble, estimated_memory, features_of
 
     checkpoint = load_checkpoint(options.ckpt or DEFAULT_CHECKPOINT)
+    encoder = None if checkpoint.encoder is None else checkpoint.encoder.config
     generator = torch.Generator().manual_seed(length)
     sequence = "".join("ACGU"[i] for i in torch.randint(4, (length,), generator=generator))
     sampler = SamplerConfig(steps=options.steps)
@@ -58,7 +59,7 @@ def measure(length: int, options: Options) -> dict[str, float]:
         "folding_s": round(folded - start, 2),
         "sampling_s": round(ensemble.seconds, 2),
         "peak_mib": round((peak - before) / 1024),
-        "estimate_mib": round(estimated_memory(length, options.n, checkpoint.config.model, sampler) / 2**20),
+        "estimate_mib": round(estimated_memory(length, options.n, checkpoint.config.model, sampler, encoder) / 2**20),
     }
 
 
