@@ -174,6 +174,13 @@ def test_numbers_of_the_reactivity_page_are_those_of_the_stored_results() -> Non
         (line,) = [line for line in page if line.startswith(f"| {row['name']} |")]
         cells = [f"{cell['mae']:.3f} [{cell['low']:.3f}, {cell['high']:.3f}]" for cell in row["errors"].values()]
         assert [cell.strip() for cell in line.split("|")[3:-1]] == cells
+    readme = README.read_text().splitlines()
+    for name, label in (("shipped checkpoint", "**shipped"), ("floor: mean per base", "floor: mean per base")):
+        (errors,) = [row["errors"] for row in stored if row["name"] == name]
+        (line,) = [line for line in readme if line.startswith(f"| {label}")]
+        cells = [errors[experiment] for experiment in ("1M7_MaP", "DMS_MaP", "SHAPE")]
+        expected = [f"{cell['mae']:.3f} [{cell['low']:.3f}, {cell['high']:.3f}]" for cell in cells]
+        assert [cell.strip() for cell in line.split("|")[2:-1]] == expected
     table = [sys.executable, "benchmarks/experiments.py", "table"]
     printed = subprocess.run(table, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     assert len(printed) > 3
