@@ -3,9 +3,10 @@
     python benchmarks/experiments.py run baseline encoder_frozen --seeds 0 1 2 --data data
     python benchmarks/experiments.py table
 
-`benchmarks/experiments/NAME.yaml` holds what NAME changes of baseline.yaml. `run` trains what `runs` does not hold yet,
-samples the validation chains and saves the score of every chain in benchmarks/results/experiments; `table` makes the
-table from what is saved, with the floor and, against the baseline of the same seeds, the paired difference.
+`benchmarks/experiments/NAME.yaml` holds what NAME changes of baseline.yaml, or of the experiment that it names under
+`against`. `run` trains what `runs` does not hold yet, samples the validation chains and saves the score of every chain
+in benchmarks/results/experiments; `table` makes the table from what is saved, with the floor and, against the same
+seeds of what an experiment changes, the paired difference.
 """
 
 import json
@@ -53,14 +54,26 @@ class Table:
     """Print the table of all that is saved."""
 
 
-def configuration(name: str) -> dict[str, Any]:
-    """Options of an experiment: those of the baseline, and what its own file changes.
+def changes(name: str) -> dict[str, Any]:
+    """What the file of an experiment says.
 
     Raises:
         FileNotFoundError: there is no such experiment.
     """
-    own = yaml.safe_load((HERE / "experiments" / f"{name}.yaml").read_text())
-    return {**yaml.safe_load((HERE / "experiments" / f"{BASELINE}.yaml").read_text()), **own}
+    found: dict[str, Any] = yaml.safe_load((HERE / "experiments" / f"{name}.yaml").read_text())
+    return found
+
+
+def parent(name: str) -> str | None:
+    """The experiment that this one changes; None for the baseline."""
+    return None if name == BASELINE else str(changes(name).get("against", BASELINE))
+
+
+def configuration(name: str) -> dict[str, Any]:
+    """Options of an experiment: those of the one that it changes, and its own."""
+    above = parent(name)
+    own = {option: value for option, value in changes(name).items() if option != "against"}
+    return own if above is None else {**configuration(above), **own}
 
 
 def run(options: Run) -> None:
@@ -110,22 +123,22 @@ def table(results: Path = RESULTS) -> list[str]:
         result = json.loads(path.read_text())
         saved.setdefault(result["experiment"], {})[result["seed"]] = result
     floor = np.mean(next(iter(saved[BASELINE].values()))["helix"])
-    header = ("seeds", "steps", "mean [95 %]", "each seed", "against the baseline [95 %]")
+    header = ("seeds", "steps", "mean [95 %]", "each seed", "gain [95 %]")
     lines = [f"| best of 5 (one helix: {floor:.3f}) | {' | '.join(header)} |", "|---|---|---|---|---|---|"]
     for name in sorted(saved, key=lambda name: (name != BASELINE, name)):
         seeds = saved[name]
         scores = np.array([result["best5"] for result in seeds.values()])
         low, high = bootstrap_interval(scores.mean(0), 0)
         each = ", ".join(f"{score:.3f}" for score in scores.mean(1))
-        against = ""
-        common = sorted(seeds.keys() & saved[BASELINE].keys())
-        if name != BASELINE and common:
-            gains = np.mean([np.subtract(seeds[s]["best5"], saved[BASELINE][s]["best5"]) for s in common], axis=0)
+        gain, above = "", parent(name)
+        common = sorted(seeds.keys() & saved.get(above, {}).keys()) if above is not None else []
+        if above is not None and common:
+            gains = np.mean([np.subtract(seeds[s]["best5"], saved[above][s]["best5"]) for s in common], axis=0)
             ends = bootstrap_interval(gains, 0)
-            against = f"{gains.mean():+.3f} [{ends[0]:+.3f}, {ends[1]:+.3f}]"
+            gain = f"{gains.mean():+.3f} [{ends[0]:+.3f}, {ends[1]:+.3f}] against {above}"
         steps = next(iter(seeds.values()))["step"]
         mean = f"{scores.mean():.3f} [{low:.3f}, {high:.3f}]"
-        lines.append(f"| {name} | {len(seeds)} | {steps:,} | {mean} | {each} | {against} |")
+        lines.append(f"| {name} | {len(seeds)} | {steps:,} | {mean} | {each} | {gain} |")
     return lines
 
 
