@@ -239,7 +239,7 @@ def test_without_a_checkpoint_the_shipped_one_predicts(fasta: Path, tmp_path: Pa
     assert main(["reactivity", "--fasta", str(fasta), "--no-figures", "--out", str(tmp_path / "out")]) == 0
     shipped = load_reactivity_checkpoint(DEFAULT_CHECKPOINT)
     run_json = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert run_json["checkpoints_sha256"] == [shipped.fingerprint]
+    assert run_json["identity"]["checkpoints_sha256"] == [shipped.fingerprint]
     # It has learnt what everybody knows: the loop of a hairpin is more open than its stem.
     table = read_table(tmp_path / "out" / "reactivity.parquet")
     reactivity = table.loc[("one", "1M7_MaP"), [f"reactivity_{n + 1:04d}" for n in range(18)]].to_numpy(float)

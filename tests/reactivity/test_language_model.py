@@ -175,7 +175,7 @@ def test_summary(tmp_path: Path, folders: dict[str, Path], capsys: pytest.Captur
     model = ReactivityModel(options(folders[name]), EXPERIMENTS)
     save_reactivity_checkpoint(tmp_path / "a.safetensors", model, {})
     file = tmp_path / "a.yaml"
-    file.write_text(f"encoder: language-model\nlanguage_model: {folders[name]}\nbase_pairs: none\n")
+    file.write_text(f"task: reactivity\nencoder: language-model\nlanguage_model: {folders[name]}\nbase_pairs: none\n")
     for given in (tmp_path / "a.safetensors", file):
         assert main(["summary", str(given), "--length", "20", "--depth", "9"]) == 0
         printed = capsys.readouterr().out

@@ -145,7 +145,9 @@ def test_the_extra_is_named_where_it_is_missing(tmp_path: Path, monkeypatch: pyt
     for config in (options(tmp_path), replace(options(tmp_path), language_model_shape=shape)):
         with pytest.raises(ConfigError, match=r"pip install 'rnagen\[lm\]'"):
             build_encoder(config)
-    (tmp_path / "a.yaml").write_text(f"encoder: language-model\nlanguage_model: {tmp_path}\nbase_pairs: none\n")
+    (tmp_path / "a.yaml").write_text(
+        f"task: reactivity\nencoder: language-model\nlanguage_model: {tmp_path}\nbase_pairs: none\n"
+    )
     assert main(["summary", str(tmp_path / "a.yaml")]) == 2
     assert "rnagen[lm]" in capsys.readouterr().err
 
