@@ -8,7 +8,7 @@ from jaxtyping import Float, Float32, Int
 
 POOL = 16
 """Global batches whose draws are sorted by length together, to keep padding low."""
-BUCKETS = 4
+BUCKETS = 6
 """Lengths that batches are padded to: a compiled model sees few shapes."""
 BUCKET_STEP = 16
 """Padded lengths are multiples of this, but for the longest."""

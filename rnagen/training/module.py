@@ -10,6 +10,7 @@ from torchmetrics import MeanMetric
 
 from rnagen.config import OptimConfig, TrainConfig
 from rnagen.data.dataset import Batch, Chain
+from rnagen.data.draws import BUCKETS
 from rnagen.features import RNAFeatures
 from rnagen.floors import helix
 from rnagen.metrics.tm import tm_scores
@@ -76,7 +77,9 @@ class FlowModule(MeasuredModule):
 
     def setup(self, stage: str) -> None:
         if self.config.optim.compile and stage == "fit":
-            # In place: the names in the state dict stay. Static: lengths come in a few buckets.
+            # One graph a length, with and without gradient: beyond its limit the compiler would stop compiling.
+            torch._dynamo.config.cache_size_limit = max(2 * BUCKETS, torch._dynamo.config.cache_size_limit)
+            # In place: the names in the state dict stay.
             self.model.trunk.compile(dynamic=False)
             self.model.latent.compile(dynamic=False)
 
