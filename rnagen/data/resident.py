@@ -54,8 +54,8 @@ class ResidentChains:
     def batch(self, draw: BatchDraw, rank: int = 0, world: int = 1) -> Batch:
         """The share of a global batch that falls to a process: every `world`-th example from the `rank`-th on."""
         host_rows = draw.rows[rank::world]
-        rows = torch.from_numpy(host_rows).to(self.device)
-        choices = torch.from_numpy(draw.choices[rank::world]).to(self.device)
+        rows = torch.from_numpy(host_rows).to(self.device, non_blocking=True)
+        choices = torch.from_numpy(draw.choices[rank::world]).to(self.device, non_blocking=True)
         lengths = self.lengths[rows]
         models = self.model_offsets[rows] + lengths * scaled(choices[:, 0], self.num_models[rows])
         shown = self._crop(models, lengths, int(self.host_lengths[host_rows].max()), choices)
