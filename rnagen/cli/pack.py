@@ -35,10 +35,6 @@ class PackOptions:
     atoms: tuple[str, ...] = ModelConfig.atoms
     """Atoms taken along: those that models trained on the file may generate."""
 
-    def __post_init__(self) -> None:
-        if "C1'" not in self.atoms:
-            raise ConfigError(f"atoms: {self.atoms!r} cannot be used: C1' is scored")
-
 
 def main(arguments: Sequence[str]) -> int:
     """Parse, then pack."""
@@ -50,7 +46,10 @@ def run(options: PackOptions) -> int:
 
     Raises:
         InputError: dataset or splits cannot be used, or a training chain must not train.
+        ConfigError: the atoms lack the one that is scored.
     """
+    if "C1'" not in options.atoms:
+        raise ConfigError(f"atoms: {options.atoms!r} cannot be used: C1' is scored")
     from rnagen.data.pack import pack_dataset
 
     packed = pack_dataset(options.data, options.splits, options.cutoff, options.atoms)

@@ -82,6 +82,6 @@ def test_damage_is_named(saved: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="packed in format 7, this version reads 1"):
         load_packed(saved)
     chains = packed(CHAINS)
-    save_packed(saved, PackedData(replace(chains, lengths=chains.lengths + 1), chains, "", ""), "")
+    save_packed(saved, PackedData(replace(chains, lengths=chains.lengths + 1), packed([]), "", ""), "")
     with pytest.raises(InputError, match="bases: 62 rows, but the chains have 66"):
         load_packed(saved)
