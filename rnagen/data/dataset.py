@@ -47,5 +47,5 @@ class Batch:
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device; Lightning moves batches by calling this."""
-        features, coords, mask = (value.to(device) for value in (self.features, self.coords, self.mask))
+        features, coords, mask = self.features.to(device), self.coords.to(device), self.mask.to(device)
         return Batch(features, coords, mask, self.seed, self.rank, self.world)

@@ -196,23 +196,19 @@ def load_packed(path: Path) -> PackedData:
             described = json.loads((file.metadata() or {})["rnagen"])
             if described["format"] != FORMAT:
                 raise InputError(path, None, f"packed in format {described['format']!r}, this version reads {FORMAT}")
-            atoms = tuple(described["atoms"])
-            train, val = (
-                PackedChains(
-                    atoms=atoms,
-                    **{name: tuple(described[part][name]) for name in _TEXTS},
-                    **{name: file.get_tensor(f"{part}.{name}") for name in _TENSORS},
-                )
-                for part in ("train", "val")
-            )
+            parts: list[PackedChains] = []
+            for part in ("train", "val"):
+                values: dict[str, Any] = {name: tuple(described[part][name]) for name in _TEXTS}
+                values |= {name: file.get_tensor(f"{part}.{name}") for name in _TENSORS}
+                parts.append(PackedChains(atoms=tuple(described["atoms"]), **values))
             fingerprint, source = str(described["fingerprint"]), str(described["source"])
     except (SafetensorError, OSError) as error:
         raise InputError(path, None, f"cannot be read as safetensors (truncated?): {error}") from error
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise InputError(path, None, f"was not made by `rnagen pack`: {error!r}") from error
-    for chains in (train, val):
+    for chains in parts:
         _check(chains, path)
-    return PackedData(train, val, fingerprint, source)
+    return PackedData(parts[0], parts[1], fingerprint, source)
 
 
 _TEXTS = ("names", "release_dates", "benchmarks")

@@ -26,8 +26,9 @@ class MovingAverage(nn.Module):
         """Follow the model by one step; stay where `taken` is False. Parameters that both share are left alone."""
         share = self.share() * taken
         pairs = [(a, b) for a, b in zip(self.module.parameters(), model.parameters()) if a is not b]
-        averaged, current = [a for a, _ in pairs], [b for _, b in pairs]
-        steps = torch._foreach_sub(current, averaged)
+        averaged: list[Tensor] = [a for a, _ in pairs]
+        current: list[Tensor] = [b for _, b in pairs]
+        steps = list(torch._foreach_sub(current, averaged))
         torch._foreach_mul_(steps, share)
         torch._foreach_add_(averaged, steps)
         for kept, buffer in zip(self.module.buffers(), model.buffers()):

@@ -97,7 +97,7 @@ class RNADataModule(L.LightningDataModule):
         self.train_chains, self.val_chains = train, val.chains()
         self.train_encodings = None
         if self.encodings is not None:
-            self.train_encodings = [chain.encoded for chain in with_encodings(train.chains(), self.encodings)]
+            self.train_encodings = self.encodings.encode([(chain.sequence, chain.pairs) for chain in train.chains()])
             self.val_chains = with_encodings(self.val_chains, self.encodings)
         log.info("%s: %d training chains, %d validation chains", self.description, len(train), len(val))
 
