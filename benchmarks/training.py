@@ -1,78 +1,127 @@
-"""Training speed: steps and residues per second, plain and compiled, as ratios within one run.
+"""Training speed of the whole loop, plain and compiled: steps, tokens, and share of the matrix-product peak.
 
-    python benchmarks/training.py --config configs/small.yaml
+    python benchmarks/training.py --config configs/small.yaml --data train.safetensors
 
-The batch is made of synthetic RNA of the crop's length, so that nothing but the step is timed.
+A token is a residue of a copy, padding not counted. The peak is that of one large matrix product in the same precision
+in the same run; products are counted by torch.utils.flop_counter, forward and backward. On a CPU, seconds are those
+that the process computed, all threads together: other work on the machine does not change them.
 """
 
 import sys
 import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-import numpy as np
+import lightning as L
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from rnagen.cli.options import parse
 from rnagen.config import TrainConfig
-from rnagen.data.dataset import Batch, Chain, CropDataset, Draw, collate
-from rnagen.data.pairs import SparsePairs
+from rnagen.data.dataset import Batch
+from rnagen.data.draws import POOL
+from rnagen.training.datamodule import RNADataModule
 from rnagen.training.module import FlowModule
 from rnagen.training.objective import draw, objective, total
+from rnagen.training.trainer import make_trainer
 
-WARM_UP, STEPS = 3, 10
+WARM_UP, STEPS = POOL, 2 * POOL
+"""The first pool of batches holds the lengths that are compiled for."""
+PRODUCTS = 10
 
 
-def random_batch(config: TrainConfig) -> Batch:
-    """A full batch of random chains of the crop's length."""
-    crop, atoms = config.dataset.crop, config.model.atoms
-    rng = np.random.default_rng(0)
-    pairs = np.array([[i, crop - 1 - i] for i in range(crop // 3)], dtype=np.int16)
-    chain = Chain(
-        name="random",
-        bases=rng.integers(0, 4, crop).astype(np.int32),
-        residue_index=np.arange(1, crop + 1, dtype=np.int32),
-        coords=rng.normal(scale=20, size=(1, crop, len(atoms), 3)).astype(np.float32),
-        mask=np.ones((1, crop, len(atoms)), dtype=bool),
-        pairs=SparsePairs(crop, pairs, np.full(len(pairs), 0.9, dtype=np.float32)),
+def seconds(device: torch.device) -> float:
+    """Of computing, so far."""
+    if device.type == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+class Stopwatch(L.Callback):
+    """Times all but the first steps, from batch to average, and keeps what they were made of."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.shown: list[torch.Tensor] = []
+        self.lengths: Counter[int] = Counter()
+        self.examples: dict[int, Batch] = {}
+        """A batch of each padded length."""
+
+    def on_train_batch_start(self, trainer: L.Trainer, module: L.LightningModule, batch: Batch, batch_idx: int) -> None:
+        if batch_idx == WARM_UP:
+            self.seconds -= seconds(module.device)
+        if batch_idx >= WARM_UP:
+            length = batch.mask.shape[1]
+            self.shown.append(batch.features.mask.sum())
+            self.lengths[length] += 1
+            self.examples[length] = batch
+
+    def on_train_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        self.seconds += seconds(module.device)
+
+
+def timed_run(config: TrainConfig, folder: Path) -> tuple[Stopwatch, FlowModule, torch.device]:
+    """A training run of `WARM_UP + STEPS` steps."""
+    torch.manual_seed(config.run.seed)
+    data, module, watch = RNADataModule(config, folder / "synthetic"), FlowModule(config), Stopwatch()
+    data.prepare_data()
+    optim = config.optim
+    trainer = make_trainer(
+        config.run, folder, config, optim.precision, optim.accumulate_grad, WARM_UP + STEPS, False, [watch]
     )
-    dataset = CropDataset([chain], atoms, crop, 0.0)
-    return collate([dataset[Draw(0, seed)] for seed in range(config.dataset.batch_size)])
+    trainer.fit(module, data)
+    return watch, module, trainer.strategy.root_device
 
 
-def seconds_per_step(config: TrainConfig, compiled: bool, device: str) -> float:
-    """Mean time of a forward and backward pass and an optimizer step."""
-    torch.manual_seed(0)
-    module = FlowModule(config).to(device)
-    if compiled:
-        module.model.trunk.compile(dynamic=False)
-        module.model.latent.compile(dynamic=False)
-    optimizer = module.configure_optimizers()["optimizer"]
-    batch = random_batch(config).to(device)
+def products(config: TrainConfig, module: FlowModule, batch: Batch) -> int:
+    """Floating-point operations in the matrix products of one step."""
+    with FlopCounterMode(display=False) as counter:
+        terms = objective(module.model, module.transport, batch, draw(batch, config, 0), config)
+        total(terms, config.loss, 0).backward()
+    return counter.get_total_flops()
 
-    def step() -> None:
-        draws = draw(batch, config.dataset.copies, config.transport.time_distribution)
-        with torch.autocast(device, torch.bfloat16, enabled=config.optim.precision == "bf16"):
-            terms = objective(module.model, module.transport, batch, draws, config)
-            loss = total(terms, config.loss, 10_000)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        loss.item()  # waits for the device
 
-    for _ in range(WARM_UP):
-        step()
-    start = time.perf_counter()
-    for _ in range(STEPS):
-        step()
-    return (time.perf_counter() - start) / STEPS
+def peak(precision: str, device: torch.device) -> float:
+    """Floating-point operations a second of a large matrix product."""
+    size = 1536 if device.type == "cpu" else 8192
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    matrix = torch.randn(size, size, device=device, dtype=dtype)
+    matrix @ matrix
+    start = seconds(device)
+    for _ in range(PRODUCTS):
+        matrix @ matrix
+    return PRODUCTS * 2 * size**3 / (seconds(device) - start)
+
+
+def with_flags(config: TrainConfig, **optim: Any) -> TrainConfig:
+    """The configuration as one epoch without log lines."""
+    run = replace(config.run, train_batches=WARM_UP + STEPS, print_freq=10**6)
+    return replace(config, run=run, optim=replace(config.optim, **optim))
 
 
 if __name__ == "__main__":
     config = parse(TrainConfig(), sys.argv[1:], "benchmarks/training.py")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    residues = config.dataset.batch_size * config.dataset.copies * config.dataset.crop
-    plain = seconds_per_step(config, False, device)
-    compiled = seconds_per_step(config, True, device)
+    torch.set_float32_matmul_precision("high")
     size = config.dataset
-    print(f"{device}, {size.batch_size} RNAs × {size.copies} copies × {size.crop} residues")
-    for name, seconds in (("plain", plain), ("compiled", compiled)):
-        print(f"{name:>9}: {1 / seconds:6.2f} steps/s {residues / seconds:10,.0f} residues/s {plain / seconds:5.2f} ×")
+    with TemporaryDirectory() as folder:
+        counted: dict[int, int] = {}
+        for name, compiled in (("plain", False), ("compiled", True)):
+            watch, module, device = timed_run(with_flags(config, compile=compiled), Path(folder))
+            shown, padded = int(sum(watch.shown)), sum(n * size.batch_size * k for n, k in watch.lengths.items())
+            if not counted:
+                top = peak(config.optim.precision, device)
+                module.to(device)
+                counted = {length: products(config, module, batch) for length, batch in watch.examples.items()}
+                shape = f"{size.batch_size} RNAs × {size.copies} copies × {size.crop}"
+                print(f"{device}, {config.optim.precision}, {shape}")
+                print(f"peak {top / 1e12:.3f} TFLOP/s, padding {1 - shown / padded:.1%}, batches {dict(watch.lengths)}")
+                plain = watch.seconds
+            share = sum(k * counted[n] for n, k in watch.lengths.items()) / watch.seconds / top
+            print(
+                f"{name:>9}: {STEPS / watch.seconds:7.3f} steps/s {shown * size.copies / watch.seconds:10,.0f} tokens/s"
+                f"  {share:6.1%} of the peak  {plain / watch.seconds:5.2f} ×"
+            )

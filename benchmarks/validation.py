@@ -12,14 +12,14 @@ from rich.progress import track
 
 from rnagen.checkpoint import Checkpoint
 from rnagen.config import SamplerConfig
-from rnagen.data.dataset import Chain, load_chains
+from rnagen.data.dataset import Chain
+from rnagen.data.pack import pack_rows, split_rows
 from rnagen.data.store import StructureStore
 from rnagen.denoiser import Guide
 from rnagen.floors import helix
 from rnagen.metrics import best_of, bootstrap_interval, diversity, tm_scores
 from rnagen.sampling import draw_ensemble
 from rnagen.structure import BASES
-from rnagen.training.datamodule import split_rows
 from rnagen.training.module import chain_features
 
 N = 5
@@ -51,7 +51,7 @@ def validation_chains(data: Path, splits: Path, atoms: tuple[str, ...], max_leng
         InputError: there is no such dataset or split.
     """
     store = StructureStore.open(data)
-    chains = load_chains(store, split_rows(store, splits / "val.csv"), atoms)
+    chains = pack_rows(store, split_rows(store, splits / "val.csv"), atoms).chains()
     return [chain for chain in chains if len(chain.bases) <= max_length]
 
 

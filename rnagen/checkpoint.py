@@ -28,6 +28,9 @@ TASK = "structure"
 DEFAULT_CHECKPOINT = Path(__file__).parent / "assets" / "small.safetensors"
 """The checkpoint that ships with the package."""
 
+RETIRED = {"num_workers"}
+"""Options that earlier versions recorded and that no longer exist; none of them says anything of the model."""
+
 T = TypeVar("T")
 
 
@@ -88,6 +91,7 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
     """
     metadata = read_metadata(path, TASK)
     weights, fingerprint = read_weights(path, metadata)
+    metadata["config"] = {name: value for name, value in metadata["config"].items() if name not in RETIRED}
     config = read_config(path, metadata, TrainConfig())
     encoder = read_encoder_source(str(path.with_suffix(".json")), metadata.get("encoder"))
     with torch.device("meta"):

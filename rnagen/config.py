@@ -117,9 +117,10 @@ class DataConfig:
     """What is trained on and how it is drawn."""
 
     data: Path = Path("data")
-    """Prepared dataset (`rnagen prepare`); where absent, a built-in synthetic set is made in `run_dir` and used."""
+    """Prepared dataset (`rnagen prepare`), or the file it was packed to (`rnagen pack`); where absent, a built-in
+    synthetic set is made in `run_dir` and used."""
     splits: Path = Path("splits")
-    """Folder with train.csv and val.csv."""
+    """Folder with train.csv and val.csv; a packed file has its own."""
     cutoff: str = "2022-05-27"
     """Date gate: no chain released on or after this date trains. Recorded in the checkpoint."""
     crop: int = 96
@@ -138,8 +139,6 @@ class DataConfig:
     """Share of crops that take the residues nearest to a random one instead of a contiguous stretch."""
     condition_dropout: float = 0.0
     """Share of examples shown without sequence and base pairs: a model for `--cfg-scale`."""
-    num_workers: int = 0
-    """Processes that prepare batches."""
     overfit: bool = False
     """Train and validate on one training chain: model, loss and sampler must reach it together."""
 

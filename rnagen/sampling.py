@@ -4,7 +4,6 @@ import hashlib
 import time
 from dataclasses import dataclass
 
-import psutil
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -260,4 +259,6 @@ def estimated_memory(
 
 def available_memory() -> int:
     """Bytes of memory that this machine has free, caches counted as free."""
+    import psutil
+
     return psutil.virtual_memory().available

@@ -6,8 +6,11 @@ import numpy as np
 import torch
 
 from rnagen.config import DataConfig, LossConfig, ModelConfig, OptimConfig, RunConfig, SamplerConfig, TrainConfig
-from rnagen.data.dataset import Chain, CropDataset, Draw, collate
+from rnagen.data.dataset import Batch, Chain
+from rnagen.data.draws import CHOICES, BatchDraw, padded_length
+from rnagen.data.packed import PackedChains, pack_chains
 from rnagen.data.pairs import SparsePairs
+from rnagen.data.resident import ResidentChains
 from rnagen.model.model import RNAFlowModel
 
 TINY_MODEL = ModelConfig(embed_dim=32, pair_dim=8, trunk_layers=1, num_layers=2, mha_heads=4)
@@ -53,10 +56,23 @@ def make_chain(length: int, seed: int = 0, models: int = 1, resolved: float = 1.
     )
 
 
-def make_batch(chains: list[Chain], crop: int = 64, seed: int = 3):
-    """One batch of the whole chains."""
-    dataset = CropDataset(chains, TINY_MODEL.atoms, crop, 0.0)
-    return collate([dataset[Draw(i, seed + i)] for i in range(len(chains))])
+def packed(chains: list[Chain]) -> PackedChains:
+    """Chains without dates, one cluster each."""
+    nothing = [""] * len(chains)
+    return pack_chains(chains, TINY_MODEL.atoms, nothing, nothing, range(len(chains)))
+
+
+def make_draw(chains: list[Chain], crop: int = 64, seed: int = 3) -> BatchDraw:
+    """A draw of each chain in turn."""
+    choices = np.random.default_rng(seed).random((len(chains), CHOICES), dtype=np.float32)
+    longest = min(max(len(chain.bases) for chain in chains), crop)
+    return BatchDraw(np.arange(len(chains)), choices, padded_length(longest, crop), seed)
+
+
+def make_batch(chains: list[Chain], crop: int = 64, seed: int = 3) -> Batch:
+    """One batch of the whole chains, or of stretches of them."""
+    encodings = [chain.encoded for chain in chains if chain.encoded is not None]
+    return ResidentChains(packed(chains), crop, 0.0, encodings=encodings or None).batch(make_draw(chains, crop, seed))
 
 
 def tiny_model(config: TrainConfig = TINY) -> RNAFlowModel:
@@ -64,4 +80,15 @@ def tiny_model(config: TrainConfig = TINY) -> RNAFlowModel:
     return stirred(RNAFlowModel(config.model)).eval()
 
 
-__all__ = ["TINY", "TINY_FLAGS", "TINY_MODEL", "make_batch", "make_chain", "replace", "stirred", "tiny_model"]
+__all__ = [
+    "TINY",
+    "TINY_FLAGS",
+    "TINY_MODEL",
+    "make_batch",
+    "make_chain",
+    "make_draw",
+    "packed",
+    "replace",
+    "stirred",
+    "tiny_model",
+]

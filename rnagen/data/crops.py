@@ -1,29 +1,49 @@
-"""Which residues of a chain a training example shows."""
+"""Which residues of a chain a training example shows, for a whole batch at once: True in [B, W] for the residues shown.
 
-import numpy as np
-from jaxtyping import Bool, Float32, Int
+The uniform numbers in [0, 1) that choose come from the caller: the same numbers give the same crops on every device.
+"""
+
+import torch
+from jaxtyping import Bool, Float32, Int64
+from torch import Tensor
 
 
-def contiguous_crop(resolved: Bool[np.ndarray, " L"], size: int, rng: np.random.Generator) -> Int[np.ndarray, " crop"]:
+def pick(among: Bool[Tensor, "B W"], u: Float32[Tensor, " B"]) -> Int64[Tensor, " B"]:
+    """One of the positions that are True, each as probable; 0 in a row without any."""
+    count = among.sum(1)
+    chosen = scaled(u, count)
+    place = among.cumsum(1) - 1
+    return (among & (place == chosen[:, None])).int().argmax(1)
+
+
+def scaled(u: Float32[Tensor, " B"], count: Int64[Tensor, " B"]) -> Int64[Tensor, " B"]:
+    """An integer from 0 to count − 1 from a number in [0, 1)."""
+    # Rounding may give the count itself.
+    return (u * count).long().minimum((count - 1).clamp(min=0))
+
+
+def contiguous_crops(
+    resolved: Bool[Tensor, "B W"], lengths: Int64[Tensor, " B"], size: int, u: Float32[Tensor, "B 2"]
+) -> Bool[Tensor, "B W"]:
     """`size` residues in a row that hold at least one resolved residue, chosen at random.
 
     A chain with no resolved residue gets any stretch; a chain no longer than `size` is taken whole.
     """
-    length = len(resolved)
-    if length <= size:
-        return np.arange(length)
-    anchors = np.flatnonzero(resolved)
-    anchor = int(rng.choice(anchors)) if len(anchors) else int(rng.integers(length))
-    start = rng.integers(max(0, anchor - size + 1), min(anchor, length - size) + 1)
-    return np.arange(start, start + size)
+    position = torch.arange(resolved.shape[1], device=resolved.device)
+    inside = position < lengths[:, None]
+    anchor = pick(torch.where(resolved.any(1, keepdim=True), resolved, inside), u[:, 0])
+    first = (anchor - size + 1).clamp(min=0)
+    last = anchor.minimum((lengths - size).clamp(min=0))
+    start = first + scaled(u[:, 1], last - first + 1)
+    start = start.where(lengths > size, 0)[:, None]
+    return inside & (position >= start) & (position < start + size)
 
 
-def spatial_crop(
-    positions: Float32[np.ndarray, "L 3"], resolved: Bool[np.ndarray, " L"], size: int, rng: np.random.Generator
-) -> Int[np.ndarray, " crop"]:
-    """The `size` resolved residues nearest to a random resolved one, in chain order; all where fewer are resolved."""
-    anchors = np.flatnonzero(resolved)
-    if len(anchors) <= size:
-        return anchors
-    distance = np.linalg.norm(positions[anchors] - positions[rng.choice(anchors)], axis=-1)
-    return np.sort(anchors[np.argsort(distance, kind="stable")[:size]])
+def spatial_crops(
+    positions: Float32[Tensor, "B W 3"], resolved: Bool[Tensor, "B W"], size: int, u: Float32[Tensor, " B"]
+) -> Bool[Tensor, "B W"]:
+    """The `size` resolved residues nearest to a random resolved one; all where fewer are resolved."""
+    anchor = positions[torch.arange(len(positions), device=positions.device), pick(resolved, u)]
+    distance = (positions - anchor[:, None]).norm(dim=-1).masked_fill(~resolved, torch.inf)
+    nearest = distance.argsort(dim=1, stable=True)[:, :size]
+    return torch.zeros_like(resolved).scatter(1, nearest, True) & resolved

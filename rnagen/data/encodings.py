@@ -1,13 +1,16 @@
 """What a pretrained encoder says of an RNA, as arrays and as files; `rnagen.reactivity.encoded` computes it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float16, Int
+from jaxtyping import Bool, Float16, Int
+from torch import Tensor
 
+from rnagen.data.padding import pad
 from rnagen.features import Encoded
 
 
@@ -38,3 +41,12 @@ class EncodedFile:
     def whole(self) -> EncodedRNA:
         """All residues, in memory."""
         return EncodedRNA(np.load(self.layers), None if self.pair is None else np.load(self.pair))
+
+
+def encoded_crops(files: Sequence[EncodedFile], residues: Int[Tensor, "B L"], mask: Bool[Tensor, "B L"]) -> Encoded:
+    """The encodings of the residues shown of each RNA, on the device of `residues`; zero where masked."""
+    length, shown = residues.shape[1], mask.sum(1).tolist()
+    crops = [file.crop(row[:n]) for file, row, n in zip(files, residues.cpu().numpy(), shown)]
+    pairs = [crop.pair for crop in crops if crop.pair is not None]
+    encoded = Encoded(pad([crop.layers for crop in crops], length), pad(pairs, length, axes=2) if pairs else None)
+    return encoded.to(residues.device)

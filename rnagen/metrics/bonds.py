@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.spatial import cKDTree
 
 from rnagen.structure import BEADS, RNAStructure
 
@@ -65,5 +64,8 @@ def _clashes(
     if not mask.any():
         return np.zeros((0, 2), dtype=np.int64)
     numbers = np.broadcast_to(residue_index[:, None], mask.shape)[mask].astype(np.int64)
+    # Metrics that train need no scipy.
+    from scipy.spatial import cKDTree
+
     pairs = numbers[cKDTree(coords[mask]).query_pairs(CLASH_DISTANCE, output_type="ndarray")]
     return pairs[np.abs(pairs[:, 0] - pairs[:, 1]) > 1]

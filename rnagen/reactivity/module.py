@@ -63,9 +63,8 @@ class ReactivityModule(MeasuredModule):
         return loss
 
     def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
-        norm, self.stepped = clipped_step(
-            optimizer, optimizer_closure, self.model.parameters(), self.config.optim.grad_clip
-        )
+        norm, taken = clipped_step(optimizer, optimizer_closure, self.model.parameters(), self.config.optim.grad_clip)
+        self.stepped = bool(taken)
         self.skipped_steps += not self.stepped
         self.log("train/grad_norm", norm)
         self.log("train/skipped_steps", self.skipped_steps.float())
@@ -77,7 +76,8 @@ class ReactivityModule(MeasuredModule):
 
     def configure_optimizers(self) -> Any:
         options = self.config.optim
-        optimizer = torch.optim.AdamW(decay_groups(self.model.parameters(), options.weight_decay), lr=options.lr)
+        groups = decay_groups(self.model.parameters(), options.weight_decay)
+        optimizer = torch.optim.AdamW(groups, lr=options.lr, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, max_lr=options.lr, total_steps=max(2, self.steps), pct_start=options.warmup
         )

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import psutil
 import torch
 
 from rnagen import __version__
@@ -181,4 +180,7 @@ class StepLog(L.Callback):
 
 
 def _resident_mebibytes() -> float:
+    # A training on a GPU, whose memory counts, does without.
+    import psutil
+
     return psutil.Process().memory_info().rss / 2**20

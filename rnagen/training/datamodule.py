@@ -1,29 +1,58 @@
-"""The chains that train and validate: date-gated, in memory, in a reproducible order."""
+"""The chains that train and validate: date-gated, resident on the training device, in a reproducible order."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-import numpy as np
-import pandas as pd
 from torch.utils.data import DataLoader
 
 from rnagen.config import TrainConfig
-from rnagen.data.dataset import Chain, CropDataset, Example, collate, load_chains
-from rnagen.data.sampler import ChainSampler, chain_weights
-from rnagen.data.store import MANIFEST, StructureStore
-from rnagen.data.synthetic import synthetic_dataset
+from rnagen.data.dataset import Batch, Chain
+from rnagen.data.draws import DrawStream, chain_weights
+from rnagen.data.gate import check_gate, to_overfit, trainable
+from rnagen.data.packed import PackedData, load_packed
+from rnagen.data.resident import ResidentChains
 from rnagen.io.errors import InputError
 from rnagen.reactivity.encoded import EncodedCache
 
 SYNTHETIC_CHAINS = 256
 SYNTHETIC_VALIDATION = 8
-MIN_RESOLVED = 0.5
-"""Share of residues that a training chain must have resolved."""
 
 log = logging.getLogger(__name__)
+
+
+class BatchStream:
+    """The batches of a process: iterating gives the rest of the epoch that `position` stands in.
+
+    Args:
+        chains: the training set.
+        draws: the global batches.
+        batches: in an epoch.
+        position: batches since the start of training.
+        rank, world: which process, of how many.
+    """
+
+    def __init__(
+        self, chains: ResidentChains, draws: DrawStream, batches: int, position: int, rank: int, world: int
+    ) -> None:
+        self.chains = chains
+        self.draws = draws
+        self.batches = batches
+        self.position = position
+        self.rank = rank
+        self.world = world
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return self.batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        for step in range(self.position, (self.position // self.batches + 1) * self.batches):
+            self.position = step + 1
+            yield self.chains.batch(self.draws.at(step), self.rank, self.world)
 
 
 class RNADataModule(L.LightningDataModule):
@@ -41,7 +70,6 @@ class RNADataModule(L.LightningDataModule):
         self.synthetic_folder = synthetic_folder
         self.encodings = encodings
         self.position = 0
-        self.train_chains: list[Chain] = []
         self.val_chains: list[Chain] = []
         self.fingerprint = ""
         self.description = ""
@@ -49,35 +77,27 @@ class RNADataModule(L.LightningDataModule):
     def prepare_data(self) -> None:
         """Make the synthetic set where there is no dataset (in one process only)."""
         data = self.config.dataset.data
-        if not data.exists() and not (self.synthetic_folder / MANIFEST).is_file():
+        if not data.exists():
             print(f"no prepared dataset at {data}: training on {SYNTHETIC_CHAINS} synthetic A-form RNAs instead")
-            synthetic_dataset(self.synthetic_folder, SYNTHETIC_CHAINS + SYNTHETIC_VALIDATION, self.config.run.seed)
+            make_synthetic(self.synthetic_folder, self.config.run.seed)
 
     def setup(self, stage: str) -> None:
         """Read the chains into memory."""
-        if self.train_chains:
+        if self.fingerprint:
             return
-        options, atoms = self.config.dataset, self.config.model.atoms
+        options, data = self.config.dataset, read_data(self.config, self.synthetic_folder)
+        self.fingerprint, self.description = data.fingerprint, data.source
+        train, val = data.train, data.val
+        if not len(val):
+            print(f"no validation chain in {data.source}: this run does not validate")
         if options.data.exists():
-            store = StructureStore.open(options.data)
-            train = training_rows(store, options.splits / "train.csv", options.cutoff, options.min_length)
-            val = split_rows(store, options.splits / "val.csv")
-            if not val:
-                print(f"no chain of {options.splits / 'val.csv'} is in {options.data}: this run does not validate")
-            self.description = f"{options.data}"
-        else:
-            store = StructureStore.open(self.synthetic_folder)
-            train = list(range(SYNTHETIC_CHAINS))
-            val = list(range(SYNTHETIC_CHAINS, len(store)))
-            self.description = "synthetic A-form RNA"
+            train = trainable(train, options.min_length, options.data)
         if options.overfit:
-            train = val = [overfit_row(store, train, options.crop)]
-        self.fingerprint = store.fingerprint
-        self.train_chains = load_chains(store, train, atoms)
-        self.val_chains = load_chains(store, val, atoms)
-        self.clusters = store.index["cluster"].to_numpy()[train]
+            train = val = to_overfit(train, options.crop, options.data)
+        self.train_chains, self.val_chains = train, val.chains()
+        self.train_encodings = None
         if self.encodings is not None:
-            self.train_chains = with_encodings(self.train_chains, self.encodings)
+            self.train_encodings = self.encodings.encode([(chain.sequence, chain.pairs) for chain in train.chains()])
             self.val_chains = with_encodings(self.val_chains, self.encodings)
         log.info("%s: %d training chains, %d validation chains", self.description, len(train), len(val))
 
@@ -88,28 +108,22 @@ class RNADataModule(L.LightningDataModule):
         per_step = options.batch_size * self.config.run.devices
         return self.config.run.train_batches or max(1, len(self.train_chains) // per_step)
 
-    def train_dataloader(self) -> DataLoader[Example]:
-        """Batches from `position` on."""
+    def train_dataloader(self) -> BatchStream:
+        """Batches from `position` on, made on the device of the process."""
         assert self.trainer is not None
-        options = self.config.dataset
-        lengths = np.array([len(chain.bases) for chain in self.train_chains])
-        sampler = ChainSampler(
-            chain_weights(lengths, self.clusters, options.length_power, options.cluster_power),
-            np.minimum(lengths, options.crop),
-            options.batch_size,
+        options, trainer, chains = self.config.dataset, self.trainer, self.train_chains
+        lengths, clusters = chains.lengths.numpy(), chains.clusters.numpy()
+        weights = chain_weights(lengths, clusters, options.length_power, options.cluster_power)
+        size = options.batch_size * trainer.world_size
+        return BatchStream(
+            ResidentChains(
+                chains, options.crop, options.spatial_crop, trainer.strategy.root_device, self.train_encodings
+            ),
+            DrawStream(weights, lengths, options.crop, size, self.config.run.seed),
             self.batches_per_epoch,
-            self.config.run.seed,
-            self.trainer.global_rank,
-            self.trainer.world_size,
-        )
-        sampler.position = self.position
-        return DataLoader(
-            CropDataset(self.train_chains, self.config.model.atoms, options.crop, options.spatial_crop),
-            batch_sampler=sampler,
-            collate_fn=collate,
-            num_workers=options.num_workers,
-            persistent_workers=options.num_workers > 0,
-            pin_memory=self.trainer.strategy.root_device.type == "cuda",
+            self.position,
+            trainer.global_rank,
+            trainer.world_size,
         )
 
     def val_dataloader(self) -> DataLoader[Chain]:
@@ -135,55 +149,33 @@ def with_encodings(chains: list[Chain], cache: EncodedCache) -> list[Chain]:
     return [replace(chain, encoded=file) for chain, file in zip(chains, files)]
 
 
-def split_rows(store: StructureStore, split: Path) -> list[int]:
-    """Rows of the chains that a split names and the dataset holds, in the order of the split; perhaps none.
+def read_data(config: TrainConfig, synthetic_folder: Path) -> PackedData:
+    """Both sets of a packed file or of a dataset folder, past the date gate, or of the synthetic folder.
 
     Raises:
-        InputError: the file is missing or no split.
+        InputError: data or splits cannot be read, lack an atom that is to be generated, or hold a training chain that
+            must not train.
     """
-    try:
-        ids = pd.read_csv(split, dtype=str, keep_default_na=False)["id"]
-    except FileNotFoundError:
-        raise InputError(split, None, "no such file; `rnagen prepare … --splits` writes it") from None
-    except (KeyError, ValueError) as error:
-        raise InputError(split, None, f"is no split (a table with a column id): {error}") from error
-    known = set(store.index["id"])
-    return [store.row(name) for name in ids if name in known]
+    options, atoms = config.dataset, config.model.atoms
+    if options.data.is_file():
+        data = load_packed(options.data)
+        check_gate(data.train, options.cutoff, options.data)
+        try:
+            return replace(data, train=data.train.select_atoms(atoms), val=data.val.select_atoms(atoms))
+        except KeyError as error:
+            raise InputError(options.data, None, f"was packed without the atom {error}") from None
+    # Only where they are needed: a machine that trains from a packed file has neither pandas nor pyarrow.
+    from rnagen.data.pack import pack_dataset, pack_synthetic
+
+    if options.data.exists():
+        return pack_dataset(options.data, options.splits, options.cutoff, atoms)
+    return pack_synthetic(synthetic_folder, SYNTHETIC_CHAINS, atoms)
 
 
-def training_rows(store: StructureStore, split: Path, cutoff: str, min_length: int) -> list[int]:
-    """Rows of a training split that pass the date gate and are long and resolved enough.
+def make_synthetic(folder: Path, seed: int) -> None:
+    """Make the built-in dataset, unless it is there."""
+    from rnagen.data.store import MANIFEST
+    from rnagen.data.synthetic import synthetic_dataset
 
-    Raises:
-        InputError: a chain of the split was released on or after the cutoff, has no date, or belongs to a benchmark; or
-            no chain is left.
-    """
-    rows = split_rows(store, split)
-    for row in rows:
-        date, benchmark = store.value(row, "release_date"), store.value(row, "benchmark")
-        if benchmark:
-            raise InputError(split, store.value(row, "id"), f"belongs to the benchmark {benchmark}: it must not train")
-        if not date or date >= cutoff:
-            when = f"released {date}" if date else "has no release date"
-            raise InputError(split, store.value(row, "id"), f"{when}, but the cutoff is {cutoff}")
-    good = [r for r in rows if store.value(r, "length") >= min_length and store.value(r, "resolved") >= MIN_RESOLVED]
-    if not good:
-        raise InputError(split, None, f"no chain of it that {store.folder} holds has {min_length} residues or more")
-    return good
-
-
-def overfit_row(store: StructureStore, rows: list[int], crop: int) -> int:
-    """The longest single-model, fully resolved chain that a crop holds whole.
-
-    Raises:
-        InputError: there is none of 30 residues or more, below which a TM-score of 1 asks for sub-ångström accuracy.
-    """
-
-    def length(row: int) -> int:
-        return int(store.value(row, "length"))
-
-    whole = [row for row in rows if store.value(row, "num_models") == 1 and store.value(row, "resolved") == 1]
-    fitting = [row for row in whole if 30 <= length(row) <= crop]
-    if not fitting:
-        raise InputError(store.folder, None, f"no fully resolved chain of 30 to {crop} residues to overfit")
-    return max(fitting, key=length)
+    if not (folder / MANIFEST).is_file():
+        synthetic_dataset(folder, SYNTHETIC_CHAINS + SYNTHETIC_VALIDATION, seed)

@@ -6,17 +6,18 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel
 from torchmetrics import MeanMetric
 
 from rnagen.config import OptimConfig, TrainConfig
 from rnagen.data.dataset import Batch, Chain
+from rnagen.data.draws import BUCKETS
 from rnagen.features import RNAFeatures
 from rnagen.floors import helix
 from rnagen.metrics.tm import tm_scores
 from rnagen.model.conditioning import freeze_unread
 from rnagen.model.model import RNAFlowModel
 from rnagen.sampling import draw_ensemble
+from rnagen.training.average import MovingAverage
 from rnagen.training.callbacks import MeasuredModule
 from rnagen.training.encoder import STATE_KEY, Pretrained
 from rnagen.training.objective import draw, objective, total
@@ -45,7 +46,7 @@ class FlowModule(MeasuredModule):
             if config.pretrained.encoder_rate:
                 freeze_unread(encoder)
         self.model = RNAFlowModel(config.model, encoder).train()
-        self.ema = AveragedModel(self.model, multi_avg_fn=ema_update(config.optim.ema_decay)).requires_grad_(False)
+        self.ema = MovingAverage(self.model, config.optim.ema_decay)
         if encoder is not None and not self.model.encoder_trains:
             self.ema.module.encoder = encoder
         self.transport = Transport(
@@ -76,7 +77,9 @@ class FlowModule(MeasuredModule):
 
     def setup(self, stage: str) -> None:
         if self.config.optim.compile and stage == "fit":
-            # In place: the names in the state dict stay. Static: lengths come in a few buckets.
+            # One graph a length, with and without gradient: beyond its limit the compiler would stop compiling.
+            torch._dynamo.config.cache_size_limit = max(2 * BUCKETS, torch._dynamo.config.cache_size_limit)
+            # In place: the names in the state dict stay.
             self.model.trunk.compile(dynamic=False)
             self.model.latent.compile(dynamic=False)
 
@@ -87,30 +90,34 @@ class FlowModule(MeasuredModule):
         return batch.to(device) if isinstance(batch, Batch) else batch
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        # Dropout too must be the same after a resume.
-        torch.manual_seed(int(batch.seeds[0]))
+        # Dropout too must be the same after a resume; the seed itself is that of the noise.
+        torch.manual_seed(batch.seed + 1 + batch.rank)
         draws = draw(batch, self.config, self.global_step)
         terms = objective(self.model, self.transport, batch, draws, self.config)
         loss = total(terms, self.config.loss, self.global_step)
-        size = len(batch.seeds)
-        means = {f"train/{name}": value.detach().mean() for name, value in terms.items()}
-        several = self.trainer.world_size > 1
-        self.log_dict(means, batch_size=size, sync_dist=several)
-        self.log("train/loss", loss.detach(), batch_size=size, prog_bar=True, sync_dist=several)
+        if self.reports:
+            size, several = len(batch.mask), self.trainer.world_size > 1
+            means = {f"train/{name}": value.detach().mean() for name, value in terms.items()}
+            self.log_dict(means, batch_size=size, sync_dist=several)
+            self.log("train/loss", loss.detach(), batch_size=size, prog_bar=True, sync_dist=several)
         return loss
+
+    @property
+    def reports(self) -> bool:
+        """Whether this step is one whose losses are logged: collecting them takes time that others need not spend."""
+        return (self.global_step + 1) % self.config.run.print_freq == 0
 
     def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
         """A step, then the average: in this order, and only if the gradient is finite."""
-        norm, stepped = clipped_step(optimizer, optimizer_closure, self.model.parameters(), self.config.optim.grad_clip)
-        if stepped:
-            self.ema.update_parameters(self.model)
-        else:
-            self.skipped_steps += 1
-        self.log("train/grad_norm", norm)
-        self.log("train/skipped_steps", self.skipped_steps.float())
+        norm, taken = clipped_step(optimizer, optimizer_closure, self.model.parameters(), self.config.optim.grad_clip)
+        self.ema.update(self.model, taken)
+        self.skipped_steps += ~taken
+        if self.reports:
+            self.log("train/grad_norm", norm)
+            self.log("train/skipped_steps", self.skipped_steps.float())
 
     def on_before_zero_grad(self, optimizer: Any) -> None:
-        if self.config.optim.check_grad:
+        if self.config.optim.check_grad and self.reports:
             for name, part in self.model.named_children():
                 gradients = [p.grad.norm() for p in part.parameters() if p.grad is not None]
                 if gradients:
@@ -124,7 +131,7 @@ class FlowModule(MeasuredModule):
             trained = [p for p in self.model.encoder.parameters() if p.requires_grad]
             groups += [{**group, "lr": rate * options.lr} for group in decay_groups(trained, options.weight_decay)]
         kind = torch.optim.AdamW if options.adamW else torch.optim.Adam
-        optimizer = kind(groups, lr=options.lr)
+        optimizer = kind(groups, lr=options.lr, fused=True)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate_factor(options))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -169,18 +176,6 @@ class FlowModule(MeasuredModule):
 
     def on_validation_epoch_start(self) -> None:
         self.val_table = []
-
-
-def ema_update(decay: float) -> Callable[[Any, Any, Any], None]:
-    """Averaging with a decay that warms up: (1 + n) / (10 + n) after n updates, `decay` in the end."""
-
-    @torch.no_grad()
-    def update(averaged: list[Tensor], current: list[Tensor], updates: Any) -> None:
-        n = float(updates)
-        now = min(decay, (1 + n) / (10 + n))
-        torch._foreach_lerp_(averaged, current, 1 - now)
-
-    return update
 
 
 def rate_factor(options: OptimConfig) -> Callable[[int], float]:

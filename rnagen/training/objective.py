@@ -35,31 +35,30 @@ class Draws:
 
 
 def draw(batch: Batch, config: TrainConfig, step: int) -> Draws:
-    """Random numbers of a batch, drawn example by example from its seed: padding and neighbours change nothing.
+    """Random numbers of a batch: its share of what its seed gives the global batch.
 
+    Poses and times are drawn on the CPU, the same for every device; the noise, which is many numbers, on the device.
     With a consistency loss, copy k and copy k + K/2 are two times of one path: the same pose and noise.
     """
-    shape, copies = batch.mask.shape, config.dataset.copies
-    lengths = batch.features.mask.sum(1).tolist()
-    noise = torch.zeros(shape[0], copies, *shape[1:], 3)
-    rotations, times, hidden = [], [], []
-    for row, seed, length in zip(noise, batch.seeds.tolist(), lengths):
-        generator = torch.Generator().manual_seed(seed)
-        rotations.append(random_rotations(copies, generator))
-        times.append(draw_times(config.transport.time_distribution, 1, copies, generator)[0])
-        row[:, :length] = torch.randn(copies, length, *shape[2:], 3, generator=generator)
-        hidden.append(float(torch.rand((), generator=generator)) < config.dataset.condition_dropout)
-    rotation = torch.stack(rotations)
+    device, copies = batch.coords.device, config.dataset.copies
+    mine = slice(batch.rank, None, batch.world)
+    size = len(batch.mask) * batch.world
+    generator = torch.Generator().manual_seed(batch.seed)
+    rotation = random_rotations(size * copies, generator).unflatten(0, (size, copies))[mine]
+    t = draw_times(config.transport.time_distribution, size, copies, generator)[mine]
+    hidden = (torch.rand(size, generator=generator) < config.dataset.condition_dropout)[mine]
+    at_device = torch.Generator(device).manual_seed(batch.seed)
+    noise = torch.randn(size, copies, *batch.coords.shape[1:], generator=at_device, device=device)[mine]
     if config.loss.consistency_weight:
-        half = copies // 2
-        noise[:, half:], rotation[:, half:] = noise[:, :half], rotation[:, :half]
+        halves = rotation[:, : copies // 2], noise[:, : copies // 2]
+        rotation, noise = (torch.cat([half, half], dim=1) for half in halves)
     coin = torch.rand((), generator=torch.Generator().manual_seed(config.run.seed + step))
-    device = batch.coords.device
+    # Not waiting for a device that still computes the step before.
     return Draws(
-        rotation=rotation.to(device),
-        t=torch.stack(times).to(device),
-        noise=noise.to(device),
-        hidden=torch.tensor(hidden, device=device),
+        rotation=rotation.to(device, non_blocking=True),
+        t=t.to(device, non_blocking=True),
+        noise=noise,
+        hidden=hidden.to(device, non_blocking=True),
         self_condition=config.model.self_conditioning and float(coin) < SELF_CONDITIONING_SHARE,
     )
 
@@ -71,7 +70,7 @@ def objective(
 
     Structure terms are weighted by t: a clean structure predicted from noise says little.
     """
-    shape = {"b": len(batch.seeds), "l": batch.mask.shape[1], "a": batch.mask.shape[2]}
+    shape = {"b": len(batch.mask), "l": batch.mask.shape[1], "a": batch.mask.shape[2]}
     copies = draws.t.shape[1]
     t = draws.t.flatten()
     mask = repeat(batch.mask, "b l a -> (b k) (l a)", k=copies)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
 from rnagen.config import Precision, RunOptions
@@ -54,5 +55,6 @@ def make_trainer(
         enable_checkpointing=False,
         enable_model_summary=False,
         logger=loggers,
-        callbacks=[StepLog(run.print_freq), StopOnSignal(), *callbacks],
+        # A bar that shows a loss waits for it.
+        callbacks=[TQDMProgressBar(run.print_freq), StepLog(run.print_freq), StopOnSignal(), *callbacks],
     )

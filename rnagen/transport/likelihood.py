@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torchdiffeq import odeint
 
 from rnagen.transport.solvers import Projection, VelocityFn
 
@@ -136,6 +135,9 @@ def _solve(
     field: FlowField, x1: Float[Tensor, " counted"], dimension: int, t0: float, t1: float, atol: float, rtol: float
 ) -> tuple[Float[Tensor, " counted"], Float[Tensor, ""]]:
     """x(t0), and −∫ ∇·v dt per dimension along the way. The time is clamped: dopri5 steps over the end and back."""
+    # Only what integrates adaptively needs torchdiffeq.
+    from torchdiffeq import odeint
+
     low, high = min(t0, t1), max(t0, t1)
 
     def drift(t: Float[Tensor, ""], state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torchdiffeq import odeint
 
 from rnagen.transport.churn import Churn
 from rnagen.transport.grids import time_grid
@@ -150,6 +149,9 @@ def _dopri5(
     each other. Its last step is taken past t1 and interpolated back; the time is clamped, because beyond t1 there is no
     path (σ of the VP path is NaN there).
     """
+    # Only what integrates adaptively needs torchdiffeq.
+    from torchdiffeq import odeint
+
     low, high = min(t0, t1), max(t0, t1)
     calls = 0
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from rnagen.data.dataset import CropDataset, Draw, collate
 from rnagen.data.encodings import EncodedFile
 from rnagen.data.pairs import SparsePairs
 from rnagen.model.conditioning import read
@@ -17,7 +16,7 @@ from rnagen.reactivity.encoded import EncodedCache, encode_rna, encoder_fingerpr
 from rnagen.training.datamodule import with_encodings
 from rnagen.training.module import chain_features
 from tests.encoders import KINDS, encoder, encoder_config, model_with_encoder
-from tests.tiny import TINY_MODEL, make_chain
+from tests.tiny import make_batch, make_chain
 
 HALF = {"rtol": 1e-3, "atol": 5e-3}
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -118,10 +117,9 @@ def test_examples_are_cropped_and_padded_with_their_encodings(tmp_path: Path, ki
     """The encoder reads the full sequence, whose rows a crop takes: not what it says of the crop."""
     model, lengths = model_with_encoder(kind), (40, 13)
     chains = with_encodings([make_chain(n, seed=n) for n in lengths], EncodedCache(tmp_path, model.encoder))
-    dataset = CropDataset(chains, TINY_MODEL.atoms, 16, 0.0)
-    batch = collate([dataset[Draw(i, 3)] for i in range(2)])
+    batch = make_batch(chains, crop=16)
     said = batch.features.encoded
-    assert said.layers.shape == (2, 32, 2, 16)
+    assert said.layers.shape == (2, 16, 2, 16)
     assert (said.pair is None) == (kind != "convformer")
     for row, chain in enumerate(chains):
         real = batch.features.mask[row]

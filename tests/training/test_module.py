@@ -9,7 +9,8 @@ from torch.utils.data import DataLoader
 
 from rnagen.config import OptimConfig
 from rnagen.data.dataset import Batch
-from rnagen.training.module import LOWEST_RATE, FlowModule, ema_update, rate_factor
+from rnagen.training.average import MovingAverage
+from rnagen.training.module import LOWEST_RATE, FlowModule, rate_factor
 from tests.tiny import TINY, make_batch, make_chain
 
 
@@ -26,15 +27,22 @@ def fit(module: FlowModule, batches: list[Batch]) -> None:
 
 
 def test_average_equals_its_recursion() -> None:
-    average = [torch.zeros(3)]
-    expected = torch.zeros(3, dtype=torch.float64)
-    update = ema_update(0.9)
-    for n in range(1, 200):
-        value = torch.full((3,), float(n))
-        update(average, [value], torch.tensor(n))
-        decay = min(0.9, (1 + n) / (10 + n))
-        expected = decay * expected + (1 - decay) * value.double()
-    torch.testing.assert_close(average[0].double(), expected, rtol=1e-5, atol=1e-4)
+    model = torch.nn.Linear(3, 1, bias=False)
+    average = MovingAverage(model, 0.9)
+    expected = torch.zeros(1, 3, dtype=torch.float64)
+    n = 0
+    for step in range(200):
+        with torch.no_grad():
+            model.weight.fill_(float(step + 5))
+        taken = step % 7 != 3
+        average.update(model, torch.tensor(taken))
+        if taken:
+            decay = min(0.9, (1 + n) / (10 + n)) if n else 0.0
+            expected = decay * expected + (1 - decay) * model.weight.detach().double()
+            n += 1
+        torch.testing.assert_close(average.module.weight.double(), expected, rtol=1e-5, atol=1e-4)
+    assert int(average.n_averaged) == n
+    assert not any(p.requires_grad for p in average.parameters())
 
 
 def test_trap7_average_is_taken_after_the_step_and_holds_the_last_one() -> None:

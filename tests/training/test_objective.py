@@ -43,7 +43,7 @@ def pad(batch: Batch, draws: Draws, extra: int) -> tuple[Batch, Draws]:
         F.pad(f.pair_probabilities, (0, extra, 0, extra)),
     )
     coords = F.pad(batch.coords, (0, 0, 0, 0, 0, extra), value=0.0)
-    wider = Batch(features, coords, F.pad(batch.mask, (0, 0, 0, extra)), batch.seeds)
+    wider = Batch(features, coords, F.pad(batch.mask, (0, 0, 0, extra)), batch.seed)
     return wider, replace(draws, noise=F.pad(draws.noise, (0, 0, 0, 0, 0, extra)))
 
 
@@ -55,14 +55,28 @@ def test_padding_changes_nothing() -> None:
         torch.testing.assert_close(padded[name], value, atol=1e-5, rtol=1e-5)
 
 
-def test_random_numbers_do_not_depend_on_padding_or_neighbours() -> None:
-    chains = [make_chain(n, seed=n) for n in (20, 40)]
-    alone, together = make_batch(chains[:1]), make_batch(chains)
-    assert together.mask.shape[1] > alone.mask.shape[1]
-    first, second = some_draws(alone, 3, "logit-normal"), some_draws(together, 3, "logit-normal")
-    torch.testing.assert_close(first.noise[0], second.noise[0, :, :32])
-    torch.testing.assert_close(first.t[0], second.t[0])
-    torch.testing.assert_close(first.rotation[0], second.rotation[0])
+def test_random_numbers_are_a_function_of_the_seed_of_the_batch() -> None:
+    batch = small_batch()
+    first = some_draws(batch, 3, "logit-normal")
+    torch.manual_seed(5)
+    again = some_draws(replace(batch, coords=batch.coords + 1), 3, "logit-normal")
+    other = some_draws(replace(batch, seed=batch.seed + 1), 3, "logit-normal")
+    for name in ("rotation", "t", "noise"):
+        assert torch.equal(getattr(first, name), getattr(again, name)), name
+        assert (getattr(first, name) != getattr(other, name)).any(), name
+        assert (getattr(first, name)[0] != getattr(first, name)[1]).any(), name
+
+
+def test_processes_draw_together_what_one_draws_for_the_whole_batch() -> None:
+    config = replace(TINY, dataset=replace(TINY.dataset, condition_dropout=0.5))
+    whole = make_batch([make_chain(n, seed=n) for n in (20, 14, 9, 12)])
+    together = draw(whole, config, step=0)
+    for rank in range(2):
+        # What a batch holds says nothing of its draws, but for its size.
+        part = replace(whole, coords=whole.coords[rank::2], mask=whole.mask[rank::2], rank=rank, world=2)
+        mine = draw(part, config, step=0)
+        for name in ("rotation", "t", "noise", "hidden"):
+            assert torch.equal(getattr(mine, name), getattr(together, name)[rank::2]), name
 
 
 def test_the_loss_does_not_see_the_pose_of_the_target() -> None:

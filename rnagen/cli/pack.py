@@ -1,0 +1,63 @@
+"""`rnagen pack`: a dataset folder and its splits -> one file, which is all that a training machine needs."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from rnagen.cli.options import guarded, parse
+from rnagen.config import DataConfig, ModelConfig
+from rnagen.data.packed import save_packed
+from rnagen.overlay import ConfigError
+
+PROG = "rnagen pack"
+
+
+@dataclass
+class PackOptions:
+    """Pack the training and validation chains of a dataset for `train.py --data FILE`, which then needs neither the
+    dataset nor the libraries that read it.
+
+    The date gate holds here and again when training starts.
+    """
+
+    data: Annotated[Path, tyro.conf.Positional] = DataConfig.data
+    """Prepared dataset (`rnagen prepare`)."""
+    out: Path = Path("train.safetensors")
+    """File to write."""
+    splits: Path = DataConfig.splits
+    """Folder with train.csv and val.csv."""
+    cutoff: str = DataConfig.cutoff
+    """Date gate: a training chain released on or after this date is refused."""
+    atoms: tuple[str, ...] = ModelConfig.atoms
+    """Atoms taken along: those that models trained on the file may generate."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse, then pack."""
+    return guarded(lambda: run(parse(PackOptions(), arguments, PROG)), PROG)
+
+
+def run(options: PackOptions) -> int:
+    """Pack as told; the exit code: 0 done, 2 nothing could be written.
+
+    Raises:
+        InputError: dataset or splits cannot be used, or a training chain must not train.
+        ConfigError: the atoms lack the one that is scored.
+    """
+    if "C1'" not in options.atoms:
+        raise ConfigError(f"atoms: {options.atoms!r} cannot be used: C1' is scored")
+    from rnagen.data.pack import pack_dataset
+
+    packed = pack_dataset(options.data, options.splits, options.cutoff, options.atoms)
+    try:
+        save_packed(options.out, packed, options.cutoff)
+    except OSError as error:
+        print(f"{PROG}: {error}", file=sys.stderr)
+        return 2
+    size = options.out.stat().st_size / 1e6
+    print(f"{options.out}: {len(packed.train)} training and {len(packed.val)} validation chains, {size:.1f} MB")
+    return 0

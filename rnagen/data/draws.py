@@ -1,0 +1,89 @@
+"""What is drawn when: a stream of global batches that is a function of the seed and the step alone."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float, Float32, Int
+
+POOL = 16
+"""Global batches whose draws are sorted by length together, to keep padding low."""
+BUCKETS = 6
+"""Lengths that batches are padded to: a compiled model sees few shapes."""
+BUCKET_STEP = 16
+"""Padded lengths are multiples of this, but for the longest."""
+CHOICES = 5
+"""Uniform numbers of an example: conformer, kind of crop, anchor and start of a stretch, centre of a spatial crop."""
+
+
+@dataclass(frozen=True)
+class BatchDraw:
+    """One global batch to be made: B rows of the training set, and what chooses conformers and crops."""
+
+    rows: Int[np.ndarray, " B"]
+    choices: Float32[np.ndarray, "B choices"]
+    """In [0, 1)."""
+    length: int
+    """Residues that the crops are padded to."""
+    seed: int
+    """Of poses, times, noise and dropout."""
+
+
+def chain_weights(
+    lengths: Int[np.ndarray, " N"], clusters: Int[np.ndarray, " N"], length_power: float, cluster_power: float
+) -> Float[np.ndarray, " N"]:
+    """Probability of each chain: length^length_power / (size of its cluster)^cluster_power, normalised."""
+    _, inverse, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    weights = lengths.astype(float) ** length_power / sizes[inverse].astype(float) ** cluster_power
+    return weights / weights.sum()
+
+
+def padded_length(length: int, crop: int) -> int:
+    """The shortest of the `BUCKETS` lengths up to `crop` that holds `length` residues."""
+    step = -(-crop // (BUCKETS * BUCKET_STEP)) * BUCKET_STEP
+    return min(-(-length // step) * step, crop)
+
+
+class DrawStream:
+    """Global batches by step, of chains of similar length, weighted by chain.
+
+    Args:
+        weights: probability of each chain.
+        lengths: residues of each chain.
+        crop: residues of the longest example.
+        batch_size: examples of a global batch.
+        seed: of the run.
+    """
+
+    def __init__(
+        self,
+        weights: Float[np.ndarray, " N"],
+        lengths: Int[np.ndarray, " N"],
+        crop: int,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        self.weights = weights
+        self.lengths = np.minimum(lengths, crop)
+        self.crop = crop
+        self.batch_size = batch_size
+        self.seed = seed
+        self._pool = lru_cache(maxsize=1)(self._draw_pool)
+
+    def at(self, step: int) -> BatchDraw:
+        """The batch of a step, counted from the start of training."""
+        pool, place = divmod(step, POOL)
+        return self._pool(pool)[place]
+
+    def _draw_pool(self, pool: int) -> list[BatchDraw]:
+        rng = np.random.default_rng([self.seed, pool])
+        rows = rng.choice(len(self.weights), size=POOL * self.batch_size, p=self.weights)
+        rows = rows[np.argsort(self.lengths[rows], kind="stable")].reshape(POOL, self.batch_size)
+        rows = rows[rng.permutation(POOL)]
+        choices = rng.random((POOL, self.batch_size, CHOICES), dtype=np.float32)
+        seeds = rng.integers(2**62, size=POOL)
+        longest = self.lengths[rows].max(1)
+        return [
+            BatchDraw(r, c, padded_length(int(n), self.crop), int(s))
+            for r, c, n, s in zip(rows, choices, longest, seeds)
+        ]

@@ -1,0 +1,50 @@
+"""Which chains may train: the date gate, and what is long and resolved enough to teach anything."""
+
+from pathlib import Path
+
+from rnagen.data.packed import PackedChains
+from rnagen.io.errors import InputError
+
+MIN_RESOLVED = 0.5
+"""Share of residues that a training chain must have resolved."""
+MIN_OVERFIT = 30
+"""Residues, below which a TM-score of 1 asks for sub-ångström accuracy."""
+
+
+def check_gate(chains: PackedChains, cutoff: str, source: Path) -> None:
+    """Refuse a training set of which any chain must not train.
+
+    Raises:
+        InputError: a chain was released on or after the cutoff, has no date, or belongs to a benchmark.
+    """
+    for name, date, benchmark in zip(chains.names, chains.release_dates, chains.benchmarks):
+        if benchmark:
+            raise InputError(source, name, f"belongs to the benchmark {benchmark}: it must not train")
+        if not date or date >= cutoff:
+            when = f"released {date}" if date else "has no release date"
+            raise InputError(source, name, f"{when}, but the cutoff is {cutoff}")
+
+
+def trainable(chains: PackedChains, min_length: int, source: Path) -> PackedChains:
+    """The chains that are long and resolved enough.
+
+    Raises:
+        InputError: there is none.
+    """
+    good = (chains.lengths >= min_length) & (chains.resolved >= MIN_RESOLVED)
+    if not good.any():
+        raise InputError(source, None, f"no chain of its training set has {min_length} residues or more")
+    return chains.select(good.nonzero()[:, 0].tolist())
+
+
+def to_overfit(chains: PackedChains, crop: int, source: Path) -> PackedChains:
+    """The longest single-model, fully resolved chain that a crop holds whole.
+
+    Raises:
+        InputError: there is none of `MIN_OVERFIT` residues or more.
+    """
+    lengths = chains.lengths.where((chains.num_models == 1) & (chains.resolved == 1), 0)
+    fitting = lengths.where(lengths <= crop, 0)
+    if not len(chains) or fitting.max() < MIN_OVERFIT:
+        raise InputError(source, None, f"no fully resolved chain of {MIN_OVERFIT} to {crop} residues to overfit")
+    return chains.select([int(fitting.argmax())])
