@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from rnagen.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
+from rnagen.confidence.checkpoint import find_confidence
 from rnagen.config import SamplerConfig
 from rnagen.io.residues import clean_sequence
-from rnagen.sampling import check_sampling, draw_ensemble, features_of, guide_of
+from rnagen.pooling import Models, draw_kept
+from rnagen.sampling import check_sampling
 from rnagen.structure import RNAStructure
 
 
@@ -13,6 +15,7 @@ def sample(
     sequence: str,
     n: int = 5,
     *,
+    pool: int | None = None,
     name: str = "rna",
     ckpt: Path | None = None,
     guide_ckpt: Path | None = None,
@@ -20,31 +23,24 @@ def sample(
     options: SamplerConfig | None = None,
     device: str = "cpu",
 ) -> RNAStructure:
-    """Draw n conformers of an RNA: `rnagen.sample("GGGAAACCC", n=5)`.
+    """Draw n conformers of an RNA: `rnagen.sample("GGGAAACCC", n=5)`; with `pool`, draw so many and keep n.
 
     Returns:
         a structure with n models [n, L, A, 3] in Å. `rnagen.io.write.write_structure` writes it; the same seed and name
         give the same conformers as `sample.py --sequence … --name … --seed …`.
 
     Raises:
-        ValueError: the sequence has characters that are no nucleotides, or none at all.
+        ValueError: the sequence has characters that are no nucleotides, or none at all; the pool is smaller than n.
         InputError: a checkpoint cannot be used.
         ConfigError: options that this checkpoint cannot be sampled with.
         SamplingError: the coordinates were not usable.
     """
+    if pool is not None and pool < n:
+        raise ValueError(f"{n} conformers cannot be kept of {pool}")
     checkpoint = load_checkpoint(ckpt or DEFAULT_CHECKPOINT, device)
     cleaned, _ = clean_sequence(sequence)
     options = options or SamplerConfig()
     guide = load_checkpoint(guide_ckpt, device) if guide_ckpt else None
     check_sampling(checkpoint.config, options, guide.config if guide else None)
-    return draw_ensemble(
-        checkpoint.model,
-        checkpoint.config.transport,
-        features_of(cleaned),
-        name,
-        cleaned,
-        n,
-        options,
-        seed,
-        guide_of(guide),
-    ).structure
+    models = Models(checkpoint, find_confidence(checkpoint, device) if pool else None, guide)
+    return draw_kept(models, name, cleaned, n, pool, options, seed).ensemble.structure

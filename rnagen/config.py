@@ -259,7 +259,7 @@ class TrainConfig:
     """All options of a training run. `--config FILE.yaml` overlays the defaults, flags overlay the file."""
 
     task: Literal["structure"] = "structure"
-    """What is trained: structure, or reactivity, which has options of its own (`--task reactivity --help`)."""
+    """What is trained: structure; reactivity and confidence have options of their own (`--task confidence --help`)."""
     model: ModelConfig = field(default_factory=ModelConfig)
     pretrained: PretrainedConfig = field(default_factory=PretrainedConfig)
     transport: TransportConfig = field(default_factory=TransportConfig)
@@ -313,6 +313,9 @@ class SampleConfig:
     """Table with the columns target_id and sequence, as the test_sequences.csv of the Kaggle benchmark."""
     n: int = 5
     """Conformers per RNA."""
+    pool: int | None = None
+    """Conformers that are drawn per RNA, for `n` of them to be kept: by confidence and diversity where there is a
+    confidence model beside the weights, else by clusters. None: `n` are drawn."""
     out: Path = Path("out")
     """Folder to write to. The same command goes on where it was interrupted."""
     ckpt: Path | None = None
@@ -330,3 +333,5 @@ class SampleConfig:
     def __post_init__(self) -> None:
         if self.n < 1:
             raise ConfigError(f"n: {self.n} conformers cannot be drawn")
+        if self.pool is not None and self.pool < self.n:
+            raise ConfigError(f"pool: {self.n} conformers cannot be kept of {self.pool}")

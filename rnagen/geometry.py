@@ -7,6 +7,7 @@ Everything here is pure and runs in float32 or better, also under autocast: a ro
 import functools
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, ParamSpec, TypeVar
 
 import torch
@@ -34,7 +35,8 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         device = next(a for a in (*args, *kwargs.values()) if isinstance(a, Tensor)).device.type
-        with torch.autocast(device, enabled=False):
+        # Without memory (`rnagen summary`) there is no precision, and autocast knows no such device.
+        with nullcontext() if device == "meta" else torch.autocast(device, enabled=False):
             return function(*map(upcast, args), **{name: upcast(value) for name, value in kwargs.items()})
 
     return wrapped

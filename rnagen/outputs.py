@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from rnagen.io.files import write_text
 from rnagen.io.kaggle import write_submission
@@ -62,8 +63,10 @@ class OutputFolder:
         """Whether this target is done."""
         return (self.folder / name / SUMMARY).is_file()
 
-    def write_target(self, structure: RNAStructure, summary: dict[str, Any]) -> None:
-        """Write the conformers one by one and together, and the summary.
+    def write_target(
+        self, structure: RNAStructure, summary: dict[str, Any], b_factors: Float[np.ndarray, "M L"] | None = None
+    ) -> None:
+        """Write the conformers one by one and together, with their B factors (0 by default), and the summary.
 
         Raises:
             InputError: the coordinates do not fit the format.
@@ -75,8 +78,9 @@ class OutputFolder:
                 shutil.rmtree(leftover)
         unfinished.mkdir()
         for k in range(structure.num_models):
-            write_structure(single_model(structure, k), unfinished / f"conformer_{k + 1}.{self.format}")
-        write_structure(structure, unfinished / f"ensemble.{self.format}")
+            own = None if b_factors is None else b_factors[k : k + 1]
+            write_structure(single_model(structure, k), unfinished / f"conformer_{k + 1}.{self.format}", own)
+        write_structure(structure, unfinished / f"ensemble.{self.format}", b_factors)
         write_text(unfinished / SUMMARY, json.dumps(summary, indent=1) + "\n")
         os.replace(unfinished, final)
 

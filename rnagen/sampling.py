@@ -9,6 +9,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from rnagen.checkpoint import Checkpoint
+from rnagen.confidence.judge import judging_memory
+from rnagen.confidence.options import HeadConfig
 from rnagen.config import ModelConfig, SamplerConfig, TrainConfig, TransportConfig
 from rnagen.denoiser import CHUNK_RESIDUES, Denoiser, Guide, adjustment
 from rnagen.features import RNAFeatures
@@ -232,14 +234,20 @@ def draw_ensemble(
 
 
 def estimated_memory(
-    length: int, n: int, config: ModelConfig, options: SamplerConfig, encoder: EncoderConfig | None = None
+    length: int,
+    n: int,
+    config: ModelConfig,
+    options: SamplerConfig,
+    encoder: EncoderConfig | None = None,
+    head: HeadConfig | None = None,
 ) -> int:
     """Bytes that sampling n conformers of `length` residues takes at its peak, a little on the high side.
 
     The trunk holds about 14 pair-sized tensors at once; the biases of all latent layers stay in memory throughout; the
     latent model's attention holds about three score matrices per head and conformer of a chunk. A fifth and 64 MiB are
     added for everything else; `benchmarks/sampling.py` holds the estimate against what is measured. A pretrained
-    encoder runs before the trunk, which then holds its pair representation too.
+    encoder runs before the trunk, which then holds its pair representation too. A confidence head runs when all is
+    drawn. Only a chunk of the conformers counts, however many there are.
     """
     pairs = length * length * 4
     models = 1 if options.cfg_scale == 1 else 2
@@ -254,7 +262,8 @@ def estimated_memory(
         trunk += 3 * pair_width(encoder) * pairs
     # Guided by itself, a model is run again when the biases of the first are there.
     encoding += biases if models == 2 else 0
-    return int(1.2 * max(encoding, trunk + biases, biases + attention, folding)) + 64 * 2**20
+    judging = 0 if head is None else judging_memory(length, head, config.pair_dim)
+    return int(1.2 * max(encoding, trunk + biases, biases + attention, folding, judging)) + 64 * 2**20
 
 
 def available_memory() -> int:

@@ -11,8 +11,8 @@ from rnagen.io.errors import InputError
 from rnagen.overlay import ConfigError, flatten, to_plain
 
 if TYPE_CHECKING:
-    from rnagen.checkpoint import Checkpoint
     from rnagen.io.target import Target
+    from rnagen.pooling import Kept, Models
 
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples.fasta"
 NOT_IDENTITY = {"out", "device", "chunk", "sequence", "name", "fasta", "csv", "ckpt", "guide_ckpt"}
@@ -61,21 +61,24 @@ def read_inputs(config: SampleConfig) -> tuple[list["Target"], list[InputError]]
 
 
 def refuse_too_long(
-    targets: list["Target"], config: SampleConfig, checkpoint: "Checkpoint"
+    targets: list["Target"], config: SampleConfig, models: "Models"
 ) -> tuple[list["Target"], list[InputError]]:
     """Targets that fit into memory, and an error with the estimate for each that does not."""
     from rnagen.sampling import available_memory, estimated_memory
 
     free = available_memory()
+    checkpoint = models.structure
     encoder = None if checkpoint.encoder is None else checkpoint.encoder.config
+    head = None if models.confidence is None else models.confidence.head.config
     good, errors = [], []
     for target in targets:
-        need = estimated_memory(len(target.sequence), config.n, checkpoint.config.model, config.sampler, encoder)
+        length, drawn = len(target.sequence), config.pool or config.n
+        need = estimated_memory(length, drawn, checkpoint.config.model, config.sampler, encoder, head)
         if need <= free:
             good.append(target)
             continue
         reason = (
-            f"{len(target.sequence)} nt need about {need / 2**30:.1f} GiB of memory, {free / 2**30:.1f} GiB are free: "
+            f"{length} nt need about {need / 2**30:.1f} GiB of memory, {free / 2**30:.1f} GiB are free: "
             f"lower --chunk (conformers at once), cut the sequence into domains, or use a larger machine"
         )
         errors.append(InputError("memory", target.name, reason))
@@ -89,16 +92,18 @@ def run(config: SampleConfig) -> int:
         InputError, ConfigError: nothing was or will be written.
     """
     targets, errors = read_inputs(config)
-    guide = None
     if targets:
         from rnagen.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
+        from rnagen.confidence.checkpoint import find_confidence
+        from rnagen.pooling import Models
         from rnagen.sampling import check_sampling
 
         device = choose_device(config.device)
         checkpoint = load_checkpoint(config.ckpt or DEFAULT_CHECKPOINT, device)
         guide = load_checkpoint(config.guide_ckpt, device) if config.guide_ckpt else None
         check_sampling(checkpoint.config, config.sampler, guide.config if guide else None)
-        targets, too_long = refuse_too_long(targets, config, checkpoint)
+        models = Models(checkpoint, find_confidence(checkpoint, device), guide)
+        targets, too_long = refuse_too_long(targets, config, models)
         errors += too_long
     for target in targets:
         for warning in target.warnings:
@@ -107,7 +112,7 @@ def run(config: SampleConfig) -> int:
         for error in errors:
             print(f"sample.py: {error}", file=sys.stderr)
         return 2
-    errors += _sample_all(targets, config, checkpoint, guide)
+    errors += _sample_all(targets, config, models)
     if errors:
         print(f"{len(errors)} records failed:", file=sys.stderr)
         for error in errors:
@@ -116,17 +121,16 @@ def run(config: SampleConfig) -> int:
     return 0
 
 
-def _sample_all(
-    targets: list["Target"], config: SampleConfig, checkpoint: "Checkpoint", guide: "Checkpoint | None"
-) -> list[InputError]:
+def _sample_all(targets: list["Target"], config: SampleConfig, models: "Models") -> list[InputError]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from rnagen.outputs import OutputFolder
-    from rnagen.sampling import SamplingError, draw_ensemble, features_of, guide_of
+    from rnagen.pooling import draw_kept
+    from rnagen.sampling import SamplingError
 
     folder = OutputFolder(config.out, config.format)
-    folder.claim(describe_run(targets, config, checkpoint, guide))
+    folder.claim(describe_run(targets, config, models))
     waiting = [target for target in targets if not folder.finished(target.name)]
     if len(waiting) < len(targets):
         print(f"{len(targets) - len(waiting)} of {len(targets)} targets are there already")
@@ -138,19 +142,12 @@ def _sample_all(
         for target in waiting:
             progress.update(task, description=f"{target.name} ({len(target.sequence)} nt)")
             try:
-                ensemble = draw_ensemble(
-                    checkpoint.model,
-                    checkpoint.config.transport,
-                    features_of(target.sequence),
-                    target.name,
-                    target.sequence,
-                    config.n,
-                    config.sampler,
-                    config.seed,
-                    guide_of(guide),
+                kept = draw_kept(
+                    models, target.name, target.sequence, config.n, config.pool, config.sampler, config.seed
                 )
-                evaluations = max(evaluations, ensemble.evaluations)
-                folder.write_target(ensemble.structure, summarize(ensemble, config))
+                evaluations = max(evaluations, kept.ensemble.evaluations)
+                b_factors = None if kept.confidence is None else 100 * kept.confidence.lddt
+                folder.write_target(kept.ensemble.structure, summarize(kept, config), b_factors)
             except (SamplingError, InputError) as error:
                 errors.append(InputError("sampling", target.name, str(error)))
             progress.advance(task, len(target.sequence))
@@ -180,9 +177,7 @@ def choose_device(name: str) -> str:
     return name
 
 
-def describe_run(
-    targets: list["Target"], config: SampleConfig, checkpoint: "Checkpoint", guide: "Checkpoint | None"
-) -> dict[str, Any]:
+def describe_run(targets: list["Target"], config: SampleConfig, models: "Models") -> dict[str, Any]:
     """run.json: what makes this run this run, and where its model comes from."""
     import hashlib
 
@@ -190,6 +185,7 @@ def describe_run(
 
     from rnagen import __version__
 
+    checkpoint, confidence, guide = models.structure, models.confidence, models.guide
     records = "".join(f">{target.name}\n{target.sequence}\n" for target in targets)
     options = {name: value for name, value in to_plain(config).items() if name not in NOT_IDENTITY}
     return {
@@ -199,6 +195,7 @@ def describe_run(
             "targets_sha256": hashlib.sha256(records.encode()).hexdigest(),
             "checkpoint_sha256": checkpoint.fingerprint,
             "guide_sha256": guide.fingerprint if guide else None,
+            "confidence_sha256": confidence.fingerprint if confidence else None,
         },
         "checkpoint": {
             "file": checkpoint.path.name,
@@ -210,12 +207,13 @@ def describe_run(
     }
 
 
-def summarize(ensemble: Any, config: SampleConfig) -> dict[str, Any]:
-    """summary.json of one target: options, geometry of the conformers, timing."""
+def summarize(kept: "Kept", config: SampleConfig) -> dict[str, Any]:
+    """summary.json of one target: options, geometry of the conformers, confidence in them, timing."""
     from rnagen.metrics import conformer_geometry
 
+    ensemble, confidence = kept.ensemble, kept.confidence
     structure = ensemble.structure
-    return {
+    summary = {
         "name": structure.name,
         "sequence": structure.sequence,
         "length": len(structure),
@@ -224,5 +222,19 @@ def summarize(ensemble: Any, config: SampleConfig) -> dict[str, Any]:
         "evaluations": ensemble.evaluations,
         "redrawn": ensemble.redrawn,
         "geometry": conformer_geometry(structure),
-        "seconds": round(ensemble.seconds, 3),
     }
+    if kept.best_first is not None:
+        by = "clusters" if confidence is None else "confidence"
+        summary["selection"] = {
+            "pool": config.pool,
+            "by": by,
+            "numbers": kept.numbers,
+            "best_first": kept.best_first,
+        }
+    if confidence is not None:
+        summary["confidence"] = {
+            "tm": [round(value, 4) for value in confidence.tm.tolist()],
+            "lddt": [round(value, 4) for value in confidence.lddt.mean(1).tolist()],
+            "lddt_per_residue": [[round(value, 3) for value in row] for row in confidence.lddt.tolist()],
+        }
+    return {**summary, "seconds": round(ensemble.seconds, 3)}

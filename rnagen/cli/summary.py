@@ -11,6 +11,7 @@ import tyro
 
 from rnagen.cli.options import guarded
 from rnagen.cli.train import TASKS, task_of
+from rnagen.confidence.options import ConfidenceConfig
 from rnagen.io.errors import InputError
 from rnagen.overlay import ConfigError, load_yaml, overlay
 from rnagen.reactivity.options import ReactivityConfig
@@ -32,7 +33,7 @@ class SummaryOptions:
     for a language model, which does not run without numbers)."""
 
     model: Annotated[Path, tyro.conf.Positional]
-    """Configuration (.yaml) of a structure or reactivity model, or a checkpoint (.safetensors, with its .json)."""
+    """Configuration (.yaml) of a model of any task, or a checkpoint (.safetensors, with its .json)."""
     length: int = 100
     """Residues L of the RNA of the shapes."""
     depth: int = 2
@@ -158,6 +159,13 @@ def _of_config(path: Path) -> tuple[str, "nn.Module"]:
                 encoder = replace(encoder, language_model_shape=shape.to_json())
         with on_device:
             return f"{task} model, {encoder.encoder}", ReactivityModel(encoder, EXAMPLE_EXPERIMENTS)
+    if isinstance(config, ConfidenceConfig):
+        from rnagen.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
+        from rnagen.model.confidence import ConfidenceHead
+
+        judged = load_checkpoint(config.dataset.structure or DEFAULT_CHECKPOINT).config.model
+        with on_device:
+            return f"{task} model", ConfidenceHead(config.model, judged.embed_dim, judged.pair_dim)
     from rnagen.model.model import RNAFlowModel
 
     with on_device:
@@ -166,9 +174,14 @@ def _of_config(path: Path) -> tuple[str, "nn.Module"]:
 
 def _of_checkpoint(path: Path) -> tuple[str, "nn.Module"]:
     from rnagen.checkpoint import load_checkpoint, read_metadata
+    from rnagen.confidence import checkpoint as confidence
     from rnagen.reactivity import checkpoint as reactivity
 
-    if read_metadata(path)["task"] == reactivity.TASK:
+    task = read_metadata(path)["task"]
+    if task == confidence.TASK:
+        found = confidence.load_confidence_checkpoint(path)
+        return f"confidence model of the structure model {found.judges.fingerprint[:16]}", found.head
+    if task == reactivity.TASK:
         model = reactivity.load_reactivity_checkpoint(path).model
         return f"reactivity model, {model.config.encoder}, {', '.join(model.experiments)}", model
     loaded = load_checkpoint(path)
@@ -184,13 +197,21 @@ def _device(model: "nn.Module") -> str:
 
 
 def _run_once(model: "nn.Module", length: int) -> None:
-    """One RNA, and for a structure model one conformer at one time, through every part of the model."""
+    """One RNA, and for a structure model one conformer at one time, through every part of the model; for a confidence
+    head, one conformer."""
     import torch
 
+    from rnagen.model.confidence import ConfidenceHead
     from rnagen.model.model import RNAFlowModel
+    from rnagen.model.trunk import TrunkOutput
 
     device = next(model.parameters()).device
     features = _example(length).to(device)
+    if isinstance(model, ConfidenceHead):
+        single = torch.zeros(1, length, model.embed_dim, device=device)
+        pair = torch.zeros(1, length, length, model.pair_dim, device=device)
+        model(TrunkOutput(single, pair), torch.zeros(1, 1, length, 3, device=device), features.mask)
+        return
     if not isinstance(model, RNAFlowModel):
         model(features)
         return

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from rnagen.cli.options import guarded, parse, split_config
+from rnagen.confidence.options import ConfidenceConfig
 from rnagen.config import TrainConfig
 from rnagen.overlay import ConfigError, load_yaml
 from rnagen.reactivity.options import ReactivityConfig
 
-TASKS = {"structure": TrainConfig, "reactivity": ReactivityConfig}
+TASKS = {"structure": TrainConfig, "reactivity": ReactivityConfig, "confidence": ConfidenceConfig}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -19,6 +20,10 @@ def main(arguments: Sequence[str]) -> int:
             from rnagen.reactivity.run import train_reactivity
 
             print(f"finished: {train_reactivity(config)}")
+        elif isinstance(config, ConfidenceConfig):
+            from rnagen.confidence.run import train_confidence
+
+            print(f"finished: {train_confidence(config)}")
         else:
             from rnagen.training.run import train
 

@@ -19,13 +19,13 @@ _DEFAULT_CHAIN = "A"
 
 
 def write_structure(
-    structure: RNAStructure, path: str | Path, b_factors: Float[np.ndarray, " L"] | None = None
+    structure: RNAStructure, path: str | Path, b_factors: Float[np.ndarray, "M L"] | None = None
 ) -> None:
     """Write all models of a structure to `path` (`.cif` or `.pdb`, and `.gz` of either), whole or not at all.
 
     The file holds the full sequence (entity or SEQRES), the residues of `mask` with `residue_index` as author
-    numbers, and `b_factors` (per residue, in the file's own units, zero by default) on every atom. The bead `N` is
-    written as N9 or N1. The same structure gives the same bytes.
+    numbers, and `b_factors` (per model and residue, in the file's own units, zero by default) on every atom. The bead
+    `N` is written as N9 or N1. The same structure gives the same bytes.
 
     Raises:
         InputError: another suffix; nothing to write; coordinates that are not finite; for PDB, coordinates outside
@@ -37,7 +37,7 @@ def write_structure(
         raise InputError(path, structure.name, f"suffix {suffix or path.suffix!r}: .cif or .pdb are written")
     if not structure.mask.any():
         raise InputError(path, structure.name, "all atoms missing")
-    b_factors = np.zeros(len(structure)) if b_factors is None else b_factors
+    b_factors = np.zeros(structure.mask.shape[:2]) if b_factors is None else b_factors
     if not (np.isfinite(structure.coords[structure.mask]).all() and np.isfinite(b_factors).all()):
         raise InputError(path, structure.name, "coordinates or B factors that are not finite")
     if suffix == ".pdb":
@@ -60,7 +60,7 @@ def _refuse_beyond_pdb(structure: RNAStructure, path: Path) -> None:
             raise InputError(path, structure.name, f"{reason} do not fit the PDB format; write .cif")
 
 
-def _to_gemmi(structure: RNAStructure, b_factors: Float[np.ndarray, " L"]) -> gemmi.Structure:
+def _to_gemmi(structure: RNAStructure, b_factors: Float[np.ndarray, "M L"]) -> gemmi.Structure:
     built = gemmi.Structure()
     built.name = structure.entry or structure.name
     built.info["_entry.id"] = built.name
@@ -78,7 +78,7 @@ def _to_gemmi(structure: RNAStructure, b_factors: Float[np.ndarray, " L"]) -> ge
         model = gemmi.Model(m + 1)
         chain = gemmi.Chain(structure.chain or _DEFAULT_CHAIN)
         for i in np.flatnonzero(structure.mask[m].any(axis=1)):
-            chain.add_residue(_residue(structure, m, int(i), float(b_factors[i])))
+            chain.add_residue(_residue(structure, m, int(i), float(b_factors[m, i])))
         model.add_chain(chain)
         built.add_model(model)
     built.assign_serial_numbers()

@@ -2,7 +2,7 @@
 
 from rnagen.metrics.bonds import conformer_geometry
 from rnagen.metrics.bootstrap import bootstrap_interval
-from rnagen.metrics.ensemble import Agreement, Diversity, agreement, diversity
+from rnagen.metrics.ensemble import Agreement, Diversity, agreement, diversity, tm_matrix
 from rnagen.metrics.lddt import LDDT, c1_lddt
 from rnagen.metrics.rmsd import rmsd, rmsd_matrix
 from rnagen.metrics.tm import FAST_SEEDS, SEEDS, best_of, tm_d0, tm_score, tm_scores
@@ -23,6 +23,7 @@ __all__ = [
     "rmsd",
     "rmsd_matrix",
     "tm_d0",
+    "tm_matrix",
     "tm_score",
     "tm_scores",
     "usalign_tm",

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from rnagen.metrics.rmsd import rmsd_matrix
-from rnagen.metrics.tm import SEEDS, tm_scores
+from rnagen.metrics.tm import FAST_SEEDS, SEEDS, tm_scores
 
 THRESHOLDS = (2.0, 4.0)
 """δ in Å."""
@@ -56,6 +56,16 @@ def agreement(
         amr_r=float(nearest_sample.mean()),
         amr_p=float(nearest_ref.mean()),
     )
+
+
+def tm_matrix(samples: Float[Tensor, "n L 3"], seeds: int = FAST_SEEDS) -> Float[Tensor, "n n"]:
+    """TM-scores among complete samples of one RNA; symmetric, as the score is between chains of one length."""
+    scores = torch.eye(len(samples), dtype=torch.float64)
+    for i in range(len(samples) - 1):
+        everything = torch.ones(1, samples.shape[1], dtype=torch.bool)
+        found = tm_scores(samples[i + 1 :], samples[i : i + 1], everything, seeds=seeds)[:, 0].cpu()
+        scores[i, i + 1 :] = scores[i + 1 :, i] = found
+    return scores
 
 
 def diversity(

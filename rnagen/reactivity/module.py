@@ -1,7 +1,6 @@
 """The LightningModule of the reactivity task."""
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,11 +13,10 @@ from rnagen.reactivity.infer import predict
 from rnagen.reactivity.metric import ObservedMean
 from rnagen.reactivity.model import ReactivityModel
 from rnagen.reactivity.options import ReactivityConfig
-from rnagen.training.callbacks import MeasuredModule
-from rnagen.training.steps import clipped_step, decay_groups
+from rnagen.training.one_cycle import OneCycleModule
 
 
-class ReactivityModule(MeasuredModule):
+class ReactivityModule(OneCycleModule):
     """Trains a `ReactivityModel` by the absolute error of what was observed.
 
     Args:
@@ -27,15 +25,10 @@ class ReactivityModule(MeasuredModule):
         steps: optimizer steps of the whole run, over which the rate makes its one cycle.
     """
 
-    skipped_steps: Tensor
-
     def __init__(self, config: ReactivityConfig, experiments: tuple[str, ...], steps: int) -> None:
-        super().__init__()
+        super().__init__(config.optim, steps)
         self.config = config
-        self.steps = steps
         self.model = ReactivityModel(config.model, experiments)
-        self.register_buffer("skipped_steps", torch.zeros((), dtype=torch.long))
-        self.stepped = True
         self.errors, self.filtered_errors = ObservedMean(len(experiments)), ObservedMean(len(experiments))
         self.held_out: dict[int, Float32[np.ndarray, "L E"]] = {}
         """Predictions of the last validation, by position in the table; of this process's share."""
@@ -61,27 +54,6 @@ class ReactivityModule(MeasuredModule):
         several = self.trainer.world_size > 1
         self.log("train/loss", loss.detach(), batch_size=len(turned), prog_bar=True, sync_dist=several)
         return loss
-
-    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
-        norm, taken = clipped_step(optimizer, optimizer_closure, self.model.parameters(), self.config.optim.grad_clip)
-        self.stepped = bool(taken)
-        self.skipped_steps += not self.stepped
-        self.log("train/grad_norm", norm)
-        self.log("train/skipped_steps", self.skipped_steps.float())
-
-    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        # The cycle has as many steps as the run: a step that was skipped has not used one up.
-        if self.stepped:
-            scheduler.step()
-
-    def configure_optimizers(self) -> Any:
-        options = self.config.optim
-        groups = decay_groups(self.model.parameters(), options.weight_decay)
-        optimizer = torch.optim.AdamW(groups, lr=options.lr, fused=True)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=options.lr, total_steps=max(2, self.steps), pct_start=options.warmup
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def validation_step(self, batch: ReactivityBatch, batch_idx: int) -> None:
         predicted = predict([self.model], batch.features, self.config.run.flip_validation)

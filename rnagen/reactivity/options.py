@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from rnagen.config import Precision, RunOptions
+from rnagen.config import RunOptions
 from rnagen.overlay import ConfigError, flatten
 from rnagen.reactivity.config import EncoderConfig
+from rnagen.training.options import OneCycleConfig
 
 
 @dataclass(frozen=True)
@@ -33,26 +34,6 @@ class ProfileConfig:
     """RNAs per batch and process, of similar length."""
     num_workers: int = 0
     """Processes that prepare batches."""
-
-
-@dataclass(frozen=True)
-class OneCycleConfig:
-    """Optimizer and schedule."""
-
-    lr: float = 5e-4
-    """Peak learning rate of the one-cycle schedule, which spans the whole run."""
-    warmup: float = 0.02
-    """Share of the steps in which the rate rises."""
-    weight_decay: float = 0.05
-    """Weight decay of matrices; biases, gains and embeddings of positions have none."""
-    grad_clip: float = 3.0
-    """Largest gradient norm."""
-    accumulate_grad: int = 1
-    """Batches per optimizer step."""
-    precision: Precision = "32"
-    """Arithmetic of the network. bf16 is for GPUs, and for CPUs with instructions for it: others are slower with it."""
-    compile: bool = False
-    """Compile the encoder."""
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import lightning as L
 from torch.utils.data import DataLoader
 
 from rnagen.config import TrainConfig
 from rnagen.data.dataset import Batch, Chain
-from rnagen.data.draws import DrawStream, chain_weights
+from rnagen.data.draws import BatchDraw, DrawStream, chain_weights
 from rnagen.data.gate import check_gate, to_overfit, trainable
 from rnagen.data.packed import PackedData, load_packed
 from rnagen.data.resident import ResidentChains
@@ -24,7 +24,17 @@ SYNTHETIC_VALIDATION = 8
 log = logging.getLogger(__name__)
 
 
-class BatchStream:
+BatchT_co = TypeVar("BatchT_co", covariant=True)
+
+
+@runtime_checkable
+class BatchSource(Protocol[BatchT_co]):
+    """A training set that makes the share of a process in a global batch that was drawn."""
+
+    def batch(self, draw: BatchDraw, rank: int = 0, world: int = 1) -> BatchT_co: ...
+
+
+class BatchStream(Generic[BatchT_co]):
     """The batches of a process: iterating gives the rest of the epoch that `position` stands in.
 
     Args:
@@ -36,7 +46,13 @@ class BatchStream:
     """
 
     def __init__(
-        self, chains: ResidentChains, draws: DrawStream, batches: int, position: int, rank: int, world: int
+        self,
+        chains: BatchSource[BatchT_co],
+        draws: DrawStream,
+        batches: int,
+        position: int,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
         self.chains = chains
         self.draws = draws
@@ -49,7 +65,7 @@ class BatchStream:
         """Batches in an epoch."""
         return self.batches
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[BatchT_co]:
         for step in range(self.position, (self.position // self.batches + 1) * self.batches):
             self.position = step + 1
             yield self.chains.batch(self.draws.at(step), self.rank, self.world)
@@ -85,7 +101,8 @@ class RNADataModule(L.LightningDataModule):
         """Read the chains into memory."""
         if self.fingerprint:
             return
-        options, data = self.config.dataset, read_data(self.config, self.synthetic_folder)
+        options = self.config.dataset
+        data = self._read()
         self.fingerprint, self.description = data.fingerprint, data.source
         train, val = data.train, data.val
         if not len(val):
@@ -101,6 +118,14 @@ class RNADataModule(L.LightningDataModule):
             self.val_chains = with_encodings(self.val_chains, self.encodings)
         log.info("%s: %d training chains, %d validation chains", self.description, len(train), len(val))
 
+    def _read(self) -> PackedData:
+        options, atoms = self.config.dataset, self.config.model.atoms
+        if options.data.exists():
+            return read_data(options.data, options.splits, options.cutoff, atoms)
+        from rnagen.data.pack import pack_synthetic
+
+        return pack_synthetic(self.synthetic_folder, SYNTHETIC_CHAINS, atoms)
+
     @property
     def batches_per_epoch(self) -> int:
         """Batches in an epoch and process."""
@@ -108,7 +133,7 @@ class RNADataModule(L.LightningDataModule):
         per_step = options.batch_size * self.config.run.devices
         return self.config.run.train_batches or max(1, len(self.train_chains) // per_step)
 
-    def train_dataloader(self) -> BatchStream:
+    def train_dataloader(self) -> BatchStream[Batch]:
         """Batches from `position` on, made on the device of the process."""
         assert self.trainer is not None
         options, trainer, chains = self.config.dataset, self.trainer, self.train_chains
@@ -149,27 +174,24 @@ def with_encodings(chains: list[Chain], cache: EncodedCache) -> list[Chain]:
     return [replace(chain, encoded=file) for chain, file in zip(chains, files)]
 
 
-def read_data(config: TrainConfig, synthetic_folder: Path) -> PackedData:
-    """Both sets of a packed file or of a dataset folder, past the date gate, or of the synthetic folder.
+def read_data(data: Path, splits: Path, cutoff: str, atoms: tuple[str, ...]) -> PackedData:
+    """Both sets of a packed file, or of a dataset folder and a folder of splits, past the date gate.
 
     Raises:
         InputError: data or splits cannot be read, lack an atom that is to be generated, or hold a training chain that
             must not train.
     """
-    options, atoms = config.dataset, config.model.atoms
-    if options.data.is_file():
-        data = load_packed(options.data)
-        check_gate(data.train, options.cutoff, options.data)
+    if data.is_file():
+        packed = load_packed(data)
+        check_gate(packed.train, cutoff, data)
         try:
-            return replace(data, train=data.train.select_atoms(atoms), val=data.val.select_atoms(atoms))
+            return replace(packed, train=packed.train.select_atoms(atoms), val=packed.val.select_atoms(atoms))
         except KeyError as error:
-            raise InputError(options.data, None, f"was packed without the atom {error}") from None
+            raise InputError(data, None, f"was packed without the atom {error}") from None
     # Only where they are needed: a machine that trains from a packed file has neither pandas nor pyarrow.
-    from rnagen.data.pack import pack_dataset, pack_synthetic
+    from rnagen.data.pack import pack_dataset
 
-    if options.data.exists():
-        return pack_dataset(options.data, options.splits, options.cutoff, atoms)
-    return pack_synthetic(synthetic_folder, SYNTHETIC_CHAINS, atoms)
+    return pack_dataset(data, splits, cutoff, atoms)
 
 
 def make_synthetic(folder: Path, seed: int) -> None:

@@ -22,7 +22,11 @@ from tests.reactivity.profiles import make_profiles, write_profiles
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 SHORT = "--epochs 1 --train-batches 2 --val-batches 1 --batch-size 2"
-SHORT_TRAINING = {"structure": f"{SHORT} --val-repeat 2 --copies 2 --steps 2", "reactivity": SHORT}
+SHORT_TRAINING = {
+    "structure": f"{SHORT} --val-repeat 2 --copies 2 --steps 2",
+    "reactivity": SHORT,
+    "confidence": f"{SHORT} --conformers 1 --copies 2 --steps 2",
+}
 
 
 def commands() -> list[str]:
@@ -80,7 +84,7 @@ def link_validation_chains(shared_data: Path, folder: Path) -> None:
 def run_all(chosen: list[str], folder: Path) -> None:
     bin_folder = Path(sys.executable).parent
     for command in chosen:
-        task = "reactivity" if "--task reactivity" in command else "structure"
+        task = next((name for name in SHORT_TRAINING if f"--task {name}" in command), "structure")
         whole = f"{command} {SHORT_TRAINING[task]}" if "train.py" in command else command
         done = subprocess.run(
             ["bash", "-c", whole],
@@ -97,7 +101,7 @@ def test_there_are_commands_of_each_kind() -> None:
     found = commands()
     assert sum(map(in_new_environment, found)) == 2
     words = ("sample.py --n 5", "train.py --path-type Linear --crop 256", "rnagen prepare", "rnagen evaluate")
-    for word in (*words, "--task reactivity", "rnagen reactivity"):
+    for word in (*words, "--task reactivity", "rnagen reactivity", "--task confidence", "--pool"):
         assert any(word in command for command in found), word
 
 

@@ -60,13 +60,14 @@ def test_all_atoms_header_and_confidence(tmp_path: Path, suffix: str) -> None:
         "9xyz_B", "GAU", coords, mask, entry="9xyz", chain="B", title="A STEM", method="SOLUTION NMR"
     )
     path = tmp_path / f"x{suffix}"
-    write_structure(written, path, b_factors=np.array([11.5, 22.25, 99.0]))
+    write_structure(written, path, b_factors=np.array([[5.0, 6.0, 7.0], [11.5, 22.25, 99.0]]))
     (read,) = read_structures(path)
     assert (read.name, read.title, read.method, read.atoms) == ("9xyz_B", "A STEM", "SOLUTION NMR", HEAVY_ATOMS)
     np.testing.assert_array_equal(read.mask, mask)
     np.testing.assert_allclose(read.coords, coords, atol=1e-3)
     model = gemmi.read_structure(str(path))[1]
     assert [residue[0].b_iso for residue in model["B"]] == [11.5, 22.25, 99.0]
+    assert [residue[0].b_iso for residue in gemmi.read_structure(str(path))[0]["B"]] == [5.0, 6.0, 7.0]
 
 
 @pytest.mark.parametrize("suffix", [".cif", ".pdb"])

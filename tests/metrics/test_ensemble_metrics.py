@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnagen.metrics import agreement, bootstrap_interval, diversity
+from rnagen.metrics import SEEDS, agreement, bootstrap_interval, diversity, tm_matrix, tm_score
 
 
 def bent(angle: float) -> torch.Tensor:
@@ -66,3 +66,14 @@ def test_bootstrap_interval_of_one_value_and_of_none() -> None:
     assert bootstrap_interval(np.array([0.25]), 0) == (0.25, 0.25)
     with pytest.raises(ValueError, match="no value"):
         bootstrap_interval(np.zeros(0), 0)
+
+
+def test_scores_among_samples_are_those_of_the_pairs() -> None:
+    samples = torch.cumsum(torch.randn(4, 33, 3, generator=torch.Generator().manual_seed(2)) * 3, dim=1)
+    matrix = tm_matrix(samples, seeds=SEEDS)
+    assert torch.equal(matrix, matrix.mT)
+    assert torch.equal(matrix.diagonal(), torch.ones(4, dtype=torch.float64))
+    everything = torch.ones(33, dtype=torch.bool)
+    assert float(matrix[3, 1]) == pytest.approx(float(tm_score(samples[3], samples[1], everything)), abs=1e-9)
+    off_diagonal = 1 - matrix[~torch.eye(4, dtype=torch.bool)]
+    assert float(off_diagonal.mean()) == pytest.approx(diversity(samples).one_minus_tm, abs=1e-9)

@@ -272,7 +272,7 @@ def test_a_non_finite_step_is_skipped(train, tmp_path: Path, monkeypatch: pytest
         (["--max-length", "3"], "too few"),
         (["--ckpt", "absent.ckpt"], "absent.ckpt"),
         (["--validate-only", "--fold", "None"], "nothing is held out"),
-        (["--task", "folding"], "'folding' is none of structure, reactivity"),
+        (["--task", "folding"], "'folding' is none of structure, reactivity, confidence"),
     ],
 )
 def test_bad_options_are_named(train, capsys, flags: list[str], words: str) -> None:

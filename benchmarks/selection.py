@@ -1,0 +1,126 @@
+"""What choosing five of a pool gains on the validation chains, beside what any choice could.
+
+    python benchmarks/selection.py --data data --pool 50
+    python benchmarks/selection.py --ckpt runs/mine/best.safetensors --weights 0 0.05 0.1 0.2 0.5
+
+One pool of conformers is drawn for each chain, once: it is kept in `--cache`, and the same command goes on where it was
+interrupted. Best of five TM-score of: the first five, five at random (expected), five by clusters, five by confidence
+and diversity at several weights (where the checkpoint has a confidence model beside it), the pool's best. `--out`
+writes the rows as JSON too.
+"""
+
+import json
+from dataclasses import dataclass
+from math import comb
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from rich.progress import track
+from validation import N, validation_chains
+
+from rnagen.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
+from rnagen.confidence.checkpoint import find_confidence
+from rnagen.confidence.judge import confidence_of, judge
+from rnagen.confidence.pool import Drawing, draw_pool, pool_file
+from rnagen.config import SamplerConfig
+from rnagen.data.store import StructureStore
+from rnagen.metrics import bootstrap_interval, tm_matrix
+from rnagen.pooling import TM_SEEDS
+from rnagen.selection import DIVERSITY_WEIGHT, choose
+from rnagen.training.module import chain_features
+
+
+@dataclass
+class Options:
+    """What to compare."""
+
+    data: Path = Path("data")
+    """Prepared dataset with the validation chains."""
+    splits: Path = Path("splits")
+    """Folder with val.csv."""
+    ckpt: Path = DEFAULT_CHECKPOINT
+    """Weights."""
+    cache: Path = Path("cache")
+    """Folder of the conformers that were drawn."""
+    pool: int = 50
+    """Conformers per chain."""
+    tau: float = SamplerConfig.tau
+    """Temperature at which they are drawn."""
+    weights: tuple[float, ...] = (0.0, DIVERSITY_WEIGHT, 0.3)
+    """Weights of the diversity beside the confidence, a row each."""
+    max_length: int = 1000
+    """Residues of the longest chain that is scored."""
+    out: Path | None = None
+    """Write the rows as JSON too."""
+
+
+def expected_best(scores: np.ndarray, k: int) -> float:
+    """Mean best score of k random ones of all."""
+    ordered = np.sort(scores)
+    # The i-th smallest is the best of the choice where all others are of the i smaller ones.
+    ways = [comb(i, k - 1) for i in range(len(ordered))]
+    return float(np.dot(ordered, ways) / comb(len(ordered), k))
+
+
+def run(options: Options) -> None:
+    """Draw, choose, score, print."""
+    checkpoint = load_checkpoint(options.ckpt)
+    confidence = find_confidence(checkpoint)
+    atoms = checkpoint.config.model.atoms
+    chains = validation_chains(options.data, options.splits, atoms, options.max_length)
+    drawing = Drawing(SamplerConfig(tau=options.tau), (options.tau,), options.pool, 0, 0)
+    file = pool_file(options.cache, checkpoint, StructureStore.open(options.data).fingerprint, drawing)
+    pools = draw_pool(checkpoint, chains, drawing, file)
+    rows: dict[str, list[tuple[float, float]]] = {}
+    for chain, judged in track(list(zip(chains, pools)), description="choosing", transient=True):
+        scores = judged.tm.double().numpy()
+        distances = 1 - tm_matrix(judged.c1, TM_SEEDS).numpy()
+        chosen = {f"first {N}": list(range(N)), f"{N} by clusters": choose(distances, N)}
+        if confidence is not None:
+            logits = judge(checkpoint.model, confidence.head, chain_features(chain), judged.c1)
+            predicted = confidence_of(logits).tm
+            for weight in options.weights:
+                chosen[f"{N} by confidence, weight {weight}"] = choose(distances, N, predicted, weight)
+        for name, numbers in chosen.items():
+            rows.setdefault(name, []).append((scores[numbers[0]], scores[numbers].max()))
+        rows.setdefault(f"{N} at random", []).append((scores.mean(), expected_best(scores, N)))
+        rows.setdefault(f"best of all {options.pool}", []).append((scores.max(), scores.max()))
+    results = {name: summary(values, rows[f"first {N}"]) for name, values in rows.items()}
+    show(results, len(chains))
+    if options.out is not None:
+        described = {"checkpoint": options.ckpt.name, "confidence": confidence.fingerprint if confidence else None}
+        described |= {"chains": len(chains), "pool": options.pool, "tau": options.tau}
+        options.out.write_text(json.dumps({**described, "rows": results}, indent=1) + "\n")
+
+
+def summary(values: list[tuple[float, float]], first: list[tuple[float, float]]) -> dict[str, Any]:
+    """Means with intervals over the chains, and the gain over the first five, chain by chain."""
+    best1, best5 = np.array(values).T
+    gain = best5 - np.array(first)[:, 1]
+    return {
+        "best1": round(float(best1.mean()), 4),
+        "best5": round(float(best5.mean()), 4),
+        "best5_interval": [round(end, 4) for end in bootstrap_interval(best5, 0)],
+        "gain": round(float(gain.mean()), 4),
+        "gain_interval": [round(end, 4) for end in bootstrap_interval(gain, 0)],
+    }
+
+
+def show(results: dict[str, dict[str, Any]], chains: int) -> None:
+    """The rows as a table."""
+    width = max(map(len, results))
+    print(f"{'':{width}}  its first  best of 5 [95 %]         gain over the first 5 [95 %]")
+    for name, row in results.items():
+        low, high = row["best5_interval"]
+        least, most = row["gain_interval"]
+        print(
+            f"{name:{width}}  {row['best1']:9.3f}  {row['best5']:.3f} [{low:.3f}, {high:.3f}]"
+            f"  {row['gain']:+.4f} [{least:+.4f}, {most:+.4f}]"
+        )
+    print(f"{chains} validation chains")
+
+
+if __name__ == "__main__":
+    run(tyro.cli(Options))

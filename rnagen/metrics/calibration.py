@@ -1,0 +1,41 @@
+"""How far predicted scores can be believed, and how well they rank."""
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import spearmanr
+
+
+def expected_calibration_error(
+    predicted: Float[np.ndarray, " n"], true: Float[np.ndarray, " n"], bins: int = 20
+) -> float:
+    """Mean over the values of |mean predicted − mean true| of the bin that the prediction falls into.
+
+    Guo et al., ICML 2017, eq. 3, for numbers between 0 and 1 instead of classes.
+    """
+    place = np.clip((predicted * bins).astype(int), 0, bins - 1)
+    surplus = np.bincount(place, predicted - true, minlength=bins)
+    return float(np.abs(surplus).sum() / len(predicted))
+
+
+def reliability_slope(predicted: Float[np.ndarray, " n"], true: Float[np.ndarray, " n"]) -> float:
+    """Slope of the least-squares line of the true values over the predicted: 1 where differences can be believed, less
+    where they are exaggerated; NaN where the predictions are all the same."""
+    variance = float(np.var(predicted))
+    if variance == 0:
+        return float("nan")
+    return float(np.mean((predicted - predicted.mean()) * (true - true.mean())) / variance)
+
+
+def pearson(predicted: Float[np.ndarray, " n"], true: Float[np.ndarray, " n"]) -> float:
+    """Linear correlation; NaN where one of them does not vary."""
+    scale = float(np.std(predicted) * np.std(true))
+    if scale == 0:
+        return float("nan")
+    return float(np.mean((predicted - predicted.mean()) * (true - true.mean())) / scale)
+
+
+def rank_correlation(predicted: Float[np.ndarray, " n"], true: Float[np.ndarray, " n"]) -> float:
+    """Spearman's correlation; NaN where one of them does not vary."""
+    if min(len(np.unique(predicted)), len(np.unique(true))) < 2:
+        return float("nan")
+    return float(spearmanr(predicted, true).statistic)

@@ -1,0 +1,84 @@
+"""Which of many conformers of an RNA to keep: never an average of them, and never the same one twice.
+
+With a confidence, the most confident first, then always the one whose confidence and distance to those chosen are
+largest together (maximal marginal relevance, Carbonell and Goldstein 1998). Without one, the medoids of k clusters
+(k-medoids by the steps BUILD and SWAP of PAM, Kaufman and Rousseeuw 1990), that of the largest cluster first: what the
+model draws often is its best guess.
+"""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+DIVERSITY_WEIGHT = 0.1
+"""TM-score of confidence that a distance of 1 to those chosen is worth; `benchmarks/selection.py` compares."""
+SAME = 1e-3
+"""Distance (1 − TM) under which two conformers are one."""
+ROUNDING = 1e-9
+"""Differences of sums of distances below this mean nothing."""
+FAR = 1e3
+"""More than any distance."""
+
+
+def choose(
+    distances: Float[np.ndarray, "N N"],
+    k: int,
+    confidence: Float[np.ndarray, " N"] | None = None,
+    weight: float = DIVERSITY_WEIGHT,
+) -> list[int]:
+    """Positions of the k conformers to keep, the best guess first.
+
+    Args:
+        distances: 1 − TM between conformers; symmetric.
+        k: how many, at most N.
+        confidence: predicted TM-score of each, if there is one.
+        weight: of the distance beside the confidence.
+
+    Raises:
+        ValueError: there are fewer than k conformers.
+    """
+    if not 1 <= k <= len(distances):
+        raise ValueError(f"{k} of {len(distances)} conformers cannot be chosen")
+    if confidence is None:
+        return _medoids(distances, k)
+    return _confident_and_different(distances, k, confidence, weight)
+
+
+def _confident_and_different(
+    distances: Float[np.ndarray, "N N"], k: int, confidence: Float[np.ndarray, " N"], weight: float
+) -> list[int]:
+    chosen = [int(np.argmax(confidence))]
+    while len(chosen) < k:
+        nearest = distances[:, chosen].min(1)
+        nearest[chosen] = -1
+        new = nearest > SAME
+        candidates = np.flatnonzero(new if new.any() else nearest >= 0)
+        chosen.append(int(candidates[np.argmax((confidence + weight * nearest)[candidates])]))
+    return chosen
+
+
+def _medoids(distances: Float[np.ndarray, "N N"], k: int) -> list[int]:
+    totals = distances.sum(0)
+
+    def least(costs: Float[np.ndarray, " n"], conformers: Int[np.ndarray, " n"]) -> int:
+        # A cluster of two has no middle: of equal costs, that of the conformer nearest to all the pool.
+        equal = np.flatnonzero(costs < costs.min() + ROUNDING)
+        return int(equal[np.argmin(totals[conformers[equal]])])
+
+    everyone = np.arange(len(distances))
+    medoids: list[int] = []
+    while len(medoids) < k:
+        rest = np.setdiff1d(everyone, medoids)
+        nearest = distances[:, medoids].min(1, initial=FAR)
+        medoids.append(int(rest[least(np.minimum(nearest[:, None], distances[:, rest]).sum(0), rest)]))
+    cost = distances[:, medoids].min(1).sum()
+    # Costs of all exchanges of one medoid for one conformer, place by place; exchanged for itself, nothing changes.
+    newcomers = np.tile(everyone, k)
+    while True:
+        others = [distances[:, medoids[:place] + medoids[place + 1 :]].min(1, initial=FAR) for place in range(k)]
+        costs = np.concatenate([np.minimum(nearest[:, None], distances).sum(0) for nearest in others])
+        if not costs.min() < cost - ROUNDING:
+            break
+        best = least(costs, newcomers)
+        medoids[best // len(distances)], cost = int(newcomers[best]), costs[best]
+    sizes = np.bincount(distances[:, medoids].argmin(1), minlength=k)
+    return [medoids[place] for place in np.argsort(-sizes, kind="stable")]

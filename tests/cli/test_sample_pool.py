@@ -1,0 +1,118 @@
+"""sample.py --pool: the kept are of those that a larger --n draws, with the confidence of a head beside the weights."""
+
+import json
+from pathlib import Path
+
+import gemmi
+import numpy as np
+import pytest
+
+import rnagen
+from rnagen.checkpoint import load_checkpoint, save_checkpoint
+from rnagen.cli.main import main as rnagen_main
+from rnagen.cli.sample import main
+from rnagen.confidence.checkpoint import JudgedModel, confidence_path, save_confidence_checkpoint
+from rnagen.config import SamplerConfig
+from rnagen.io.read import read_structures
+from rnagen.metrics import tm_matrix
+from rnagen.selection import choose
+from tests.cli.test_sample import contents
+from tests.confidence.judged import C1, tiny_head
+from tests.tiny import TINY, tiny_model
+
+SEQUENCE = "GGGAAACUUCGGUUUCCC"
+
+
+@pytest.fixture(params=[False, True], ids=["clusters", "confidence"])
+def ckpt(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.safetensors"
+    save_checkpoint(path, tiny_model(), TINY, {"cutoff": "2022-05-27"})
+    if request.param:
+        save_confidence_checkpoint(confidence_path(path), tiny_head(), JudgedModel.of(load_checkpoint(path)), {})
+    return path
+
+
+def sample(ckpt: Path, out: Path, *flags: str) -> int:
+    given = ["--sequence", SEQUENCE, "--steps", "3", "--tau", "0.5", "--ckpt", str(ckpt), "--out", str(out)]
+    return main([*given, *flags])
+
+
+def test_the_kept_are_conformers_of_the_pool_with_their_numbers(ckpt: Path, tmp_path: Path) -> None:
+    assert sample(ckpt, tmp_path / "all", "--n", "7") == 0
+    assert sample(ckpt, tmp_path / "kept", "--n", "3", "--pool", "7") == 0
+    summary = json.loads((tmp_path / "kept" / "rna" / "summary.json").read_text())
+    whole = json.loads((tmp_path / "all" / "rna" / "summary.json").read_text())
+    selection, confident = summary["selection"], confidence_path(ckpt).is_file()
+    assert "selection" not in whole
+    assert selection["pool"] == 7
+    assert selection["by"] == ("confidence" if confident else "clusters")
+    assert sorted(selection["best_first"]) == selection["numbers"]
+    (drawn,) = read_structures(tmp_path / "all" / "rna" / "ensemble.cif")
+    (kept,) = read_structures(tmp_path / "kept" / "rna" / "ensemble.cif")
+    rows = [number - 1 for number in selection["numbers"]]
+    np.testing.assert_array_equal(kept.coords, drawn.coords[rows])
+    assert ("confidence" in summary) == confident
+    if not confident:
+        return
+    for name in ("tm", "lddt", "lddt_per_residue"):
+        assert summary["confidence"][name] == [whole["confidence"][name][row] for row in rows]
+    best = np.array(whole["confidence"]["tm"])
+    assert best[selection["best_first"][0] - 1] == best.max()
+    # B factors are per cent, in the single files as in that of all.
+    expected = 100 * np.array(summary["confidence"]["lddt_per_residue"])
+    for k in range(3):
+        for file, model in ((f"conformer_{k + 1}.cif", 0), ("ensemble.cif", k)):
+            (chain,) = gemmi.read_structure(str(tmp_path / "kept" / "rna" / file))[model]
+            found = [{atom.b_iso for atom in residue} for residue in chain]
+            assert all(len(values) == 1 for values in found)
+            np.testing.assert_allclose([values.pop() for values in found], expected[k], atol=0.06)
+
+
+def test_a_pool_is_chosen_from_as_the_library_does(ckpt: Path, tmp_path: Path) -> None:
+    options = SamplerConfig(steps=3, tau=0.5)
+    everything = rnagen.sample(SEQUENCE, 6, ckpt=ckpt, options=options)
+    kept = rnagen.sample(SEQUENCE, 2, pool=6, ckpt=ckpt, options=options)
+    if not confidence_path(ckpt).is_file():
+        import torch
+
+        c1 = torch.from_numpy(everything.coords[:, :, C1])
+        chosen = choose(1 - tm_matrix(c1, 2).numpy(), 2)
+        np.testing.assert_array_equal(kept.coords, everything.coords[sorted(chosen)])
+    assert all(any(np.array_equal(one, other) for other in everything.coords) for one in kept.coords)
+    with pytest.raises(ValueError, match="3 conformers cannot be kept of 2"):
+        rnagen.sample(SEQUENCE, 3, pool=2, ckpt=ckpt)
+
+
+def test_a_run_goes_on_with_the_same_pool_and_head_only(ckpt: Path, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out"
+    assert sample(ckpt, out, "--n", "2", "--pool", "4") == 0
+    before = contents(out)
+    assert sample(ckpt, out, "--n", "2", "--pool", "4") == 0
+    assert contents(out) == before
+    capsys.readouterr()
+    assert sample(ckpt, out, "--n", "2", "--pool", "5") == 2
+    assert "pool: 4 there, 5 now" in capsys.readouterr().err
+    head = confidence_path(ckpt)
+    if head.is_file():
+        head.unlink()
+        assert sample(ckpt, out, "--n", "2", "--pool", "4") == 2
+        assert "confidence_sha256" in capsys.readouterr().err
+
+
+def test_a_pool_smaller_than_n_is_refused() -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["--n", "5", "--pool", "4"])
+    assert stopped.value.code == 2
+
+
+def test_summary_shows_the_head(ckpt: Path, tmp_path: Path, capsys) -> None:
+    head = confidence_path(ckpt)
+    if head.is_file():
+        assert rnagen_main(["summary", str(head)]) == 0
+        printed = capsys.readouterr().out
+        assert "confidence model of the structure model" in printed
+        assert "blocks.0.attention" in printed
+    else:
+        (tmp_path / "head.yaml").write_text(f"task: confidence\nstructure: {ckpt}\nhead_layers: 3\n")
+        assert rnagen_main(["summary", str(tmp_path / "head.yaml")]) == 0
+        assert "blocks.2" in capsys.readouterr().out
