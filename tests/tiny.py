@@ -9,7 +9,7 @@ from rnagen.config import DataConfig, LossConfig, ModelConfig, OptimConfig, RunC
 from rnagen.data.dataset import Batch, Chain
 from rnagen.data.draws import CHOICES, BatchDraw, padded_length
 from rnagen.data.packed import PackedChains, pack_chains
-from rnagen.data.pairs import SparsePairs
+from rnagen.data.pairs import EVIDENCE, UNPAIRED, SparsePairs
 from rnagen.data.resident import ResidentChains
 from rnagen.model.model import RNAFlowModel
 
@@ -46,13 +46,17 @@ def make_chain(length: int, seed: int = 0, models: int = 1, resolved: float = 1.
     coords = (walk + rng.normal(scale=2, size=(models, length, 4, 3))).astype(np.float32)
     mask = rng.random((models, length, 4)) < resolved
     pairs = np.array([[i, length - 1 - i] for i in range(length // 3)], dtype=np.int16).reshape(-1, 2)
+    evidence = rng.random((len(pairs), len(EVIDENCE)), dtype=np.float32)
+    hairpin = np.full(length, UNPAIRED, dtype=np.int16)
+    hairpin[pairs[:, 0]], hairpin[pairs[:, 1]] = pairs[:, 1], pairs[:, 0]
     return Chain(
         name=f"chain{length}_{seed}",
         bases=rng.integers(0, 4, length).astype(np.int32),
         residue_index=np.arange(1, length + 1, dtype=np.int32),
         coords=np.where(mask[..., None], coords, 0).astype(np.float32),
         mask=mask,
-        pairs=SparsePairs(length, pairs, np.full(len(pairs), 0.9, dtype=np.float32)),
+        pairs=SparsePairs(length, pairs, np.full(len(pairs), 0.9, dtype=np.float32), evidence),
+        partners=np.stack([hairpin, hairpin], axis=-1),
     )
 
 

@@ -1,39 +1,90 @@
-"""Secondary structure from ViennaRNA: base-pair probabilities, the minimum-free-energy fold, and a cache on disk."""
+"""ViennaRNA's view of a sequence: base-pair probabilities, folds drawn from the ensemble, and a cache on disk."""
 
 import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 import RNA
-from jaxtyping import Float32
+from jaxtyping import Float32, Int16
 
 from rnagen.data.files import atomic_write
-from rnagen.data.pairs import MINIMUM_PROBABILITY, SparsePairs
+from rnagen.data.pairs import EVIDENCE, MINIMUM_PROBABILITY, UNPAIRED, Folds, SparsePairs, merged
 
 MAXIMUM_LENGTH = 4500
 """Longest sequence that is folded: time grows with the cube of the length (about 80 s at 2,900 nt), memory with its
 square (0.25 GB at 2,900 nt)."""
 
 
-def sparse_base_pairs(sequence: str) -> SparsePairs:
-    """Pairs of the Boltzmann ensemble of a sequence at 37 °C (McCaskill's partition function, ViennaRNA's energies).
+@dataclass(frozen=True)
+class EnergyModel:
+    """Parameters of the nearest-neighbour energies, and a temperature."""
+
+    load: Callable[[], int]
+    """Makes the parameters those of ViennaRNA, for the whole process."""
+    celsius: float = 37.0
+
+
+STANDARD = EnergyModel(RNA.params_load_RNA_Turner2004)
+OTHER_MODELS = {
+    "turner1999": EnergyModel(RNA.params_load_RNA_Turner1999),
+    "andronescu2007": EnergyModel(RNA.params_load_RNA_Andronescu2007),
+    "langdon2018": EnergyModel(RNA.params_load_RNA_Langdon2018),
+    "turner2004_60C": EnergyModel(RNA.params_load_RNA_Turner2004, 60.0),
+}
+"""By the name of their channel of evidence."""
+DRAWN = 32
+"""Folds drawn of each chain of a dataset; the one nearest to its structure is kept."""
+
+
+def sparse_base_pairs(sequence: str, model: EnergyModel = STANDARD) -> SparsePairs:
+    """Pairs of the Boltzmann ensemble of a sequence (McCaskill's partition function, ViennaRNA's energies), by default
+    at 37 °C.
 
     Residues `N` stay unpaired. Pairs under `MINIMUM_PROBABILITY` are left out.
 
     Raises:
         ValueError: the sequence is empty or longer than `MAXIMUM_LENGTH`.
     """
-    compound = _fold_compound(sequence)
-    # The partition function of a long RNA overflows unless it is scaled by the minimum free energy.
-    compound.exp_params_rescale(compound.mfe()[1])
-    compound.pf()
+    with _energies(model):
+        compound = _partition_function(sequence, model.celsius)
     found = sorted((p.i - 1, p.j - 1, p.p) for p in compound.plist_from_probs(MINIMUM_PROBABILITY) if p.type == 0)
     return SparsePairs(
         length=len(sequence),
         pairs=np.array([pair[:2] for pair in found], dtype=np.int16).reshape(-1, 2),
         probabilities=np.array([pair[2] for pair in found], dtype=np.float32),
     )
+
+
+def with_other_models(pairs: SparsePairs, sequence: str) -> SparsePairs:
+    """The pairs of a sequence, with the probabilities of `OTHER_MODELS` as evidence."""
+    return merged(pairs, [sparse_base_pairs(sequence, model) for model in OTHER_MODELS.values()])
+
+
+def drawn_partners(sequence: str, seeds: list[int]) -> Int16[np.ndarray, "n L"]:
+    """One fold of the Boltzmann ensemble at 37 °C for each seed: the partner of each residue, or `UNPAIRED`. No
+    pseudoknots.
+
+    Raises:
+        ValueError: as `sparse_base_pairs`.
+    """
+    compound = _partition_function(sequence, STANDARD.celsius, backtracks=True)
+    drawn = []
+    for seed in seeds:
+        RNA.init_rand(seed % 2**32)
+        drawn.append(partners(compound.pbacktrack(), len(sequence)))
+    return np.stack(drawn)
+
+
+def partners(dot_bracket: str, length: int) -> Int16[np.ndarray, " L"]:
+    """Partner of each residue of a fold without pseudoknots, or `UNPAIRED`."""
+    table = np.full(length, UNPAIRED, dtype=np.int16)
+    for i, j in _pairs_of(dot_bracket):
+        table[i], table[j] = j, i
+    return table
 
 
 def base_pair_probabilities(sequence: str) -> Float32[np.ndarray, "L L"]:
@@ -52,9 +103,13 @@ def mfe_dot_bracket(sequence: str) -> str:
 
 def mfe_pairs(sequence: str) -> list[tuple[int, int]]:
     """The base pairs (i < j, from 0, sorted by i) of the minimum-free-energy fold."""
+    return _pairs_of(mfe_dot_bracket(sequence))
+
+
+def _pairs_of(dot_bracket: str) -> list[tuple[int, int]]:
     opened: list[int] = []
     pairs = []
-    for j, symbol in enumerate(mfe_dot_bracket(sequence)):
+    for j, symbol in enumerate(dot_bracket):
         if symbol == "(":
             opened.append(j)
         elif symbol == ")":
@@ -62,41 +117,92 @@ def mfe_pairs(sequence: str) -> list[tuple[int, int]]:
     return sorted(pairs)
 
 
-class BasePairCache:
-    """Base pairs on disk, one file per (sequence, ViennaRNA version, probability kept); safe to share between
-    processes, because a file appears whole or not at all."""
+def folds_of(sequence: str) -> Folds:
+    """What a dataset holds of a sequence.
+
+    Raises:
+        ValueError: as `sparse_base_pairs`.
+    """
+    pairs = with_other_models(sparse_base_pairs(sequence), sequence)
+    return Folds(pairs, drawn_partners(sequence, list(range(DRAWN))))
+
+
+class FoldCache:
+    """Folds on disk, one file per sequence and way of folding; safe to share between processes, because a file appears
+    whole or not at all."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def path(self, sequence: str) -> Path:
         """File that holds, or will hold, the pairs of this sequence."""
-        key = f"{RNA.__version__} {MINIMUM_PROBABILITY} {sequence}"
+        key = f"{RNA.__version__} {MINIMUM_PROBABILITY} {EVIDENCE} {DRAWN} {sequence}"
         return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
 
-    def load(self, sequence: str) -> SparsePairs | None:
-        """The stored pairs; None where there are none or the file is damaged."""
+    def load(self, sequence: str) -> Folds | None:
+        """The stored folds; None where there are none or the file is damaged."""
         try:
             with np.load(self.path(sequence), allow_pickle=False) as stored:
-                return SparsePairs(len(sequence), stored["pairs"], stored["probabilities"])
+                pairs = SparsePairs(len(sequence), stored["pairs"], stored["probabilities"], stored["evidence"])
+                return Folds(pairs, stored["drawn"])
         except (FileNotFoundError, BadZipFile, KeyError, ValueError, EOFError):
             return None
 
-    def get(self, sequence: str) -> SparsePairs:
-        """The pairs of a sequence, folded once.
+    def get(self, sequence: str) -> Folds:
+        """The folds of a sequence, folded once.
 
         Raises:
             ValueError: as `sparse_base_pairs`.
         """
         found = self.load(sequence)
         if found is None:
-            found = sparse_base_pairs(sequence)
+            found = folds_of(sequence)
+            pairs = found.pairs
             with atomic_write(self.path(sequence)) as file:
-                np.savez(file, pairs=found.pairs, probabilities=found.probabilities)
+                np.savez(
+                    file,
+                    pairs=pairs.pairs,
+                    probabilities=pairs.probabilities,
+                    evidence=pairs.evidence,
+                    drawn=found.drawn,
+                )
         return found
 
 
-def _fold_compound(sequence: str) -> RNA.fold_compound:
+@contextmanager
+def _energies(model: EnergyModel) -> Iterator[None]:
+    """ViennaRNA with the parameters of this model; with the standard ones again afterwards."""
+    if model is STANDARD:
+        yield
+        return
+    _load(model)
+    try:
+        yield
+    finally:
+        _load(STANDARD)
+
+
+def _load(model: EnergyModel) -> None:
+    model.load()
+    # ViennaRNA keeps the energies it computed last as long as the temperature stays the same, new parameters or not.
+    details = RNA.md()
+    details.temperature = 1.0
+    elsewhere = RNA.fold_compound("GGGAAACCC", details)
+    elsewhere.mfe()
+    elsewhere.pf()
+
+
+def _partition_function(sequence: str, celsius: float, backtracks: bool = False) -> RNA.fold_compound:
+    details = RNA.md()
+    details.temperature, details.uniq_ML = celsius, int(backtracks)
+    compound = _fold_compound(sequence, details)
+    # The partition function of a long RNA overflows unless it is scaled by the minimum free energy.
+    compound.exp_params_rescale(compound.mfe()[1])
+    compound.pf()
+    return compound
+
+
+def _fold_compound(sequence: str, details: RNA.md | None = None) -> RNA.fold_compound:
     if not 0 < len(sequence) <= MAXIMUM_LENGTH:
         raise ValueError(f"a sequence of {len(sequence)} nt cannot be folded: 1 to {MAXIMUM_LENGTH} nt can")
-    return RNA.fold_compound(sequence)
+    return RNA.fold_compound(sequence, details or RNA.md())

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int32
+from jaxtyping import Bool, Float, Float32, Int16, Int32
 from torch import Tensor
 
 from rnagen.data.encodings import EncodedFile
@@ -23,6 +23,9 @@ class Chain:
     coords: Float32[np.ndarray, "M L A 3"]
     mask: Bool[np.ndarray, "M L A"]
     pairs: SparsePairs
+    partners: Int16[np.ndarray, "L 2"]
+    """Base-paired partner of each residue in the structure, and in a fold that ViennaRNA drew: see
+    `rnagen.data.store`."""
     encoded: EncodedFile | None = None
     """What a frozen encoder says of it."""
 

@@ -54,6 +54,7 @@ def pack_rows(store: StructureStore, rows: list[int], atoms: tuple[str, ...]) ->
                 coords=structure.coords,
                 mask=structure.mask,
                 pairs=store.sparse_base_pairs(row),
+                partners=store.partners(row),
             )
         )
     return pack_chains(chains, atoms, column("release_date"), column("benchmark"), column("cluster"))

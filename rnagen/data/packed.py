@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Int16, Int32, Int64, UInt8
+from jaxtyping import Bool, Float16, Float32, Int16, Int32, Int64, UInt8
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -23,7 +23,7 @@ from rnagen.data.files import atomic_write
 from rnagen.data.pairs import SparsePairs
 from rnagen.io.errors import InputError
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,10 @@ class PackedChains:
     pairs: Int16[Tensor, "pairs 2"]
     """i < j, from 0, in the full sequence."""
     pair_probabilities: Float32[Tensor, " pairs"]
+    pair_evidence: Float16[Tensor, "pairs C"]
+    """By the channels of `rnagen.data.pairs.EVIDENCE`."""
+    partners: Int16[Tensor, "residues 2"]
+    """See `rnagen.data.store`."""
 
     def __len__(self) -> int:
         """Number of chains."""
@@ -84,7 +88,13 @@ class PackedChains:
             residue_index=self.residue_index[residues].numpy(),
             coords=self.coords[rows].view(models, length, len(self.atoms), 3).numpy(),
             mask=self.mask[rows].view(models, length, len(self.atoms)).numpy(),
-            pairs=SparsePairs(length, self.pairs[of_pairs].numpy(), self.pair_probabilities[of_pairs].numpy()),
+            pairs=SparsePairs(
+                length,
+                self.pairs[of_pairs].numpy(),
+                self.pair_probabilities[of_pairs].numpy(),
+                self.pair_evidence[of_pairs].float().numpy(),
+            ),
+            partners=self.partners[residues].numpy(),
         )
 
     def chains(self) -> list[Chain]:
@@ -97,8 +107,9 @@ class PackedChains:
         residues = _rows(self.residue_offsets, self.lengths.long(), chosen)
         models = _rows(self.model_offsets, self.lengths.long() * self.num_models, chosen)
         pairs = _rows(self.pair_offsets, self.pair_counts.long(), chosen)
-        of = {"bases": residues, "residue_index": residues, "coords": models, "mask": models}
-        of |= {"pairs": pairs, "pair_probabilities": pairs}
+        of = dict.fromkeys(("bases", "residue_index", "partners"), residues)
+        of |= dict.fromkeys(("coords", "mask"), models)
+        of |= dict.fromkeys(("pairs", "pair_probabilities", "pair_evidence"), pairs)
         changes: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
@@ -166,6 +177,8 @@ def pack_chains(
         mask=joined([chain.mask.reshape(-1, count) for chain in chains], np.zeros((0, count), bool)),
         pairs=joined([chain.pairs.pairs for chain in chains], np.zeros((0, 2), np.int16)),
         pair_probabilities=joined([chain.pairs.probabilities for chain in chains], np.zeros(0, np.float32)),
+        pair_evidence=joined([c.pairs.evidence.astype(np.float16) for c in chains], np.zeros((0, 0), np.float16)),
+        partners=joined([chain.partners for chain in chains], np.zeros((0, 2), np.int16)),
     )
 
 
@@ -218,8 +231,8 @@ _TENSORS = tuple(item.name for item in fields(PackedChains) if item.name not in 
 def _check(chains: PackedChains, path: Path) -> None:
     rows = {name: len(chains) for name in (*_TEXTS, "clusters", "resolved", "lengths", "num_models", "pair_counts")}
     residues, models = int(chains.lengths.sum()), int((chains.lengths.long() * chains.num_models).sum())
-    rows |= {"bases": residues, "residue_index": residues, "coords": models, "mask": models}
-    rows |= dict.fromkeys(("pairs", "pair_probabilities"), int(chains.pair_counts.sum()))
+    rows |= {"bases": residues, "residue_index": residues, "partners": residues, "coords": models, "mask": models}
+    rows |= dict.fromkeys(("pairs", "pair_probabilities", "pair_evidence"), int(chains.pair_counts.sum()))
     for name, expected in rows.items():
         if len(getattr(chains, name)) != expected:
             raise InputError(path, name, f"{len(getattr(chains, name))} rows, but the chains have {expected}")

@@ -1,12 +1,20 @@
-"""Base-pair probabilities as a list of pairs: what the dataset stores and the model's dense matrix is filled from."""
+"""Base pairs as lists: what the dataset stores and the model's dense matrices are filled from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float32, Int16
 
 MINIMUM_PROBABILITY = 1e-4
 """Pairs less probable than this are not kept; a residue of 100 nt loses less than 1 % of its pairing mass."""
+
+EVIDENCE = ("turner1999", "andronescu2007", "langdon2018", "turner2004_60C")
+"""Channels of evidence for base pairs: probabilities under other energy models than Turner's of 2004 at 37 °C."""
+
+UNPAIRED = -1
+"""Partner of a residue that is known to have none."""
+UNKNOWN = -2
+"""Partner of a residue of which nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -16,11 +24,46 @@ class SparsePairs:
     length: int
     pairs: Int16[np.ndarray, "P 2"]
     probabilities: Float32[np.ndarray, " P"]
+    evidence: Float32[np.ndarray, "P C"] = field(default=None)  # type: ignore[arg-type]
+    """What else speaks for each pair, by the channels of `EVIDENCE`; no columns by default."""
+
+    def __post_init__(self) -> None:
+        if self.evidence is None:
+            object.__setattr__(self, "evidence", np.zeros((len(self.pairs), 0), dtype=np.float32))
 
     def dense(self) -> Float32[np.ndarray, "L L"]:
         """The symmetric matrix of probabilities [L, L], zero on its diagonal and where no pair is kept."""
-        matrix = np.zeros((self.length, self.length), dtype=np.float32)
+        return self._dense(self.probabilities)
+
+    def dense_evidence(self) -> Float32[np.ndarray, "L L C"]:
+        """The symmetric matrices of evidence [L, L, C], zero where no pair is kept."""
+        return self._dense(self.evidence)
+
+    def _dense(self, values: np.ndarray) -> np.ndarray:
+        matrix = np.zeros((self.length, self.length, *values.shape[1:]), dtype=np.float32)
         i, j = self.pairs.T
-        matrix[i, j] = self.probabilities
-        matrix[j, i] = self.probabilities
+        matrix[i, j] = values
+        matrix[j, i] = values
         return matrix
+
+
+@dataclass(frozen=True)
+class Folds:
+    """What ViennaRNA says of a sequence."""
+
+    pairs: SparsePairs
+    """With the evidence of the channels `EVIDENCE`."""
+    drawn: Int16[np.ndarray, "n L"]
+    """Folds drawn of the ensemble, as partners."""
+
+
+def merged(first: SparsePairs, others: list[SparsePairs]) -> SparsePairs:
+    """The pairs of all lists of one sequence: the probabilities of the first, those of each other as its evidence."""
+    columns = [first, *others]
+    keys = [pairs.pairs.astype(np.int64) @ np.array([first.length, 1]) for pairs in columns]
+    union = np.unique(np.concatenate(keys))
+    values = np.zeros((len(union), len(columns)), dtype=np.float32)
+    for k, (key, pairs) in enumerate(zip(keys, columns)):
+        values[np.searchsorted(union, key), k] = pairs.probabilities
+    i_j = np.stack(np.divmod(union, first.length), axis=-1).astype(np.int16)
+    return SparsePairs(first.length, i_j, values[:, 0], values[:, 1:])

@@ -20,8 +20,8 @@ from typing import Any
 
 import RNA
 
-from rnagen.data import clusters, metadata, pairs, store, store_writer
-from rnagen.data.basepairs import MAXIMUM_LENGTH, BasePairCache
+from rnagen.data import basepairs, clusters, metadata, paired, pairs, store, store_writer
+from rnagen.data.basepairs import MAXIMUM_LENGTH, FoldCache
 from rnagen.data.files import atomic_write, hash_files
 from rnagen.data.metadata import ChainMetadata, read_metadata
 from rnagen.data.parallel import parallel_map
@@ -95,13 +95,13 @@ def prepare(
     work = out / WORK
     work.mkdir(parents=True, exist_ok=True)
     parsed_cache = ParsedCache(work / "parsed", reader_version())
-    pair_cache = BasePairCache(work / "pairs")
+    fold_cache = FoldCache(work / "folds")
     parsed = _parse(sources, parsed_cache, workers)
     report = PrepareReport(files=len(sources), metadata=[str(path) for path in tables])
     chosen = _choose(sources, parsed, report, only)
     if not chosen:
         raise InputError(", ".join(map(str, inputs)), None, "no usable RNA chain: " + _first_reasons(report.skipped))
-    _fold({row["sequence"] for row, _ in chosen}, pair_cache, workers)
+    _fold({row["sequence"] for row, _ in chosen}, fold_cache, workers)
 
     rows = [_complete(row, source, known, assume_date) for row, source in chosen]
     for row, cluster in zip(
@@ -109,7 +109,7 @@ def prepare(
     ):
         row["cluster"] = cluster
     report.fingerprint = store_writer.write_store(
-        out, rows, _contents(chosen, parsed_cache, pair_cache), RNA.__version__
+        out, rows, _contents(chosen, parsed_cache, fold_cache), RNA.__version__
     )
     report.chains, report.full_atom = len(rows), sum(row["kind"] == "full" for row in rows)
     _write_table(out / "skipped.csv", ["file", "chain", "reason"], report.skipped)
@@ -136,7 +136,7 @@ def _signature(
     sources: list[Source], tables: list[Path], only: dict[str, ChainMetadata] | None, assume_date: str
 ) -> str:
     """A hash that changes when the result could: inputs, metadata, code and versions."""
-    modules = [clusters, metadata, pairs, store, store_writer]
+    modules = [basepairs, clusters, metadata, paired, pairs, store, store_writer]
     code = hash_files([Path(str(module.__file__)) for module in modules] + [Path(__file__)])
     facts = [[s.label, s.signature()] for s in sources], [file_signature(t) for t in tables]
     everything = [facts, repr(only), assume_date, reader_version(), code, RNA.__version__]
@@ -202,13 +202,13 @@ def _unusable(row: dict[str, Any]) -> str:
     return ""
 
 
-def _fold(sequences: set[str], cache: BasePairCache, workers: int) -> None:
+def _fold(sequences: set[str], cache: FoldCache, workers: int) -> None:
     missing = sorted((s for s in sequences if not cache.path(s).is_file()), key=lambda s: (-len(s), s))
     for _ in parallel_map(partial(_fold_one, cache), missing, workers, "Folding sequences"):
         pass
 
 
-def _fold_one(cache: BasePairCache, sequence: str) -> None:
+def _fold_one(cache: FoldCache, sequence: str) -> None:
     cache.get(sequence)
 
 
@@ -229,10 +229,10 @@ def _complete(row: dict[str, Any], source: Source, known: dict[str, ChainMetadat
 
 
 def _contents(
-    chosen: list[tuple[dict[str, Any], Source]], parsed_cache: ParsedCache, pair_cache: BasePairCache
-) -> Iterator[tuple[RNAStructure, pairs.SparsePairs]]:
+    chosen: list[tuple[dict[str, Any], Source]], parsed_cache: ParsedCache, fold_cache: FoldCache
+) -> Iterator[tuple[RNAStructure, pairs.Folds]]:
     for row, source in chosen:
-        yield parsed_cache.structure(source, row["position"]), pair_cache.get(row["sequence"])
+        yield parsed_cache.structure(source, row["position"]), fold_cache.get(row["sequence"])
 
 
 def _first_reasons(skipped: list[Skip]) -> str:

@@ -6,6 +6,9 @@
     residue_index.npy        int32 [sum(L)]
     pairs.npy                int16 [pairs, 2], i < j, from 0
     pair_probabilities.npy   float32 [pairs]
+    pair_evidence.npy        float16 [pairs, channels], by the channels of `rnagen.data.pairs.EVIDENCE`
+    partners.npy             int16 [sum(L), 2], base-paired partners: in the structure, and in the nearest of some folds
+                             drawn by ViennaRNA; −1 for none, −2 where unknown
     manifest.json            format, versions, shapes and the fingerprint of the contents
 
 Reading needs numpy and pandas only: neither gemmi nor ViennaRNA.
@@ -18,13 +21,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float32, Int32
+from jaxtyping import Bool, Float32, Int16, Int32
 
 from rnagen.data.pairs import SparsePairs
 from rnagen.io.errors import InputError
 from rnagen.structure import RNAStructure
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 INDEX = "index.parquet"
 MANIFEST = "manifest.json"
 ARRAYS = {
@@ -33,6 +36,8 @@ ARRAYS = {
     "residue_index": np.dtype(np.int32),
     "pairs": np.dtype(np.int16),
     "pair_probabilities": np.dtype(np.float32),
+    "pair_evidence": np.dtype(np.float16),
+    "partners": np.dtype(np.int16),
 }
 """Name and type of each array file."""
 
@@ -44,8 +49,8 @@ INDEX_COLUMNS = {
     "length": "residues L",
     "num_models": "models M",
     "model_offset": "first row in coords and mask; the chain has M·L rows, model by model",
-    "residue_offset": "first row in residue_index; the chain has L rows",
-    "pair_offset": "first row in pairs and pair_probabilities",
+    "residue_offset": "first row in residue_index and partners; the chain has L rows",
+    "pair_offset": "first row in pairs, pair_probabilities and pair_evidence",
     "pair_count": "rows there",
     "kind": "'full' for all heavy atoms, 'c1' for C1' only",
     "release_date": "ISO date, empty when unknown",
@@ -146,8 +151,11 @@ class StructureStore:
 
     def residue_index(self, i: int) -> Int32[np.ndarray, " L"]:
         """Residue numbers of chain i: a read-only view of the file."""
-        start = self._columns["residue_offset"][i]
-        return np.asarray(self.arrays["residue_index"][start : start + self._columns["length"][i]])
+        return self._per_residue("residue_index", i)
+
+    def partners(self, i: int) -> Int16[np.ndarray, "L 2"]:
+        """Partners of the residues of chain i: see the description of the file."""
+        return self._per_residue("partners", i)
 
     def sparse_base_pairs(self, i: int) -> SparsePairs:
         """Base pairs of chain i with their probabilities."""
@@ -156,6 +164,7 @@ class StructureStore:
             length=self._columns["length"][i],
             pairs=np.asarray(self.arrays["pairs"][rows]),
             probabilities=np.asarray(self.arrays["pair_probabilities"][rows]),
+            evidence=np.asarray(self.arrays["pair_evidence"][rows], dtype=np.float32),
         )
 
     def base_pairs(self, i: int) -> Float32[np.ndarray, "L L"]:
@@ -177,6 +186,10 @@ class StructureStore:
             resolution=float(self.value(i, "resolution")),
             title=str(self.value(i, "title")),
         )
+
+    def _per_residue(self, name: str, i: int) -> np.ndarray:
+        start = self._columns["residue_offset"][i]
+        return np.asarray(self.arrays[name][start : start + self._columns["length"][i]])
 
     def _per_model(self, name: str, i: int) -> np.ndarray:
         start, length, models = (self._columns[c][i] for c in ("model_offset", "length", "num_models"))

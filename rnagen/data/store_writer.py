@@ -13,7 +13,8 @@ import pandas as pd
 
 import rnagen
 from rnagen.data.files import hash_files
-from rnagen.data.pairs import MINIMUM_PROBABILITY, SparsePairs
+from rnagen.data.paired import canonical_partners, nearest_fold
+from rnagen.data.pairs import EVIDENCE, MINIMUM_PROBABILITY, Folds, SparsePairs
 from rnagen.data.store import ARRAYS, FORMAT_VERSION, INDEX, INDEX_COLUMNS, MANIFEST
 from rnagen.structure import HEAVY_ATOMS, RNAStructure
 
@@ -23,13 +24,13 @@ STAGING = ".staging"
 def write_store(
     folder: Path,
     rows: list[dict[str, Any]],
-    chains: Iterable[tuple[RNAStructure, SparsePairs]],
+    chains: Iterable[tuple[RNAStructure, Folds]],
     viennarna_version: str,
 ) -> str:
     """Write the dataset and return its fingerprint.
 
-    `rows` are the index rows without their offsets; `chains` yields, in the same order, the structure and the base
-    pairs of each: only one is held in memory at a time. Everything is written aside first; a dataset that is replaced
+    `rows` are the index rows without their offsets; `chains` yields, in the same order, the structure and the folds
+    of each: only one is held in memory at a time. Everything is written aside first; a dataset that is replaced
     stays whole until then, and `index.parquet` comes last, so that an interrupted run leaves no dataset that opens.
 
     Raises:
@@ -62,16 +63,18 @@ def write_store(
 
 
 def _write_arrays(
-    folder: Path, rows: list[dict[str, Any]], chains: Iterable[tuple[RNAStructure, SparsePairs]]
+    folder: Path, rows: list[dict[str, Any]], chains: Iterable[tuple[RNAStructure, Folds]]
 ) -> tuple[dict[str, tuple[int, ...]], list[int]]:
     num_atoms = len(HEAVY_ATOMS)
     model_rows = sum(row["length"] * row["num_models"] for row in rows)
     coords = _create(folder, "coords", (model_rows, num_atoms, 3))
     mask = _create(folder, "mask", (model_rows, num_atoms))
-    residue_index = _create(folder, "residue_index", (sum(row["length"] for row in rows),))
+    residues = sum(row["length"] for row in rows)
+    residue_index = _create(folder, "residue_index", (residues,))
+    partners = _create(folder, "partners", (residues, 2))
     all_pairs: list[SparsePairs] = []
     model_offset = residue_offset = 0
-    for row, (structure, pairs) in zip(rows, chains, strict=True):
+    for row, (structure, folds) in zip(rows, chains, strict=True):
         if (len(structure), structure.num_models) != (row["length"], row["num_models"]):
             raise ValueError(
                 f"{row['id']}: {len(structure)} residues, {structure.num_models} models do not fit its row"
@@ -80,21 +83,28 @@ def _write_arrays(
         end = model_offset + len(full) * full.num_models
         coords[model_offset:end] = full.coords.reshape(-1, num_atoms, 3)
         mask[model_offset:end] = full.mask.reshape(-1, num_atoms)
-        residue_index[residue_offset : residue_offset + len(full)] = full.residue_index
+        residues_here = slice(residue_offset, residue_offset + len(full))
+        residue_index[residues_here] = full.residue_index
+        native = canonical_partners(full)
+        partners[residues_here] = np.stack([native, nearest_fold(native, folds.drawn)], axis=-1)
         model_offset, residue_offset = end, residue_offset + len(full)
-        all_pairs.append(pairs)
+        all_pairs.append(folds.pairs)
     counts = [len(pairs.pairs) for pairs in all_pairs]
     pair_array = _create(folder, "pairs", (sum(counts), 2))
     probabilities = _create(folder, "pair_probabilities", (sum(counts),))
+    evidence = _create(folder, "pair_evidence", (sum(counts), len(EVIDENCE)))
     if all_pairs:
         pair_array[:] = np.concatenate([pairs.pairs for pairs in all_pairs])
         probabilities[:] = np.concatenate([pairs.probabilities for pairs in all_pairs])
+        evidence[:] = np.concatenate([pairs.evidence for pairs in all_pairs])
     arrays = {
         "coords": coords,
         "mask": mask,
         "residue_index": residue_index,
         "pairs": pair_array,
         "pair_probabilities": probabilities,
+        "pair_evidence": evidence,
+        "partners": partners,
     }
     for name, array in arrays.items():
         if isinstance(array, np.memmap):

@@ -72,7 +72,7 @@ def synthetic_dataset(folder: Path, n: int, seed: int) -> None:
     # Training from a prepared dataset imports this module on machines without ViennaRNA.
     import RNA
 
-    from rnagen.data.basepairs import sparse_base_pairs
+    from rnagen.data.basepairs import folds_of
 
     lengths = np.random.default_rng(seed).integers(LENGTHS[0], LENGTHS[1] + 1, size=n)
     structures = [synthetic_rna(seed + k, int(length)) for k, length in enumerate(lengths)]
@@ -97,7 +97,7 @@ def synthetic_dataset(folder: Path, n: int, seed: int) -> None:
         }
         for k, structure in enumerate(structures)
     ]
-    contents = ((structure, sparse_base_pairs(structure.sequence)) for structure in structures)
+    contents = ((structure, folds_of(structure.sequence)) for structure in structures)
     write_store(folder, rows, contents, RNA.__version__)
 
 

@@ -9,7 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnagen.data import basepairs
-from rnagen.data.basepairs import BasePairCache, base_pair_probabilities, mfe_dot_bracket, mfe_pairs
+from rnagen.data.basepairs import (
+    OTHER_MODELS,
+    FoldCache,
+    base_pair_probabilities,
+    drawn_partners,
+    mfe_dot_bracket,
+    mfe_pairs,
+    partners,
+    sparse_base_pairs,
+    with_other_models,
+)
+from rnagen.data.pairs import EVIDENCE
 from rnagen.data.pairs import MINIMUM_PROBABILITY
 
 HAIRPIN = "GGGGCGAAAGCCCC"
@@ -62,23 +73,52 @@ def test_lengths_that_cannot_be_folded(length: int) -> None:
 
 
 def test_cache_folds_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache = BasePairCache(tmp_path)
+    cache = FoldCache(tmp_path)
     first = cache.get(HAIRPIN)
-    np.testing.assert_array_equal(first.dense(), base_pair_probabilities(HAIRPIN))
+    np.testing.assert_array_equal(first.pairs.dense(), base_pair_probabilities(HAIRPIN))
 
-    def refuse(sequence: str) -> None:
+    def refuse(sequence: str, *_: object) -> None:
         raise AssertionError(f"{sequence} folded again")
 
     monkeypatch.setattr(basepairs, "sparse_base_pairs", refuse)
-    np.testing.assert_array_equal(cache.get(HAIRPIN).dense(), first.dense())
+    np.testing.assert_array_equal(cache.get(HAIRPIN).pairs.dense(), first.pairs.dense())
     monkeypatch.setattr("RNA.__version__", "0.0.0")
     with pytest.raises(AssertionError, match="folded again"):
         cache.get(HAIRPIN)
 
 
 def test_damaged_cache_is_folded_again(tmp_path: Path) -> None:
-    cache = BasePairCache(tmp_path)
-    first = cache.get(HAIRPIN).dense()
+    cache = FoldCache(tmp_path)
+    first = cache.get(HAIRPIN).pairs.dense()
     cache.path(HAIRPIN).write_bytes(b"PK broken")
-    np.testing.assert_array_equal(cache.get(HAIRPIN).dense(), first)
+    np.testing.assert_array_equal(cache.get(HAIRPIN).pairs.dense(), first)
     assert [p.name for p in tmp_path.iterdir()] == [cache.path(HAIRPIN).name]
+
+
+def test_other_energy_models_are_other_energies_and_leave_no_trace() -> None:
+    # Three-way junction: the models differ in what multiloops cost.
+    sequence = "GGGGGCCACAGCAGAAGCGUUCACGUCGCAGCCCCUGUCAGCCAUUGCACUCCGGCUGCGAAUUCUGCU"
+    before = sparse_base_pairs(sequence)
+    found = with_other_models(before, sequence)
+    assert found.evidence.shape == (len(found.pairs), len(EVIDENCE))
+    assert tuple(OTHER_MODELS) == EVIDENCE
+    np.testing.assert_array_equal(found.dense(), before.dense())
+    matrices = [found.dense(), *np.moveaxis(found.dense_evidence(), -1, 0)]
+    for i, one in enumerate(matrices):
+        assert one.sum(axis=1).max() < 1 + 1e-5
+        assert all(np.abs(one - other).max() > 0.05 for other in matrices[:i])
+    np.testing.assert_array_equal(sparse_base_pairs(sequence).dense(), before.dense())
+
+
+def test_drawn_folds_follow_the_probabilities_and_their_seed() -> None:
+    sequence = "GGGAAAUCCCUUUGGGAAAUCCC"
+    drawn = drawn_partners(sequence, list(range(400)))
+    expected = base_pair_probabilities(sequence)
+    observed = (drawn[:, :, None] == np.arange(len(sequence))).mean(0)
+    assert np.abs(observed - expected).max() < 0.1
+    assert 0.1 < expected.max() < 0.95
+    np.testing.assert_array_equal(drawn_partners(sequence, [17, 3]), drawn[[17, 3]])
+
+
+def test_partners_of_a_fold() -> None:
+    assert partners("((..).)", 7).tolist() == [6, 4, -1, -1, 1, -1, 0]
