@@ -5,7 +5,8 @@ from pathlib import Path
 from rnagen.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
 from rnagen.confidence.checkpoint import find_confidence
 from rnagen.config import SamplerConfig
-from rnagen.io.residues import clean_sequence
+from rnagen.io.target import make_target
+from rnagen.overlay import ConfigError
 from rnagen.pooling import Models, draw_kept
 from rnagen.sampling import check_sampling
 from rnagen.structure import RNAStructure
@@ -16,6 +17,7 @@ def sample(
     n: int = 5,
     *,
     pool: int | None = None,
+    structure: str | None = None,
     name: str = "rna",
     ckpt: Path | None = None,
     guide_ckpt: Path | None = None,
@@ -23,24 +25,27 @@ def sample(
     options: SamplerConfig | None = None,
     device: str = "cpu",
 ) -> RNAStructure:
-    """Draw n conformers of an RNA: `rnagen.sample("GGGAAACCC", n=5)`; with `pool`, draw so many and keep n.
+    """Draw n conformers of an RNA: `rnagen.sample("GGGAAACCC", n=5)`; with `pool`, draw so many and keep n;
+    with `structure` (dot-bracket), of that secondary structure, if the model can be told one.
 
     Returns:
         a structure with n models [n, L, A, 3] in Å. `rnagen.io.write.write_structure` writes it; the same seed and name
         give the same conformers as `sample.py --sequence … --name … --seed …`.
 
     Raises:
-        ValueError: the sequence has characters that are no nucleotides, or none at all; the pool is smaller than n.
-        InputError: a checkpoint cannot be used.
+        ValueError: the pool is smaller than n.
+        InputError: a name, sequence, secondary structure or checkpoint cannot be used.
         ConfigError: options that this checkpoint cannot be sampled with.
         SamplingError: the coordinates were not usable.
     """
     if pool is not None and pool < n:
         raise ValueError(f"{n} conformers cannot be kept of {pool}")
     checkpoint = load_checkpoint(ckpt or DEFAULT_CHECKPOINT, device)
-    cleaned, _ = clean_sequence(sequence)
+    target = make_target("sample", name, sequence, structure)
+    if structure is not None and not checkpoint.config.model.secondary_structure:
+        raise ConfigError("structure: this model was trained without --secondary-structure and cannot be told one")
     options = options or SamplerConfig()
     guide = load_checkpoint(guide_ckpt, device) if guide_ckpt else None
     check_sampling(checkpoint.config, options, guide.config if guide else None)
     models = Models(checkpoint, find_confidence(checkpoint, device) if pool else None, guide)
-    return draw_kept(models, name, cleaned, n, pool, options, seed).ensemble.structure
+    return draw_kept(models, target, n, pool, options, seed).ensemble.structure

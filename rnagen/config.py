@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from rnagen.overlay import ConfigError, flatten
-from rnagen.structure import BEADS
+from rnagen.structure import BEADS, EVIDENCE
 
 PathType = Literal["Linear", "GVP", "VP", "Sqrt"]
 Prediction = Literal["velocity", "noise", "score", "data"]
@@ -19,6 +19,7 @@ SamplingMethod = Literal["euler", "midpoint", "heun", "rk4", "dopri5", "euler-ma
 TimeGrid = Literal["uniform", "logarithmic", "quadratic"]
 DiffusionForm = Literal["constant", "sbdm", "sigma", "linear", "decreasing", "increasing-decreasing", "annealed"]
 LastStep = Literal["none", "mean", "tweedie", "euler"]
+Fold = Literal["free", "drawn"]
 Precision = Literal["32", "bf16"]
 StructureFormat = Literal["cif", "pdb"]
 
@@ -55,6 +56,11 @@ class ModelConfig:
     """Flow times are multiplied by this before their sinusoidal embedding."""
     sigma_data: float = 16.0
     """Å per model unit."""
+    evidence: tuple[str, ...] = ()
+    """Further evidence for base pairs that the trunk reads: turner1999, andronescu2007, langdon2018 and turner2004_60C
+    are probabilities under other energy models."""
+    secondary_structure: bool = False
+    """The trunk can be told the secondary structure that the conformers are to have."""
     self_conditioning: bool = False
     """The latent model sees its previous estimate of the structure; in training with probability 0.5."""
     grad_checkpointing: bool = False
@@ -139,6 +145,11 @@ class DataConfig:
     """Share of crops that take the residues nearest to a random one instead of a contiguous stretch."""
     condition_dropout: float = 0.0
     """Share of examples shown without sequence and base pairs: a model for `--cfg-scale`."""
+    evidence_dropout: float = 0.0
+    """Probability that a channel of `evidence` is hidden, for each RNA and channel alone."""
+    structure_share: float = 0.5
+    """Share of examples shown with a secondary structure, for a model that can be told one: half of them with that of
+    the training structure, half with the nearest of some folds that ViennaRNA drew."""
     overfit: bool = False
     """Train and validate on one training chain: model, loss and sampler must reach it together."""
 
@@ -199,6 +210,9 @@ class SamplerConfig:
     twice the evaluations."""
     diversity: float = 0.0
     """Strength at which the conformers of an RNA repel each other; 0 draws them independently."""
+    fold: Fold = "free"
+    """Secondary structure of a conformer, for a model that can be told one: free, or drawn from ViennaRNA's ensemble
+    for each conformer. One that an RNA comes with is what all its conformers are told."""
     chunk: int = 0
     """Conformers computed at once; 0: as many as fit 4096 residues."""
 
@@ -278,6 +292,9 @@ class TrainConfig:
             "batch_size": self.dataset.batch_size >= 1,
             "copies": self.dataset.copies >= 1,
             "condition_dropout": 0 <= self.dataset.condition_dropout < 1,
+            "evidence": set(self.model.evidence) <= set(EVIDENCE),
+            "evidence_dropout": 0 <= self.dataset.evidence_dropout <= 1,
+            "structure_share": 0 <= self.dataset.structure_share <= 1,
             "consistency_weight": self.loss.consistency_weight >= 0,
             "ema_decay": 0 <= self.optim.ema_decay < 1,
             "accumulate_grad": self.optim.accumulate_grad >= 1,
@@ -305,6 +322,9 @@ class SampleConfig:
 
     sequence: str | None = None
     """Sequence of one RNA."""
+    structure: str | None = None
+    """Secondary structure of `sequence` that its conformers are to have, in dot-bracket notation (`?` where it is not
+    known); a FASTA file has it in the lines below a sequence. For a model that can be told one."""
     name: str = "rna"
     """Its name, for `sequence`."""
     fasta: Path | None = None
@@ -331,6 +351,8 @@ class SampleConfig:
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
 
     def __post_init__(self) -> None:
+        if self.structure is not None and self.sequence is None:
+            raise ConfigError("structure: is that of --sequence, which is missing")
         if self.n < 1:
             raise ConfigError(f"n: {self.n} conformers cannot be drawn")
         if self.pool is not None and self.pool < self.n:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from rnagen.structure import BASES
+from rnagen.structure import BASES, UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,12 @@ class RNAFeatures:
     """Base-pair probabilities of the full sequence, cropped; symmetric."""
     encoded: Encoded | None = None
     """What the model's encoder says of the full sequence, cropped; None where the model is to ask it itself."""
+    evidence: Float[Tensor, "B L L C"] | None = None
+    """What else speaks for each pair, by the channels of `rnagen.data.pairs.EVIDENCE`, 0 where nothing does; None for a
+    model that does not read it."""
+    partner: Int[Tensor, "B L"] | None = None
+    """Secondary structure that the conformers are to have: position of the residue that each is paired with,
+    `UNPAIRED` or `UNKNOWN`; None where nothing is known."""
 
     def to(self, device: torch.device | str) -> "RNAFeatures":
         """The same features on another device."""
@@ -60,7 +66,15 @@ class RNAFeatures:
             bases=bases.to(self.bases.dtype),
             pair_probabilities=self.pair_probabilities.masked_fill(hidden[:, None, None], 0),
             encoded=None if self.encoded is None else self.encoded.without(hidden),
+            evidence=None if self.evidence is None else self.evidence.masked_fill(hidden[:, None, None, None], 0),
+            partner=None if self.partner is None else self.partner.masked_fill(hidden[:, None], UNKNOWN),
         )
+
+    def without_evidence(self, hidden: Bool[Tensor, "B C"]) -> "RNAFeatures":
+        """The same RNAs without the hidden channels of evidence."""
+        if self.evidence is None:
+            return self
+        return replace(self, evidence=self.evidence.masked_fill(hidden[:, None, None, :], 0))
 
     @property
     def shown(self) -> Bool[Tensor, " B"]:

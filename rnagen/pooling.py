@@ -8,6 +8,7 @@ from rnagen.checkpoint import Checkpoint
 from rnagen.confidence.checkpoint import ConfidenceCheckpoint
 from rnagen.confidence.judge import Confidence, confidence_of, judge
 from rnagen.config import SamplerConfig
+from rnagen.io.target import Target
 from rnagen.metrics import tm_matrix
 from rnagen.sampling import Ensemble, draw_ensemble, features_of, guide_of
 from rnagen.selection import choose
@@ -41,9 +42,7 @@ class Kept:
     """In them; None without a confidence model."""
 
 
-def draw_kept(
-    models: Models, name: str, sequence: str, n: int, pool: int | None, options: SamplerConfig, seed: int
-) -> Kept:
+def draw_kept(models: Models, target: Target, n: int, pool: int | None, options: SamplerConfig, seed: int) -> Kept:
     """Draw n conformers of one RNA, or draw `pool` and keep n of them.
 
     Raises:
@@ -51,13 +50,13 @@ def draw_kept(
         SamplingError: a conformer stayed unusable; nothing is returned.
     """
     checkpoint = models.structure
-    features = features_of(sequence)
+    features = features_of(target.sequence, bool(checkpoint.config.model.evidence), target.partner)
     ensemble = draw_ensemble(
         checkpoint.model,
         checkpoint.config.transport,
         features,
-        name,
-        sequence,
+        target.name,
+        target.sequence,
         pool or n,
         options,
         seed,

@@ -1,11 +1,11 @@
 """From a sequence to conformers: the trunk once, then the solver for all conformers at once."""
 
-import hashlib
 import time
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int16
 from torch import Tensor
 
 from rnagen.checkpoint import Checkpoint
@@ -14,6 +14,7 @@ from rnagen.confidence.options import HeadConfig
 from rnagen.config import ModelConfig, SamplerConfig, TrainConfig, TransportConfig
 from rnagen.denoiser import CHUNK_RESIDUES, Denoiser, Guide, adjustment
 from rnagen.features import RNAFeatures
+from rnagen.folds import drawn_folds, stable_seed
 from rnagen.model.model import RNAFlowModel
 from rnagen.overlay import ConfigError
 from rnagen.reactivity.config import EncoderConfig
@@ -50,24 +51,34 @@ class Ensemble:
     seconds: float
 
 
-def features_of(sequence: str) -> RNAFeatures:
-    """Features [1, L] of a sequence over `BASES`; base-pair probabilities by ViennaRNA."""
+def features_of(sequence: str, evidence: bool = False, partner: Int16[np.ndarray, " L"] | None = None) -> RNAFeatures:
+    """Features [1, L] of a sequence over `BASES`; base-pair probabilities by ViennaRNA.
+
+    Args:
+        sequence: of the RNA.
+        evidence: whether the model reads other evidence for base pairs.
+        partner: the secondary structure that its conformers are to have.
+    """
     # Training samples too, but has its base pairs from the dataset: it can do without ViennaRNA.
-    from rnagen.data.basepairs import base_pair_probabilities
+    from rnagen.data.basepairs import sparse_base_pairs, with_other_models
 
     length = len(sequence)
+    pairs = sparse_base_pairs(sequence)
+    if evidence:
+        pairs = with_other_models(pairs, sequence)
     return RNAFeatures(
         bases=torch.from_numpy(encode_sequence(sequence))[None],
         residue_index=torch.arange(1, length + 1, dtype=torch.int32)[None],
         mask=torch.ones(1, length, dtype=torch.bool),
-        pair_probabilities=torch.from_numpy(base_pair_probabilities(sequence))[None],
+        pair_probabilities=torch.from_numpy(pairs.dense())[None],
+        evidence=torch.from_numpy(pairs.dense_evidence())[None] if evidence else None,
+        partner=None if partner is None else torch.from_numpy(partner).long()[None],
     )
 
 
 def conformer_generator(seed: int, name: str, conformer: int, attempt: int = 0) -> torch.Generator:
     """Random numbers of one conformer: a function of the seed, the target's name and the conformer's number alone."""
-    digest = hashlib.sha256(f"{seed}\x00{name}\x00{conformer}\x00{attempt}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+    return torch.Generator().manual_seed(stable_seed(seed, name, conformer, attempt))
 
 
 def make_sampler(transport: TransportConfig, options: SamplerConfig) -> Sampler:
@@ -106,6 +117,10 @@ def check_sampling(config: TrainConfig, options: SamplerConfig, guide: TrainConf
         ConfigError: names the option and what does not fit.
     """
     make_sampler(config.transport, options)
+    if options.fold == "drawn" and not config.model.secondary_structure:
+        raise ConfigError("fold: this model was trained without --secondary-structure and cannot be told one")
+    if options.fold == "drawn" and options.diversity:
+        raise ConfigError("diversity: conformers of different folds are drawn apart, they cannot repel each other")
     if options.diversity and options.sampling_method == "dopri5":
         raise ConfigError("diversity: dopri5 solves conformers one by one, they cannot repel each other")
     if guide is None:
@@ -207,14 +222,19 @@ def draw_ensemble(
     coords = torch.empty(n, len(sequence), len(model.config.atoms), 3)
     redrawn = 0
     for attempt in range(ATTEMPTS):
-        drawn, evaluations = sample_conformers(model, sampler, features, name, waiting, options, seed, attempt, guide)
-        good = usable(drawn)
-        if options.diversity and not good.all():
-            good = torch.zeros_like(good)
-        for k, ok, conformer in zip(waiting, good, drawn):
-            if ok:
-                coords[k] = conformer
-        waiting = [k for k, ok in zip(waiting, good) if not ok]
+        groups = [(waiting, features)]
+        if options.fold == "drawn" and features.partner is None:
+            groups = drawn_folds(features, sequence, name, waiting, seed, attempt)
+        waiting = []
+        for some, seen in groups:
+            drawn, evaluations = sample_conformers(model, sampler, seen, name, some, options, seed, attempt, guide)
+            good = usable(drawn)
+            if options.diversity and not good.all():
+                good = torch.zeros_like(good)
+            for k, ok, conformer in zip(some, good, drawn):
+                if ok:
+                    coords[k] = conformer
+            waiting += [k for k, ok in zip(some, good) if not ok]
         if not waiting:
             break
         redrawn += len(waiting)

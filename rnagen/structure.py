@@ -16,6 +16,14 @@ HEAVY_ATOMS = BACKBONE_ATOMS + BASE_ATOMS
 BEADS = ("P", "C4'", "C1'", "N")
 """Default generated atoms. N is the glycosidic nitrogen: N9 in A and G, N1 in C, U and unknown bases."""
 
+EVIDENCE = ("turner1999", "andronescu2007", "langdon2018", "turner2004_60C")
+"""Channels of evidence for base pairs: probabilities under other energy models than Turner's of 2004 at 37 °C."""
+
+UNPAIRED = -1
+"""Partner of a residue that is known to have none."""
+UNKNOWN = -2
+"""Partner of a residue of which nothing is known."""
+
 MISSING_DATE = ""
 
 

@@ -9,9 +9,10 @@ from rnagen.config import DataConfig, LossConfig, ModelConfig, OptimConfig, RunC
 from rnagen.data.dataset import Batch, Chain
 from rnagen.data.draws import CHOICES, BatchDraw, padded_length
 from rnagen.data.packed import PackedChains, pack_chains
-from rnagen.data.pairs import EVIDENCE, UNPAIRED, SparsePairs
+from rnagen.data.pairs import SparsePairs
 from rnagen.data.resident import ResidentChains
 from rnagen.model.model import RNAFlowModel
+from rnagen.structure import EVIDENCE, UNPAIRED
 
 TINY_MODEL = ModelConfig(embed_dim=32, pair_dim=8, trunk_layers=1, num_layers=2, mha_heads=4)
 TINY = TrainConfig(

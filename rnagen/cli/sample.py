@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rnagen.pooling import Kept, Models
 
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples.fasta"
-NOT_IDENTITY = {"out", "device", "chunk", "sequence", "name", "fasta", "csv", "ckpt", "guide_ckpt"}
+NOT_IDENTITY = {"out", "device", "chunk", "sequence", "structure", "name", "fasta", "csv", "ckpt", "guide_ckpt"}
 """Options that do not change what is written, or that the identity of a run holds in a better form."""
 
 
@@ -37,7 +37,7 @@ def read_inputs(config: SampleConfig) -> tuple[list["Target"], list[InputError]]
     targets, errors = [], []
     if config.sequence is not None:
         try:
-            targets.append(make_target("--sequence", config.name, config.sequence))
+            targets.append(make_target("--sequence", config.name, config.sequence, config.structure))
         except InputError as error:
             errors.append(error)
     files = [path for path in (config.fasta, config.csv) if path is not None]
@@ -58,6 +58,17 @@ def read_inputs(config: SampleConfig) -> tuple[list["Target"], list[InputError]]
             unique.append(target)
         seen.add(target.name)
     return unique, errors
+
+
+def refuse_folds(
+    targets: list["Target"], config: SampleConfig, models: "Models"
+) -> tuple[list["Target"], list[InputError]]:
+    """Targets without a secondary structure if the model cannot be told one, and an error for each of the others."""
+    if models.structure.config.model.secondary_structure:
+        return targets, []
+    reason = "has a secondary structure, and this model cannot be told one: take it away, or choose another --ckpt"
+    errors = [InputError("inputs", target.name, reason) for target in targets if target.fold is not None]
+    return [target for target in targets if target.fold is None], errors
 
 
 def refuse_too_long(
@@ -103,8 +114,9 @@ def run(config: SampleConfig) -> int:
         guide = load_checkpoint(config.guide_ckpt, device) if config.guide_ckpt else None
         check_sampling(checkpoint.config, config.sampler, guide.config if guide else None)
         models = Models(checkpoint, find_confidence(checkpoint, device), guide)
-        targets, too_long = refuse_too_long(targets, config, models)
-        errors += too_long
+        for refuse in (refuse_folds, refuse_too_long):
+            targets, refused = refuse(targets, config, models)
+            errors += refused
     for target in targets:
         for warning in target.warnings:
             print(f"warning: {target.name}: {warning}", file=sys.stderr)
@@ -142,9 +154,7 @@ def _sample_all(targets: list["Target"], config: SampleConfig, models: "Models")
         for target in waiting:
             progress.update(task, description=f"{target.name} ({len(target.sequence)} nt)")
             try:
-                kept = draw_kept(
-                    models, target.name, target.sequence, config.n, config.pool, config.sampler, config.seed
-                )
+                kept = draw_kept(models, target, config.n, config.pool, config.sampler, config.seed)
                 evaluations = max(evaluations, kept.ensemble.evaluations)
                 b_factors = None if kept.confidence is None else 100 * kept.confidence.lddt
                 folder.write_target(kept.ensemble.structure, summarize(kept, config), b_factors)
@@ -186,7 +196,7 @@ def describe_run(targets: list["Target"], config: SampleConfig, models: "Models"
     from rnagen import __version__
 
     checkpoint, confidence, guide = models.structure, models.confidence, models.guide
-    records = "".join(f">{target.name}\n{target.sequence}\n" for target in targets)
+    records = "".join(f">{target.name}\n{target.sequence}\n{target.fold or ''}" for target in targets)
     options = {name: value for name, value in to_plain(config).items() if name not in NOT_IDENTITY}
     return {
         "identity": {

@@ -226,12 +226,15 @@ def _example(length: int) -> "RNAFeatures":
     import torch
 
     from rnagen.features import RNAFeatures
+    from rnagen.structure import EVIDENCE, UNKNOWN
 
     return RNAFeatures(
         bases=torch.zeros(1, length, dtype=torch.int64),
         residue_index=torch.arange(1, length + 1)[None],
         mask=torch.ones(1, length, dtype=torch.bool),
         pair_probabilities=torch.zeros(1, length, length),
+        evidence=torch.zeros(1, length, length, len(EVIDENCE)),
+        partner=torch.full((1, length), UNKNOWN),
     )
 
 

@@ -88,6 +88,7 @@ def collate(examples: list[tuple[Chain, Judged]], length: int) -> JudgedBatch:
         residue_index=pad([chain.residue_index for chain in chains], length),
         mask=torch.arange(length) < lengths[:, None],
         pair_probabilities=pad([chain.pairs.dense() for chain in chains], length, axes=2),
+        evidence=pad([chain.pairs.dense_evidence() for chain in chains], length, axes=2),
     )
     return JudgedBatch(
         features, padded("c1"), padded("lddt"), padded("scored"), torch.stack([one.tm for one in judged])

@@ -12,7 +12,9 @@ import RNA
 from jaxtyping import Float32, Int16
 
 from rnagen.data.files import atomic_write
-from rnagen.data.pairs import EVIDENCE, MINIMUM_PROBABILITY, UNPAIRED, Folds, SparsePairs, merged
+from rnagen.data.pairs import MINIMUM_PROBABILITY, Folds, SparsePairs, merged
+from rnagen.io.dot_bracket import parse_dot_bracket
+from rnagen.structure import EVIDENCE
 
 MAXIMUM_LENGTH = 4500
 """Longest sequence that is folded: time grows with the cube of the length (about 80 s at 2,900 nt), memory with its
@@ -75,16 +77,8 @@ def drawn_partners(sequence: str, seeds: list[int]) -> Int16[np.ndarray, "n L"]:
     drawn = []
     for seed in seeds:
         RNA.init_rand(seed % 2**32)
-        drawn.append(partners(compound.pbacktrack(), len(sequence)))
+        drawn.append(parse_dot_bracket(compound.pbacktrack()))
     return np.stack(drawn)
-
-
-def partners(dot_bracket: str, length: int) -> Int16[np.ndarray, " L"]:
-    """Partner of each residue of a fold without pseudoknots, or `UNPAIRED`."""
-    table = np.full(length, UNPAIRED, dtype=np.int16)
-    for i, j in _pairs_of(dot_bracket):
-        table[i], table[j] = j, i
-    return table
 
 
 def base_pair_probabilities(sequence: str) -> Float32[np.ndarray, "L L"]:
@@ -103,18 +97,8 @@ def mfe_dot_bracket(sequence: str) -> str:
 
 def mfe_pairs(sequence: str) -> list[tuple[int, int]]:
     """The base pairs (i < j, from 0, sorted by i) of the minimum-free-energy fold."""
-    return _pairs_of(mfe_dot_bracket(sequence))
-
-
-def _pairs_of(dot_bracket: str) -> list[tuple[int, int]]:
-    opened: list[int] = []
-    pairs = []
-    for j, symbol in enumerate(dot_bracket):
-        if symbol == "(":
-            opened.append(j)
-        elif symbol == ")":
-            pairs.append((opened.pop(), j))
-    return sorted(pairs)
+    partner = parse_dot_bracket(mfe_dot_bracket(sequence))
+    return [(i, j) for i, j in enumerate(partner.tolist()) if j > i]
 
 
 def folds_of(sequence: str) -> Folds:

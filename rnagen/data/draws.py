@@ -12,8 +12,9 @@ BUCKETS = 6
 """Lengths that batches are padded to: a compiled model sees few shapes."""
 BUCKET_STEP = 16
 """Padded lengths are multiples of this, but for the longest."""
-CHOICES = 5
-"""Uniform numbers of an example: conformer, kind of crop, anchor and start of a stretch, centre of a spatial crop."""
+CHOICES = 6
+"""Uniform numbers of an example: conformer, kind of crop, anchor and start of a stretch, centre of a spatial crop,
+secondary structure."""
 
 
 @dataclass(frozen=True)

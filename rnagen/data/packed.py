@@ -22,6 +22,7 @@ from rnagen.data.dataset import Chain
 from rnagen.data.files import atomic_write
 from rnagen.data.pairs import SparsePairs
 from rnagen.io.errors import InputError
+from rnagen.structure import EVIDENCE
 
 FORMAT = 2
 
@@ -177,7 +178,9 @@ def pack_chains(
         mask=joined([chain.mask.reshape(-1, count) for chain in chains], np.zeros((0, count), bool)),
         pairs=joined([chain.pairs.pairs for chain in chains], np.zeros((0, 2), np.int16)),
         pair_probabilities=joined([chain.pairs.probabilities for chain in chains], np.zeros(0, np.float32)),
-        pair_evidence=joined([c.pairs.evidence.astype(np.float16) for c in chains], np.zeros((0, 0), np.float16)),
+        pair_evidence=joined(
+            [c.pairs.evidence.astype(np.float16) for c in chains], np.zeros((0, len(EVIDENCE)), np.float16)
+        ),
         partners=joined([chain.partners for chain in chains], np.zeros((0, 2), np.int16)),
     )
 

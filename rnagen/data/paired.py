@@ -4,8 +4,7 @@ import numpy as np
 from jaxtyping import Float32, Int16
 from scipy.spatial import cKDTree
 
-from rnagen.data.pairs import UNKNOWN, UNPAIRED
-from rnagen.structure import HEAVY_ATOMS, RNAStructure
+from rnagen.structure import HEAVY_ATOMS, UNKNOWN, UNPAIRED, RNAStructure
 
 CANONICAL = {"AU", "UA", "GC", "CG", "GU", "UG"}
 EDGE_ATOM = {"A": "N1", "G": "N1", "C": "N3", "U": "N3"}

@@ -8,14 +8,6 @@ from jaxtyping import Float32, Int16
 MINIMUM_PROBABILITY = 1e-4
 """Pairs less probable than this are not kept; a residue of 100 nt loses less than 1 % of its pairing mass."""
 
-EVIDENCE = ("turner1999", "andronescu2007", "langdon2018", "turner2004_60C")
-"""Channels of evidence for base pairs: probabilities under other energy models than Turner's of 2004 at 37 °C."""
-
-UNPAIRED = -1
-"""Partner of a residue that is known to have none."""
-UNKNOWN = -2
-"""Partner of a residue of which nothing is known."""
-
 
 @dataclass(frozen=True)
 class SparsePairs:

@@ -12,6 +12,7 @@ from rnagen.data.draws import BatchDraw
 from rnagen.data.encodings import EncodedFile, encoded_crops
 from rnagen.data.packed import PackedChains
 from rnagen.features import RNAFeatures
+from rnagen.structure import UNKNOWN
 
 
 class ResidentChains:
@@ -24,6 +25,8 @@ class ResidentChains:
         crop: residues of the longest example.
         spatial_share: share of crops that take the residues nearest to a random one.
         device: where the batches are wanted.
+        structure_share: share of examples with a secondary structure, half of them their own, half one that was drawn.
+        evidence: whether batches carry the evidence for base pairs.
         encodings: what a frozen encoder says of each chain. These are read from their files, example by example.
     """
 
@@ -33,11 +36,14 @@ class ResidentChains:
         crop: int,
         spatial_share: float,
         device: torch.device | str = "cpu",
+        structure_share: float = 0.0,
+        evidence: bool = False,
         encodings: Sequence[EncodedFile] | None = None,
     ) -> None:
         self.crop = crop
         self.spatial_share = spatial_share
         self.device = device
+        self.structure_share = structure_share
         self.encodings = encodings
         self.scored_atom = chains.atoms.index("C1'")
         self.host_lengths, self.host_pair_counts = chains.lengths.numpy(), chains.pair_counts.numpy()
@@ -50,6 +56,8 @@ class ResidentChains:
         self.bases, self.residue_index = chains.bases.to(device), chains.residue_index.to(device)
         self.coords, self.mask = chains.coords.to(device), chains.mask.to(device)
         self.pairs, self.pair_probabilities = chains.pairs.to(device), chains.pair_probabilities.to(device)
+        self.evidence = chains.pair_evidence.to(device) if evidence else None
+        self.partners = chains.partners.to(device)
 
     def batch(self, draw: BatchDraw, rank: int = 0, world: int = 1) -> Batch:
         """The share of a global batch that falls to a process: every `world`-th example from the `rank`-th on."""
@@ -70,12 +78,15 @@ class ResidentChains:
         if self.encodings is not None:
             files = [self.encodings[row] for row in host_rows]
             encoded = encoded_crops(files, residues, mask)
+        where, pairs = self._shown_pairs(rows, int(self.host_pair_counts[host_rows].max()), place, draw.length)
         features = RNAFeatures(
             bases=torch.where(mask, self.bases[of_chain].int(), 0),
             residue_index=torch.where(mask, self.residue_index[of_chain], 0),
             mask=mask,
-            pair_probabilities=self._pair_probabilities(rows, int(self.host_pair_counts[host_rows].max()), place, draw),
+            pair_probabilities=matrix(self.pair_probabilities[pairs], where, draw.length),
             encoded=encoded,
+            evidence=None if self.evidence is None else matrix(self.evidence[pairs].float(), where, draw.length),
+            partner=self._partner(choices[:, 5], of_chain, place, mask) if self.structure_share else None,
         )
         atoms = self.mask[of_model] & mask[..., None]
         coords = torch.where(atoms[..., None], self.coords[of_model], 0.0)
@@ -95,16 +106,40 @@ class ResidentChains:
         is_near = (choices[:, 1] < self.spatial_share) & resolved.any(1)
         return torch.where(is_near[:, None], near, stretch)
 
-    def _pair_probabilities(
-        self, rows: Int64[Tensor, " B"], most: int, place: Int64[Tensor, "B W"], draw: BatchDraw
-    ) -> Float32[Tensor, "B L L"]:
+    def _shown_pairs(
+        self, rows: Int64[Tensor, " B"], most: int, place: Int64[Tensor, "B W"], length: int
+    ) -> tuple[tuple[Int64[Tensor, "B P"], ...], Int64[Tensor, "B P"]]:
+        """(example, i, j) of up to `most` pairs, where they stand in the crop, and their rows in the flat tensors; i or
+        j is `length` for pairs that are not shown."""
         number = torch.arange(most, device=self.device)
         kept = number < self.pair_counts[rows, None]
         index = torch.where(kept, self.pair_offsets[rows, None] + number, 0)
         pairs = torch.where(kept[..., None], self.pairs[index].long(), 0)
-        i, j = (torch.where(kept, place.gather(1, end), draw.length) for end in pairs.unbind(-1))
-        example = torch.arange(len(rows), device=self.device)[:, None]
-        matrix = self.pair_probabilities.new_zeros(len(rows), draw.length + 1, draw.length + 1)
-        matrix[example, i, j] = self.pair_probabilities[index]
-        matrix = matrix[:, : draw.length, : draw.length]
-        return matrix + matrix.mT
+        i, j = (torch.where(kept, place.gather(1, end), length) for end in pairs.unbind(-1))
+        example = torch.arange(len(rows), device=self.device)[:, None].expand_as(i)
+        return (example, i, j), index
+
+    def _partner(
+        self,
+        choice: Float32[Tensor, " B"],
+        of_chain: Int64[Tensor, "B L"],
+        place: Int64[Tensor, "B W"],
+        mask: Bool[Tensor, "B L"],
+    ) -> Int64[Tensor, "B L"]:
+        """Partners as positions in the crop; unknown for RNAs without secondary structure, and where the partner is cut
+        off."""
+        which = (choice < self.structure_share / 2).long()
+        partner = self.partners[of_chain, which[:, None]].long()
+        seen = place.gather(1, partner.clamp(min=0, max=place.shape[1] - 1))
+        partner = torch.where(partner >= 0, torch.where(seen < mask.shape[1], seen, UNKNOWN), partner)
+        return torch.where(mask & (choice < self.structure_share)[:, None], partner, UNKNOWN)
+
+
+def matrix(
+    values: Float32[Tensor, "B P *C"], where: tuple[Int64[Tensor, "B P"], ...], length: int
+) -> Float32[Tensor, "B L L *C"]:
+    """Symmetric matrices that hold the values at (example, i, j), i < j; those at `length` are cut off."""
+    filled = values.new_zeros(len(values), length + 1, length + 1, *values.shape[2:])
+    filled[where] = values
+    filled = filled[:, :length, :length]
+    return filled + filled.transpose(1, 2)

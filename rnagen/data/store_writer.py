@@ -14,9 +14,9 @@ import pandas as pd
 import rnagen
 from rnagen.data.files import hash_files
 from rnagen.data.paired import canonical_partners, nearest_fold
-from rnagen.data.pairs import EVIDENCE, MINIMUM_PROBABILITY, Folds, SparsePairs
+from rnagen.data.pairs import MINIMUM_PROBABILITY, Folds, SparsePairs
 from rnagen.data.store import ARRAYS, FORMAT_VERSION, INDEX, INDEX_COLUMNS, MANIFEST
-from rnagen.structure import HEAVY_ATOMS, RNAStructure
+from rnagen.structure import EVIDENCE, HEAVY_ATOMS, RNAStructure
 
 STAGING = ".staging"
 

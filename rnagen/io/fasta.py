@@ -1,8 +1,9 @@
-"""Targets from FASTA, from Kaggle tables of sequences, or from a folder of both."""
+"""Targets from FASTA (with secondary structures or without), from Kaggle tables of sequences, or a folder of both."""
 
 import re
 from pathlib import Path
 
+from rnagen.io.dot_bracket import is_dot_bracket, without_energy
 from rnagen.io.errors import InputError
 from rnagen.io.files import read_text
 from rnagen.io.kaggle import read_sequences
@@ -50,17 +51,17 @@ def read_targets(path: str | Path) -> tuple[list[Target], list[InputError]]:
     return targets, unreadable + errors
 
 
-_Record = tuple[Path, str, str]
-"""File, name and text of the sequence."""
+_Record = tuple[Path, str, str, str | None]
+"""File, name, text of the sequence, and secondary structure if there is one."""
 
 
 def _check(records: list[_Record]) -> tuple[list[Target], list[InputError]]:
     """Targets of the records that are good, an error for each that is not."""
     targets: dict[str, Target] = {}
     errors = []
-    for file, name, text in records:
+    for file, name, text, fold in records:
         try:
-            target = make_target(file, name, text)
+            target = make_target(file, name, text, fold)
             if name in targets:
                 raise InputError(file, name, "a second record of this name")
             targets[name] = target
@@ -75,7 +76,7 @@ def _records(path: Path) -> list[_Record]:
         return _fasta_records(path, text)
     header = text.lstrip().split("\n", 1)[0].strip().split(",")
     if {"target_id", "id"} & set(header):
-        return [(path, record.name, record.sequence) for record in read_sequences(path)]
+        return [(path, record.name, record.sequence, None) for record in read_sequences(path)]
     raise InputError(path, None, "neither FASTA (>name) nor a table with a target_id (or id) column")
 
 
@@ -86,6 +87,9 @@ def _fasta_records(path: Path, text: str) -> list[_Record]:
     return [(path, *_split_record(record)) for record in records]
 
 
-def _split_record(record: str) -> tuple[str, str]:
-    header, _, sequence = record.partition("\n")
-    return next(iter(header.split()), ""), sequence
+def _split_record(record: str) -> tuple[str, str, str | None]:
+    """(name, sequence, secondary structure): as RNAfold prints it, the structure stands below the sequence."""
+    header, *lines = record.splitlines()
+    first = next((i for i, line in enumerate(lines) if is_dot_bracket(line)), len(lines))
+    fold = "".join(without_energy(line) for line in lines[first:])
+    return next(iter(header.split()), ""), "\n".join(lines[:first]), fold or None

@@ -4,6 +4,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Int16
+
+from rnagen.io.dot_bracket import parse_dot_bracket
 from rnagen.io.errors import InputError
 from rnagen.io.residues import clean_sequence
 
@@ -18,13 +22,21 @@ class Target:
     name: str
     sequence: str
     warnings: tuple[str, ...] = ()
+    fold: str | None = None
+    """Secondary structure that its conformers are to have, in dot-bracket notation; None where it came with none."""
+
+    @property
+    def partner(self) -> Int16[np.ndarray, " L"] | None:
+        """The fold as partners; see `parse_dot_bracket`."""
+        return None if self.fold is None else parse_dot_bracket(self.fold)
 
 
-def make_target(file: str | Path, name: str, text: str) -> Target:
+def make_target(file: str | Path, name: str, text: str, fold: str | None = None) -> Target:
     """Target from a record of `file`: the name checked, the sequence cleaned.
 
     Raises:
-        InputError: a name that is empty or no folder can have, an empty sequence, characters that are no nucleotide.
+        InputError: a name that is empty or no folder can have, an empty sequence, characters that are no nucleotide, a
+            fold that is none or of another length.
     """
     if not name:
         raise InputError(file, None, "a record without a name")
@@ -37,4 +49,12 @@ def make_target(file: str | Path, name: str, text: str) -> Target:
         sequence, warnings = clean_sequence(text)
     except ValueError as error:
         raise InputError(file, name, str(error)) from None
-    return Target(name, sequence, tuple(warnings))
+    if fold is not None:
+        try:
+            parse_dot_bracket(fold)
+        except ValueError as error:
+            raise InputError(file, name, f"secondary structure: {error}") from None
+        if len(fold) != len(sequence):
+            reason = f"secondary structure of {len(fold)} symbols for {len(sequence)} residues"
+            raise InputError(file, name, reason)
+    return Target(name, sequence, tuple(warnings), fold)

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from rnagen.config import ModelConfig
 from rnagen.features import Encoded, RNAFeatures
-from rnagen.model.trunk import TrunkCondition
+from rnagen.model.trunk import TrunkCondition, zero_linear
 from rnagen.reactivity.encoders import Encoder
 from rnagen.structure import BASES
 
@@ -23,8 +23,8 @@ class EncoderConditioning(nn.Module):
         super().__init__()
         self.layer_logits = nn.Parameter(torch.zeros(encoder.num_layers))
         self.scale = nn.Parameter(torch.ones(()))
-        self.single = _zero_linear(encoder.dim, config.embed_dim)
-        self.pair = None if encoder.pair_dim is None else _zero_linear(encoder.pair_dim, config.pair_dim)
+        self.single = zero_linear(encoder.dim, config.embed_dim)
+        self.pair = None if encoder.pair_dim is None else zero_linear(encoder.pair_dim, config.pair_dim)
 
     @property
     def layer_weights(self) -> Float[Tensor, " n"]:
@@ -37,12 +37,6 @@ class EncoderConditioning(nn.Module):
         if self.pair is None or encoded.pair is None:
             return TrunkCondition(self.single(mixed), None)
         return TrunkCondition(self.single(mixed), self.pair(encoded.pair.to(kind)))
-
-
-def _zero_linear(inputs: int, outputs: int) -> nn.Linear:
-    linear = nn.Linear(inputs, outputs, bias=False)
-    nn.init.zeros_(linear.weight)
-    return linear
 
 
 def read(encoder: Encoder, features: RNAFeatures) -> Encoded:

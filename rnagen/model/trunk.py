@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
@@ -13,7 +13,7 @@ from rnagen.config import ModelConfig
 from rnagen.features import RNAFeatures
 from rnagen.model.blocks import BiasedAttention, PairBias, Transition, TriangleMultiplication
 from rnagen.model.embeddings import RelativePosition, sinusoidal
-from rnagen.structure import BASES
+from rnagen.structure import BASES, EVIDENCE, UNPAIRED
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class TrunkBlock(nn.Module):
 
 
 class Trunk(nn.Module):
-    """Sequence, residue index and base-pair probabilities → single and pair representation."""
+    """Sequence, residue index, base-pair probabilities and what else is known → single and pair representation."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -86,6 +86,10 @@ class Trunk(nn.Module):
         self.pair_probability = nn.Linear(1, pair_dim, bias=False)
         self.blocks = nn.ModuleList(TrunkBlock(config) for _ in range(config.trunk_layers))
         self.single_norm = nn.LayerNorm(dim)
+        # Zero at first: a model begins as the one without them, trained or not.
+        self.evidence_columns = [EVIDENCE.index(channel) for channel in config.evidence]
+        self.evidence = zero_linear(len(config.evidence), pair_dim) if config.evidence else None
+        self.secondary_structure = SecondaryStructure(dim, pair_dim) if config.secondary_structure else None
 
     def forward(self, features: RNAFeatures, condition: TrunkCondition | None = None) -> TrunkOutput:
         mask, probabilities = features.mask, features.pair_probabilities
@@ -99,6 +103,13 @@ class Trunk(nn.Module):
             + self.relative_position(features.residue_index)
             + self.pair_probability(probabilities[..., None])
         )
+        if self.evidence is not None:
+            if features.evidence is None:
+                raise ValueError("this model reads evidence for base pairs, and the features carry none")
+            pair = pair + self.evidence(features.evidence[..., self.evidence_columns])
+        if self.secondary_structure is not None and features.partner is not None:
+            known_single, known_pair = self.secondary_structure(features.partner)
+            single, pair = single + known_single, pair + known_pair
         if condition is not None:
             single = single + condition.single
             pair = pair if condition.pair is None else pair + condition.pair
@@ -109,6 +120,29 @@ class Trunk(nn.Module):
             else:
                 single, pair = block(single, pair, mask, pair_mask)
         return TrunkOutput(self.single_norm(single), pair)
+
+
+class SecondaryStructure(nn.Module):
+    """What the secondary structure that the conformers are to have adds to residues and pairs; nothing where it is
+    unknown, and nothing at all before training."""
+
+    def __init__(self, dim: int, pair_dim: int) -> None:
+        super().__init__()
+        self.residue = zero_linear(2, dim)
+        self.paired = zero_linear(1, pair_dim)
+
+    def forward(self, partner: Int[Tensor, "B L"]) -> tuple[Float[Tensor, "B L d"], Float[Tensor, "B L L c"]]:
+        known = torch.stack([partner >= 0, partner == UNPAIRED], dim=-1)
+        paired = partner[:, :, None] == torch.arange(partner.shape[1], device=partner.device)
+        kind = self.paired.weight.dtype
+        return self.residue(known.to(kind)), self.paired(paired[..., None].to(kind))
+
+
+def zero_linear(inputs: int, outputs: int) -> nn.Linear:
+    """A projection that starts at zero and adds nothing then."""
+    linear = nn.Linear(inputs, outputs, bias=False)
+    nn.init.zeros_(linear.weight)
+    return linear
 
 
 def follows_gap(features: RNAFeatures) -> Float[Tensor, "B L"]:

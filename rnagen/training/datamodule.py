@@ -142,7 +142,13 @@ class RNADataModule(L.LightningDataModule):
         size = options.batch_size * trainer.world_size
         return BatchStream(
             ResidentChains(
-                chains, options.crop, options.spatial_crop, trainer.strategy.root_device, self.train_encodings
+                chains,
+                options.crop,
+                options.spatial_crop,
+                trainer.strategy.root_device,
+                options.structure_share if self.config.model.secondary_structure else 0.0,
+                bool(self.config.model.evidence),
+                self.train_encodings,
             ),
             DrawStream(weights, lengths, options.crop, size, self.config.run.seed),
             self.batches_per_epoch,

@@ -63,11 +63,9 @@ class FlowModule(MeasuredModule):
         return model
 
     def load_weights(self, other: RNAFlowModel) -> None:
-        """Start from the weights of a model of this shape; where it has no encoder, that of this one stays."""
-        kept = {} if other.encoder is not None else self.model.state_dict()
-        kept = {name: tensor for name, tensor in kept.items() if name.startswith(("encoder.", "conditioning."))}
+        """Start from the weights of another model; parts that it lacks stay as they are."""
         for model in (self.model, self.ema.module):
-            model.load_state_dict({**kept, **other.state_dict()})
+            model.load_state_dict({**model.state_dict(), **other.state_dict()})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """A state says of which kind its encoder is, so that it is resumed without the encoder's file."""
@@ -191,11 +189,12 @@ def rate_factor(options: OptimConfig) -> Callable[[int], float]:
 
 
 def chain_features(chain: Chain) -> RNAFeatures:
-    """Features [1, L] of a whole chain."""
+    """Features [1, L] of a whole chain; nothing is said of its secondary structure."""
     return RNAFeatures(
         bases=torch.from_numpy(chain.bases)[None],
         residue_index=torch.from_numpy(chain.residue_index)[None],
         mask=torch.ones(1, len(chain.bases), dtype=torch.bool),
         pair_probabilities=torch.from_numpy(chain.pairs.dense())[None],
+        evidence=torch.from_numpy(chain.pairs.dense_evidence())[None],
         encoded=None if chain.encoded is None else chain.encoded.whole().batch(),
     )

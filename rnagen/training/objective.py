@@ -12,6 +12,7 @@ from rnagen.data.dataset import Batch
 from rnagen.geometry import center, random_rotations, superpose
 from rnagen.losses import aligned_mae, distogram_cross_entropy, pair_distances
 from rnagen.model.model import RNAFlowModel
+from rnagen.structure import EVIDENCE
 from rnagen.transport.times import draw_times
 from rnagen.transport.transport import Transport
 
@@ -30,6 +31,8 @@ class Draws:
     noise: Float[Tensor, "B K L A 3"]
     hidden: Bool[Tensor, " B"]
     """RNAs shown without sequence and base pairs."""
+    hidden_evidence: Bool[Tensor, "B C"]
+    """Channels of evidence that are not shown."""
     self_condition: bool
     """The model sees its own first estimate: for the whole step, whatever process computes it."""
 
@@ -47,6 +50,8 @@ def draw(batch: Batch, config: TrainConfig, step: int) -> Draws:
     rotation = random_rotations(size * copies, generator).unflatten(0, (size, copies))[mine]
     t = draw_times(config.transport.time_distribution, size, copies, generator)[mine]
     hidden = (torch.rand(size, generator=generator) < config.dataset.condition_dropout)[mine]
+    shape = size, len(EVIDENCE)
+    hidden_evidence = (torch.rand(shape, generator=generator) < config.dataset.evidence_dropout)[mine]
     at_device = torch.Generator(device).manual_seed(batch.seed)
     noise = torch.randn(size, copies, *batch.coords.shape[1:], generator=at_device, device=device)[mine]
     if config.loss.consistency_weight:
@@ -59,6 +64,7 @@ def draw(batch: Batch, config: TrainConfig, step: int) -> Draws:
         t=t.to(device, non_blocking=True),
         noise=noise,
         hidden=hidden.to(device, non_blocking=True),
+        hidden_evidence=hidden_evidence.to(device, non_blocking=True),
         self_condition=config.model.self_conditioning and float(coin) < SELF_CONDITIONING_SHARE,
     )
 
@@ -79,7 +85,8 @@ def objective(
     x0 = center(rearrange(draws.noise, "b k l a xyz -> (b k) (l a) xyz"), mask)
     pair = transport.interpolate(x1, x0, t)
 
-    trunk, context = model.encode(batch.features.without_condition(draws.hidden))
+    features = batch.features.without_condition(draws.hidden).without_evidence(draws.hidden_evidence)
+    trunk, context = model.encode(features)
 
     def predict(previous: Float[Tensor, "BK P 3"] | None) -> Float[Tensor, "BK P 3"]:
         split = "(b k) (l a) xyz -> b k l a xyz"

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 import yaml
 
 from rnagen.checkpoint import load_checkpoint, save_checkpoint
-from rnagen.config import TrainConfig
+from rnagen.config import ModelConfig, TrainConfig
 from rnagen.overlay import ConfigError, to_plain
 from rnagen.reactivity.encoded import EncodedCache
 from rnagen.sampling import check_sampling
@@ -35,7 +36,7 @@ def train(config: TrainConfig) -> Path:
     if resume is None and (folder / STATE).exists():
         raise ConfigError(f"{folder} holds a run: resume it with --ckpt {folder / STATE} or choose another --run-name")
     loaded = None if weights is None else load_checkpoint(weights)
-    if loaded is not None and loaded.config.model != config.model:
+    if loaded is not None and not begins_as(config.model, loaded.config.model):
         raise ConfigError(f"{weights} is a model of another shape than this configuration")
     pretrained = choose_encoder(config.pretrained.encoder, config.pretrained.encoder_rate, resume, loaded)
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,6 +68,13 @@ def train(config: TrainConfig) -> Path:
     else:
         trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
     return folder
+
+
+def begins_as(model: ModelConfig, other: ModelConfig) -> bool:
+    """Whether a new model of the one shape can begin with the weights of the other: the same, but for parts that add
+    nothing until they are trained."""
+    added = {name: getattr(model, name) for name in ("evidence", "secondary_structure") if not getattr(other, name)}
+    return replace(other, **added) == model
 
 
 def exporter(data: RNADataModule) -> Callable[[L.LightningModule, Path, dict[str, Any]], None]:

@@ -16,12 +16,11 @@ from rnagen.data.basepairs import (
     drawn_partners,
     mfe_dot_bracket,
     mfe_pairs,
-    partners,
     sparse_base_pairs,
     with_other_models,
 )
-from rnagen.data.pairs import EVIDENCE
 from rnagen.data.pairs import MINIMUM_PROBABILITY
+from rnagen.structure import EVIDENCE
 
 HAIRPIN = "GGGGCGAAAGCCCC"
 
@@ -111,14 +110,10 @@ def test_other_energy_models_are_other_energies_and_leave_no_trace() -> None:
 
 
 def test_drawn_folds_follow_the_probabilities_and_their_seed() -> None:
-    sequence = "GGGAAAUCCCUUUGGGAAAUCCC"
+    sequence = "GGCAAAAGCCAAAAGGCAAAAGCC"
     drawn = drawn_partners(sequence, list(range(400)))
     expected = base_pair_probabilities(sequence)
     observed = (drawn[:, :, None] == np.arange(len(sequence))).mean(0)
     assert np.abs(observed - expected).max() < 0.1
-    assert 0.1 < expected.max() < 0.95
+    assert np.logical_and(expected > 0.2, expected < 0.8).any()
     np.testing.assert_array_equal(drawn_partners(sequence, [17, 3]), drawn[[17, 3]])
-
-
-def test_partners_of_a_fold() -> None:
-    assert partners("((..).)", 7).tolist() == [6, 4, -1, -1, 1, -1, 0]

@@ -1,0 +1,49 @@
+"""Secondary structures in dot-bracket notation, pseudoknots included."""
+
+import re
+
+import numpy as np
+from jaxtyping import Int16
+
+from rnagen.structure import UNKNOWN, UNPAIRED
+
+BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">"}
+"""Each kind nests within itself; two kinds may cross."""
+_LINE = re.compile(r"[.?()\[\]{}<>\-]+")
+_ENERGY = re.compile(r"\s+\(\s*-?\d+(\.\d+)?\)\s*$")
+
+
+def is_dot_bracket(line: str) -> bool:
+    """Whether a line is a secondary structure; an energy after it, as RNAfold prints, is no part of it."""
+    return bool(_LINE.fullmatch(without_energy(line)))
+
+
+def without_energy(line: str) -> str:
+    """The line without the energy that RNAfold prints after a structure, and without white space around it."""
+    return _ENERGY.sub("", line).strip()
+
+
+def parse_dot_bracket(text: str) -> Int16[np.ndarray, " L"]:
+    """Partner of each residue (from 0): `UNPAIRED` for `.` and `-`, `UNKNOWN` for `?`.
+
+    Raises:
+        ValueError: a bracket without its other half, or a character that is none of these; says which and where.
+    """
+    partner = np.full(len(text), UNPAIRED, dtype=np.int16)
+    opened: dict[str, list[int]] = {closing: [] for closing in BRACKETS.values()}
+    for j, symbol in enumerate(text):
+        if symbol in BRACKETS:
+            opened[BRACKETS[symbol]].append(j)
+        elif symbol in opened:
+            if not opened[symbol]:
+                raise ValueError(f"position {j + 1}: {symbol!r} closes nothing")
+            i = opened[symbol].pop()
+            partner[i], partner[j] = j, i
+        elif symbol == "?":
+            partner[j] = UNKNOWN
+        elif symbol not in ".-":
+            raise ValueError(f"position {j + 1}: {symbol!r} is no dot-bracket symbol (.-?()[]{{}}<>)")
+    for closing, positions in opened.items():
+        if positions:
+            raise ValueError(f"position {positions[-1] + 1}: a bracket that no {closing!r} closes")
+    return partner
