@@ -78,8 +78,8 @@ def test_damage_is_named(saved: Path, tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(3)}, saved)
     with pytest.raises(InputError, match="was not made by `rnagen pack`"):
         load_packed(saved)
-    saved.write_bytes(content.replace(b'\\"format\\": 1', b'\\"format\\": 7'))
-    with pytest.raises(InputError, match="packed in format 7, this version reads 1"):
+    saved.write_bytes(content.replace(b'\\"format\\": 2', b'\\"format\\": 7'))
+    with pytest.raises(InputError, match="packed in format 7, this version reads 2"):
         load_packed(saved)
     chains = packed(CHAINS)
     save_packed(saved, PackedData(replace(chains, lengths=chains.lengths + 1), packed([]), "", ""), "")
