@@ -10,6 +10,8 @@ from rnagen import config as options
 from rnagen.config import SamplerConfig, SamplingMethod, TransportConfig
 from rnagen.denoiser import Denoiser, Guide
 from rnagen.features import RNAFeatures
+from rnagen.folds import drawn_folds
+from rnagen.io.dot_bracket import parse_dot_bracket
 from rnagen.model.model import RNAFlowModel
 from rnagen.overlay import ConfigError
 from rnagen.reactivity.config import EncoderConfig
@@ -88,6 +90,42 @@ def test_every_method_samples(model, features, method: str) -> None:
 def test_temperature_zero_still_depends_on_the_first_noise(model, features) -> None:
     cold = sample(model, features, [0, 1], options=replace(OPTIONS, tau=0.0))
     assert (cold[0] - cold[1]).abs().max() > 0.1
+
+
+TOLD = replace(TINY, model=replace(TINY.model, secondary_structure=True, evidence=("langdon2018",)))
+
+
+def drawn(model, features, conformers: int, options: SamplerConfig, name: str = "r") -> torch.Tensor:
+    ensemble = draw_ensemble(model, TINY.transport, features, name, SEQUENCE, conformers, options, 0)
+    return torch.from_numpy(ensemble.structure.coords)
+
+
+def test_a_drawn_fold_depends_on_seed_name_and_number_alone() -> None:
+    model, told = tiny_model(TOLD), features_of(SEQUENCE, evidence=True)
+    options = replace(OPTIONS, fold="drawn")
+    eight = drawn(model, told, 8, options)
+    torch.testing.assert_close(drawn(model, told, 3, options), eight[:3], atol=1e-3, rtol=0)
+    assert (drawn(model, told, 3, options, name="s") - eight[:3]).abs().max() > 0.1
+    free = drawn(model, told, 8, OPTIONS)
+    assert (free - eight).abs().amax(dim=(1, 2, 3)).min() > 1e-3
+
+
+def test_folds_come_with_the_conformers_that_have_them() -> None:
+    told = features_of(SEQUENCE)
+    groups = drawn_folds(told, SEQUENCE, "r", list(range(40)), seed=0)
+    assert sorted(k for some, _ in groups for k in some) == list(range(40))
+    assert 1 < len(groups) < 40
+    for some, seen in groups:
+        (alone,) = drawn_folds(told, SEQUENCE, "r", some[:1], seed=0)
+        assert torch.equal(alone[1].partner, seen.partner)
+
+
+def test_a_fold_that_is_given_is_the_fold_of_all() -> None:
+    model = tiny_model(TOLD)
+    given = features_of(SEQUENCE, evidence=True, partner=parse_dot_bracket("(((............)))"))
+    assert torch.equal(drawn(model, given, 2, OPTIONS), drawn(model, given, 2, replace(OPTIONS, fold="drawn")))
+    other = features_of(SEQUENCE, evidence=True)
+    assert (drawn(model, given, 2, OPTIONS) - drawn(model, other, 2, OPTIONS)).abs().max() > 1e-3
 
 
 def test_generators_differ() -> None:
@@ -186,6 +224,8 @@ GUIDED = replace(TINY, dataset=replace(TINY.dataset, condition_dropout=0.1))
         ({"sampling_method": "dopri5", "time_grid": "quadratic"}, TINY, None, "dopri5 chooses its own times"),
         ({"sampling_method": "dopri5", "diversity": 1.0}, TINY, None, "diversity: dopri5"),
         ({"cfg_scale": 2.0}, TINY, None, "without --condition-dropout"),
+        ({"fold": "drawn"}, TINY, None, "fold: this model was trained without --secondary-structure"),
+        ({"fold": "drawn", "diversity": 1.0}, TOLD, None, "diversity: conformers of different folds"),
         ({"cfg_scale": 1.0}, TINY, TINY, "guide_ckpt: has no effect"),
         (
             {"cfg_scale": 2.0},

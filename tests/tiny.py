@@ -77,7 +77,8 @@ def make_draw(chains: list[Chain], crop: int = 64, seed: int = 3) -> BatchDraw:
 def make_batch(chains: list[Chain], crop: int = 64, seed: int = 3) -> Batch:
     """One batch of the whole chains, or of stretches of them."""
     encodings = [chain.encoded for chain in chains if chain.encoded is not None]
-    return ResidentChains(packed(chains), crop, 0.0, encodings=encodings or None).batch(make_draw(chains, crop, seed))
+    resident = ResidentChains(packed(chains), crop, 0.0, evidence=True, encodings=encodings or None)
+    return resident.batch(make_draw(chains, crop, seed))
 
 
 def tiny_model(config: TrainConfig = TINY) -> RNAFlowModel:

@@ -9,6 +9,7 @@ import torch
 from rnagen.data.dataset import Batch, Chain
 from rnagen.data.draws import CHOICES, BatchDraw
 from rnagen.data.resident import ResidentChains
+from rnagen.structure import UNKNOWN, UNPAIRED
 from tests.tiny import make_chain, make_draw, packed
 
 C1 = 2
@@ -44,6 +45,10 @@ def check(batch: Batch, chains: list[Chain], rows: np.ndarray) -> None:
         pairs = f.pair_probabilities[i]
         expected = chain.pairs.dense()[np.ix_(residues, residues)]
         np.testing.assert_array_equal(pairs[shown][:, shown].numpy(), expected)
+        if f.evidence is not None:
+            evidence = chain.pairs.dense_evidence()[np.ix_(residues, residues)].astype(np.float16)
+            np.testing.assert_array_equal(f.evidence[i][shown][:, shown].numpy(), evidence)
+            assert not f.evidence[i][~shown].any()
         for tensor in (f.bases[i], f.residue_index[i], batch.coords[i], batch.mask[i], pairs, pairs.mT):
             assert not tensor[~shown].any()
 
@@ -51,7 +56,7 @@ def check(batch: Batch, chains: list[Chain], rows: np.ndarray) -> None:
 @pytest.mark.parametrize("spatial_share", [0.0, 0.5, 1.0])
 def test_a_batch_shows_residues_of_the_chains_drawn(spatial_share: float) -> None:
     chains, crop = some_chains(), 24
-    resident = ResidentChains(packed(chains), crop, spatial_share)
+    resident = ResidentChains(packed(chains), crop, spatial_share, evidence=True)
     seen = set()
     for draw in draws(6, crop):
         batch = resident.batch(draw)
@@ -66,6 +71,33 @@ def test_a_batch_shows_residues_of_the_chains_drawn(spatial_share: float) -> Non
             assert near or (index[mask].diff() == 1).all()
             seen.add((int(row), tuple(index[mask].tolist())))
     assert len(seen) > 30
+
+
+def test_secondary_structures_are_those_of_the_residues_shown() -> None:
+    chains = []
+    for chain in some_chains():
+        drawn = np.where(chain.partners[:, 0] >= 0, UNPAIRED, chain.partners[:, 0])
+        chains.append(replace(chain, partners=np.stack([chain.partners[:, 0], drawn], axis=-1)))
+    resident = ResidentChains(packed(chains), 24, 0.5, structure_share=0.6)
+    kinds = []
+    for draw in draws(8, 24):
+        batch = resident.batch(draw)
+        assert batch.features.partner is not None
+        for row, index, mask, partner in zip(
+            draw.rows, batch.features.residue_index, batch.features.mask, batch.features.partner
+        ):
+            assert (partner[~mask] == UNKNOWN).all()
+            if (partner == UNKNOWN).all():
+                kinds.append("none")
+                continue
+            residues, found = (index[mask] - 1).tolist(), partner[mask].tolist()
+            own, drawn = chains[row].partners[residues].T
+            as_shown = [residues.index(j) if j in residues else UNKNOWN if j >= 0 else j for j in own]
+            assert found in (as_shown, drawn.tolist())
+            kinds.append("own" if found == as_shown else "drawn")
+    shares = {kind: kinds.count(kind) / len(kinds) for kind in ("none", "own", "drawn")}
+    assert shares["none"] == pytest.approx(0.4, abs=0.1)
+    assert min(shares.values()) > 0.15
 
 
 def test_near_residues_are_resolved_and_all_conformers_are_drawn() -> None:

@@ -1,11 +1,14 @@
 """The network: padding, copies, caching, what it can and cannot see."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from rnagen.config import ModelConfig
 from rnagen.features import RNAFeatures
 from rnagen.model.model import RNAFlowModel
+from rnagen.structure import EVIDENCE, UNKNOWN, UNPAIRED
 
 TINY = ModelConfig(embed_dim=32, pair_dim=8, trunk_layers=2, num_layers=2, mha_heads=4)
 
@@ -48,7 +51,15 @@ def padded(features: RNAFeatures, extra: int) -> RNAFeatures:
     # Base-pair probabilities of padding are zero by construction of the batch.
     probabilities = torch.zeros_like(junk.pair_probabilities)
     probabilities[both] = features.pair_probabilities.reshape(-1)
-    return RNAFeatures(pad("bases", real), pad("residue_index", real), real, probabilities)
+    assert features.evidence is not None
+    assert features.partner is not None
+    evidence = probabilities.new_zeros(*probabilities.shape, len(EVIDENCE))
+    evidence[both] = features.evidence.flatten(0, 2)
+    partner = torch.full_like(junk.bases, UNKNOWN)
+    partner[real] = features.partner.flatten()
+    return RNAFeatures(
+        pad("bases", real), pad("residue_index", real), real, probabilities, evidence=evidence, partner=partner
+    )
 
 
 def run(model: RNAFlowModel, features: RNAFeatures, copies: int = 3) -> torch.Tensor:
@@ -60,14 +71,55 @@ def run(model: RNAFlowModel, features: RNAFeatures, copies: int = 3) -> torch.Te
     return model(x, t, context)
 
 
-@pytest.mark.parametrize("options", [{}, {"rope": False, "abs_pos_emb": True}])
-def test_padding_changes_nothing(options: dict[str, bool]) -> None:
-    model = tiny_model(ModelConfig(**{**vars(TINY), **options}))
-    features = random_features(11)
+TOLD = replace(TINY, evidence=(EVIDENCE[2], EVIDENCE[0]), secondary_structure=True)
+
+
+def told(features: RNAFeatures, seed: int = 4) -> RNAFeatures:
+    """The same RNAs with evidence, and a secondary structure in which residues are paired, unpaired and unknown."""
+    batch, length = features.bases.shape
+    generator = torch.Generator().manual_seed(seed)
+    evidence = torch.rand(batch, length, length, len(EVIDENCE), generator=generator)
+    partner = torch.full((batch, length), UNPAIRED)
+    partner[:, 0], partner[:, 6], partner[:, 3:5] = 6, 0, UNKNOWN
+    return replace(features, evidence=(evidence + evidence.transpose(1, 2)) / 2, partner=partner)
+
+
+@pytest.mark.parametrize("config", [TINY, replace(TINY, rope=False, abs_pos_emb=True), TOLD])
+def test_padding_changes_nothing(config: ModelConfig) -> None:
+    model = tiny_model(config)
+    features = told(random_features(11))
     plain = run(model, features)
     with_padding = run(model, padded(features, 6))
     torch.testing.assert_close(with_padding[:, :, :11], plain, atol=1e-5, rtol=0)
     assert not with_padding[:, :, 11:].any()
+
+
+def test_a_model_that_can_be_told_more_begins_as_one_that_cannot() -> None:
+    torch.manual_seed(0)
+    plain, more = RNAFlowModel(TINY), RNAFlowModel(TOLD)
+    more.load_state_dict({**more.state_dict(), **plain.state_dict()})
+    features = told(random_features(9))
+    pair, other = plain.encode(features)[0].pair, more.encode(features)[0].pair
+    assert torch.equal(pair, other)
+
+
+def test_what_it_is_told_acts_and_what_is_unknown_does_not() -> None:
+    model = tiny_model(TOLD)
+    features = told(random_features(9))
+    assert features.evidence is not None
+    assert features.partner is not None
+    said = run(model, features)
+    unknown = replace(features, partner=torch.full_like(features.partner, UNKNOWN))
+    assert (run(model, unknown) - said).abs().max() > 1e-3
+    assert torch.equal(run(model, unknown), run(model, replace(features, partner=None)))
+    for channel, name in enumerate(EVIDENCE):
+        hidden = torch.zeros(2, len(EVIDENCE), dtype=torch.bool)
+        hidden[0, channel] = True
+        changed = (run(model, features.without_evidence(hidden)) - said).abs().amax(dim=(1, 2, 3, 4))
+        assert (changed[0] > 1e-3) == (name in TOLD.evidence)
+        assert changed[1] == 0
+    with pytest.raises(ValueError, match="reads evidence"):
+        run(model, replace(features, evidence=None))
 
 
 def test_copies_and_batch_neighbours_do_not_see_each_other() -> None:

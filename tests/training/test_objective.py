@@ -10,6 +10,7 @@ from rnagen.data.dataset import Batch
 from rnagen.features import RNAFeatures
 from rnagen.geometry import random_rotations
 from rnagen.model.model import RNAFlowModel
+from rnagen.structure import EVIDENCE
 from rnagen.training.objective import Draws, consistency, draw, objective, total
 from rnagen.transport.transport import Transport
 from tests.tiny import TINY, make_batch, make_chain, tiny_model
@@ -203,6 +204,23 @@ def test_hidden_conditions_are_hidden_whole() -> None:
         assert (with_hidden[name][~draws.hidden] != changed[name][~draws.hidden]).all()
         torch.testing.assert_close(with_hidden[name][~draws.hidden], without[name][~draws.hidden])
         assert (with_hidden[name][draws.hidden] != without[name][draws.hidden]).all()
+
+
+def test_channels_of_evidence_are_hidden_one_by_one() -> None:
+    model = replace(TINY.model, evidence=EVIDENCE)
+    config = replace(TINY, model=model, dataset=replace(TINY.dataset, evidence_dropout=0.3))
+    batch = make_batch([make_chain(12, seed=s) for s in range(32)])
+    draws = draw(batch, config, step=0)
+    assert draws.hidden_evidence.float().mean() == pytest.approx(0.3, abs=0.1)
+    assert len(set(map(tuple, draws.hidden_evidence.tolist()))) > 4
+    told = tiny_model(config)
+    seen = losses(batch, draws, told, config)
+    assert batch.features.evidence is not None
+    blank = batch.features.evidence.masked_fill(draws.hidden_evidence[:, None, None], 0)
+    by_hand = replace(batch, features=replace(batch.features, evidence=blank))
+    nothing = replace(draws, hidden_evidence=torch.zeros_like(draws.hidden_evidence))
+    assert torch.equal(seen["distogram"], losses(by_hand, nothing, told, config)["distogram"])
+    assert (seen["distogram"] != losses(batch, nothing, told, config)["distogram"]).any()
 
 
 def test_half_of_the_steps_see_their_own_estimate() -> None:

@@ -1,0 +1,60 @@
+"""Dot-bracket: what is written is what is read; what cannot be is named."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rnagen.io.dot_bracket import BRACKETS, is_dot_bracket, parse_dot_bracket, without_energy
+from rnagen.structure import UNKNOWN, UNPAIRED
+
+
+@pytest.mark.parametrize(
+    ("text", "partner"),
+    [
+        ("((..))", [5, 4, -1, -1, 1, 0]),
+        ("(([.))]", [5, 4, 6, -1, 1, 0, 2]),
+        ("<{-}>?", [4, 3, -1, 1, 0, -2]),
+        ("", []),
+    ],
+)
+def test_by_hand(text: str, partner: list[int]) -> None:
+    assert parse_dot_bracket(text).tolist() == partner
+
+
+@given(st.lists(st.sampled_from([*"..?", *BRACKETS, *BRACKETS.values()]), max_size=60))
+def test_partners_are_mutual(symbols: list[str]) -> None:
+    open_of = {closing: opening for opening, closing in BRACKETS.items()}
+    counts = dict.fromkeys(BRACKETS, 0)
+    kept = []
+    for symbol in symbols:
+        if symbol in counts:
+            counts[symbol] += 1
+        elif symbol in open_of:
+            if not counts[open_of[symbol]]:
+                continue
+            counts[open_of[symbol]] -= 1
+        kept.append(symbol)
+    text = "".join(kept) + "".join(BRACKETS[opening] * n for opening, n in counts.items())
+    partner = parse_dot_bracket(text).tolist()
+    for i, (symbol, j) in enumerate(zip(text, partner)):
+        if j >= 0:
+            assert partner[j] == i
+            assert {text[min(i, j)]: text[max(i, j)]}.items() <= BRACKETS.items()
+        assert (j == UNPAIRED) == (symbol == ".")
+        assert (j == UNKNOWN) == (symbol == "?")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("())", "position 3: '\\)' closes nothing"), ("([)", "position 2: a bracket that no"), ("(x)", "position 2: 'x'")],
+)
+def test_what_is_wrong_is_named(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        parse_dot_bracket(text)
+
+
+def test_lines_are_told_from_sequences() -> None:
+    assert is_dot_bracket("((...)) ( -1.20)")
+    assert without_energy("((...)) (-12.20) ") == "((...))"
+    assert not is_dot_bracket("GG(5MC)A")
+    assert not is_dot_bracket("")
