@@ -38,6 +38,9 @@ OTHER_MODELS = {
     "turner2004_60C": EnergyModel(RNA.params_load_RNA_Turner2004, 60.0),
 }
 """By the name of their channel of evidence."""
+OTHERS_LENGTH = 1000
+"""Longer sequences are folded with the standard energies alone, which then stand for the others too: a ribosomal RNA
+would take many minutes."""
 DRAWN = 32
 """Folds drawn of each chain of a dataset; the one nearest to its structure is kept."""
 
@@ -52,17 +55,13 @@ def sparse_base_pairs(sequence: str, model: EnergyModel = STANDARD) -> SparsePai
         ValueError: the sequence is empty or longer than `MAXIMUM_LENGTH`.
     """
     with _energies(model):
-        compound = _partition_function(sequence, model.celsius)
-    found = sorted((p.i - 1, p.j - 1, p.p) for p in compound.plist_from_probs(MINIMUM_PROBABILITY) if p.type == 0)
-    return SparsePairs(
-        length=len(sequence),
-        pairs=np.array([pair[:2] for pair in found], dtype=np.int16).reshape(-1, 2),
-        probabilities=np.array([pair[2] for pair in found], dtype=np.float32),
-    )
+        return _probable_pairs(_partition_function(sequence, model.celsius))
 
 
 def with_other_models(pairs: SparsePairs, sequence: str) -> SparsePairs:
     """The pairs of a sequence, with the probabilities of `OTHER_MODELS` as evidence."""
+    if len(sequence) > OTHERS_LENGTH:
+        return merged(pairs, [pairs] * len(OTHER_MODELS))
     return merged(pairs, [sparse_base_pairs(sequence, model) for model in OTHER_MODELS.values()])
 
 
@@ -73,12 +72,7 @@ def drawn_partners(sequence: str, seeds: list[int]) -> Int16[np.ndarray, "n L"]:
     Raises:
         ValueError: as `sparse_base_pairs`.
     """
-    compound = _partition_function(sequence, STANDARD.celsius, backtracks=True)
-    drawn = []
-    for seed in seeds:
-        RNA.init_rand(seed % 2**32)
-        drawn.append(parse_dot_bracket(compound.pbacktrack()))
-    return np.stack(drawn)
+    return _drawn(_partition_function(sequence, STANDARD.celsius, backtracks=True), seeds)
 
 
 def base_pair_probabilities(sequence: str) -> Float32[np.ndarray, "L L"]:
@@ -107,8 +101,8 @@ def folds_of(sequence: str) -> Folds:
     Raises:
         ValueError: as `sparse_base_pairs`.
     """
-    pairs = with_other_models(sparse_base_pairs(sequence), sequence)
-    return Folds(pairs, drawn_partners(sequence, list(range(DRAWN))))
+    compound = _partition_function(sequence, STANDARD.celsius, backtracks=True)
+    return Folds(with_other_models(_probable_pairs(compound), sequence), _drawn(compound, list(range(DRAWN))))
 
 
 class FoldCache:
@@ -184,6 +178,23 @@ def _partition_function(sequence: str, celsius: float, backtracks: bool = False)
     compound.exp_params_rescale(compound.mfe()[1])
     compound.pf()
     return compound
+
+
+def _probable_pairs(compound: RNA.fold_compound) -> SparsePairs:
+    found = sorted((p.i - 1, p.j - 1, p.p) for p in compound.plist_from_probs(MINIMUM_PROBABILITY) if p.type == 0)
+    return SparsePairs(
+        length=compound.length,
+        pairs=np.array([pair[:2] for pair in found], dtype=np.int16).reshape(-1, 2),
+        probabilities=np.array([pair[2] for pair in found], dtype=np.float32),
+    )
+
+
+def _drawn(compound: RNA.fold_compound, seeds: list[int]) -> Int16[np.ndarray, "n L"]:
+    drawn = []
+    for seed in seeds:
+        RNA.init_rand(seed % 2**32)
+        drawn.append(parse_dot_bracket(compound.pbacktrack()))
+    return np.stack(drawn)
 
 
 def _fold_compound(sequence: str, details: RNA.md | None = None) -> RNA.fold_compound:

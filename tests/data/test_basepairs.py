@@ -14,6 +14,7 @@ from rnagen.data.basepairs import (
     FoldCache,
     base_pair_probabilities,
     drawn_partners,
+    folds_of,
     mfe_dot_bracket,
     mfe_pairs,
     sparse_base_pairs,
@@ -76,10 +77,10 @@ def test_cache_folds_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     first = cache.get(HAIRPIN)
     np.testing.assert_array_equal(first.pairs.dense(), base_pair_probabilities(HAIRPIN))
 
-    def refuse(sequence: str, *_: object) -> None:
+    def refuse(sequence: str) -> None:
         raise AssertionError(f"{sequence} folded again")
 
-    monkeypatch.setattr(basepairs, "sparse_base_pairs", refuse)
+    monkeypatch.setattr(basepairs, "folds_of", refuse)
     np.testing.assert_array_equal(cache.get(HAIRPIN).pairs.dense(), first.pairs.dense())
     monkeypatch.setattr("RNA.__version__", "0.0.0")
     with pytest.raises(AssertionError, match="folded again"):
@@ -107,6 +108,12 @@ def test_other_energy_models_are_other_energies_and_leave_no_trace() -> None:
         assert one.sum(axis=1).max() < 1 + 1e-5
         assert all(np.abs(one - other).max() > 0.05 for other in matrices[:i])
     np.testing.assert_array_equal(sparse_base_pairs(sequence).dense(), before.dense())
+
+
+def test_long_sequences_are_folded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(basepairs, "OTHERS_LENGTH", len(HAIRPIN) - 1)
+    found = folds_of(HAIRPIN).pairs
+    np.testing.assert_array_equal(found.evidence, found.probabilities[:, None].repeat(len(EVIDENCE), axis=1))
 
 
 def test_drawn_folds_follow_the_probabilities_and_their_seed() -> None:
