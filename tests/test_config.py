@@ -54,6 +54,8 @@ def test_small_preset_is_the_default() -> None:
         ({"diversity": -1}, "diversity: -1.0 cannot be used"),
         ({"churn": -1}, "churn: -1.0 cannot be used"),
         ({"condition_dropout": 1}, "condition_dropout: 1.0 cannot be used"),
+        ({"train_share": 0}, "train_share: 0.0 cannot be used"),
+        ({"train_share": 1.5}, "train_share: 1.5 cannot be used"),
         ({"loss_weight": "velocity"}, "loss_weight: 'velocity' is for the predictions noise and score"),
         ({"consistency_weight": 1, "copies": 3}, "needs copies in pairs"),
         ({"atoms": ["P"]}, "atoms"),
