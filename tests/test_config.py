@@ -36,7 +36,7 @@ def test_option_names_are_unique_across_sections() -> None:
 def test_presets_are_valid(preset: Path) -> None:
     values = load_yaml(preset)
     config = overlay(TASKS[values.get("task", "structure")](), values, str(preset))
-    assert {name: flatten(config)[name] for name in values} == values
+    assert {name: to_plain(config)[name] for name in values} == values
 
 
 def test_small_preset_is_the_default() -> None:
