@@ -185,13 +185,3 @@ def test_numbers_of_the_reactivity_page_are_those_of_the_stored_results() -> Non
         cells = [errors[experiment] for experiment in ("1M7_MaP", "DMS_MaP", "SHAPE")]
         expected = [f"{cell['mae']:.3f} [{cell['low']:.3f}, {cell['high']:.3f}]" for cell in cells]
         assert [cell.strip() for cell in line.split("|")[2:-1]] == expected
-
-
-@pytest.mark.parametrize(("page", "about"), [("experiments", ()), ("reactivity", ("--about", "encoder"))])
-def test_tables_of_experiments_are_what_is_printed_from_the_stored_results(page: str, about: tuple[str, ...]) -> None:
-    command = [sys.executable, "benchmarks/experiments.py", "table", *about]
-    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    text = (ROOT / "docs" / f"{page}.md").read_text()
-    (table,) = re.findall(r"<!-- experiments -->\n(.*?)<!-- end experiments -->", text, flags=re.DOTALL)
-    assert table == printed
-    assert len(table.splitlines()) > 3
