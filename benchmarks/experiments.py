@@ -2,11 +2,13 @@
 
     python benchmarks/experiments.py run baseline encoder_frozen --seeds 0 1 2 --data data
     python benchmarks/experiments.py table
+    python benchmarks/experiments.py table --about encoder
 
 `benchmarks/experiments/NAME.yaml` holds what NAME changes of baseline.yaml, or of the experiment that it names under
-`against`. `run` trains what `runs` does not hold yet, samples the validation chains and saves the score of every chain
-in benchmarks/results/experiments; `table` makes the table from what is saved, with the floor and, against the same
-seeds of what an experiment changes, the paired difference.
+`against`, and the `question` that it answers. `run` trains what `runs` does not hold yet, samples the validation chains
+and saves the score of every chain in benchmarks/results/experiments; `table` makes the table from what is saved, with
+the floor and, against the same seeds of what an experiment changes, the paired difference: with an interval over the
+chains (of the mean over the seeds), which says nothing of how trainings differ, and one over the seeds, which does.
 """
 
 import json
@@ -19,6 +21,7 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 import yaml
+from scipy import stats
 from validation import chain_floors, chain_scores, validation_chains
 
 from rnagen.checkpoint import load_checkpoint
@@ -28,6 +31,8 @@ from rnagen.metrics import bootstrap_interval
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "experiments"
 BASELINE = "baseline"
+NO_OPTIONS = ("question", "against")
+"""What a file says of its experiment, beside options of the training."""
 
 
 @dataclass
@@ -53,6 +58,9 @@ class Run:
 class Table:
     """Print the table of all that is saved."""
 
+    about: tuple[str, ...] = ()
+    """Only experiments that set one of these options, and those that they change."""
+
 
 def changes(name: str) -> dict[str, Any]:
     """What the file of an experiment says.
@@ -69,11 +77,15 @@ def parent(name: str) -> str | None:
     return None if name == BASELINE else str(changes(name).get("against", BASELINE))
 
 
+def own_options(name: str) -> dict[str, Any]:
+    """Options that an experiment sets itself."""
+    return {option: value for option, value in changes(name).items() if option not in NO_OPTIONS}
+
+
 def configuration(name: str) -> dict[str, Any]:
     """Options of an experiment: those of the one that it changes, and its own."""
     above = parent(name)
-    own = {option: value for option, value in changes(name).items() if option != "against"}
-    return own if above is None else {**configuration(above), **own}
+    return own_options(name) if above is None else {**configuration(above), **own_options(name)}
 
 
 def run(options: Run) -> None:
@@ -116,30 +128,58 @@ def measure(name: str, seed: int, options: Run) -> dict[str, Any]:
     }
 
 
-def table(results: Path = RESULTS) -> list[str]:
-    """Lines of the Markdown table of all saved experiments; seeds of an experiment are averaged chain by chain."""
+def table(results: Path = RESULTS, about: tuple[str, ...] = ()) -> list[str]:
+    """Lines of the Markdown table of the saved experiments; seeds of an experiment are averaged chain by chain."""
     saved: dict[str, dict[int, dict[str, Any]]] = {}
     for path in sorted(results.glob("*.json")):
         result = json.loads(path.read_text())
         saved.setdefault(result["experiment"], {})[result["seed"]] = result
     floor = np.mean(next(iter(saved[BASELINE].values()))["helix"])
-    header = ("seeds", "steps", "mean [95 %]", "each seed", "gain [95 %]")
-    lines = [f"| best of 5 (one helix: {floor:.3f}) | {' | '.join(header)} |", "|---|---|---|---|---|---|"]
-    for name in sorted(saved, key=lambda name: (name != BASELINE, name)):
-        seeds = saved[name]
-        scores = np.array([result["best5"] for result in seeds.values()])
-        low, high = bootstrap_interval(scores.mean(0), 0)
-        each = ", ".join(f"{score:.3f}" for score in scores.mean(1))
-        gain, above = "", parent(name)
-        common = sorted(seeds.keys() & saved.get(above, {}).keys()) if above is not None else []
-        if above is not None and common:
-            gains = np.mean([np.subtract(seeds[s]["best5"], saved[above][s]["best5"]) for s in common], axis=0)
-            ends = bootstrap_interval(gains, 0)
-            gain = f"{gains.mean():+.3f} [{ends[0]:+.3f}, {ends[1]:+.3f}] against {above}"
-        steps = next(iter(seeds.values()))["step"]
-        mean = f"{scores.mean():.3f} [{low:.3f}, {high:.3f}]"
-        lines.append(f"| {name} | {len(seeds)} | {steps:,} | {mean} | {each} | {gain} |")
-    return lines
+    columns = (
+        "experiment",
+        "changes",
+        "against",
+        "seeds",
+        "steps",
+        f"best of 5 [95 %] (one helix: {floor:.3f})",
+        "each seed",
+    )
+    columns += ("gain, over chains [95 %]", "gain, over seeds [95 %]")
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    shown = sorted(saved, key=lambda name: (name != BASELINE, name))
+    if about:
+        chosen = {name for name in shown if set(about) & set(own_options(name))}
+        shown = [name for name in shown if name in chosen | {parent(name) for name in chosen}]
+    return lines + [f"| {' | '.join(row(name, saved))} |" for name in shown]
+
+
+def row(name: str, saved: dict[str, dict[int, dict[str, Any]]]) -> list[str]:
+    """Cells of one experiment."""
+    seeds, above = saved[name], parent(name)
+    scores = np.array([result["best5"] for result in seeds.values()])
+    low, high = bootstrap_interval(scores.mean(0), 0)
+    cells = [f"**{name}**: {changes(name)['question']}", described(name) if above else "", above or ""]
+    cells += [str(len(seeds)), f"{next(iter(seeds.values()))['step']:,}"]
+    cells += [f"{scores.mean():.3f} [{low:.3f}, {high:.3f}]", ", ".join(f"{score:.3f}" for score in scores.mean(1))]
+    common = [] if above is None else sorted(seeds.keys() & saved.get(above, {}).keys())
+    if above is None or not common:
+        return [*cells, "", ""]
+    gains = np.array([np.subtract(seeds[seed]["best5"], saved[above][seed]["best5"]) for seed in common])
+    ends = bootstrap_interval(gains.mean(0), 0)
+    by_seed = gains.mean(1)
+    each = ", ".join(f"{gain:+.3f}" for gain in by_seed)
+    over_seeds = each
+    if len(common) > 1:
+        # Student's t: three trainings are too few to be resampled.
+        half = stats.t.ppf(0.975, len(common) - 1) * by_seed.std(ddof=1) / len(common) ** 0.5
+        over_seeds = f"[{by_seed.mean() - half:+.3f}, {by_seed.mean() + half:+.3f}]: {each}"
+    return [*cells, f"{gains.mean():+.3f} [{ends[0]:+.3f}, {ends[1]:+.3f}]", over_seeds]
+
+
+def described(name: str) -> str:
+    """What an experiment changes; files without their folder."""
+    values = {option: str(value).rpartition("/")[2] for option, value in own_options(name).items()}
+    return ", ".join(f"`{option}` {value}" for option, value in values.items())
 
 
 if __name__ == "__main__":
@@ -147,4 +187,4 @@ if __name__ == "__main__":
     if isinstance(chosen, Run):
         run(chosen)
     else:
-        print("\n".join(table()))
+        print("\n".join(table(about=chosen.about)))

@@ -137,6 +137,8 @@ class DataConfig:
     """Noised and rotated copies K of each RNA per step, for one trunk pass."""
     min_length: int = 20
     """Shorter chains do not train."""
+    train_share: float = 1.0
+    """Share of the clusters that train, drawn by the seed of the run; a smaller share is a part of a larger one."""
     length_power: float = 0.7
     """A chain is drawn with weight length^this …"""
     cluster_power: float = 0.6
@@ -250,6 +252,8 @@ class RunOptions:
     """Steps between logged lines."""
     ckpt_freq: int = 1
     """Epochs between saves of the last state."""
+    keep_freq: int | None = None
+    """Epochs between weights that are kept, as step_<N>.safetensors; none are by default."""
     ckpt: Path | None = None
     """Training state (`last.ckpt`) to resume exactly, or weights (`.safetensors`) to start from."""
     wandb: bool = False
@@ -291,6 +295,7 @@ class TrainConfig:
             "crop": self.dataset.crop >= 8,
             "batch_size": self.dataset.batch_size >= 1,
             "copies": self.dataset.copies >= 1,
+            "train_share": 0 < self.dataset.train_share <= 1,
             "condition_dropout": 0 <= self.dataset.condition_dropout < 1,
             "evidence": set(self.model.evidence) <= set(EVIDENCE),
             "evidence_dropout": 0 <= self.dataset.evidence_dropout <= 1,
@@ -299,6 +304,7 @@ class TrainConfig:
             "ema_decay": 0 <= self.optim.ema_decay < 1,
             "accumulate_grad": self.optim.accumulate_grad >= 1,
             "devices": self.run.devices >= 1,
+            "keep_freq": self.run.keep_freq is None or self.run.keep_freq >= 1,
             "val_repeat": self.run.val_repeat >= 1,
         }
         for name, good in checks.items():

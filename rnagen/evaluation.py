@@ -21,6 +21,8 @@ from rnagen.structure import RNAStructure
 
 ATOM = "C1'"
 BEST_OF = 5
+MIRROR = (-1.0, 1.0, 1.0)
+"""A reflection, x → −x; which one does not matter, they differ by a rotation."""
 FLOORS = ("helix", "random_walk", "stems")
 """Names of the floors that `floor_scores` gives."""
 RANKINGS = ("most_likely", "rank_correlation")
@@ -44,6 +46,18 @@ class LikelihoodRanking:
     """TM of the most likely one."""
     rank_correlation: float | None
     """Spearman's between likelihood and TM; None where one of them has less than two different values."""
+
+
+@dataclass(frozen=True)
+class ConformerScores:
+    """All conformers of a target one by one. TM-scores on C1', matched by residue number."""
+
+    tm: list[float]
+    """Of each conformer against its best reference."""
+    mirror: list[float]
+    """Of its mirror image: a conformer that scores less than this has the fold of the wrong hand."""
+    one_minus_tm: float
+    """Mean over pairs of conformers: 0 when they are all the same."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +153,20 @@ def score_target(
         ranking=None if log_likelihoods is None else rank_by_likelihood(prediction, reference, log_likelihoods),
         floors=floor_scores(reference, seed) if with_floors else {},
     )
+
+
+def score_conformers(prediction: RNAStructure, reference: RNAStructure) -> ConformerScores:
+    """Score every model of a prediction and its mirror image against the models of a reference.
+
+    Raises:
+        InputError: the two are not the same RNA, or one of them has no C1' atom.
+    """
+    check_same_rna(prediction, reference)
+    samples, sample_masks = _c1(prediction)
+    both = torch.cat([samples, samples * torch.tensor(MIRROR)])
+    best = tm_scores(both, *_c1(reference), sample_masks.repeat(2, 1)).amax(1).tolist()
+    count = len(samples)
+    return ConformerScores(best[:count], best[count:], diversity(samples, sample_masks).one_minus_tm)
 
 
 def rank_by_likelihood(

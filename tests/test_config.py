@@ -36,8 +36,7 @@ def test_option_names_are_unique_across_sections() -> None:
 def test_presets_are_valid(preset: Path) -> None:
     values = load_yaml(preset)
     config = overlay(TASKS[values.get("task", "structure")](), values, str(preset))
-    plain = to_plain(config)
-    assert {name: plain[name] for name in values} == values
+    assert {name: to_plain(config)[name] for name in values} == values
 
 
 def test_small_preset_is_the_default() -> None:
@@ -55,6 +54,8 @@ def test_small_preset_is_the_default() -> None:
         ({"diversity": -1}, "diversity: -1.0 cannot be used"),
         ({"churn": -1}, "churn: -1.0 cannot be used"),
         ({"condition_dropout": 1}, "condition_dropout: 1.0 cannot be used"),
+        ({"train_share": 0}, "train_share: 0.0 cannot be used"),
+        ({"train_share": 1.5}, "train_share: 1.5 cannot be used"),
         ({"loss_weight": "velocity"}, "loss_weight: 'velocity' is for the predictions noise and score"),
         ({"consistency_weight": 1, "copies": 3}, "needs copies in pairs"),
         ({"atoms": ["P"]}, "atoms"),

@@ -11,11 +11,13 @@ from rnagen.evaluation import (
     LEAKAGE,
     check_same_rna,
     date_gate,
+    score_conformers,
     score_target,
     summarize,
 )
-from rnagen.floors import random_walk
+from rnagen.floors import helix, random_walk, straight_line
 from rnagen.io.errors import InputError
+from rnagen.metrics import diversity
 from rnagen.structure import RNAStructure
 
 SEQUENCE = "GGGGAAACCCCAAGGGGAAACCCC"
@@ -85,6 +87,26 @@ def test_floors_are_scored_on_the_target() -> None:
     assert list(first.floors) == ["helix", "random_walk", "stems"]
     assert all(0 < value < 1 for value in first.floors.values())
     assert first == again
+
+
+def test_every_conformer_and_its_mirror_image_is_scored() -> None:
+    """A right-handed helix is what its own mirror image is not; each counts against its best reference."""
+    length = len(SEQUENCE)
+    right, flat = helix(length).numpy(), straight_line(length).numpy()
+    coords = np.concatenate([flat, right])[:, :, None]
+    reference = replace(rna(2, 0), coords=coords)
+    mirrored = right * np.float32([1, 1, -1])
+    prediction = replace(rna(3, 0), coords=np.concatenate([mirrored, right + 5, flat])[:, :, None])
+    scores = score_conformers(prediction, reference)
+    left, whole, line = scores.tm
+    assert whole == pytest.approx(1, abs=1e-5)
+    assert left < 0.6
+    assert scores.mirror == pytest.approx([whole, left, line], abs=1e-3)
+    assert scores.one_minus_tm == pytest.approx(
+        diversity(torch.from_numpy(prediction.coords[:, :, 0])).one_minus_tm, abs=1e-6
+    )
+    first = score_target(prediction, reference, HONEST, with_floors=False)
+    assert (first.best1, first.best5) == pytest.approx((left, whole), abs=1e-9)
 
 
 def test_other_residues_are_refused() -> None:

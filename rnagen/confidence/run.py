@@ -68,7 +68,7 @@ def train_confidence(config: ConfidenceConfig) -> Path:
     validates = (run.validate or run.validate_only) and bool(data.val_chains)
     callbacks = [
         MetricsWriter(folder),
-        CheckpointWriter(folder, run.ckpt_freq, "val/loss", lower_is_better=True, export=exporter(data)),
+        CheckpointWriter(folder, run.ckpt_freq, run.keep_freq, "val/loss", lower_is_better=True, export=exporter(data)),
     ]
     if limit is not None:
         run = replace(run, max_time=time_text(limit - (time.monotonic() - started)))

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
+import torch
+
 from rnagen.data.packed import PackedChains
 from rnagen.io.errors import InputError
 
@@ -35,6 +38,18 @@ def trainable(chains: PackedChains, min_length: int, source: Path) -> PackedChai
     if not good.any():
         raise InputError(source, None, f"no chain of its training set has {min_length} residues or more")
     return chains.select(good.nonzero()[:, 0].tolist())
+
+
+def share_of_clusters(chains: PackedChains, share: float, seed: int) -> PackedChains:
+    """The chains of a share (0 to 1) of the clusters, at least of one, in their order.
+
+    The clusters are put in an order that the seed draws, and the first ones are taken: of one seed, a smaller share is
+    a part of every larger one.
+    """
+    clusters = chains.clusters.unique()
+    order = torch.from_numpy(np.random.default_rng(seed).permutation(len(clusters)))
+    taken = clusters[order[: max(1, round(share * len(clusters)))]]
+    return chains.select(torch.isin(chains.clusters, taken).nonzero()[:, 0].tolist())
 
 
 def to_overfit(chains: PackedChains, crop: int, source: Path) -> PackedChains:

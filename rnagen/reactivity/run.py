@@ -60,7 +60,7 @@ def train_reactivity(config: ReactivityConfig) -> Path:
     validates = (run.validate or run.validate_only) and data.val is not None
     callbacks = [
         MetricsWriter(folder),
-        CheckpointWriter(folder, run.ckpt_freq, "val/mae", lower_is_better=True, export=exporter(data)),
+        CheckpointWriter(folder, run.ckpt_freq, run.keep_freq, "val/mae", lower_is_better=True, export=exporter(data)),
     ]
     optim = config.optim
     trainer = make_trainer(run, folder, config, optim.precision, optim.accumulate_grad, steps, validates, callbacks)

@@ -31,11 +31,12 @@ class MeasuredModule(L.LightningModule):
 
 
 class CheckpointWriter(L.Callback):
-    """Writes the training state, the last weights, and the best on the validation set.
+    """Writes the training state, the last weights, the best on the validation set, and some along the way.
 
     Args:
         folder: of the run.
         every_n_epochs: between saves of the last state.
+        keep_every: epochs between weights that are kept under the number of their step; None: none are.
         score: the mean of the validation by which the best weights are chosen.
         lower_is_better: whether it is an error.
         export: writes the weights of a module to a file, with the provenance that is given and what it adds to it.
@@ -45,12 +46,14 @@ class CheckpointWriter(L.Callback):
         self,
         folder: Path,
         every_n_epochs: int,
+        keep_every: int | None,
         score: str,
         lower_is_better: bool,
         export: Callable[[L.LightningModule, Path, dict[str, Any]], None],
     ) -> None:
         self.folder = folder
         self.every_n_epochs = every_n_epochs
+        self.keep_every = keep_every
         self.score = score
         self.sign = -1 if lower_is_better else 1
         self.export = export
@@ -62,6 +65,8 @@ class CheckpointWriter(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if (trainer.current_epoch + 1) % self.every_n_epochs == 0:
             self.save_last(trainer, pl_module)
+        if self.keep_every is not None and (trainer.current_epoch + 1) % self.keep_every == 0:
+            self.save_weights(trainer, pl_module, self.folder / f"step_{trainer.global_step:07d}.safetensors")
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.save_last(trainer, pl_module)

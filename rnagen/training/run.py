@@ -56,7 +56,9 @@ def train(config: TrainConfig) -> Path:
     validates = (run.validate or run.validate_only) and bool(data.val_chains)
     callbacks = [
         MetricsWriter(folder),
-        CheckpointWriter(folder, run.ckpt_freq, "val/tm_best5", lower_is_better=False, export=exporter(data)),
+        CheckpointWriter(
+            folder, run.ckpt_freq, run.keep_freq, "val/tm_best5", lower_is_better=False, export=exporter(data)
+        ),
     ]
     steps = run.epochs * data.batches_per_epoch // config.optim.accumulate_grad
     optim = config.optim

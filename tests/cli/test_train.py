@@ -85,6 +85,24 @@ def test_a_run_leaves_what_is_needed_to_use_and_to_understand_it(train, tmp_path
     assert any(not torch.equal(value, state[f"model.{name}"]) for name, value in shipped.items())
 
 
+def test_a_share_of_the_clusters_trains(train, tmp_path: Path) -> None:
+    assert train("part", "--epochs", "1", "--train-batches", "1", "--no-validate", "--train-share", "0.5") == 0
+    # Nine chains, each a cluster of its own.
+    assert load_checkpoint(tmp_path / "part" / "last.safetensors").metadata["data"]["chains"] == 4
+
+
+def test_weights_along_the_way_are_kept(train, tmp_path: Path) -> None:
+    """They are those of the same run ended there."""
+    flags = ("--train-batches", "2", "--no-validate", "--keep-freq", "2")
+    assert train("long", *flags, "--epochs", "5") == 0
+    assert train("short", *flags, "--epochs", "2") == 0
+    kept = sorted(path.name for path in (tmp_path / "long").glob("step_*.safetensors"))
+    assert kept == ["step_0000004.safetensors", "step_0000008.safetensors"]
+    assert [load_checkpoint(tmp_path / "long" / name).metadata["step"] for name in kept] == [4, 8]
+    expected = load_file(tmp_path / "short" / "last.safetensors")
+    assert_same(load_file(tmp_path / "long" / kept[0]), expected)
+
+
 def test_resume_at_an_epoch_end_is_exact(train, tmp_path: Path) -> None:
     assert train("whole", "--epochs", "2", "--train-batches", "3", "--dropout", "0.1") == 0
     assert train("parts", "--epochs", "1", "--train-batches", "3", "--dropout", "0.1") == 0

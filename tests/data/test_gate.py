@@ -6,8 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from rnagen.data.gate import check_gate, to_overfit, trainable
+from rnagen.data.gate import check_gate, share_of_clusters, to_overfit, trainable
 from rnagen.data.pack import pack_dataset, split_rows
 from rnagen.data.packed import PackedChains
 from rnagen.data.store import INDEX_COLUMNS, StructureStore
@@ -51,6 +53,34 @@ def test_short_and_unresolved_chains_are_left_out() -> None:
     assert trainable(chains, 30, HERE).names == ("b", "d")
     with pytest.raises(InputError, match="99 residues or more"):
         trainable(chains, 99, HERE)
+
+
+CLUSTERED = [make_chain(n) for n in (20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31)]
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    clusters=st.lists(st.integers(0, 6), min_size=12, max_size=12),
+    shares=st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)),
+    seed=st.integers(0, 99),
+)
+def test_a_share_is_of_whole_clusters_and_within_every_larger_one(
+    clusters: list[int], shares: tuple[float, float], seed: int
+) -> None:
+    chains = replace(packed(CLUSTERED), clusters=torch.tensor(clusters, dtype=torch.int32))
+    smaller, larger = (share_of_clusters(chains, share, seed) for share in sorted(shares))
+    assert set(smaller.names) <= set(larger.names)
+    for share, part in ((min(shares), smaller), (max(shares), larger)):
+        taken = set(part.clusters.tolist())
+        assert len(taken) == max(1, round(share * len(set(clusters))))
+        assert part.names == tuple(name for name, cluster in zip(chains.names, clusters) if cluster in taken)
+    assert share_of_clusters(chains, 1.0, seed).names == chains.names
+
+
+def test_the_seed_draws_the_share() -> None:
+    chains = packed(CLUSTERED)
+    drawn = {share_of_clusters(chains, 0.5, seed).names for seed in range(10)}
+    assert len(drawn) > 5
 
 
 def test_overfitting_takes_a_whole_resolved_chain() -> None:

@@ -1,0 +1,100 @@
+"""The table of one checkpoint from its saved numbers: a column for each set, means with intervals over the targets."""
+
+from typing import Any
+
+import numpy as np
+from accuracy_saved import Result
+
+from rnagen.metrics import bootstrap_interval
+
+TITLES = {"train": "training", "validation": "validation", "casp15": "CASP15"}
+FLOORS = {"helix": "one helix", "stems": "predicted stems"}
+
+
+def columns(targets: dict[str, dict[str, Any]]) -> dict[str, np.ndarray]:
+    """Each number of the targets of a set as an array over the targets, differences target by target."""
+    tm, mirror = (np.array([target[name] for target in targets.values()]) for name in ("tm", "mirror"))
+    best, mean = tm.max(1), tm.mean(1)
+    found = {
+        "best": best,
+        "mean": mean,
+        "first": tm[:, 0],
+        "best_minus_mean": best - mean,
+        "one_minus_tm": np.array([target["one_minus_tm"] for target in targets.values()]),
+        "mirror": mirror.mean(1),
+        "mean_minus_mirror": mean - mirror.mean(1),
+    }
+    for name in FLOORS:
+        floor = np.array([target[name] for target in targets.values()])
+        found |= {name: floor, f"best_minus_{name}": best - floor}
+    return found
+
+
+def mirror_folds(targets: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Conformers whose mirror image scores higher than they do, of how many, and by how much."""
+    excess = np.concatenate([np.subtract(target["mirror"], target["tm"]) for target in targets.values()])
+    higher = excess[excess > 0]
+    mean, most = (float(higher.mean()), float(higher.max())) if len(higher) else (0.0, 0.0)
+    return {"conformers": len(excess), "higher": len(higher), "mean": round(mean, 4), "most": round(most, 4)}
+
+
+def summary(result: Result) -> dict[str, Any]:
+    """Means with their 95 % bootstrap intervals by set; a gain is paired, target by target."""
+    described: dict[str, Any] = {name: result.header[name] for name in ("step", "hours", "parameters", "chains")}
+    for label, targets in result.targets.items():
+        if targets:
+            numbers = {}
+            for name, values in columns(targets).items():
+                ends = bootstrap_interval(values, 0)
+                numbers[name] = dict(zip(("mean", "low", "high"), (round(float(x), 4) for x in (values.mean(), *ends))))
+            counts = {"targets": len(targets), "expected": result.expected[label]}
+            described[label] = {**counts, **numbers, "mirror_folds": mirror_folds(targets)}
+    return described
+
+
+def table(result: Result) -> list[str]:
+    """Lines of the Markdown table."""
+    found = summary(result)
+    sets = [label for label in TITLES if label in found]
+    n = result.identity["n"]
+    of = "" if result.identity["pool"] is None else f" of {result.identity['pool']}"
+    rows = [
+        (f"best of {n}{of}", "best", ""),
+        (f"best of 1, mean of the {n}", "mean", ""),
+        ("best of 1, the first", "first", ""),
+        (f"best of {n} − mean", "best_minus_mean", "+"),
+        (f"1 − TM among the {n}", "one_minus_tm", ""),
+    ]
+    for name, label in FLOORS.items():
+        rows += [(f"floor: {label}", name, ""), (f"best of {n} − {label}", f"best_minus_{name}", "+")]
+    rows += [("mirror images, mean", "mirror", ""), ("conformers − mirror images", "mean_minus_mirror", "+")]
+    header = f"{result.name}: {found['hours']:.1f} h, {found['chains']:,} chains"
+    lines = [
+        f"| {header} | {' | '.join(title(label, found[label]) for label in sets)} |",
+        "|---" * (len(sets) + 1) + "|",
+    ]
+    lines += [
+        f"| {label} | {' | '.join(cell(found[part][name], sign) for part in sets)} |" for label, name, sign in rows
+    ]
+    ratios = (f"{found[part]['best']['mean'] / found[part]['helix']['mean']:.2f}" for part in sets)
+    mirrors = (mirror_cell(found[part]["mirror_folds"]) for part in sets)
+    lines.append(f"| best of {n} / one helix | {' | '.join(ratios)} |")
+    lines.append(f"| mirror image scores higher | {' | '.join(mirrors)} |")
+    return lines
+
+
+def title(label: str, numbers: dict[str, Any]) -> str:
+    """Name and number of targets of a set, and how many there should be where some are missing."""
+    count, expected = numbers["targets"], numbers["expected"]
+    return f"{TITLES[label]}, {count} RNAs" + (f" (unfinished: of {expected})" if count < expected else "")
+
+
+def cell(value: dict[str, float], sign: str) -> str:
+    """Mean [95 % interval]."""
+    return f"{value['mean']:{sign}.3f} [{value['low']:{sign}.3f}, {value['high']:{sign}.3f}]"
+
+
+def mirror_cell(found: dict[str, float]) -> str:
+    """How many, and by how much."""
+    text = f"{found['higher']} of {found['conformers']}"
+    return f"{text}, by {found['mean']:.3f} (at most {found['most']:.3f})" if found["higher"] else text
