@@ -57,6 +57,9 @@ class ModelConfig:
     """Å per model unit."""
     self_conditioning: bool = False
     """The latent model sees its previous estimate of the structure; in training with probability 0.5."""
+    recycling: bool = False
+    """The trunk reads the distances of a draft, which the model makes of an RNA by one evaluation from noise; in
+    training with probability 0.5."""
     grad_checkpointing: bool = False
     """Recompute block activations in the backward pass: less memory, more time."""
 

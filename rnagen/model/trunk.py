@@ -28,7 +28,7 @@ class TrunkOutput:
 class TrunkCondition:
     """What is added to the representations before the first block."""
 
-    single: Float[Tensor, "B L d"]
+    single: Float[Tensor, "B L d"] | None
     pair: Float[Tensor, "B L L c"] | None
 
 
@@ -100,7 +100,7 @@ class Trunk(nn.Module):
             + self.pair_probability(probabilities[..., None])
         )
         if condition is not None:
-            single = single + condition.single
+            single = single if condition.single is None else single + condition.single
             pair = pair if condition.pair is None else pair + condition.pair
         pair_mask = (mask[:, :, None] & mask[:, None, :])[..., None].to(pair.dtype)
         for block in self.blocks:

@@ -63,9 +63,9 @@ class FlowModule(MeasuredModule):
         return model
 
     def load_weights(self, other: RNAFlowModel) -> None:
-        """Start from the weights of a model of this shape; where it has no encoder, that of this one stays."""
-        kept = {} if other.encoder is not None else self.model.state_dict()
-        kept = {name: tensor for name, tensor in kept.items() if name.startswith(("encoder.", "conditioning."))}
+        """Start from the weights of a model of this shape; an encoder or a reference that it lacks stays as it is."""
+        lacks = [part for part in ("encoder", "conditioning", "reference") if getattr(other, part) is None]
+        kept = {name: value for name, value in self.model.state_dict().items() if name.partition(".")[0] in lacks}
         for model in (self.model, self.ema.module):
             model.load_state_dict({**kept, **other.state_dict()})
 
@@ -77,8 +77,9 @@ class FlowModule(MeasuredModule):
 
     def setup(self, stage: str) -> None:
         if self.config.optim.compile and stage == "fit":
-            # One graph a length, with and without gradient: beyond its limit the compiler would stop compiling.
-            torch._dynamo.config.cache_size_limit = max(2 * BUCKETS, torch._dynamo.config.cache_size_limit)
+            # Graphs a length: with gradient, without it (self-conditioning), for one draft (recycling). Beyond its
+            # limit the compiler would stop compiling.
+            torch._dynamo.config.cache_size_limit = max(3 * BUCKETS, torch._dynamo.config.cache_size_limit)
             # In place: the names in the state dict stay.
             self.model.trunk.compile(dynamic=False)
             self.model.latent.compile(dynamic=False)

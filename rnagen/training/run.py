@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 import yaml
 
 from rnagen.checkpoint import load_checkpoint, save_checkpoint
-from rnagen.config import TrainConfig
+from rnagen.config import ModelConfig, TrainConfig
 from rnagen.overlay import ConfigError, to_plain
 from rnagen.reactivity.encoded import EncodedCache
 from rnagen.sampling import check_sampling
@@ -35,7 +36,7 @@ def train(config: TrainConfig) -> Path:
     if resume is None and (folder / STATE).exists():
         raise ConfigError(f"{folder} holds a run: resume it with --ckpt {folder / STATE} or choose another --run-name")
     loaded = None if weights is None else load_checkpoint(weights)
-    if loaded is not None and loaded.config.model != config.model:
+    if loaded is not None and not fits(loaded.config.model, config.model):
         raise ConfigError(f"{weights} is a model of another shape than this configuration")
     pretrained = choose_encoder(config.pretrained.encoder, config.pretrained.encoder_rate, resume, loaded)
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,6 +94,11 @@ def encodings_for(config: TrainConfig, pretrained: Pretrained | None) -> Encoded
         return None
     gpu = config.run.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     return EncodedCache(config.run.run_dir / "encoded", pretrained.encoder, "cuda" if gpu else "cpu")
+
+
+def fits(weights: ModelConfig, model: ModelConfig) -> bool:
+    """Whether weights are a start for a model: the shapes are equal, but that it may read a reference and they not."""
+    return weights == model or replace(weights, recycling=True) == model
 
 
 def start_from(ckpt: Path | None) -> tuple[Path | None, Path | None]:
