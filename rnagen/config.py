@@ -134,6 +134,11 @@ class DataConfig:
     """Noised and rotated copies K of each RNA per step, for one trunk pass."""
     min_length: int = 20
     """Shorter chains do not train."""
+    max_resolution: float | None = None
+    """Å; chains of experiments that resolve less do not train, chains of unknown resolution do."""
+    min_contacts: float = 0.0
+    """Least share of residues that lie near one far away in the sequence: below about 0.3 the partner of a chain is
+    another molecule, and its shape does not follow from its own sequence."""
     length_power: float = 0.7
     """A chain is drawn with weight length^this …"""
     cluster_power: float = 0.6
@@ -280,6 +285,7 @@ class TrainConfig:
             "crop": self.dataset.crop >= 8,
             "batch_size": self.dataset.batch_size >= 1,
             "copies": self.dataset.copies >= 1,
+            "min_contacts": 0 <= self.dataset.min_contacts <= 1,
             "condition_dropout": 0 <= self.dataset.condition_dropout < 1,
             "consistency_weight": self.loss.consistency_weight >= 0,
             "ema_decay": 0 <= self.optim.ema_decay < 1,

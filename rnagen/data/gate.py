@@ -1,4 +1,4 @@
-"""Which chains may train: the date gate, and what is long and resolved enough to teach anything."""
+"""Which chains may train: the date gate, and what is long, resolved and good enough to teach anything."""
 
 from pathlib import Path
 
@@ -34,6 +34,21 @@ def trainable(chains: PackedChains, min_length: int, source: Path) -> PackedChai
     good = (chains.lengths >= min_length) & (chains.resolved >= MIN_RESOLVED)
     if not good.any():
         raise InputError(source, None, f"no chain of its training set has {min_length} residues or more")
+    return chains.select(good.nonzero()[:, 0].tolist())
+
+
+def trusted(chains: PackedChains, max_resolution: float | None, min_contacts: float, source: Path) -> PackedChains:
+    """The chains of experiments that resolve enough, or whose resolution (Å) is not known, and that touch themselves.
+
+    Raises:
+        InputError: there is none.
+    """
+    good = chains.contacts >= min_contacts
+    if max_resolution is not None:
+        good &= ~(chains.resolution > max_resolution)
+    if not good.any():
+        limits = f"max_resolution {max_resolution}, min_contacts {min_contacts}"
+        raise InputError(source, None, f"no chain of its training set is within {limits}")
     return chains.select(good.nonzero()[:, 0].tolist())
 
 

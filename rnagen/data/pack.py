@@ -56,7 +56,8 @@ def pack_rows(store: StructureStore, rows: list[int], atoms: tuple[str, ...]) ->
                 pairs=store.sparse_base_pairs(row),
             )
         )
-    return pack_chains(chains, atoms, column("release_date"), column("benchmark"), column("cluster"))
+    facts = ("release_date", "benchmark", "cluster", "resolution", "contacts")
+    return pack_chains(chains, atoms, *map(column, facts))
 
 
 def split_rows(store: StructureStore, split: Path) -> list[int]:

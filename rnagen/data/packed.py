@@ -23,7 +23,7 @@ from rnagen.data.files import atomic_write
 from rnagen.data.pairs import SparsePairs
 from rnagen.io.errors import InputError
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,10 @@ class PackedChains:
     """Sequence cluster at 80 % identity."""
     resolved: Float32[Tensor, " N"]
     """Share of residues with C1' in at least one model."""
+    resolution: Float32[Tensor, " N"]
+    """Of the experiment, Å; NaN where unknown."""
+    contacts: Float32[Tensor, " N"]
+    """Share of residues near one far away in the sequence; see `rnagen.data.quality`."""
     lengths: Int32[Tensor, " N"]
     num_models: Int32[Tensor, " N"]
     pair_counts: Int32[Tensor, " N"]
@@ -139,6 +143,8 @@ def pack_chains(
     release_dates: Sequence[str],
     benchmarks: Sequence[str],
     clusters: Sequence[int],
+    resolutions: Sequence[float],
+    contacts: Sequence[float],
 ) -> PackedChains:
     """Chains with these atoms, one after the other. Their encodings are not taken along."""
     scored = atoms.index("C1'")
@@ -156,6 +162,8 @@ def pack_chains(
         release_dates=tuple(release_dates),
         benchmarks=tuple(benchmarks),
         clusters=numbers(clusters, torch.int32),
+        resolution=numbers(resolutions, torch.float32),
+        contacts=numbers(contacts, torch.float32),
         resolved=numbers([chain.mask[:, :, scored].any(0).mean() for chain in chains], torch.float32),
         lengths=numbers([len(chain.bases) for chain in chains], torch.int32),
         num_models=numbers([len(chain.coords) for chain in chains], torch.int32),
@@ -216,7 +224,8 @@ _TENSORS = tuple(item.name for item in fields(PackedChains) if item.name not in 
 
 
 def _check(chains: PackedChains, path: Path) -> None:
-    rows = {name: len(chains) for name in (*_TEXTS, "clusters", "resolved", "lengths", "num_models", "pair_counts")}
+    of_chains = ("clusters", "resolved", "resolution", "contacts", "lengths", "num_models", "pair_counts")
+    rows = {name: len(chains) for name in (*_TEXTS, *of_chains)}
     residues, models = int(chains.lengths.sum()), int((chains.lengths.long() * chains.num_models).sum())
     rows |= {"bases": residues, "residue_index": residues, "coords": models, "mask": models}
     rows |= dict.fromkeys(("pairs", "pair_probabilities"), int(chains.pair_counts.sum()))

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from rnagen.config import TrainConfig
 from rnagen.data.dataset import Batch, Chain
 from rnagen.data.draws import BatchDraw, DrawStream, chain_weights
-from rnagen.data.gate import check_gate, to_overfit, trainable
+from rnagen.data.gate import check_gate, to_overfit, trainable, trusted
 from rnagen.data.packed import PackedData, load_packed
 from rnagen.data.resident import ResidentChains
 from rnagen.io.errors import InputError
@@ -109,6 +109,7 @@ class RNADataModule(L.LightningDataModule):
             print(f"no validation chain in {data.source}: this run does not validate")
         if options.data.exists():
             train = trainable(train, options.min_length, options.data)
+            train = trusted(train, options.max_resolution, options.min_contacts, options.data)
         if options.overfit:
             train = val = to_overfit(train, options.crop, options.data)
         self.train_chains, self.val_chains = train, val.chains()

@@ -26,7 +26,12 @@ def assert_equal_chains(first: PackedChains, second: PackedChains) -> None:
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    dated = replace(packed(CHAINS), release_dates=("2001-01-01", "", "2020-02-02", "1999-09-09"))
+    dated = replace(
+        packed(CHAINS),
+        release_dates=("2001-01-01", "", "2020-02-02", "1999-09-09"),
+        resolution=torch.tensor([1.5, float("nan"), 3.0, 20.0]),
+        contacts=torch.tensor([0.0, 0.25, 0.5, 1.0]),
+    )
     save_packed(tmp_path / "p.safetensors", PackedData(dated, packed(CHAINS[:1]), "abc", "made"), "2022-05-27")
     return tmp_path / "p.safetensors"
 
@@ -42,6 +47,7 @@ def test_packing_changes_no_chain() -> None:
         assert chain.sequence == again.sequence
     shares = [chain.mask[:, :, 2].any(0).mean() for chain in CHAINS]
     torch.testing.assert_close(chains.resolved, torch.tensor(shares, dtype=torch.float32))
+    assert chains.select([2, 0]).resolved.equal(chains.resolved[[2, 0]])
 
 
 def test_some_of_the_chains() -> None:
@@ -60,6 +66,10 @@ def test_what_is_read_is_what_was_written(saved: Path) -> None:
     assert (data.fingerprint, data.source) == ("abc", "made")
     assert data.train.atoms == TINY_MODEL.atoms
     assert data.train.release_dates == ("2001-01-01", "", "2020-02-02", "1999-09-09")
+    torch.testing.assert_close(
+        data.train.resolution, torch.tensor([1.5, float("nan"), 3.0, 20.0]), rtol=0, atol=0, equal_nan=True
+    )
+    assert data.train.contacts.tolist() == [0.0, 0.25, 0.5, 1.0]
     assert_equal_chains(data.train, packed(CHAINS))
     assert_equal_chains(data.val, packed(CHAINS[:1]))
 
@@ -78,8 +88,8 @@ def test_damage_is_named(saved: Path, tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(3)}, saved)
     with pytest.raises(InputError, match="was not made by `rnagen pack`"):
         load_packed(saved)
-    saved.write_bytes(content.replace(b'\\"format\\": 1', b'\\"format\\": 7'))
-    with pytest.raises(InputError, match="packed in format 7, this version reads 1"):
+    saved.write_bytes(content.replace(b'\\"format\\": 2', b'\\"format\\": 7'))
+    with pytest.raises(InputError, match="packed in format 7, this version reads 2"):
         load_packed(saved)
     chains = packed(CHAINS)
     save_packed(saved, PackedData(replace(chains, lengths=chains.lengths + 1), packed([]), "", ""), "")
