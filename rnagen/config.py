@@ -145,6 +145,8 @@ class DataConfig:
     """… divided by (size of its cluster)^this."""
     spatial_crop: float = 0.3
     """Share of crops that take the residues nearest to a random one instead of a contiguous stretch."""
+    synthetic_steps: int = 0
+    """First steps, which see synthetic A-form RNA instead of the data. A packed file must hold it."""
     condition_dropout: float = 0.0
     """Share of examples shown without sequence and base pairs: a model for `--cfg-scale`."""
     overfit: bool = False
@@ -285,6 +287,7 @@ class TrainConfig:
             "crop": self.dataset.crop >= 8,
             "batch_size": self.dataset.batch_size >= 1,
             "copies": self.dataset.copies >= 1,
+            "synthetic_steps": self.dataset.synthetic_steps >= 0,
             "min_contacts": 0 <= self.dataset.min_contacts <= 1,
             "condition_dropout": 0 <= self.dataset.condition_dropout < 1,
             "consistency_weight": self.loss.consistency_weight >= 0,

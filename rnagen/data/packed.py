@@ -124,6 +124,18 @@ class PackedChains:
         columns = [self.atoms.index(atom) for atom in atoms]
         return replace(self, atoms=atoms, coords=self.coords[:, columns], mask=self.mask[:, columns])
 
+    def followed_by(self, other: "PackedChains") -> "PackedChains":
+        """These chains, then others with the same atoms.
+
+        Raises:
+            ValueError: the atoms differ.
+        """
+        if other.atoms != self.atoms:
+            raise ValueError(f"chains with the atoms {other.atoms} do not follow chains with {self.atoms}")
+        joined: dict[str, Any] = {name: torch.cat([getattr(self, name), getattr(other, name)]) for name in _TENSORS}
+        joined |= {name: getattr(self, name) + getattr(other, name) for name in _TEXTS}
+        return replace(self, **joined)
+
 
 @dataclass(frozen=True)
 class PackedData:
@@ -131,6 +143,8 @@ class PackedData:
 
     train: PackedChains
     val: PackedChains
+    synthetic: PackedChains
+    """Synthetic RNA to begin with; perhaps none."""
     fingerprint: str
     """Of the dataset they were packed from."""
     source: str
@@ -178,7 +192,7 @@ def pack_chains(
 
 
 def save_packed(path: Path, data: PackedData, cutoff: str) -> None:
-    """Write both sets to one file, whole or not at all; `cutoff` is the date that the training set was held against.
+    """Write all sets to one file, whole or not at all; `cutoff` is the date that the training set was held against.
 
     Raises:
         OSError: the folder cannot be written or the disk is full.
@@ -186,7 +200,8 @@ def save_packed(path: Path, data: PackedData, cutoff: str) -> None:
     tensors: dict[str, Tensor] = {}
     described: dict[str, Any] = {"format": FORMAT, "fingerprint": data.fingerprint, "source": data.source}
     described |= {"cutoff": cutoff, "atoms": data.train.atoms}
-    for part, chains in (("train", data.train), ("val", data.val)):
+    for part in _PARTS:
+        chains = getattr(data, part)
         described[part] = {name: getattr(chains, name) for name in _TEXTS}
         tensors |= {f"{part}.{name}": getattr(chains, name).contiguous() for name in _TENSORS}
     with atomic_write(path) as file:
@@ -204,21 +219,22 @@ def load_packed(path: Path) -> PackedData:
             described = json.loads((file.metadata() or {})["rnagen"])
             if described["format"] != FORMAT:
                 raise InputError(path, None, f"packed in format {described['format']!r}, this version reads {FORMAT}")
-            parts: list[PackedChains] = []
-            for part in ("train", "val"):
+            parts: dict[str, Any] = {}
+            for part in _PARTS:
                 values: dict[str, Any] = {name: tuple(described[part][name]) for name in _TEXTS}
                 values |= {name: file.get_tensor(f"{part}.{name}") for name in _TENSORS}
-                parts.append(PackedChains(atoms=tuple(described["atoms"]), **values))
+                parts[part] = PackedChains(atoms=tuple(described["atoms"]), **values)
             fingerprint, source = str(described["fingerprint"]), str(described["source"])
     except (SafetensorError, OSError) as error:
         raise InputError(path, None, f"cannot be read as safetensors (truncated?): {error}") from error
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise InputError(path, None, f"was not made by `rnagen pack`: {error!r}") from error
-    for chains in parts:
+    for chains in parts.values():
         _check(chains, path)
-    return PackedData(parts[0], parts[1], fingerprint, source)
+    return PackedData(fingerprint=fingerprint, source=source, **parts)
 
 
+_PARTS = ("train", "val", "synthetic")
 _TEXTS = ("names", "release_dates", "benchmarks")
 _TENSORS = tuple(item.name for item in fields(PackedChains) if item.name not in ("atoms", *_TEXTS))
 
