@@ -63,6 +63,9 @@ class ModelConfig:
     """The trunk can be told the secondary structure that the conformers are to have."""
     self_conditioning: bool = False
     """The latent model sees its previous estimate of the structure; in training with probability 0.5."""
+    recycling: bool = False
+    """The trunk reads the distances of a draft, which the model makes of an RNA by one evaluation from noise; in
+    training with probability 0.5."""
     grad_checkpointing: bool = False
     """Recompute block activations in the backward pass: less memory, more time."""
 
@@ -139,12 +142,19 @@ class DataConfig:
     """Shorter chains do not train."""
     train_share: float = 1.0
     """Share of the clusters that train, drawn by the seed of the run; a smaller share is a part of a larger one."""
+    max_resolution: float | None = None
+    """Å; chains of experiments that resolve less do not train, chains of unknown resolution do."""
+    min_contacts: float = 0.0
+    """Least share of residues that lie near one far away in the sequence: below about 0.3 the partner of a chain is
+    another molecule, and its shape does not follow from its own sequence."""
     length_power: float = 0.7
     """A chain is drawn with weight length^this …"""
     cluster_power: float = 0.6
     """… divided by (size of its cluster)^this."""
     spatial_crop: float = 0.3
     """Share of crops that take the residues nearest to a random one instead of a contiguous stretch."""
+    synthetic_steps: int = 0
+    """First steps, which see synthetic A-form RNA instead of the data. A packed file must hold it."""
     condition_dropout: float = 0.0
     """Share of examples shown without sequence and base pairs: a model for `--cfg-scale`."""
     evidence_dropout: float = 0.0
@@ -296,6 +306,8 @@ class TrainConfig:
             "batch_size": self.dataset.batch_size >= 1,
             "copies": self.dataset.copies >= 1,
             "train_share": 0 < self.dataset.train_share <= 1,
+            "synthetic_steps": self.dataset.synthetic_steps >= 0,
+            "min_contacts": 0 <= self.dataset.min_contacts <= 1,
             "condition_dropout": 0 <= self.dataset.condition_dropout < 1,
             "evidence": set(self.model.evidence) <= set(EVIDENCE),
             "evidence_dropout": 0 <= self.dataset.evidence_dropout <= 1,

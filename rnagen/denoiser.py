@@ -10,6 +10,7 @@ from rnagen.config import SamplerConfig
 from rnagen.features import RNAFeatures
 from rnagen.geometry import superpose
 from rnagen.model.model import RNAFlowModel
+from rnagen.recycling import recycled
 from rnagen.transport.guidance import guided
 from rnagen.transport.particles import Repulsion
 from rnagen.transport.sampler import Adjustment
@@ -31,7 +32,7 @@ class Guide:
 
 
 class Denoiser:
-    """The prediction for conformers of one RNA, a few at a time; the trunk runs once, here.
+    """The prediction for conformers of one RNA, a few at a time; the trunk runs here alone.
 
     Args:
         model: moved to where it computes.
@@ -40,14 +41,25 @@ class Denoiser:
         chunk: conformers computed at once; 0: as many as fit `CHUNK_RESIDUES`.
         remembers: hand the data estimate of each call to the next (self-conditioning). The prediction then depends on
             the calls before it: not for a solver that steps back or goes through the conformers one by one.
+        draft_noise: what a model with recycling makes its draft from, unless the features carry a reference.
     """
 
     def __init__(
-        self, model: RNAFlowModel, transport: Transport, features: RNAFeatures, chunk: int, remembers: bool
+        self,
+        model: RNAFlowModel,
+        transport: Transport,
+        features: RNAFeatures,
+        chunk: int,
+        remembers: bool,
+        draft_noise: Float[Tensor, "L A 3"],
     ) -> None:
         self.model = model
         self.transport = transport
-        _, self.context = model.encode(features.to(next(model.parameters()).device))
+        device = next(model.parameters()).device
+        features, self.draft_noise = features.to(device), draft_noise.to(device)
+        if model.config.recycling and features.reference is None:
+            features = recycled(model, transport, features, self.draft_noise[None])
+        _, self.context = model.encode(features)
         self.chunk = chunk or max(1, CHUNK_RESIDUES // features.bases.shape[1])
         self.remembers = remembers and model.config.self_conditioning
         self.previous: Float[Tensor, "n L A 3"] | None = None
@@ -80,7 +92,7 @@ def adjustment(
         model, transport, seen = denoiser.model, denoiser.transport, features.without_condition()
         if guide is not None:
             model, transport, seen = guide.model, guide.transport, features
-        away_from = Denoiser(model, transport, seen, options.chunk, denoiser.remembers)
+        away_from = Denoiser(model, transport, seen, options.chunk, denoiser.remembers, denoiser.draft_noise)
     if repulsion is None and away_from is None:
         return None
     scored = denoiser.model.config.atoms.index("C1'")

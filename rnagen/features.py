@@ -30,6 +30,29 @@ class Encoded:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A structure, or part of one, that the model is shown of each RNA: its own draft, or one that is known."""
+
+    c1: Float[Tensor, "B L 3"]
+    """C1' coordinates in Å, in any pose; anything where unknown."""
+    mask: Bool[Tensor, "B L"]
+    """Residues of which they are known."""
+
+    @classmethod
+    def nothing(cls, residues: Bool[Tensor, "B L"]) -> "Reference":
+        """One that says nothing of these residues."""
+        return cls(torch.zeros(*residues.shape, 3, device=residues.device), torch.zeros_like(residues))
+
+    def to(self, device: torch.device | str) -> "Reference":
+        """The same on another device."""
+        return Reference(self.c1.to(device), self.mask.to(device))
+
+    def without(self, hidden: Bool[Tensor, " B"]) -> "Reference":
+        """The same, with nothing said of the hidden RNAs."""
+        return Reference(self.c1, self.mask & ~hidden[:, None])
+
+
+@dataclass(frozen=True)
 class RNAFeatures:
     """A padded batch of RNAs, without coordinates."""
 
@@ -49,6 +72,8 @@ class RNAFeatures:
     partner: Int[Tensor, "B L"] | None = None
     """Secondary structure that the conformers are to have: position of the residue that each is paired with,
     `UNPAIRED` or `UNKNOWN`; None where nothing is known."""
+    reference: Reference | None = None
+    """For a model that reads one (`recycling`)."""
 
     def to(self, device: torch.device | str) -> "RNAFeatures":
         """The same features on another device."""
@@ -56,7 +81,8 @@ class RNAFeatures:
         return RNAFeatures(**moved)
 
     def without_condition(self, hidden: Bool[Tensor, " B"] | None = None) -> "RNAFeatures":
-        """The same RNAs, or the hidden ones of them, as if only their length were known: bases N, no base pairs."""
+        """The same RNAs, or the hidden ones of them, as if only their length were known: bases N, no base pairs,
+        no reference."""
         if hidden is None:
             hidden = torch.ones(len(self.bases), dtype=torch.bool, device=self.bases.device)
         unknown = torch.where(self.mask, BASES.index("N"), self.bases)
@@ -68,6 +94,7 @@ class RNAFeatures:
             encoded=None if self.encoded is None else self.encoded.without(hidden),
             evidence=None if self.evidence is None else self.evidence.masked_fill(hidden[:, None, None, None], 0),
             partner=None if self.partner is None else self.partner.masked_fill(hidden[:, None], UNKNOWN),
+            reference=None if self.reference is None else self.reference.without(hidden),
         )
 
     def without_evidence(self, hidden: Bool[Tensor, "B C"]) -> "RNAFeatures":

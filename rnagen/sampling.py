@@ -1,4 +1,4 @@
-"""From a sequence to conformers: the trunk once, then the solver for all conformers at once."""
+"""From a sequence to conformers: the trunk once (twice with a draft), then the solver for all conformers at once."""
 
 import time
 from dataclasses import dataclass
@@ -21,15 +21,13 @@ from rnagen.reactivity.config import EncoderConfig
 from rnagen.reactivity.memory import encoder_memory, pair_width
 from rnagen.structure import RNAStructure, encode_sequence
 from rnagen.transport.diffusion import DIFFUSION_METHODS
-from rnagen.transport.interpolants import time_of_alpha
 from rnagen.transport.sampler import Sampler
 from rnagen.transport.transport import Transport
 
 MAX_COORDINATE = 5000.0
 """Å from the centre; a conformer that reaches further has exploded. PDB files end at 9999."""
-NOISE_START = 0.1
-"""α at which models of noise or score begin: their errors are divided by it in the estimated structure. Begun at t = 0,
-their conformers were worse than random walks."""
+DRAFT = -1
+"""Stands for the number of a conformer in the seed of the draft that all conformers of an RNA share."""
 ATTEMPTS = 3
 """Times a conformer with non-finite or exploded coordinates is drawn before it counts as failed."""
 
@@ -84,16 +82,13 @@ def conformer_generator(seed: int, name: str, conformer: int, attempt: int = 0) 
 def make_sampler(transport: TransportConfig, options: SamplerConfig) -> Sampler:
     """The sampler that the options name, for a model trained on `transport`.
 
-    Equations for models of noise or score begin where α is `NOISE_START`.
+    Equations begin at the start of the transport, discrete diffusion at its noisiest level.
 
     Raises:
         ConfigError: a combination that does not exist.
     """
     model_transport = Transport(transport.path_type, transport.prediction)
-    divides_by_alpha = transport.prediction in ("noise", "score")
-    start = 0.0
-    if divides_by_alpha and options.sampling_method not in DIFFUSION_METHODS:
-        start = time_of_alpha(model_transport.path, NOISE_START)
+    start = 0.0 if options.sampling_method in DIFFUSION_METHODS else model_transport.start
     try:
         return Sampler(
             model_transport,
@@ -180,10 +175,12 @@ def sample_conformers(
 
     # A solver that tries steps and takes them back needs a prediction that is a function of x and t alone.
     remembers = options.sampling_method != "dopri5"
-    denoiser = Denoiser(model, sampler.transport, features, options.chunk, remembers)
+    shape = torch.Size([len(conformers), features.bases.shape[1], len(model.config.atoms), 3])
+    draft_noise = torch.randn(shape[1:], generator=conformer_generator(seed, name, DRAFT))
+    denoiser = Denoiser(model, sampler.transport, features, options.chunk, remembers, draft_noise)
     solution = sampler.sample(
         denoiser,
-        draw_noise(torch.Size([len(conformers), features.bases.shape[1], len(model.config.atoms), 3])),
+        draw_noise(shape),
         draw_noise,
         project=recenter,
         adjust=adjustment(denoiser, features, options, guide),

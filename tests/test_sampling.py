@@ -286,13 +286,13 @@ def test_self_conditioning_hands_the_last_estimate_on(features) -> None:
     model = tiny_model(config)
     x, t = torch.randn(2, len(SEQUENCE), 4, 3), torch.full((2,), 0.5)
     with torch.no_grad():
-        denoiser = Denoiser(model, Transport(), features, chunk=0, remembers=True)
+        denoiser = Denoiser(model, Transport(), features, chunk=0, remembers=True, draft_noise=x[0])
         first, second = denoiser(x, t), denoiser(x, t)
         _, context = model.encode(features)
         previous = Transport().data(first, x, t)
         torch.testing.assert_close(second, model(x[None], t[None], context, previous[None])[0])
         assert (first != second).any()
-        forgets = Denoiser(model, Transport(), features, chunk=0, remembers=False)
+        forgets = Denoiser(model, Transport(), features, chunk=0, remembers=False, draft_noise=x[0])
         assert torch.equal(forgets(x, t), first)
         assert torch.equal(forgets(x, t), first)
 

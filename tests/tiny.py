@@ -62,9 +62,11 @@ def make_chain(length: int, seed: int = 0, models: int = 1, resolved: float = 1.
 
 
 def packed(chains: list[Chain]) -> PackedChains:
-    """Chains without dates, one cluster each."""
+    """Chains without dates, one cluster each, of good quality."""
     nothing = [""] * len(chains)
-    return pack_chains(chains, TINY_MODEL.atoms, nothing, nothing, range(len(chains)))
+    return pack_chains(
+        chains, TINY_MODEL.atoms, nothing, nothing, range(len(chains)), [2.0] * len(chains), [1.0] * len(chains)
+    )
 
 
 def make_draw(chains: list[Chain], crop: int = 64, seed: int = 3) -> BatchDraw:

@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import tyro
@@ -34,6 +35,8 @@ class PackOptions:
     """Date gate: a training chain released on or after this date is refused."""
     atoms: tuple[str, ...] = ModelConfig.atoms
     """Atoms taken along: those that models trained on the file may generate."""
+    synthetic: bool = False
+    """Take synthetic RNA along too, for --synthetic-steps."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -50,14 +53,20 @@ def run(options: PackOptions) -> int:
     """
     if "C1'" not in options.atoms:
         raise ConfigError(f"atoms: {options.atoms!r} cannot be used: C1' is scored")
-    from rnagen.data.pack import pack_dataset
+    from rnagen.data.pack import pack_dataset, pack_synthetic
 
     packed = pack_dataset(options.data, options.splits, options.cutoff, options.atoms)
+    if options.synthetic:
+        with TemporaryDirectory() as folder:
+            packed = replace(packed, synthetic=pack_synthetic(Path(folder), options.atoms).synthetic)
     try:
         save_packed(options.out, packed, options.cutoff)
     except OSError as error:
         print(f"{PROG}: {error}", file=sys.stderr)
         return 2
     size = options.out.stat().st_size / 1e6
-    print(f"{options.out}: {len(packed.train)} training and {len(packed.val)} validation chains, {size:.1f} MB")
+    counts = f"{len(packed.train)} training and {len(packed.val)} validation chains"
+    if options.synthetic:
+        counts += f", {len(packed.synthetic)} synthetic ones"
+    print(f"{options.out}: {counts}, {size:.1f} MB")
     return 0

@@ -201,6 +201,7 @@ def _run_once(model: "nn.Module", length: int) -> None:
     head, one conformer."""
     import torch
 
+    from rnagen.features import Reference
     from rnagen.model.confidence import ConfidenceHead
     from rnagen.model.model import RNAFlowModel
     from rnagen.model.trunk import TrunkOutput
@@ -215,6 +216,8 @@ def _run_once(model: "nn.Module", length: int) -> None:
     if not isinstance(model, RNAFlowModel):
         model(features)
         return
+    if model.config.recycling:
+        features = replace(features, reference=Reference.nothing(features.mask))
     trunk, context = model.encode(features)
     model.distogram(trunk.pair)
     atoms = len(model.config.atoms)

@@ -1,7 +1,8 @@
 """What is drawn when: a stream of global batches that is a function of the seed and the step alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
@@ -43,6 +44,13 @@ def padded_length(length: int, crop: int) -> int:
     """The shortest of the `BUCKETS` lengths up to `crop` that holds `length` residues."""
     step = -(-crop // (BUCKETS * BUCKET_STEP)) * BUCKET_STEP
     return min(-(-length // step) * step, crop)
+
+
+@runtime_checkable
+class BatchDraws(Protocol):
+    """Global batches by step."""
+
+    def at(self, step: int) -> BatchDraw: ...
 
 
 class DrawStream:
@@ -88,3 +96,27 @@ class DrawStream:
             BatchDraw(r, c, padded_length(int(n), self.crop), int(s))
             for r, c, n, s in zip(rows, choices, longest, seeds)
         ]
+
+
+class WarmUp:
+    """Batches of another set first.
+
+    Args:
+        first: of the other set, whose rows come after those of the training set.
+        steps: how many batches are drawn from it.
+        then: of the training set, from batch `steps` on: those that it would have had there without a warm-up.
+        rows: of the training set.
+    """
+
+    def __init__(self, first: BatchDraws, steps: int, then: BatchDraws, rows: int) -> None:
+        self.first = first
+        self.steps = steps
+        self.then = then
+        self.rows = rows
+
+    def at(self, step: int) -> BatchDraw:
+        """The batch of a step, counted from the start of training."""
+        if step >= self.steps:
+            return self.then.at(step)
+        draw = self.first.at(step)
+        return replace(draw, rows=draw.rows + self.rows)

@@ -1,4 +1,4 @@
-"""Which chains may train: the date gate, and what is long and resolved enough to teach anything."""
+"""Which chains may train: the date gate, and what is long, resolved and good enough to teach anything."""
 
 from pathlib import Path
 
@@ -50,6 +50,21 @@ def share_of_clusters(chains: PackedChains, share: float, seed: int) -> PackedCh
     order = torch.from_numpy(np.random.default_rng(seed).permutation(len(clusters)))
     taken = clusters[order[: max(1, round(share * len(clusters)))]]
     return chains.select(torch.isin(chains.clusters, taken).nonzero()[:, 0].tolist())
+
+
+def trusted(chains: PackedChains, max_resolution: float | None, min_contacts: float, source: Path) -> PackedChains:
+    """The chains of experiments that resolve enough, or whose resolution (Å) is not known, and that touch themselves.
+
+    Raises:
+        InputError: there is none.
+    """
+    good = chains.contacts >= min_contacts
+    if max_resolution is not None:
+        good &= ~(chains.resolution > max_resolution)
+    if not good.any():
+        limits = f"max_resolution {max_resolution}, min_contacts {min_contacts}"
+        raise InputError(source, None, f"no chain of its training set is within {limits}")
+    return chains.select(good.nonzero()[:, 0].tolist())
 
 
 def to_overfit(chains: PackedChains, crop: int, source: Path) -> PackedChains:

@@ -1,4 +1,4 @@
-"""A prepared dataset folder and its splits, packed."""
+"""A prepared dataset folder and its splits, packed; and synthetic RNA."""
 
 from pathlib import Path
 
@@ -7,13 +7,19 @@ import pandas as pd
 from rnagen.data.dataset import Chain
 from rnagen.data.gate import check_gate
 from rnagen.data.packed import PackedChains, PackedData, pack_chains
-from rnagen.data.store import StructureStore
+from rnagen.data.store import INDEX, StructureStore
+from rnagen.data.synthetic import synthetic_dataset
 from rnagen.io.errors import InputError
 from rnagen.structure import encode_sequence
 
+SYNTHETIC_CHAINS = 512
+SYNTHETIC_VALIDATION = 8
+SYNTHETIC_SEED = 0
+
 
 def pack_dataset(folder: Path, splits: Path, cutoff: str, atoms: tuple[str, ...]) -> PackedData:
-    """The chains of splits/train.csv, all of which pass the date gate, and of splits/val.csv, perhaps none.
+    """The chains of splits/train.csv, all of which pass the date gate, and of splits/val.csv, perhaps none; nothing
+    synthetic.
 
     Raises:
         InputError: dataset or splits cannot be read, or a training chain must not train.
@@ -22,19 +28,35 @@ def pack_dataset(folder: Path, splits: Path, cutoff: str, atoms: tuple[str, ...]
     train = pack_rows(store, split_rows(store, splits / "train.csv"), atoms)
     check_gate(train, cutoff, splits / "train.csv")
     val = pack_rows(store, split_rows(store, splits / "val.csv"), atoms)
-    return PackedData(train, val, store.fingerprint, str(folder))
+    return PackedData(train, val, pack_chains([], atoms, [], [], [], [], []), store.fingerprint, str(folder))
 
 
-def pack_synthetic(folder: Path, training: int, atoms: tuple[str, ...]) -> PackedData:
-    """A folder of synthetic RNA, of which the first chains train and the others validate.
+def pack_synthetic(folder: Path, atoms: tuple[str, ...]) -> PackedData:
+    """The synthetic set, the same wherever it is made: what of it trains, does so from the first step on.
+
+    Args:
+        folder: that it was made in, or is made in now, which takes some 15 seconds and needs ViennaRNA.
+        atoms: of the chains.
 
     Raises:
-        InputError: the folder is no dataset.
+        OSError: the folder cannot be written.
     """
+    make_synthetic(folder)
     store = StructureStore.open(folder)
-    train, val = list(range(training)), list(range(training, len(store)))
+    train, val = list(range(SYNTHETIC_CHAINS)), list(range(SYNTHETIC_CHAINS, len(store)))
     packed = pack_rows(store, train, atoms), pack_rows(store, val, atoms)
-    return PackedData(*packed, store.fingerprint, "synthetic A-form RNA")
+    return PackedData(*packed, packed[0], store.fingerprint, "synthetic A-form RNA")
+
+
+def make_synthetic(folder: Path) -> None:
+    """Make the synthetic set in a folder, unless it is there.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    # The index is written last.
+    if not (folder / INDEX).is_file():
+        synthetic_dataset(folder, SYNTHETIC_CHAINS + SYNTHETIC_VALIDATION, SYNTHETIC_SEED)
 
 
 def pack_rows(store: StructureStore, rows: list[int], atoms: tuple[str, ...]) -> PackedChains:
@@ -57,7 +79,8 @@ def pack_rows(store: StructureStore, rows: list[int], atoms: tuple[str, ...]) ->
                 partners=store.partners(row),
             )
         )
-    return pack_chains(chains, atoms, column("release_date"), column("benchmark"), column("cluster"))
+    facts = ("release_date", "benchmark", "cluster", "resolution", "contacts")
+    return pack_chains(chains, atoms, *map(column, facts))
 
 
 def split_rows(store: StructureStore, split: Path) -> list[int]:

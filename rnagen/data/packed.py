@@ -42,6 +42,10 @@ class PackedChains:
     """Sequence cluster at 80 % identity."""
     resolved: Float32[Tensor, " N"]
     """Share of residues with C1' in at least one model."""
+    resolution: Float32[Tensor, " N"]
+    """Of the experiment, Å; NaN where unknown."""
+    contacts: Float32[Tensor, " N"]
+    """Share of residues near one far away in the sequence; see `rnagen.data.quality`."""
     lengths: Int32[Tensor, " N"]
     num_models: Int32[Tensor, " N"]
     pair_counts: Int32[Tensor, " N"]
@@ -132,6 +136,18 @@ class PackedChains:
         columns = [self.atoms.index(atom) for atom in atoms]
         return replace(self, atoms=atoms, coords=self.coords[:, columns], mask=self.mask[:, columns])
 
+    def followed_by(self, other: "PackedChains") -> "PackedChains":
+        """These chains, then others with the same atoms.
+
+        Raises:
+            ValueError: the atoms differ.
+        """
+        if other.atoms != self.atoms:
+            raise ValueError(f"chains with the atoms {other.atoms} do not follow chains with {self.atoms}")
+        joined: dict[str, Any] = {name: torch.cat([getattr(self, name), getattr(other, name)]) for name in _TENSORS}
+        joined |= {name: getattr(self, name) + getattr(other, name) for name in _TEXTS}
+        return replace(self, **joined)
+
 
 @dataclass(frozen=True)
 class PackedData:
@@ -139,6 +155,8 @@ class PackedData:
 
     train: PackedChains
     val: PackedChains
+    synthetic: PackedChains
+    """Synthetic RNA to begin with; perhaps none."""
     fingerprint: str
     """Of the dataset they were packed from."""
     source: str
@@ -151,6 +169,8 @@ def pack_chains(
     release_dates: Sequence[str],
     benchmarks: Sequence[str],
     clusters: Sequence[int],
+    resolutions: Sequence[float],
+    contacts: Sequence[float],
 ) -> PackedChains:
     """Chains with these atoms, one after the other. Their encodings are not taken along."""
     scored = atoms.index("C1'")
@@ -168,6 +188,8 @@ def pack_chains(
         release_dates=tuple(release_dates),
         benchmarks=tuple(benchmarks),
         clusters=numbers(clusters, torch.int32),
+        resolution=numbers(resolutions, torch.float32),
+        contacts=numbers(contacts, torch.float32),
         resolved=numbers([chain.mask[:, :, scored].any(0).mean() for chain in chains], torch.float32),
         lengths=numbers([len(chain.bases) for chain in chains], torch.int32),
         num_models=numbers([len(chain.coords) for chain in chains], torch.int32),
@@ -186,7 +208,7 @@ def pack_chains(
 
 
 def save_packed(path: Path, data: PackedData, cutoff: str) -> None:
-    """Write both sets to one file, whole or not at all; `cutoff` is the date that the training set was held against.
+    """Write all sets to one file, whole or not at all; `cutoff` is the date that the training set was held against.
 
     Raises:
         OSError: the folder cannot be written or the disk is full.
@@ -194,7 +216,8 @@ def save_packed(path: Path, data: PackedData, cutoff: str) -> None:
     tensors: dict[str, Tensor] = {}
     described: dict[str, Any] = {"format": FORMAT, "fingerprint": data.fingerprint, "source": data.source}
     described |= {"cutoff": cutoff, "atoms": data.train.atoms}
-    for part, chains in (("train", data.train), ("val", data.val)):
+    for part in _PARTS:
+        chains = getattr(data, part)
         described[part] = {name: getattr(chains, name) for name in _TEXTS}
         tensors |= {f"{part}.{name}": getattr(chains, name).contiguous() for name in _TENSORS}
     with atomic_write(path) as file:
@@ -212,27 +235,29 @@ def load_packed(path: Path) -> PackedData:
             described = json.loads((file.metadata() or {})["rnagen"])
             if described["format"] != FORMAT:
                 raise InputError(path, None, f"packed in format {described['format']!r}, this version reads {FORMAT}")
-            parts: list[PackedChains] = []
-            for part in ("train", "val"):
+            parts: dict[str, Any] = {}
+            for part in _PARTS:
                 values: dict[str, Any] = {name: tuple(described[part][name]) for name in _TEXTS}
                 values |= {name: file.get_tensor(f"{part}.{name}") for name in _TENSORS}
-                parts.append(PackedChains(atoms=tuple(described["atoms"]), **values))
+                parts[part] = PackedChains(atoms=tuple(described["atoms"]), **values)
             fingerprint, source = str(described["fingerprint"]), str(described["source"])
     except (SafetensorError, OSError) as error:
         raise InputError(path, None, f"cannot be read as safetensors (truncated?): {error}") from error
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise InputError(path, None, f"was not made by `rnagen pack`: {error!r}") from error
-    for chains in parts:
+    for chains in parts.values():
         _check(chains, path)
-    return PackedData(parts[0], parts[1], fingerprint, source)
+    return PackedData(fingerprint=fingerprint, source=source, **parts)
 
 
+_PARTS = ("train", "val", "synthetic")
 _TEXTS = ("names", "release_dates", "benchmarks")
 _TENSORS = tuple(item.name for item in fields(PackedChains) if item.name not in ("atoms", *_TEXTS))
 
 
 def _check(chains: PackedChains, path: Path) -> None:
-    rows = {name: len(chains) for name in (*_TEXTS, "clusters", "resolved", "lengths", "num_models", "pair_counts")}
+    of_chains = ("clusters", "resolved", "resolution", "contacts", "lengths", "num_models", "pair_counts")
+    rows = {name: len(chains) for name in (*_TEXTS, *of_chains)}
     residues, models = int(chains.lengths.sum()), int((chains.lengths.long() * chains.num_models).sum())
     rows |= {"bases": residues, "residue_index": residues, "partners": residues, "coords": models, "mask": models}
     rows |= dict.fromkeys(("pairs", "pair_probabilities", "pair_evidence"), int(chains.pair_counts.sum()))

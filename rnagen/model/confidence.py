@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from rnagen.confidence.options import HeadConfig
 from rnagen.geometry import full_precision
 from rnagen.model.blocks import BiasedAttention, PairBias, Transition
+from rnagen.model.embeddings import radial
 from rnagen.model.trunk import TrunkOutput
 
 DISTANCES = (3.0, 57.0, 28)
@@ -141,14 +142,11 @@ def pair_geometry(c1: Float[Tensor, "B K L 3"], mask: Bool[Tensor, "B L"]) -> Fl
     """What residues i and j are to each other: radial functions of their C1' distance, and the unit vectors from i to j
     in the frame of i and from j to i in the frame of j. No motion of the whole changes it; a reflection does.
     """
-    first, last, count = DISTANCES
-    centres = torch.linspace(first, last, count, device=c1.device)
     apart = c1[..., None, :, :] - c1[..., :, None, :]
     distances = apart.norm(dim=-1)
-    radial = torch.exp(-(((distances[..., None] - centres) / (centres[1] - centres[0])) ** 2))
     frames = residue_frames(c1, mask)[..., :, None, :, :]
     seen = (F.normalize(apart, dim=-1)[..., None, :] * frames).sum(-1)
-    return torch.cat([radial, seen, seen.transpose(-2, -3)], dim=-1)
+    return torch.cat([radial(distances, *DISTANCES), seen, seen.transpose(-2, -3)], dim=-1)
 
 
 def residue_frames(c1: Float[Tensor, "B K L 3"], mask: Bool[Tensor, "B L"]) -> Float[Tensor, "B K L 3 3"]:

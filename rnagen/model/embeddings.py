@@ -33,6 +33,14 @@ def rotate(x: Float[Tensor, "B K H L dim"], angles: Float[Tensor, "2 B 1 1 L hal
     return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
 
 
+def radial(
+    distances: Float[Tensor, "*shape"], first: float, last: float, count: int
+) -> Float[Tensor, "*shape {count}"]:
+    """Gaussians of each distance, centred evenly from `first` to `last`, as wide as their centres are apart."""
+    centres = torch.linspace(first, last, count, device=distances.device)
+    return torch.exp(-(((distances[..., None] - centres) / (centres[1] - centres[0])) ** 2))
+
+
 class TimeEmbedding(nn.Module):
     """Flow time → vector of width `dim`."""
 

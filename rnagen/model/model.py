@@ -9,6 +9,7 @@ from rnagen.config import ModelConfig
 from rnagen.features import RNAFeatures
 from rnagen.model.conditioning import EncoderConditioning, read
 from rnagen.model.latent import LatentContext, LatentModel
+from rnagen.model.reference import ReferenceDistances
 from rnagen.model.trunk import Distogram, Trunk, TrunkCondition, TrunkOutput
 from rnagen.reactivity.encoders import Encoder
 
@@ -25,16 +26,32 @@ class RNAFlowModel(nn.Module):
         self.trunk = Trunk(config)
         self.latent = LatentModel(config)
         self.distogram = Distogram(config)
-        # Last, so that an encoder changes the initial weights of nothing else.
+        # Last, so that a reference and an encoder change the initial weights of nothing else.
+        self.reference = ReferenceDistances(config) if config.recycling else None
         self.encoder = encoder
         self.conditioning = None if encoder is None else EncoderConditioning(config, encoder)
 
     def encode(self, features: RNAFeatures) -> tuple[TrunkOutput, LatentContext]:
-        """Run the trunk, and the encoder unless the features carry what it says; cache what the latent model needs."""
+        """Run the trunk, and the encoder unless the features carry what it says; cache what the latent model needs.
+
+        Raises:
+            ValueError: the features carry a reference, which a model without recycling does not read.
+        """
         trunk = self.trunk(features, self._condition(features))
         return trunk, self.latent.context(trunk, features)
 
     def _condition(self, features: RNAFeatures) -> TrunkCondition | None:
+        said = self._encoded(features)
+        if features.reference is None:
+            return said
+        if self.reference is None:
+            raise ValueError("a model without recycling reads no reference")
+        pair = self.reference(features.reference)
+        if said is None:
+            return TrunkCondition(None, pair)
+        return TrunkCondition(said.single, pair if said.pair is None else said.pair + pair)
+
+    def _encoded(self, features: RNAFeatures) -> TrunkCondition | None:
         if self.encoder is None or self.conditioning is None:
             return None
         if features.encoded is not None:

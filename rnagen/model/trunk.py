@@ -28,7 +28,7 @@ class TrunkOutput:
 class TrunkCondition:
     """What is added to the representations before the first block."""
 
-    single: Float[Tensor, "B L d"]
+    single: Float[Tensor, "B L d"] | None
     pair: Float[Tensor, "B L L c"] | None
 
 
@@ -111,7 +111,7 @@ class Trunk(nn.Module):
             known_single, known_pair = self.secondary_structure(features.partner)
             single, pair = single + known_single, pair + known_pair
         if condition is not None:
-            single = single + condition.single
+            single = single if condition.single is None else single + condition.single
             pair = pair if condition.pair is None else pair + condition.pair
         pair_mask = (mask[:, :, None] & mask[:, None, :])[..., None].to(pair.dtype)
         for block in self.blocks:

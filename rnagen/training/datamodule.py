@@ -11,15 +11,12 @@ from torch.utils.data import DataLoader
 
 from rnagen.config import TrainConfig
 from rnagen.data.dataset import Batch, Chain
-from rnagen.data.draws import BatchDraw, DrawStream, chain_weights
-from rnagen.data.gate import check_gate, share_of_clusters, to_overfit, trainable
-from rnagen.data.packed import PackedData, load_packed
+from rnagen.data.draws import BatchDraw, BatchDraws, DrawStream, WarmUp, chain_weights
+from rnagen.data.gate import check_gate, share_of_clusters, to_overfit, trainable, trusted
+from rnagen.data.packed import PackedChains, PackedData, load_packed
 from rnagen.data.resident import ResidentChains
 from rnagen.io.errors import InputError
 from rnagen.reactivity.encoded import EncodedCache
-
-SYNTHETIC_CHAINS = 256
-SYNTHETIC_VALIDATION = 8
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +45,7 @@ class BatchStream(Generic[BatchT_co]):
     def __init__(
         self,
         chains: BatchSource[BatchT_co],
-        draws: DrawStream,
+        draws: BatchDraws,
         batches: int,
         position: int,
         rank: int = 0,
@@ -91,11 +88,14 @@ class RNADataModule(L.LightningDataModule):
         self.description = ""
 
     def prepare_data(self) -> None:
-        """Make the synthetic set where there is no dataset (in one process only)."""
-        data = self.config.dataset.data
-        if not data.exists():
-            print(f"no prepared dataset at {data}: training on {SYNTHETIC_CHAINS} synthetic A-form RNAs instead")
-            make_synthetic(self.synthetic_folder, self.config.run.seed)
+        """Make the synthetic set where it is wanted and no packed file has it (in one process only)."""
+        options = self.config.dataset
+        if not options.data.exists():
+            print(f"no prepared dataset at {options.data}: training on synthetic A-form RNA instead")
+        if not options.data.exists() or (options.data.is_dir() and options.synthetic_steps):
+            from rnagen.data.pack import make_synthetic
+
+            make_synthetic(self.synthetic_folder)
 
     def setup(self, stage: str) -> None:
         """Read the chains into memory."""
@@ -109,23 +109,32 @@ class RNADataModule(L.LightningDataModule):
             print(f"no validation chain in {data.source}: this run does not validate")
         if options.data.exists():
             train = trainable(train, options.min_length, options.data)
+            train = trusted(train, options.max_resolution, options.min_contacts, options.data)
         train = share_of_clusters(train, options.train_share, self.config.run.seed)
         if options.overfit:
             train = val = to_overfit(train, options.crop, options.data)
         self.train_chains, self.val_chains = train, val.chains()
+        self.synthetic_chains = data.synthetic
+        self.seen_chains = train.followed_by(data.synthetic) if options.synthetic_steps else train
         self.train_encodings = None
         if self.encodings is not None:
-            self.train_encodings = self.encodings.encode([(chain.sequence, chain.pairs) for chain in train.chains()])
+            seen = self.seen_chains.chains()
+            self.train_encodings = self.encodings.encode([(chain.sequence, chain.pairs) for chain in seen])
             self.val_chains = with_encodings(self.val_chains, self.encodings)
         log.info("%s: %d training chains, %d validation chains", self.description, len(train), len(val))
 
     def _read(self) -> PackedData:
         options, atoms = self.config.dataset, self.config.model.atoms
         if options.data.exists():
-            return read_data(options.data, options.splits, options.cutoff, atoms)
+            data = read_data(options.data, options.splits, options.cutoff, atoms)
+            if not options.synthetic_steps or len(data.synthetic):
+                return data
+            if options.data.is_file():
+                raise InputError(options.data, None, "was packed without the synthetic RNA of --synthetic-steps")
         from rnagen.data.pack import pack_synthetic
 
-        return pack_synthetic(self.synthetic_folder, SYNTHETIC_CHAINS, atoms)
+        synthetic = pack_synthetic(self.synthetic_folder, atoms)
+        return replace(data, synthetic=synthetic.synthetic) if options.data.exists() else synthetic
 
     @property
     def batches_per_epoch(self) -> int:
@@ -137,26 +146,35 @@ class RNADataModule(L.LightningDataModule):
     def train_dataloader(self) -> BatchStream[Batch]:
         """Batches from `position` on, made on the device of the process."""
         assert self.trainer is not None
-        options, trainer, chains = self.config.dataset, self.trainer, self.train_chains
-        lengths, clusters = chains.lengths.numpy(), chains.clusters.numpy()
-        weights = chain_weights(lengths, clusters, options.length_power, options.cluster_power)
-        size = options.batch_size * trainer.world_size
+        options, trainer = self.config.dataset, self.trainer
+        draws: BatchDraws = self._draws(self.train_chains)
+        if options.synthetic_steps:
+            batches = options.synthetic_steps * self.config.optim.accumulate_grad
+            draws = WarmUp(self._draws(self.synthetic_chains), batches, draws, len(self.train_chains))
+        device = trainer.strategy.root_device
         return BatchStream(
             ResidentChains(
-                chains,
+                self.seen_chains,
                 options.crop,
                 options.spatial_crop,
-                trainer.strategy.root_device,
+                device,
                 options.structure_share if self.config.model.secondary_structure else 0.0,
                 bool(self.config.model.evidence),
                 self.train_encodings,
             ),
-            DrawStream(weights, lengths, options.crop, size, self.config.run.seed),
+            draws,
             self.batches_per_epoch,
             self.position,
             trainer.global_rank,
             trainer.world_size,
         )
+
+    def _draws(self, chains: PackedChains) -> DrawStream:
+        assert self.trainer is not None
+        options, lengths = self.config.dataset, chains.lengths.numpy()
+        weights = chain_weights(lengths, chains.clusters.numpy(), options.length_power, options.cluster_power)
+        size = options.batch_size * self.trainer.world_size
+        return DrawStream(weights, lengths, options.crop, size, self.config.run.seed)
 
     def val_dataloader(self) -> DataLoader[Chain]:
         """One whole chain at a time, dealt out among the processes."""
@@ -182,7 +200,7 @@ def with_encodings(chains: list[Chain], cache: EncodedCache) -> list[Chain]:
 
 
 def read_data(data: Path, splits: Path, cutoff: str, atoms: tuple[str, ...]) -> PackedData:
-    """Both sets of a packed file, or of a dataset folder and a folder of splits, past the date gate.
+    """The sets of a packed file, or of a dataset folder and a folder of splits, past the date gate.
 
     Raises:
         InputError: data or splits cannot be read, lack an atom that is to be generated, or hold a training chain that
@@ -192,19 +210,12 @@ def read_data(data: Path, splits: Path, cutoff: str, atoms: tuple[str, ...]) -> 
         packed = load_packed(data)
         check_gate(packed.train, cutoff, data)
         try:
-            return replace(packed, train=packed.train.select_atoms(atoms), val=packed.val.select_atoms(atoms))
+            parts = (packed.train, packed.val, packed.synthetic)
+            train, val, synthetic = (chains.select_atoms(atoms) for chains in parts)
+            return replace(packed, train=train, val=val, synthetic=synthetic)
         except KeyError as error:
             raise InputError(data, None, f"was packed without the atom {error}") from None
     # Only where they are needed: a machine that trains from a packed file has neither pandas nor pyarrow.
     from rnagen.data.pack import pack_dataset
 
     return pack_dataset(data, splits, cutoff, atoms)
-
-
-def make_synthetic(folder: Path, seed: int) -> None:
-    """Make the built-in dataset, unless it is there."""
-    from rnagen.data.store import MANIFEST
-    from rnagen.data.synthetic import synthetic_dataset
-
-    if not (folder / MANIFEST).is_file():
-        synthetic_dataset(folder, SYNTHETIC_CHAINS + SYNTHETIC_VALIDATION, seed)

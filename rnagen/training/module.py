@@ -75,8 +75,9 @@ class FlowModule(MeasuredModule):
 
     def setup(self, stage: str) -> None:
         if self.config.optim.compile and stage == "fit":
-            # One graph a length, with and without gradient: beyond its limit the compiler would stop compiling.
-            torch._dynamo.config.cache_size_limit = max(2 * BUCKETS, torch._dynamo.config.cache_size_limit)
+            # Graphs a length: with gradient, without it (self-conditioning), for one draft (recycling). Beyond its
+            # limit the compiler would stop compiling.
+            torch._dynamo.config.cache_size_limit = max(3 * BUCKETS, torch._dynamo.config.cache_size_limit)
             # In place: the names in the state dict stay.
             self.model.trunk.compile(dynamic=False)
             self.model.latent.compile(dynamic=False)

@@ -12,10 +12,13 @@ from rnagen.data.dataset import Batch
 from rnagen.geometry import center, random_rotations, superpose
 from rnagen.losses import aligned_mae, distogram_cross_entropy, pair_distances
 from rnagen.model.model import RNAFlowModel
+from rnagen.recycling import recycled
 from rnagen.structure import EVIDENCE
 from rnagen.transport.times import draw_times
 from rnagen.transport.transport import Transport
 
+RECYCLING_SHARE = 0.5
+"""Share of steps in which a model with recycling sees a draft: it must do without, to make one."""
 SELF_CONDITIONING_SHARE = 0.5
 """Share of steps in which a self-conditioning model sees its own first estimate (Chen et al., arXiv:2208.04202)."""
 DISTOGRAM_RANGE = (4.0, 64.0)
@@ -35,6 +38,8 @@ class Draws:
     """Channels of evidence that are not shown."""
     self_condition: bool
     """The model sees its own first estimate: for the whole step, whatever process computes it."""
+    draft_noise: Float[Tensor, "B L A 3"] | None = None
+    """What the drafts are made from that the trunk sees; None in a step without, again for all processes."""
 
 
 def draw(batch: Batch, config: TrainConfig, step: int) -> Draws:
@@ -57,7 +62,13 @@ def draw(batch: Batch, config: TrainConfig, step: int) -> Draws:
     if config.loss.consistency_weight:
         halves = rotation[:, : copies // 2], noise[:, : copies // 2]
         rotation, noise = (torch.cat([half, half], dim=1) for half in halves)
-    coin = torch.rand((), generator=torch.Generator().manual_seed(config.run.seed + step))
+    coins = torch.Generator().manual_seed(config.run.seed + step)
+    self_condition = float(torch.rand((), generator=coins)) < SELF_CONDITIONING_SHARE
+    recycle = float(torch.rand((), generator=coins)) < RECYCLING_SHARE
+    draft_noise = None
+    if config.model.recycling and recycle:
+        # Noise of its own, as in sampling: no copy starts from that of the draft.
+        draft_noise = torch.randn(size, *batch.coords.shape[1:], generator=at_device, device=device)[mine]
     # Not waiting for a device that still computes the step before.
     return Draws(
         rotation=rotation.to(device, non_blocking=True),
@@ -65,7 +76,8 @@ def draw(batch: Batch, config: TrainConfig, step: int) -> Draws:
         noise=noise,
         hidden=hidden.to(device, non_blocking=True),
         hidden_evidence=hidden_evidence.to(device, non_blocking=True),
-        self_condition=config.model.self_conditioning and float(coin) < SELF_CONDITIONING_SHARE,
+        self_condition=config.model.self_conditioning and self_condition,
+        draft_noise=draft_noise,
     )
 
 
@@ -86,6 +98,8 @@ def objective(
     pair = transport.interpolate(x1, x0, t)
 
     features = batch.features.without_condition(draws.hidden).without_evidence(draws.hidden_evidence)
+    if config.model.recycling:
+        features = recycled(model, transport, features, draws.draft_noise)
     trunk, context = model.encode(features)
 
     def predict(previous: Float[Tensor, "BK P 3"] | None) -> Float[Tensor, "BK P 3"]:

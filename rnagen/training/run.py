@@ -75,7 +75,8 @@ def train(config: TrainConfig) -> Path:
 def begins_as(model: ModelConfig, other: ModelConfig) -> bool:
     """Whether a new model of the one shape can begin with the weights of the other: the same, but for parts that add
     nothing until they are trained."""
-    added = {name: getattr(model, name) for name in ("evidence", "secondary_structure") if not getattr(other, name)}
+    parts = ("evidence", "secondary_structure", "recycling")
+    added = {part: getattr(model, part) for part in parts if not getattr(other, part)}
     return replace(other, **added) == model
 
 

@@ -7,11 +7,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from rnagen.transport.interpolants import PATHS, Coefficients, clamp_time
+from rnagen.transport.interpolants import PATHS, Coefficients, clamp_time, time_of_alpha
 from rnagen.transport.prediction import PREDICTIONS, Ends, convert, ends_from, prediction_from
 from rnagen.transport.sde import Estimate
 
 LOSS_WEIGHTS = ("none", "velocity", "likelihood")
+NOISE_START = 0.1
+"""α at which models of noise or score begin: their errors are divided by it in the estimated structure. Begun at t = 0,
+their conformers were worse than random walks."""
 
 
 class TrainingPair(NamedTuple):
@@ -52,6 +55,9 @@ class Transport:
         self.path = PATHS[path]
         self.closes = float(self.path(torch.ones(())).sigma) < 1e-3
         """Whether the path ends at the data. Where it does not, a sampler ends with the estimate of the data."""
+        divides_by_alpha = prediction in ("noise", "score")
+        self.start = time_of_alpha(self.path, NOISE_START) if divides_by_alpha else 0.0
+        """Time at which noise is first taken for a point of the path, and the data estimated from it."""
         self.prediction = prediction
         self.loss_weight = loss_weight
 

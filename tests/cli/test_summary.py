@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,8 +36,9 @@ def test_layers_of_a_reactivity_model(kind: str) -> None:
     assert all(row.shapes for row in rows.values()), "every layer ran"
 
 
-def test_layers_of_a_structure_model() -> None:
-    model = tiny_model()
+@pytest.mark.parametrize("recycling", [False, True])
+def test_layers_of_a_structure_model(recycling: bool) -> None:
+    model = tiny_model(replace(TINY, model=replace(TINY.model, recycling=recycling)))
     rows = by_name(model)
     assert rows[""].shapes == ((1, 1, 11, 4, 3),)
     assert rows[""].parameters == model.num_parameters

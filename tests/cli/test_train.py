@@ -140,6 +140,21 @@ def test_weights_alone_start_a_new_run(train, tmp_path: Path) -> None:
         torch.testing.assert_close(value, expected[name], rtol=0, atol=1e-6)
 
 
+def test_weights_start_a_model_that_recycles_and_no_other_shape(train, tmp_path: Path, capsys) -> None:
+    assert train("first", "--epochs", "1", "--train-batches", "2") == 0
+    start = tmp_path / "first" / "last.safetensors"
+    flags = ("--epochs", "1", "--train-batches", "2", "--ckpt", start)
+    assert train("recycles", *flags, "--recycling", "--lr", "1e-12") == 0
+    grown = tmp_path / "recycles" / "last.safetensors"
+    assert load_file(grown).keys() - load_file(start).keys() == {"reference.project.weight"}
+    for name, value in load_file(start).items():
+        torch.testing.assert_close(load_file(grown)[name], value, rtol=0, atol=1e-6)
+    capsys.readouterr()
+    assert train("more", *flags, "--recycling", "--self-conditioning") == 2
+    assert train("back", "--ckpt", grown) == 2
+    assert capsys.readouterr().err.count("is a model of another shape") == 2
+
+
 def test_a_run_is_not_overwritten(train, tmp_path: Path, capsys) -> None:
     assert train("a", "--epochs", "1", "--train-batches", "1", "--no-validate") == 0
     assert train("a", "--epochs", "1", "--train-batches", "1") == 2
@@ -159,7 +174,7 @@ def test_validate_only(train, tmp_path: Path) -> None:
     "flags",
     [
         ("--path-type", "Sqrt", "--prediction", "noise", "--sampling-method", "ddim"),
-        ("--prediction", "score", "--loss-weight", "velocity", "--self-conditioning"),
+        ("--prediction", "score", "--loss-weight", "velocity", "--self-conditioning", "--recycling"),
         ("--prediction", "data", "--condition-dropout", "0.5", "--cfg-scale", "1.5", "--consistency-weight", "0.5"),
     ],
 )

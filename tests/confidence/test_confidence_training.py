@@ -46,7 +46,9 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Synthetic RNA has no release date.
     train, val = (pack_rows(store, rows, TINY.model.atoms) for rows in ([0, 1, 2, 3], [4, 5]))
     dated = replace(train, release_dates=("2001-01-01",) * 4)
-    save_packed(folder / "dated.safetensors", PackedData(dated, val, store.fingerprint, "made"), "2022-05-27")
+    save_packed(
+        folder / "dated.safetensors", PackedData(dated, val, packed([]), store.fingerprint, "made"), "2022-05-27"
+    )
     save_checkpoint(folder / "tiny.safetensors", tiny_model(), TINY, {"cutoff": "2022-05-27"})
     return folder
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rnagen.data.draws import BUCKETS, POOL, DrawStream, chain_weights, padded_length
+from rnagen.data.draws import BUCKETS, POOL, DrawStream, WarmUp, chain_weights, padded_length
 
 LENGTHS = np.arange(20, 80)
 
@@ -43,6 +43,17 @@ def test_batches_hold_chains_of_similar_length_in_no_order() -> None:
     assert np.mean([np.ptp(lengths) for lengths in batches]) < 10
     means = [lengths.mean() for lengths in batches]
     assert (np.diff(means) < 0).sum() > 16
+
+
+@pytest.mark.parametrize("steps", [1, POOL, 21])
+def test_a_warm_up_draws_from_the_second_set_and_leaves_what_follows_as_it_is(steps: int) -> None:
+    plain, other = make_stream(), make_stream(seed=9)
+    stream = WarmUp(other, steps, plain, len(LENGTHS))
+    for step in range(40):
+        draw, expected = stream.at(step), (other if step < steps else plain).at(step)
+        np.testing.assert_array_equal(draw.rows, expected.rows + (len(LENGTHS) if step < steps else 0))
+        np.testing.assert_array_equal(draw.choices, expected.choices)
+        assert (draw.length, draw.seed) == (expected.length, expected.seed)
 
 
 @pytest.mark.parametrize("crop", [8, 24, 60, 96, 256, 384])

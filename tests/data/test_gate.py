@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnagen.data.gate import check_gate, share_of_clusters, to_overfit, trainable
+from rnagen.data.gate import check_gate, share_of_clusters, to_overfit, trainable, trusted
 from rnagen.data.pack import pack_dataset, split_rows
 from rnagen.data.packed import PackedChains
 from rnagen.data.store import INDEX_COLUMNS, StructureStore
@@ -83,6 +83,18 @@ def test_the_seed_draws_the_share() -> None:
     assert len(drawn) > 5
 
 
+def test_poorly_resolved_and_lonely_strands_are_left_out() -> None:
+    chains = make_chains(
+        resolution=torch.tensor([1.5, float("nan"), 4.5, 20.0]), contacts=torch.tensor([1.0, 0.0, 0.3, 0.9])
+    )
+    assert trusted(chains, None, 0.0, HERE).names == ("a", "b", "c", "d")
+    assert trusted(chains, 4.5, 0.0, HERE).names == ("a", "b", "c"), "an unknown resolution is no bad one"
+    assert trusted(chains, 4.4, 0.3, HERE).names == ("a",)
+    assert trusted(chains, None, 0.3, HERE).names == ("a", "c", "d")
+    with pytest.raises(InputError, match=r"max_resolution 1\.0, min_contacts 0\.5"):
+        trusted(chains.select([0, 2]), 1.0, 0.5, HERE)
+
+
 def test_overfitting_takes_a_whole_resolved_chain() -> None:
     assert to_overfit(make_chains(), 96, HERE).names == ("a",)
     assert to_overfit(make_chains(), 36, HERE).names == ("d",)
@@ -121,6 +133,8 @@ def test_a_dataset_is_packed_past_the_gate(tmp_path: Path) -> None:
     assert (data.train.chain(0).pairs.dense() == store.base_pairs(1)).all()
     assert data.train.chain(0).sequence == expected.sequence
     assert data.fingerprint == store.fingerprint
+    assert data.train.resolution.isnan().all()
+    assert data.train.contacts.tolist() == pytest.approx([store.value(1, "contacts")])
     # What validates is later by design.
     index.assign(release_date=["", "2020-01-01", "2024-01-01"]).to_parquet(tmp_path / "data" / "index.parquet")
     pack_dataset(tmp_path / "data", tmp_path, CUTOFF, BEADS)

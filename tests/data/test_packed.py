@@ -26,8 +26,14 @@ def assert_equal_chains(first: PackedChains, second: PackedChains) -> None:
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    dated = replace(packed(CHAINS), release_dates=("2001-01-01", "", "2020-02-02", "1999-09-09"))
-    save_packed(tmp_path / "p.safetensors", PackedData(dated, packed(CHAINS[:1]), "abc", "made"), "2022-05-27")
+    dated = replace(
+        packed(CHAINS),
+        release_dates=("2001-01-01", "", "2020-02-02", "1999-09-09"),
+        resolution=torch.tensor([1.5, float("nan"), 3.0, 20.0]),
+        contacts=torch.tensor([0.0, 0.25, 0.5, 1.0]),
+    )
+    data = PackedData(dated, packed(CHAINS[:1]), packed(CHAINS[1:3]), "abc", "made")
+    save_packed(tmp_path / "p.safetensors", data, "2022-05-27")
     return tmp_path / "p.safetensors"
 
 
@@ -42,6 +48,7 @@ def test_packing_changes_no_chain() -> None:
         assert chain.sequence == again.sequence
     shares = [chain.mask[:, :, 2].any(0).mean() for chain in CHAINS]
     torch.testing.assert_close(chains.resolved, torch.tensor(shares, dtype=torch.float32))
+    assert chains.select([2, 0]).resolved.equal(chains.resolved[[2, 0]])
 
 
 def test_some_of_the_chains() -> None:
@@ -55,19 +62,32 @@ def test_some_of_the_chains() -> None:
         chains.select_atoms(("C1'", "C2"))
 
 
+def test_chains_follow_chains() -> None:
+    both = packed(CHAINS[:2]).followed_by(packed(CHAINS[2:]))
+    assert_equal_chains(both, packed(CHAINS))
+    assert both.names == packed(CHAINS).names
+    with pytest.raises(ValueError, match="do not follow"):
+        both.followed_by(both.select_atoms(("C1'",)))
+
+
 def test_what_is_read_is_what_was_written(saved: Path) -> None:
     data = load_packed(saved)
     assert (data.fingerprint, data.source) == ("abc", "made")
     assert data.train.atoms == TINY_MODEL.atoms
     assert data.train.release_dates == ("2001-01-01", "", "2020-02-02", "1999-09-09")
+    torch.testing.assert_close(
+        data.train.resolution, torch.tensor([1.5, float("nan"), 3.0, 20.0]), rtol=0, atol=0, equal_nan=True
+    )
+    assert data.train.contacts.tolist() == [0.0, 0.25, 0.5, 1.0]
     assert_equal_chains(data.train, packed(CHAINS))
     assert_equal_chains(data.val, packed(CHAINS[:1]))
+    assert_equal_chains(data.synthetic, packed(CHAINS[1:3]))
 
 
 def test_a_set_without_validation_is_packed_too(tmp_path: Path) -> None:
     path = tmp_path / "p.safetensors"
-    save_packed(path, PackedData(packed(CHAINS), packed([]), "", ""), "")
-    assert len(load_packed(path).val) == 0
+    save_packed(path, PackedData(packed(CHAINS), packed([]), packed([]), "", ""), "")
+    assert len(load_packed(path).val) == len(load_packed(path).synthetic) == 0
 
 
 def test_damage_is_named(saved: Path, tmp_path: Path) -> None:
@@ -82,6 +102,6 @@ def test_damage_is_named(saved: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="packed in format 7, this version reads 2"):
         load_packed(saved)
     chains = packed(CHAINS)
-    save_packed(saved, PackedData(replace(chains, lengths=chains.lengths + 1), packed([]), "", ""), "")
+    save_packed(saved, PackedData(replace(chains, lengths=chains.lengths + 1), packed([]), packed([]), "", ""), "")
     with pytest.raises(InputError, match="bases: 62 rows, but the chains have 66"):
         load_packed(saved)

@@ -51,15 +51,15 @@ def padded(features: RNAFeatures, extra: int) -> RNAFeatures:
     # Base-pair probabilities of padding are zero by construction of the batch.
     probabilities = torch.zeros_like(junk.pair_probabilities)
     probabilities[both] = features.pair_probabilities.reshape(-1)
-    assert features.evidence is not None
-    assert features.partner is not None
-    evidence = probabilities.new_zeros(*probabilities.shape, len(EVIDENCE))
-    evidence[both] = features.evidence.flatten(0, 2)
-    partner = torch.full_like(junk.bases, UNKNOWN)
-    partner[real] = features.partner.flatten()
-    return RNAFeatures(
-        pad("bases", real), pad("residue_index", real), real, probabilities, evidence=evidence, partner=partner
-    )
+    evidence = partner = None
+    if features.evidence is not None:
+        evidence = probabilities.new_zeros(*probabilities.shape, len(EVIDENCE))
+        evidence[both] = features.evidence.flatten(0, 2)
+    if features.partner is not None:
+        partner = torch.full_like(junk.bases, UNKNOWN)
+        partner[real] = features.partner.flatten()
+    bases, residue_index = pad("bases", real), pad("residue_index", real)
+    return RNAFeatures(bases, residue_index, real, probabilities, evidence=evidence, partner=partner)
 
 
 def run(model: RNAFlowModel, features: RNAFeatures, copies: int = 3) -> torch.Tensor:

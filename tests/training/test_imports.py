@@ -48,13 +48,18 @@ def bare_machine(folder: Path) -> Path:
 def test_a_bare_machine_trains_from_a_packed_file(tmp_path: Path) -> None:
     chains = packed([make_chain(n, seed=n) for n in (40, 30, 50)])
     object.__setattr__(chains, "release_dates", ("2001-01-01",) * 3)
-    save_packed(tmp_path / "train.safetensors", PackedData(chains, packed([make_chain(30)]), "abc", "made"), "")
+    save_packed(
+        tmp_path / "train.safetensors",
+        PackedData(chains, packed([make_chain(30)]), packed([make_chain(26)]), "abc", "made"),
+        "",
+    )
     script = (
         "import sys\nfrom rnagen.cli.main import main\n"
         "code = main(sys.argv[1:])\n"
         f"print('imported:', *({set(UNWANTED)} & set(sys.modules)))\nsys.exit(code)"
     )
     flags = ["train", "--data", "train.safetensors", *TINY_FLAGS, "--epochs", "1", "--train-batches", "2"]
+    flags += ["--synthetic-steps", "1"]
     site = bare_machine(tmp_path / "site")
     assert not any((site / name).exists() for name in UNWANTED)
     done = subprocess.run(
