@@ -24,12 +24,12 @@ import pandas as pd
 import tyro
 from rich.progress import track
 
-from rnagen.coevolution import CHANNELS, pair_evidence, sequence_weights
+from rnagen.coevolution import pair_evidence, sequence_weights
 from rnagen.data.store import StructureStore
 from rnagen.io.alignment import Alignment, read_alignment
 from rnagen.io.errors import InputError
 from rnagen.metrics import bootstrap_interval
-from rnagen.structure import HEAVY_ATOMS
+from rnagen.structure import ALIGNED, HEAVY_ATOMS
 
 SUFFIX = ".MSA.fasta.gz"
 SHORTEST, LONGEST = 30, 300
@@ -170,9 +170,9 @@ def measure(store: StructureStore, chain: Chain) -> Iterator[tuple[str, str, flo
     """(score, measure, value) of a chain."""
     length = len(chain.pairs)
     alone = store.base_pairs(chain.row)
-    evidence = pair_evidence(chain.alignment).dense()
+    evidence = pair_evidence(chain.alignment).dense_evidence()
     scores = {"floor: sequence alone": alone}
-    scores |= {channel: evidence[..., k] for k, channel in enumerate(CHANNELS)}
+    scores |= {channel: evidence[..., k] for k, channel in enumerate(ALIGNED)}
     scores["sequence + consensus"] = alone + evidence[..., 0]
     scores["sequence + alignment"] = alone + evidence.sum(-1)
     apart = np.subtract.outer(np.arange(length), np.arange(length)).T

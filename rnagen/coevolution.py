@@ -4,20 +4,14 @@ Both speak of the query's residues and are kept as a sparse list, as the base pa
 the query alone says nothing and gives an empty list.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import RNA
-from jaxtyping import Float32, Float64, Int16, UInt8
+from jaxtyping import Float32, Float64, UInt8
 
 from rnagen.data.basepairs import MAXIMUM_LENGTH
-from rnagen.data.pairs import MINIMUM_PROBABILITY
+from rnagen.data.pairs import MINIMUM_PROBABILITY, SparsePairs
 from rnagen.io.alignment import GAP, Alignment
-from rnagen.structure import BASES
-
-CHANNELS = ("consensus", "covariation")
-"""What the columns of `PairEvidence.values` are: probability of the pair in the consensus fold, and score of the
-covariation of its residues."""
+from rnagen.structure import ALIGNED, BASES
 
 FOLDED_ROWS = 32
 """Rows the consensus fold is made of, those nearest to the query: far ones are less well aligned. On 50 training
@@ -37,25 +31,9 @@ STRONG = 10.0
 """Standard deviations that make a score of 1: as strong as scores get, so that they compare with probabilities."""
 
 
-@dataclass(frozen=True)
-class PairEvidence:
-    """Pairs (i < j, from 0, sorted) of a sequence of `length` residues, with the evidence for each in `CHANNELS`."""
-
-    length: int
-    pairs: Int16[np.ndarray, "P 2"]
-    values: Float32[np.ndarray, "P C"]
-
-    def dense(self) -> Float32[np.ndarray, "L L C"]:
-        """The symmetric matrix [L, L, C], zero on its diagonal and where no pair is kept."""
-        matrix = np.zeros((self.length, self.length, len(CHANNELS)), dtype=np.float32)
-        i, j = self.pairs.T
-        matrix[i, j] = self.values
-        matrix[j, i] = self.values
-        return matrix
-
-
-def pair_evidence(alignment: Alignment) -> PairEvidence:
-    """What an alignment says of the pairs of its query: see `consensus_pairs` and `covariation`.
+def pair_evidence(alignment: Alignment) -> SparsePairs:
+    """What an alignment says of the pairs of its query, as the evidence of the channels `ALIGNED`: see
+    `consensus_pairs` and `covariation`.
 
     Pairs under `MINIMUM_PROBABILITY` in the consensus fold that are not among the `PAIRS_PER_RESIDUE` · L highest
     positive covariation scores are left out. The order of the rows does not matter beyond rounding.
@@ -66,13 +44,14 @@ def pair_evidence(alignment: Alignment) -> PairEvidence:
     length = alignment.rows.shape[1]
     if length > MAXIMUM_LENGTH:
         raise ValueError(f"an alignment of {length} nt cannot be folded: {MAXIMUM_LENGTH} nt can")
-    evidence = np.zeros((length, length, len(CHANNELS)), dtype=np.float32)
+    evidence = np.zeros((length, length, len(ALIGNED)), dtype=np.float32)
     if len(alignment.rows) > 1:
         consensus = consensus_pairs(alignment)
         evidence[..., 0] = np.where(consensus >= MINIMUM_PROBABILITY, consensus, 0)
         evidence[..., 1] = _highest(covariation(alignment), PAIRS_PER_RESIDUE * length)
     i, j = np.nonzero(np.triu(evidence.any(-1), 1))
-    return PairEvidence(length, np.stack([i, j], axis=1).astype(np.int16), evidence[i, j])
+    nothing = np.zeros(len(i), dtype=np.float32)
+    return SparsePairs(length, np.stack([i, j], axis=1).astype(np.int16), nothing, evidence[i, j])
 
 
 def consensus_pairs(alignment: Alignment) -> Float32[np.ndarray, "L L"]:

@@ -67,7 +67,7 @@ class RNAFeatures:
     encoded: Encoded | None = None
     """What the model's encoder says of the full sequence, cropped; None where the model is to ask it itself."""
     evidence: Float[Tensor, "B L L C"] | None = None
-    """What else speaks for each pair, by the channels of `rnagen.data.pairs.EVIDENCE`, 0 where nothing does; None for a
+    """What else speaks for each pair, by the channels of `rnagen.structure.EVIDENCE`, 0 where nothing does; None for a
     model that does not read it."""
     partner: Int[Tensor, "B L"] | None = None
     """Secondary structure that the conformers are to have: position of the residue that each is paired with,

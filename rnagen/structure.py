@@ -16,8 +16,13 @@ HEAVY_ATOMS = BACKBONE_ATOMS + BASE_ATOMS
 BEADS = ("P", "C4'", "C1'", "N")
 """Default generated atoms. N is the glycosidic nitrogen: N9 in A and G, N1 in C, U and unknown bases."""
 
-EVIDENCE = ("turner1999", "andronescu2007", "langdon2018", "turner2004_60C")
+ENERGIES = ("turner1999", "andronescu2007", "langdon2018", "turner2004_60C")
 """Channels of evidence for base pairs: probabilities under other energy models than Turner's of 2004 at 37 °C."""
+ALIGNED = ("consensus", "covariation")
+"""Channels of evidence from an alignment: probabilities in the consensus fold, and scores of columns that change
+together; 0 without one."""
+EVIDENCE = ENERGIES + ALIGNED
+"""All channels of evidence."""
 
 UNPAIRED = -1
 """Partner of a residue that is known to have none."""

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from rnagen.coevolution import (
-    CHANNELS,
     DEPTH_OF_HALF,
     FOLDED_ROWS,
     PAIRS_PER_RESIDUE,
@@ -16,7 +15,7 @@ from rnagen.coevolution import (
 )
 from rnagen.data.basepairs import MAXIMUM_LENGTH, base_pair_probabilities
 from rnagen.io.alignment import GAP, Alignment
-from rnagen.structure import encode_sequence
+from rnagen.structure import ALIGNED, encode_sequence
 
 COMPLEMENT = np.array([3, 2, 1, 0])
 """Of A, C, G and U, by their codes."""
@@ -81,10 +80,10 @@ def test_a_helix_that_covaries_is_in_both_channels() -> None:
     loop = rng.integers(4, size=(24, 12)).astype(np.uint8)
     rows = np.concatenate([stem, loop, COMPLEMENT[stem[:, ::-1]].astype(np.uint8)], axis=1)
     evidence = pair_evidence(Alignment(rows))
-    dense = evidence.dense()
+    dense = evidence.dense_evidence()
     i = np.arange(6)
-    assert (dense[i, 23 - i, CHANNELS.index("consensus")] > 0.9).all()
-    assert (dense[i, 23 - i, CHANNELS.index("covariation")] > 0.1).all()
+    assert (dense[i, 23 - i, ALIGNED.index("consensus")] > 0.9).all()
+    assert (dense[i, 23 - i, ALIGNED.index("covariation")] > 0.1).all()
 
 
 def test_the_order_of_the_other_rows_changes_nothing() -> None:
@@ -93,7 +92,7 @@ def test_the_order_of_the_other_rows_changes_nothing() -> None:
     rows[0] = random_rows(1, 30, seed=4)
     order = np.r_[0, 1 + np.random.default_rng(5).permutation(len(rows) - 1)]
     one, other = (pair_evidence(Alignment(r)) for r in (rows, rows[order]))
-    np.testing.assert_allclose(one.dense(), other.dense(), atol=2e-5)
+    np.testing.assert_allclose(one.dense_evidence(), other.dense_evidence(), atol=2e-5)
 
 
 def test_evidence_is_a_sorted_sparse_list() -> None:
@@ -101,27 +100,27 @@ def test_evidence_is_a_sorted_sparse_list() -> None:
     i, j = evidence.pairs.T
     assert (i < j).all()
     assert evidence.pairs.tolist() == sorted(evidence.pairs.tolist())
-    assert evidence.values.shape == (len(evidence.pairs), len(CHANNELS))
-    assert (evidence.values >= 0).all()
-    assert evidence.values.any(axis=1).all()
-    assert 0 < (evidence.values[:, 1] > 0).sum() <= PAIRS_PER_RESIDUE * 40
-    dense = evidence.dense()
+    assert evidence.evidence.shape == (len(evidence.pairs), len(ALIGNED))
+    assert (evidence.evidence >= 0).all()
+    assert evidence.evidence.any(axis=1).all()
+    assert 0 < (evidence.evidence[:, 1] > 0).sum() <= PAIRS_PER_RESIDUE * 40
+    dense = evidence.dense_evidence()
     np.testing.assert_array_equal(dense, dense.transpose(1, 0, 2))
-    np.testing.assert_array_equal(dense[i, j], evidence.values)
+    np.testing.assert_array_equal(dense[i, j], evidence.evidence)
     assert (dense[np.arange(40), np.arange(40)] == 0).all()
 
 
 @pytest.mark.parametrize("length", [1, 4, 5])
 def test_short_queries(length: int) -> None:
     evidence = pair_evidence(Alignment(random_rows(3, length)))
-    assert np.isfinite(evidence.values).all()
+    assert np.isfinite(evidence.evidence).all()
     assert evidence.length == length
 
 
 def test_rows_of_gaps_and_unknown_residues_are_finite() -> None:
     rows = random_rows(8, 20)
     rows[1], rows[2], rows[:, 7] = GAP, 4, 4
-    values = pair_evidence(Alignment(rows)).values
+    values = pair_evidence(Alignment(rows)).evidence
     assert np.isfinite(values).all()
 
 

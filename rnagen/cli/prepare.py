@@ -45,6 +45,9 @@ class PrepareOptions:
     """Release date from which on chains are not for training, for --splits."""
     assume_date: str = ""
     """Release date (YYYY-MM-DD) of chains that have none, such as unpublished ones: without a date nothing trains."""
+    alignments: Path | None = None
+    """Folder of alignments (FASTA or A3M, perhaps .gz), named by chain: 1abc_A.a3m. What they say of base pairs is kept
+    beside the probabilities."""
     fetch: Path | None = None
     """A split (train.csv): download its entries into OUT/work and prepare its chains only."""
     fetch_url: str = DEFAULT_URL
@@ -96,7 +99,9 @@ def _run(options: PrepareOptions) -> int:
         inputs += [download.path for download in downloads if not download.failure]
     if not inputs:
         raise InputError("rnagen prepare", None, "no input: name folders or files, or give --fetch with a split")
-    report = prepare(inputs, options.out, options.metadata, options.workers, only, options.assume_date)
+    report = prepare(
+        inputs, options.out, options.metadata, options.workers, only, options.assume_date, options.alignments
+    )
     _print_report(report, options.out)
     if options.splits is not None:
         counts = write_splits(StructureStore.open(options.out), options.splits, options.cutoff)

@@ -12,9 +12,9 @@ import RNA
 from jaxtyping import Float32, Int16
 
 from rnagen.data.files import atomic_write
-from rnagen.data.pairs import MINIMUM_PROBABILITY, Folds, SparsePairs, merged
+from rnagen.data.pairs import MINIMUM_PROBABILITY, Folds, SparsePairs, as_evidence, joined
 from rnagen.io.dot_bracket import parse_dot_bracket
-from rnagen.structure import EVIDENCE
+from rnagen.structure import ENERGIES
 
 MAXIMUM_LENGTH = 4500
 """Longest sequence that is folded: time grows with the cube of the length (about 80 s at 2,900 nt), memory with its
@@ -61,8 +61,8 @@ def sparse_base_pairs(sequence: str, model: EnergyModel = STANDARD) -> SparsePai
 def with_other_models(pairs: SparsePairs, sequence: str) -> SparsePairs:
     """The pairs of a sequence, with the probabilities of `OTHER_MODELS` as evidence."""
     if len(sequence) > OTHERS_LENGTH:
-        return merged(pairs, [pairs] * len(OTHER_MODELS))
-    return merged(pairs, [sparse_base_pairs(sequence, model) for model in OTHER_MODELS.values()])
+        return joined(pairs, *[as_evidence(pairs)] * len(OTHER_MODELS))
+    return joined(pairs, *(as_evidence(sparse_base_pairs(sequence, model)) for model in OTHER_MODELS.values()))
 
 
 def drawn_partners(sequence: str, seeds: list[int]) -> Int16[np.ndarray, "n L"]:
@@ -114,7 +114,7 @@ class FoldCache:
 
     def path(self, sequence: str) -> Path:
         """File that holds, or will hold, the pairs of this sequence."""
-        key = f"{RNA.__version__} {MINIMUM_PROBABILITY} {EVIDENCE} {DRAWN} {sequence}"
+        key = f"{RNA.__version__} {MINIMUM_PROBABILITY} {ENERGIES} {DRAWN} {sequence}"
         return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
 
     def load(self, sequence: str) -> Folds | None:

@@ -58,7 +58,7 @@ class PackedChains:
     """i < j, from 0, in the full sequence."""
     pair_probabilities: Float32[Tensor, " pairs"]
     pair_evidence: Float16[Tensor, "pairs C"]
-    """By the channels of `rnagen.data.pairs.EVIDENCE`."""
+    """By the channels of `rnagen.structure.EVIDENCE`."""
     partners: Int16[Tensor, "residues 2"]
     """See `rnagen.data.store`."""
 

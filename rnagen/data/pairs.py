@@ -1,6 +1,6 @@
 """Base pairs as lists: what the dataset stores and the model's dense matrices are filled from."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float32, Int16
@@ -44,18 +44,34 @@ class Folds:
     """What ViennaRNA says of a sequence."""
 
     pairs: SparsePairs
-    """With the evidence of the channels `EVIDENCE`."""
+    """With the evidence of the channels `ENERGIES`."""
     drawn: Int16[np.ndarray, "n L"]
     """Folds drawn of the ensemble, as partners."""
 
 
-def merged(first: SparsePairs, others: list[SparsePairs]) -> SparsePairs:
-    """The pairs of all lists of one sequence: the probabilities of the first, those of each other as its evidence."""
-    columns = [first, *others]
-    keys = [pairs.pairs.astype(np.int64) @ np.array([first.length, 1]) for pairs in columns]
+def as_evidence(pairs: SparsePairs) -> SparsePairs:
+    """The probabilities as a column of evidence, and nothing else."""
+    return replace(pairs, probabilities=np.zeros_like(pairs.probabilities), evidence=pairs.probabilities[:, None])
+
+
+def no_evidence(length: int, columns: int) -> SparsePairs:
+    """A list without pairs, with so many columns."""
+    nothing = np.zeros(0, dtype=np.float32)
+    return SparsePairs(length, np.zeros((0, 2), np.int16), nothing, np.zeros((0, columns), np.float32))
+
+
+def joined(first: SparsePairs, *others: SparsePairs) -> SparsePairs:
+    """The pairs of all lists of one sequence: the probabilities of the first, the evidence of all side by side."""
+    parts = (first, *others)
+    keys = [part.pairs.astype(np.int64) @ np.array([first.length, 1]) for part in parts]
     union = np.unique(np.concatenate(keys))
-    values = np.zeros((len(union), len(columns)), dtype=np.float32)
-    for k, (key, pairs) in enumerate(zip(keys, columns)):
-        values[np.searchsorted(union, key), k] = pairs.probabilities
-    i_j = np.stack(np.divmod(union, first.length), axis=-1).astype(np.int16)
-    return SparsePairs(first.length, i_j, values[:, 0], values[:, 1:])
+    rows = [np.searchsorted(union, key) for key in keys]
+    probabilities = np.zeros(len(union), dtype=np.float32)
+    probabilities[rows[0]] = first.probabilities
+    columns = []
+    for part, row in zip(parts, rows):
+        column = np.zeros((len(union), part.evidence.shape[1]), dtype=np.float32)
+        column[row] = part.evidence
+        columns.append(column)
+    pairs = np.stack(np.divmod(union, first.length), axis=-1).astype(np.int16)
+    return SparsePairs(first.length, pairs, probabilities, np.concatenate(columns, axis=1))

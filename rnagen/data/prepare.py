@@ -13,23 +13,28 @@ import io
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import RNA
 
+import rnagen.data.alignments as aligned_data
+from rnagen import coevolution
 from rnagen.data import basepairs, clusters, metadata, paired, pairs, store, store_writer
+from rnagen.data.alignments import AlignmentCache, alignment_name, find_alignments
 from rnagen.data.basepairs import MAXIMUM_LENGTH, FoldCache
 from rnagen.data.files import atomic_write, hash_files
 from rnagen.data.metadata import ChainMetadata, read_metadata
+from rnagen.data.pairs import Folds, SparsePairs, joined, no_evidence
 from rnagen.data.parallel import parallel_map
 from rnagen.data.parsed import ParsedCache, ParsedSource, reader_version
 from rnagen.data.sources import Source, file_signature, find_metadata, find_sources
 from rnagen.data.store import StructureStore
+from rnagen.io import alignment
 from rnagen.io.errors import InputError
-from rnagen.structure import RNAStructure
+from rnagen.structure import ALIGNED, RNAStructure
 
 WORK = "work"
 STATE = "state.json"
@@ -69,6 +74,7 @@ def prepare(
     workers: int = 1,
     only: dict[str, ChainMetadata] | None = None,
     assume_date: str = "",
+    alignments: Path | None = None,
 ) -> PrepareReport:
     """Make or update the dataset folder `out`. Inputs are only read.
 
@@ -79,6 +85,7 @@ def prepare(
         workers: processes. The result does not depend on their number.
         only: keep these chains alone, and prefer these facts about them.
         assume_date: release date of chains for which neither metadata nor file has one.
+        alignments: folder of alignments, named by chain; one that is of another sequence is told among what is skipped.
 
     Raises:
         InputError: an input or the metadata cannot be used, `out` holds something else, or no chain is left.
@@ -87,7 +94,8 @@ def prepare(
     sources = find_sources(inputs)
     tables = [metadata_table] if metadata_table is not None else find_metadata(inputs)
     known = {**read_metadata(tables), **(only or {})}
-    signature = _signature(sources, tables, only, assume_date)
+    aligned = {} if alignments is None else find_alignments(alignments)
+    signature = _signature(sources, tables, only, assume_date, sorted(aligned.values()))
     previous = _finished(out, signature)
     if previous is not None:
         return previous
@@ -103,13 +111,15 @@ def prepare(
         raise InputError(", ".join(map(str, inputs)), None, "no usable RNA chain: " + _first_reasons(report.skipped))
     _fold({row["sequence"] for row, _ in chosen}, fold_cache, workers)
 
+    evidence = _align(chosen, aligned, AlignmentCache(work / "alignments"), workers, report)
+
     rows = [_complete(row, source, known, assume_date) for row, source in chosen]
     for row, cluster in zip(
         rows, clusters.greedy_clusters([r["sequence"] for r in rows], [r["cluster"] for r in rows])
     ):
         row["cluster"] = cluster
     report.fingerprint = store_writer.write_store(
-        out, rows, _contents(chosen, parsed_cache, fold_cache), RNA.__version__
+        out, rows, _contents(chosen, parsed_cache, fold_cache, evidence), RNA.__version__
     )
     report.chains, report.full_atom = len(rows), sum(row["kind"] == "full" for row in rows)
     _write_table(out / "skipped.csv", ["file", "chain", "reason"], report.skipped)
@@ -133,12 +143,17 @@ def refuse_foreign(out: Path) -> None:
 
 
 def _signature(
-    sources: list[Source], tables: list[Path], only: dict[str, ChainMetadata] | None, assume_date: str
+    sources: list[Source],
+    tables: list[Path],
+    only: dict[str, ChainMetadata] | None,
+    assume_date: str,
+    alignments: list[Path],
 ) -> str:
     """A hash that changes when the result could: inputs, metadata, code and versions."""
-    modules = [basepairs, clusters, metadata, paired, pairs, store, store_writer]
+    modules = [aligned_data, basepairs, clusters, coevolution, alignment, metadata, paired, pairs, store, store_writer]
     code = hash_files([Path(str(module.__file__)) for module in modules] + [Path(__file__)])
-    facts = [[s.label, s.signature()] for s in sources], [file_signature(t) for t in tables]
+    files = [[file_signature(file) for file in some] for some in (tables, alignments)]
+    facts = [[s.label, s.signature()] for s in sources], files
     everything = [facts, repr(only), assume_date, reader_version(), code, RNA.__version__]
     return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
@@ -228,11 +243,46 @@ def _complete(row: dict[str, Any], source: Source, known: dict[str, ChainMetadat
     }
 
 
+def _align(
+    chosen: list[tuple[dict[str, Any], Source]],
+    files: dict[str, Path],
+    cache: AlignmentCache,
+    workers: int,
+    report: PrepareReport,
+) -> dict[str, SparsePairs]:
+    """What the alignments say of the chains that have one, by chain."""
+    wanted = [
+        (row["id"], files[name], row["sequence"]) for row, _ in chosen if (name := alignment_name(row["id"])) in files
+    ]
+    evidence = {}
+    for (name, file, _), found in parallel_map(partial(_align_one, cache), wanted, workers, "Reading alignments"):
+        if isinstance(found, str):
+            report.skipped.append(Skip(file.name, name, f"its alignment: {found}"))
+        else:
+            evidence[name] = found
+    report.skipped.sort(key=lambda skip: (skip.file, skip.chain))
+    return evidence
+
+
+def _align_one(cache: AlignmentCache, wanted: tuple[str, Path, str]) -> SparsePairs | str:
+    """What an alignment says of a chain, or why it says nothing."""
+    _, file, sequence = wanted
+    try:
+        return cache.get(file, sequence)
+    except InputError as error:
+        return error.reason
+
+
 def _contents(
-    chosen: list[tuple[dict[str, Any], Source]], parsed_cache: ParsedCache, fold_cache: FoldCache
-) -> Iterator[tuple[RNAStructure, pairs.Folds]]:
+    chosen: list[tuple[dict[str, Any], Source]],
+    parsed_cache: ParsedCache,
+    fold_cache: FoldCache,
+    evidence: dict[str, SparsePairs],
+) -> Iterator[tuple[RNAStructure, Folds]]:
     for row, source in chosen:
-        yield parsed_cache.structure(source, row["position"]), fold_cache.get(row["sequence"])
+        folds = fold_cache.get(row["sequence"])
+        aligned = evidence.get(row["id"], no_evidence(row["length"], len(ALIGNED)))
+        yield parsed_cache.structure(source, row["position"]), replace(folds, pairs=joined(folds.pairs, aligned))
 
 
 def _first_reasons(skipped: list[Skip]) -> str:

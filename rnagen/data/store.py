@@ -6,7 +6,7 @@
     residue_index.npy        int32 [sum(L)]
     pairs.npy                int16 [pairs, 2], i < j, from 0
     pair_probabilities.npy   float32 [pairs]
-    pair_evidence.npy        float16 [pairs, channels], by the channels of `rnagen.data.pairs.EVIDENCE`
+    pair_evidence.npy        float16 [pairs, channels], by the channels of `rnagen.structure.EVIDENCE`
     partners.npy             int16 [sum(L), 2], base-paired partners: in the structure, and in the nearest of some folds
                              drawn by ViennaRNA; −1 for none, −2 where unknown
     manifest.json            format, versions, shapes and the fingerprint of the contents

@@ -15,9 +15,10 @@ from scipy.spatial import cKDTree
 
 from rnagen.data.aform import C1, beads_on_backbone, helix, pair_frame
 from rnagen.data.loops import STEP, Loop, Stem, exterior_loop, ring
+from rnagen.data.pairs import Folds, joined, no_evidence
 from rnagen.data.quality import quality
 from rnagen.data.store_writer import write_store
-from rnagen.structure import BEADS, HEAVY_ATOMS, RNAStructure, glycosidic_nitrogen
+from rnagen.structure import ALIGNED, BEADS, HEAVY_ATOMS, RNAStructure, glycosidic_nitrogen
 
 Candidate = TypeVar("Candidate")
 
@@ -72,8 +73,6 @@ def synthetic_dataset(folder: Path, n: int, seed: int) -> None:
     # Training from a prepared dataset imports this module on machines without ViennaRNA.
     import RNA
 
-    from rnagen.data.basepairs import folds_of
-
     lengths = np.random.default_rng(seed).integers(LENGTHS[0], LENGTHS[1] + 1, size=n)
     structures = [synthetic_rna(seed + k, int(length)) for k, length in enumerate(lengths)]
     rows: list[dict[str, Any]] = [
@@ -97,8 +96,14 @@ def synthetic_dataset(folder: Path, n: int, seed: int) -> None:
         }
         for k, structure in enumerate(structures)
     ]
-    contents = ((structure, folds_of(structure.sequence)) for structure in structures)
-    write_store(folder, rows, contents, RNA.__version__)
+    write_store(folder, rows, ((structure, _folds(structure.sequence)) for structure in structures), RNA.__version__)
+
+
+def _folds(sequence: str) -> Folds:
+    from rnagen.data.basepairs import folds_of
+
+    found = folds_of(sequence)
+    return Folds(joined(found.pairs, no_evidence(len(sequence), len(ALIGNED))), found.drawn)
 
 
 def _folded_sequence(rng: np.random.Generator, length: int) -> tuple[str, list[tuple[int, int]]]:
