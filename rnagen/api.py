@@ -1,5 +1,6 @@
 """The Python API: what `sample.py` does, without files."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from rnagen.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
@@ -9,7 +10,7 @@ from rnagen.io.target import make_target
 from rnagen.overlay import ConfigError
 from rnagen.pooling import Models, draw_kept
 from rnagen.sampling import check_sampling
-from rnagen.structure import RNAStructure
+from rnagen.structure import ALIGNED, RNAStructure
 
 
 def sample(
@@ -18,6 +19,7 @@ def sample(
     *,
     pool: int | None = None,
     structure: str | None = None,
+    alignment: Path | None = None,
     name: str = "rna",
     ckpt: Path | None = None,
     guide_ckpt: Path | None = None,
@@ -26,7 +28,8 @@ def sample(
     device: str = "cpu",
 ) -> RNAStructure:
     """Draw n conformers of an RNA: `rnagen.sample("GGGAAACCC", n=5)`; with `pool`, draw so many and keep n;
-    with `structure` (dot-bracket), of that secondary structure, if the model can be told one.
+    with `structure` (dot-bracket), of that secondary structure, if the model can be told one; with the file of an
+    `alignment`, by what it says, if the model reads alignments.
 
     Returns:
         a structure with n models [n, L, A, 3] in Å. `rnagen.io.write.write_structure` writes it; the same seed and name
@@ -34,16 +37,18 @@ def sample(
 
     Raises:
         ValueError: the pool is smaller than n.
-        InputError: a name, sequence, secondary structure or checkpoint cannot be used.
+        InputError: a name, sequence, secondary structure, alignment or checkpoint cannot be used.
         ConfigError: options that this checkpoint cannot be sampled with.
         SamplingError: the coordinates were not usable.
     """
     if pool is not None and pool < n:
         raise ValueError(f"{n} conformers cannot be kept of {pool}")
     checkpoint = load_checkpoint(ckpt or DEFAULT_CHECKPOINT, device)
-    target = make_target("sample", name, sequence, structure)
+    target = replace(make_target("sample", name, sequence, structure), alignment=alignment)
     if structure is not None and not checkpoint.config.model.secondary_structure:
         raise ConfigError("structure: this model was trained without --secondary-structure and cannot be told one")
+    if alignment is not None and not set(ALIGNED) & set(checkpoint.config.model.evidence):
+        raise ConfigError("alignment: this model was trained without --evidence consensus covariation, and reads none")
     options = options or SamplerConfig()
     guide = load_checkpoint(guide_ckpt, device) if guide_ckpt else None
     check_sampling(checkpoint.config, options, guide.config if guide else None)

@@ -58,7 +58,8 @@ class ModelConfig:
     """Å per model unit."""
     evidence: tuple[str, ...] = ()
     """Further evidence for base pairs that the trunk reads: turner1999, andronescu2007, langdon2018 and turner2004_60C
-    are probabilities under other energy models."""
+    are probabilities under other energy models; consensus and covariation come from an alignment, where there is one.
+    """
     secondary_structure: bool = False
     """The trunk can be told the secondary structure that the conformers are to have."""
     self_conditioning: bool = False
@@ -349,6 +350,9 @@ class SampleConfig:
     """FASTA file (many records), or a folder of FASTA and CSV files."""
     csv: Path | None = None
     """Table with the columns target_id and sequence, as the test_sequences.csv of the Kaggle benchmark."""
+    alignments: Path | None = None
+    """Folder of alignments (FASTA or A3M, perhaps .gz) named by target, such as rna.a3m, for a model that reads them.
+    Targets without one are drawn without."""
     n: int = 5
     """Conformers per RNA."""
     pool: int | None = None

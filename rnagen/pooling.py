@@ -8,6 +8,7 @@ from rnagen.checkpoint import Checkpoint
 from rnagen.confidence.checkpoint import ConfidenceCheckpoint
 from rnagen.confidence.judge import Confidence, confidence_of, judge
 from rnagen.config import SamplerConfig
+from rnagen.io.alignment import read_alignment
 from rnagen.io.target import Target
 from rnagen.metrics import tm_matrix
 from rnagen.sampling import Ensemble, draw_ensemble, features_of, guide_of
@@ -47,10 +48,12 @@ def draw_kept(models: Models, target: Target, n: int, pool: int | None, options:
 
     Raises:
         ConfigError: options that do not go together.
+        InputError: the alignment cannot be read, or is of another sequence.
         SamplingError: a conformer stayed unusable; nothing is returned.
     """
     checkpoint = models.structure
-    features = features_of(target.sequence, bool(checkpoint.config.model.evidence), target.partner)
+    alignment = None if target.alignment is None else read_alignment(target.alignment, target.sequence)
+    features = features_of(target.sequence, bool(checkpoint.config.model.evidence), target.partner, alignment)
     ensemble = draw_ensemble(
         checkpoint.model,
         checkpoint.config.transport,

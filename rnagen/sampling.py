@@ -12,14 +12,16 @@ from rnagen.checkpoint import Checkpoint
 from rnagen.confidence.judge import judging_memory
 from rnagen.confidence.options import HeadConfig
 from rnagen.config import ModelConfig, SamplerConfig, TrainConfig, TransportConfig
+from rnagen.data.pairs import joined, no_evidence
 from rnagen.denoiser import CHUNK_RESIDUES, Denoiser, Guide, adjustment
 from rnagen.features import RNAFeatures
 from rnagen.folds import drawn_folds, stable_seed
+from rnagen.io.alignment import Alignment
 from rnagen.model.model import RNAFlowModel
 from rnagen.overlay import ConfigError
 from rnagen.reactivity.config import EncoderConfig
 from rnagen.reactivity.memory import encoder_memory, pair_width
-from rnagen.structure import RNAStructure, encode_sequence
+from rnagen.structure import ALIGNED, RNAStructure, encode_sequence
 from rnagen.transport.diffusion import DIFFUSION_METHODS
 from rnagen.transport.sampler import Sampler
 from rnagen.transport.transport import Transport
@@ -49,13 +51,19 @@ class Ensemble:
     seconds: float
 
 
-def features_of(sequence: str, evidence: bool = False, partner: Int16[np.ndarray, " L"] | None = None) -> RNAFeatures:
+def features_of(
+    sequence: str,
+    evidence: bool = False,
+    partner: Int16[np.ndarray, " L"] | None = None,
+    alignment: Alignment | None = None,
+) -> RNAFeatures:
     """Features [1, L] of a sequence over `BASES`; base-pair probabilities by ViennaRNA.
 
     Args:
         sequence: of the RNA.
         evidence: whether the model reads other evidence for base pairs.
         partner: the secondary structure that its conformers are to have.
+        alignment: of which the sequence is the query; it is part of the evidence.
     """
     # Training samples too, but has its base pairs from the dataset: it can do without ViennaRNA.
     from rnagen.data.basepairs import sparse_base_pairs, with_other_models
@@ -63,7 +71,10 @@ def features_of(sequence: str, evidence: bool = False, partner: Int16[np.ndarray
     length = len(sequence)
     pairs = sparse_base_pairs(sequence)
     if evidence:
-        pairs = with_other_models(pairs, sequence)
+        from rnagen.coevolution import pair_evidence
+
+        aligned = no_evidence(length, len(ALIGNED)) if alignment is None else pair_evidence(alignment)
+        pairs = joined(with_other_models(pairs, sequence), aligned)
     return RNAFeatures(
         bases=torch.from_numpy(encode_sequence(sequence))[None],
         residue_index=torch.arange(1, length + 1, dtype=torch.int32)[None],

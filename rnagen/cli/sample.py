@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from rnagen.pooling import Kept, Models
 
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples.fasta"
-NOT_IDENTITY = {"out", "device", "chunk", "sequence", "structure", "name", "fasta", "csv", "ckpt", "guide_ckpt"}
+INPUTS = {"sequence", "structure", "name", "fasta", "csv", "alignments"}
+NOT_IDENTITY = {"out", "device", "chunk", "ckpt", "guide_ckpt"} | INPUTS
 """Options that do not change what is written, or that the identity of a run holds in a better form."""
 
 
@@ -58,6 +60,33 @@ def read_inputs(config: SampleConfig) -> tuple[list["Target"], list[InputError]]
             unique.append(target)
         seen.add(target.name)
     return unique, errors
+
+
+def with_alignments(targets: list["Target"], folder: Path, models: "Models") -> tuple[list["Target"], list[InputError]]:
+    """Targets with the alignments that the folder has of them, and an error for each whose alignment is none of it.
+
+    Raises:
+        ConfigError: the model does not read alignments.
+        InputError: there is no such folder, or two files have one name.
+    """
+    from rnagen.data.alignments import alignment_name, find_alignments
+    from rnagen.io.alignment import read_alignment
+    from rnagen.structure import ALIGNED
+
+    if not set(ALIGNED) & set(models.structure.config.model.evidence):
+        raise ConfigError("alignments: this model was trained without --evidence consensus covariation, and reads none")
+    files = find_alignments(folder)
+    good, errors = [], []
+    for target in targets:
+        file = files.get(alignment_name(target.name))
+        try:
+            if file is not None:
+                read_alignment(file, target.sequence)
+            good.append(replace(target, alignment=file))
+        except InputError as error:
+            errors.append(InputError(str(file), target.name, error.reason))
+    print(f"{sum(target.alignment is not None for target in good)} of {len(targets)} targets have an alignment")
+    return good, errors
 
 
 def refuse_folds(
@@ -114,6 +143,9 @@ def run(config: SampleConfig) -> int:
         guide = load_checkpoint(config.guide_ckpt, device) if config.guide_ckpt else None
         check_sampling(checkpoint.config, config.sampler, guide.config if guide else None)
         models = Models(checkpoint, find_confidence(checkpoint, device), guide)
+        if config.alignments is not None:
+            targets, unfit = with_alignments(targets, config.alignments, models)
+            errors += unfit
         for refuse in (refuse_folds, refuse_too_long):
             targets, refused = refuse(targets, config, models)
             errors += refused
@@ -194,9 +226,11 @@ def describe_run(targets: list["Target"], config: SampleConfig, models: "Models"
     import torch
 
     from rnagen import __version__
+    from rnagen.data.files import hash_files
 
     checkpoint, confidence, guide = models.structure, models.confidence, models.guide
     records = "".join(f">{target.name}\n{target.sequence}\n{target.fold or ''}" for target in targets)
+    records += "".join(hash_files([target.alignment]) for target in targets if target.alignment is not None)
     options = {name: value for name, value in to_plain(config).items() if name not in NOT_IDENTITY}
     return {
         "identity": {

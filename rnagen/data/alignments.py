@@ -35,7 +35,7 @@ def find_alignments(folder: Path) -> dict[str, Path]:
 
 
 def alignment_name(name: str) -> str:
-    """The name under which the alignment of a chain is looked for: the case of a chain counts, that of its entry not."""
+    """The name under which a chain's alignment is looked for: the case of the chain counts, that of the entry not."""
     entry, line, chain = name.partition("_")
     return entry.lower() + line + chain
 

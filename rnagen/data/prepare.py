@@ -251,9 +251,8 @@ def _align(
     report: PrepareReport,
 ) -> dict[str, SparsePairs]:
     """What the alignments say of the chains that have one, by chain."""
-    wanted = [
-        (row["id"], files[name], row["sequence"]) for row, _ in chosen if (name := alignment_name(row["id"])) in files
-    ]
+    named = [(row["id"], files.get(alignment_name(row["id"])), row["sequence"]) for row, _ in chosen]
+    wanted = [(name, file, sequence) for name, file, sequence in named if file is not None]
     evidence = {}
     for (name, file, _), found in parallel_map(partial(_align_one, cache), wanted, workers, "Reading alignments"):
         if isinstance(found, str):

@@ -24,6 +24,8 @@ class Target:
     warnings: tuple[str, ...] = ()
     fold: str | None = None
     """Secondary structure that its conformers are to have, in dot-bracket notation; None where it came with none."""
+    alignment: Path | None = None
+    """File of an alignment whose query is the sequence; None where it came with none."""
 
     @property
     def partner(self) -> Int16[np.ndarray, " L"] | None:

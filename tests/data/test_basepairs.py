@@ -21,7 +21,7 @@ from rnagen.data.basepairs import (
     with_other_models,
 )
 from rnagen.data.pairs import MINIMUM_PROBABILITY
-from rnagen.structure import EVIDENCE
+from rnagen.structure import ENERGIES
 
 HAIRPIN = "GGGGCGAAAGCCCC"
 
@@ -100,8 +100,8 @@ def test_other_energy_models_are_other_energies_and_leave_no_trace() -> None:
     sequence = "GGGGGCCACAGCAGAAGCGUUCACGUCGCAGCCCCUGUCAGCCAUUGCACUCCGGCUGCGAAUUCUGCU"
     before = sparse_base_pairs(sequence)
     found = with_other_models(before, sequence)
-    assert found.evidence.shape == (len(found.pairs), len(EVIDENCE))
-    assert tuple(OTHER_MODELS) == EVIDENCE
+    assert found.evidence.shape == (len(found.pairs), len(ENERGIES))
+    assert tuple(OTHER_MODELS) == ENERGIES
     np.testing.assert_array_equal(found.dense(), before.dense())
     matrices = [found.dense(), *np.moveaxis(found.dense_evidence(), -1, 0)]
     for i, one in enumerate(matrices):
@@ -113,7 +113,7 @@ def test_other_energy_models_are_other_energies_and_leave_no_trace() -> None:
 def test_long_sequences_are_folded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(basepairs, "OTHERS_LENGTH", len(HAIRPIN) - 1)
     found = folds_of(HAIRPIN).pairs
-    np.testing.assert_array_equal(found.evidence, found.probabilities[:, None].repeat(len(EVIDENCE), axis=1))
+    np.testing.assert_array_equal(found.evidence, found.probabilities[:, None].repeat(len(ENERGIES), axis=1))
 
 
 def test_drawn_folds_follow_the_probabilities_and_their_seed() -> None:
