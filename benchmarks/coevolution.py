@@ -7,8 +7,9 @@ For chains of 30 to 300 nt with an alignment (ID.MSA.fasta.gz in the folder; the
 each cluster, by effective number of sequences: average precision and best F1 (one threshold per chain, the best) of
 Watson-Crick and GU pairs at |i - j| ≥ 4; and the share of tertiary contacts (C1' nearer than 15 Å, |i - j| ≥ 6, no
 Watson-Crick or GU pair within ±2) among the L/5 highest of the pairs that could be one. `sequence + alignment` is the
-plain sum of the probabilities of the sequence alone and of both channels. Floors: the probabilities of the sequence
-alone; for contacts also the rate by chance and the nearest in sequence. Brackets: 95 % over chains.
+plain sum of the probabilities of the sequence alone and of both channels, with no weight fitted. Floors: the
+probabilities of the sequence alone; for contacts also the rate by chance and the nearest in sequence.
+Brackets: 95 % over chains.
 
 Pairs are N1-N3 within 3.8 Å, each the other's nearest, C1' 8.5 to 12.5 Å apart. Chains with C1' alone have the
 helices of two or more complementary pairs with C1' 9.3 to 11.7 Å apart, longest first: on chains with all atoms that

@@ -1,7 +1,8 @@
 """Pair evidence from an alignment of homologs: a consensus fold, and columns that change together.
 
 Both speak of the query's residues and are kept as a sparse list, as the base pairs of the dataset are. An alignment of
-the query alone says nothing and gives an empty list.
+the query alone says nothing and gives an empty list. Weighed by a fit, covariation finds base pairs that neither the
+sequence's own fold nor the consensus does; summed plainly it does not help, and it does not find tertiary contacts.
 """
 
 import numpy as np
