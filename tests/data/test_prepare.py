@@ -18,7 +18,7 @@ from rnagen.data.synthetic import synthetic_rna
 from rnagen.io.errors import InputError
 from rnagen.io.kaggle import write_labels
 from rnagen.io.write import write_structure
-from rnagen.structure import BEADS, RNAStructure
+from rnagen.structure import BEADS, ENERGIES, RNAStructure
 from tests.data.chains import chain, write_collection
 
 
@@ -206,3 +206,32 @@ def test_real_data(shared_data: Path, tmp_path: Path) -> None:
     index = StructureStore.open(tmp_path / "data").index
     assert index["target"].sum() == 12
     assert (index["benchmark"] == "casp15").sum() >= 25
+
+
+def test_alignments_are_kept_beside_the_probabilities(
+    collection: tuple[Path, list[RNAStructure]], dataset: Path, tmp_path: Path
+) -> None:
+    folder, chains = collection
+    msa = tmp_path / "msa"
+    msa.mkdir()
+    sequence = chains[1].sequence
+    changed = "".join({"G": "A", "A": "G", "C": "U", "U": "C"}[base] for base in sequence)
+    (msa / "2BBB_A.a3m").write_text(f">q\n{sequence}\n>h\n{changed}\n")
+    (msa / "1aaa_A.fasta").write_text(">q\nGGG\n")
+    (msa / "9xyz_A.fasta").write_text(">q\nGGG\n")
+    report = prepare([folder], tmp_path / "d", alignments=msa)
+    assert [(s.chain, s.reason) for s in report.skipped if s.file == "1aaa_A.fasta"] == [
+        ("1aaa_A", f"its alignment: the query has 3 residues, but the sequence has {len(chains[0])}")
+    ]
+    with_them, without = StructureStore.open(tmp_path / "d"), StructureStore.open(dataset)
+    for i in range(len(without)):
+        np.testing.assert_array_equal(with_them.base_pairs(i), without.base_pairs(i))
+        evidence = with_them.sparse_base_pairs(i).dense_evidence()
+        energies = slice(0, len(ENERGIES))
+        np.testing.assert_array_equal(
+            evidence[..., energies], without.sparse_base_pairs(i).dense_evidence()[..., energies]
+        )
+        assert evidence[..., len(ENERGIES) :].any() == (with_them.value(i, "id") == "2bbb_A")
+    assert prepare([folder], tmp_path / "d", alignments=msa).up_to_date
+    (msa / "2BBB_A.a3m").write_text(f">q\n{sequence}\n")
+    assert not prepare([folder], tmp_path / "d", alignments=msa).up_to_date

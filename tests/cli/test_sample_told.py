@@ -1,0 +1,141 @@
+"""sample.py told more than a sequence: a secondary structure, an alignment; and models that cannot be told."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import rnagen
+from rnagen.checkpoint import save_checkpoint
+from rnagen.cli.sample import main
+from rnagen.config import SamplerConfig
+from rnagen.io.read import read_structures
+from rnagen.overlay import ConfigError
+from rnagen.structure import BEADS, EVIDENCE
+from tests.tiny import TINY, tiny_model
+
+SEQUENCE = "GGGAAACUUCGGUUUCCC"
+HELIX = "((((((......))))))"
+TOLD = replace(TINY, model=replace(TINY.model, secondary_structure=True, evidence=EVIDENCE))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that can be told and one that cannot, inputs and alignments."""
+    path = tmp_path_factory.mktemp("told")
+    save_checkpoint(path / "told.safetensors", tiny_model(TOLD), TOLD, {"cutoff": "2022-05-27"})
+    save_checkpoint(path / "plain.safetensors", tiny_model(), TINY, {"cutoff": "2022-05-27"})
+    (path / "in.fasta").write_text(f">a\n{SEQUENCE}\n>b\n{SEQUENCE}\n{HELIX}\n")
+    (path / "msa").mkdir()
+    rows = [SEQUENCE, "GCGAAACUUCGGUUUCGC", "GGCAAACUUCGGUUUGCC", "GGGAUACUUCGGUAUCCC"]
+    (path / "msa" / "A.a3m").write_text("".join(f">r{i}\n{row}\n" for i, row in enumerate(rows)))
+    return path
+
+
+@pytest.fixture
+def run(folder: Path, tmp_path: Path):
+    """Run sample.py into tmp_path/OUT; returns the exit code."""
+
+    def call(*flags: str | Path, out: str = "out", ckpt: str = "told") -> int:
+        given = ["--ckpt", folder / f"{ckpt}.safetensors", "--steps", "3", "--n", "2", "--out", tmp_path / out]
+        return main([str(f) for f in (*given, *flags)])
+
+    return call
+
+
+def coords(folder: Path) -> np.ndarray:
+    (structure,) = read_structures(folder / "ensemble.cif")
+    return structure.select_atoms(BEADS).coords
+
+
+def test_a_structure_in_the_file_is_that_of_the_flag(run, folder: Path, tmp_path: Path) -> None:
+    assert run("--fasta", folder / "in.fasta") == 0
+    assert run("--sequence", SEQUENCE, "--structure", HELIX, "--name", "b", out="flag") == 0
+    assert run("--sequence", SEQUENCE, "--name", "b", out="free") == 0
+    told = coords(tmp_path / "out" / "b")
+    np.testing.assert_array_equal(told, coords(tmp_path / "flag" / "b"))
+    assert np.abs(told - coords(tmp_path / "free" / "b")).max() > 1e-2
+    by_api = rnagen.sample(
+        SEQUENCE, 2, structure=HELIX, name="b", ckpt=folder / "told.safetensors", options=SamplerConfig(steps=3)
+    )
+    np.testing.assert_allclose(by_api.coords, told, atol=2e-3)
+
+
+def test_a_structure_without_its_sequence_is_refused(run, capsys) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run("--structure", HELIX)
+    assert ended.value.code == 2
+    assert "structure: is that of --sequence" in capsys.readouterr().err
+
+
+def test_a_model_that_cannot_be_told_does_the_others(run, folder: Path, tmp_path: Path, capsys) -> None:
+    assert run("--fasta", folder / "in.fasta", ckpt="plain") == 1
+    assert "b: has a secondary structure, and this model cannot be told one" in capsys.readouterr().err
+    assert (tmp_path / "out" / "a" / "ensemble.cif").is_file()
+    assert not (tmp_path / "out" / "b").exists()
+    with pytest.raises(ConfigError, match="cannot be told"):
+        rnagen.sample(SEQUENCE, structure=HELIX, ckpt=folder / "plain.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--sequence", SEQUENCE, "--structure", "((.)"), "rna: secondary structure: position 1: a bracket"),
+        (("--sequence", SEQUENCE, "--structure", "(.)"), "3 symbols for 18 residues"),
+        (("--alignments", "nowhere"), "no such folder of alignments"),
+    ],
+)
+def test_what_cannot_be_told_is_named_and_nothing_written(run, tmp_path: Path, capsys, flags, words: str) -> None:
+    assert run(*flags) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_drawn_folds_are_an_option_of_such_a_model(run, folder: Path, tmp_path: Path, capsys) -> None:
+    assert run("--sequence", SEQUENCE, "--fold", "drawn") == 0
+    assert json.loads((tmp_path / "out" / "rna" / "summary.json").read_text())["options"]["fold"] == "drawn"
+    assert run("--sequence", SEQUENCE, "--fold", "drawn", ckpt="plain", out="other") == 2
+    assert "without --secondary-structure" in capsys.readouterr().err
+
+
+def test_an_alignment_is_found_by_name_and_acts(run, folder: Path, tmp_path: Path, capsys) -> None:
+    assert run("--fasta", folder / "in.fasta", "--alignments", folder / "msa") == 0
+    assert "1 of 2 targets have an alignment" in capsys.readouterr().out
+    assert run("--fasta", folder / "in.fasta", out="without") == 0
+    with_it, without = (coords(tmp_path / out / "a") for out in ("out", "without"))
+    assert np.abs(with_it - without).max() > 1e-2
+    np.testing.assert_array_equal(coords(tmp_path / "out" / "b"), coords(tmp_path / "without" / "b"))
+    by_api = rnagen.sample(
+        SEQUENCE,
+        2,
+        alignment=folder / "msa" / "A.a3m",
+        name="a",
+        ckpt=folder / "told.safetensors",
+        options=SamplerConfig(steps=3),
+    )
+    np.testing.assert_allclose(by_api.coords, with_it, atol=2e-3)
+
+
+def test_another_alignment_is_another_run(run, folder: Path, tmp_path: Path, capsys) -> None:
+    assert run("--fasta", folder / "in.fasta") == 0
+    assert run("--fasta", folder / "in.fasta", "--alignments", folder / "msa") == 2
+    assert "targets_sha256" in capsys.readouterr().err
+
+
+def test_an_alignment_of_another_sequence_is_named(run, folder: Path, tmp_path: Path, capsys) -> None:
+    (tmp_path / "msa").mkdir()
+    (tmp_path / "msa" / "a.fasta").write_text(">q\nGGGG\n")
+    assert run("--fasta", folder / "in.fasta", "--alignments", tmp_path / "msa") == 1
+    assert "a.fasta: a: the query has 4 residues, but the sequence has 18" in capsys.readouterr().err
+    (tmp_path / "msa" / "A.sto").write_text("")
+    assert run("--fasta", folder / "in.fasta", "--alignments", tmp_path / "msa", out="two") == 2
+    assert "a second alignment of this name" in capsys.readouterr().err
+
+
+def test_a_model_that_reads_no_alignments_says_so(run, folder: Path, capsys) -> None:
+    assert run("--fasta", folder / "in.fasta", "--alignments", folder / "msa", ckpt="plain") == 2
+    assert "reads none" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="reads none"):
+        rnagen.sample(SEQUENCE, alignment=folder / "msa" / "A.a3m", ckpt=folder / "plain.safetensors")
