@@ -25,7 +25,7 @@ import pandas as pd
 import tyro
 from rich.progress import track
 
-from rnagen.coevolution import pair_evidence, sequence_weights
+from rnagen.data.coevolution import pair_evidence, sequence_weights
 from rnagen.data.store import StructureStore
 from rnagen.io.alignment import Alignment, read_alignment
 from rnagen.io.errors import InputError

@@ -71,7 +71,7 @@ def features_of(
     length = len(sequence)
     pairs = sparse_base_pairs(sequence)
     if evidence:
-        from rnagen.coevolution import pair_evidence
+        from rnagen.data.coevolution import pair_evidence
 
         aligned = no_evidence(length, len(ALIGNED)) if alignment is None else pair_evidence(alignment)
         pairs = joined(with_other_models(pairs, sequence), aligned)

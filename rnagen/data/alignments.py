@@ -7,9 +7,9 @@ from zipfile import BadZipFile
 import numpy as np
 import RNA
 
-import rnagen.coevolution
+import rnagen.data.coevolution
 import rnagen.io.alignment
-from rnagen.coevolution import pair_evidence
+from rnagen.data.coevolution import pair_evidence
 from rnagen.data.files import atomic_write, hash_files
 from rnagen.data.pairs import SparsePairs
 from rnagen.io.alignment import read_alignment
@@ -46,7 +46,7 @@ class AlignmentCache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        code = hash_files([Path(str(module.__file__)) for module in (rnagen.coevolution, rnagen.io.alignment)])
+        code = hash_files([Path(str(module.__file__)) for module in (rnagen.data.coevolution, rnagen.io.alignment)])
         self.version = f"{RNA.__version__} {code}"
 
     def path(self, file: Path, sequence: str) -> Path:

@@ -21,8 +21,7 @@ from typing import Any
 import RNA
 
 import rnagen.data.alignments as aligned_data
-from rnagen import coevolution
-from rnagen.data import basepairs, clusters, metadata, paired, pairs, store, store_writer
+from rnagen.data import basepairs, clusters, coevolution, metadata, paired, pairs, store, store_writer
 from rnagen.data.alignments import AlignmentCache, alignment_name, find_alignments
 from rnagen.data.basepairs import MAXIMUM_LENGTH, FoldCache
 from rnagen.data.files import atomic_write, hash_files

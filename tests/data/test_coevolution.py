@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from rnagen.coevolution import (
+from rnagen.data.basepairs import MAXIMUM_LENGTH, base_pair_probabilities
+from rnagen.data.coevolution import (
     DEPTH_OF_HALF,
     FOLDED_ROWS,
     PAIRS_PER_RESIDUE,
@@ -13,7 +14,6 @@ from rnagen.coevolution import (
     pair_evidence,
     sequence_weights,
 )
-from rnagen.data.basepairs import MAXIMUM_LENGTH, base_pair_probabilities
 from rnagen.io.alignment import GAP, Alignment
 from rnagen.structure import ALIGNED, encode_sequence
 
