@@ -72,12 +72,17 @@ def train(config: TrainConfig) -> Path:
     return folder
 
 
+STARTS_AT_NOTHING = ("evidence", "secondary_structure", "recycling")
+"""Parts of a model that add nothing until they are trained."""
+NOT_SHAPE = ("dropout", "grad_checkpointing")
+"""How a model is trained, not what it is."""
+
+
 def begins_as(model: ModelConfig, other: ModelConfig) -> bool:
     """Whether a new model of the one shape can begin with the weights of the other: the same, but for parts that add
     nothing until they are trained."""
-    parts = ("evidence", "secondary_structure", "recycling")
-    added = {part: getattr(model, part) for part in parts if not getattr(other, part)}
-    return replace(other, **added) == model
+    added = [part for part in STARTS_AT_NOTHING if not getattr(other, part)]
+    return replace(other, **{name: getattr(model, name) for name in (*added, *NOT_SHAPE)}) == model
 
 
 def exporter(data: RNADataModule) -> Callable[[L.LightningModule, Path, dict[str, Any]], None]:
