@@ -31,6 +31,7 @@ from rnagen.cli.sample import choose_device
 from rnagen.confidence.checkpoint import find_confidence
 from rnagen.config import SamplerConfig
 from rnagen.evaluation import floor_scores, score_conformers
+from rnagen.io.target import Target
 from rnagen.overlay import to_plain
 from rnagen.pooling import Models, draw_kept, models_of
 from rnagen.sampling import check_sampling
@@ -129,7 +130,8 @@ def measure(path: Path, options: Options) -> Result:
 def measure_target(models: Models, target: RNAStructure, options: Options) -> dict[str, Any]:
     """Conformers of one RNA, the first choice first, each scored."""
     start = time.perf_counter()
-    kept = draw_kept(models, target.name, target.sequence, options.n, options.pool, options.sampler, options.seed)
+    wanted = Target(target.name, target.sequence)
+    kept = draw_kept(models, wanted, options.n, options.pool, options.sampler, options.seed)
     order = [kept.numbers.index(number) for number in kept.best_first or kept.numbers]
     seconds = time.perf_counter() - start
     scores = score_conformers(models_of(kept.ensemble.structure, order), target)
