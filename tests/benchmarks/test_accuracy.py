@@ -1,6 +1,7 @@
 """Accuracy of a checkpoint on three sets: which RNAs, what is saved, what is refused, what the table says."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from rnagen.io.errors import InputError
 from rnagen.io.kaggle import write_labels
 from tests.tiny import TINY, replace, tiny_model
 
+ROOT = Path(__file__).parents[2]
 CUTOFF = "2022-05-27"
 
 
@@ -199,3 +201,13 @@ def test_mirror_folds_are_counted() -> None:
     assert found == {"conformers": 4, "higher": 2, "mean": 0.2, "most": 0.3}
     assert mirror_cell(found) == "2 of 4, by 0.200 (at most 0.300)"
     assert mirror_cell(mirror_folds({"a": targets["a"] | {"mirror": [0.1, 0.1]}})) == "0 of 2"
+
+
+def test_the_page_is_what_the_benchmark_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    import accuracy
+
+    assert accuracy.main([]) == 0
+    printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    page = (ROOT / "docs" / "accuracy.md").read_text()
+    (table,) = re.findall(r"<!-- accuracy -->\n(.*?)<!-- end accuracy -->", page, flags=re.DOTALL)
+    assert table.splitlines() == printed
