@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from rnagen.overlay import ConfigError, flatten
+from rnagen.overlay import ConfigError, refuse_unless
 from rnagen.structure import BEADS, EVIDENCE
 
 PathType = Literal["Linear", "GVP", "VP", "Sqrt"]
@@ -320,9 +320,7 @@ class TrainConfig:
             "keep_freq": self.run.keep_freq is None or self.run.keep_freq >= 1,
             "val_repeat": self.run.val_repeat >= 1,
         }
-        for name, good in checks.items():
-            if not good:
-                raise ConfigError(f"{name}: {flatten(self)[name]!r} cannot be used")
+        refuse_unless(self, checks)
         if self.loss.consistency_weight and self.dataset.copies % 2:
             raise ConfigError(f"consistency_weight: needs copies in pairs, copies is {self.dataset.copies}")
         if self.transport.loss_weight != "none" and self.transport.prediction not in ("noise", "score"):

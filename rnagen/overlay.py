@@ -33,6 +33,17 @@ def to_plain(config: Any) -> dict[str, Any]:
     return {name: plain(value) for name, value in flatten(config).items()}
 
 
+def refuse_unless(config: Any, checks: dict[str, bool]) -> None:
+    """Refuse a configuration of which an option's value does not pass its check.
+
+    Raises:
+        ConfigError: names the first such option, and its value.
+    """
+    for name, good in checks.items():
+        if not good:
+            raise ConfigError(f"{name}: {flatten(config)[name]!r} cannot be used")
+
+
 T = typing.TypeVar("T")
 
 

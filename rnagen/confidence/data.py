@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import lightning as L
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
@@ -22,7 +21,8 @@ from rnagen.data.packed import PackedChains
 from rnagen.data.padding import pad
 from rnagen.features import RNAFeatures
 from rnagen.io.errors import InputError
-from rnagen.training.datamodule import BatchStream, read_data
+from rnagen.training.datamodule import read_data
+from rnagen.training.stream import BatchStream, ResumableData
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def collate(examples: list[tuple[Chain, Judged]], length: int) -> JudgedBatch:
     )
 
 
-class ConfidenceDataModule(L.LightningDataModule):
+class ConfidenceDataModule(ResumableData):
     """Conformers of training and validation chains, drawn by the structure model where the cache has none.
 
     Args:
@@ -109,7 +109,6 @@ class ConfidenceDataModule(L.LightningDataModule):
         self.config = config
         self.checkpoint = checkpoint
         self.deadline = deadline
-        self.position = 0
         self.train_chains: list[JudgedChain] = []
         self.val_chains: list[JudgedChain] = []
 
@@ -165,16 +164,6 @@ class ConfidenceDataModule(L.LightningDataModule):
     def val_dataloader(self) -> DataLoader[Any]:
         """One chain with all its conformers at a time."""
         return DataLoader(self.val_chains, batch_size=None, shuffle=False)  # type: ignore[arg-type]
-
-    def state_dict(self) -> dict[str, Any]:
-        """Position in the stream of training batches."""
-        assert self.trainer is not None
-        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress
-        return {"position": progress.total.processed}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where a run stopped."""
-        self.position = int(state_dict["position"])
 
 
 def no_longer_than(chains: PackedChains, longest: int) -> PackedChains:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from rnagen.config import RunOptions, SamplerConfig
-from rnagen.overlay import ConfigError, flatten
+from rnagen.overlay import refuse_unless
 from rnagen.training.options import OneCycleConfig
 
 
@@ -31,9 +31,7 @@ class HeadConfig:
             "head_layers": self.head_layers > 0,
             "levels": self.levels > 1,
         }
-        for name, good in checks.items():
-            if not good:
-                raise ConfigError(f"{name}: {getattr(self, name)!r} cannot be used")
+        refuse_unless(self, checks)
 
 
 @dataclass(frozen=True)
@@ -107,6 +105,4 @@ class ConfidenceConfig:
             # The head is small: drawing the conformers is what takes time, and it is done once.
             "devices": self.run.devices == 1,
         }
-        for name, good in checks.items():
-            if not good:
-                raise ConfigError(f"{name}: {flatten(self)[name]!r} cannot be used")
+        refuse_unless(self, checks)

@@ -19,8 +19,7 @@ from rnagen.confidence.options import ConfidenceConfig
 from rnagen.overlay import ConfigError, to_plain
 from rnagen.sampling import check_sampling
 from rnagen.training.callbacks import STATE, CheckpointWriter, MetricsWriter
-from rnagen.training.run import start_from
-from rnagen.training.trainer import make_trainer
+from rnagen.training.trainer import make_trainer, start, start_from
 
 
 def train_confidence(config: ConfidenceConfig) -> Path:
@@ -74,12 +73,7 @@ def train_confidence(config: ConfidenceConfig) -> Path:
         run = replace(run, max_time=time_text(limit - (time.monotonic() - started)))
     optim = config.optim
     trainer = make_trainer(run, folder, config, optim.precision, optim.accumulate_grad, steps, validates, callbacks)
-    # The state is this program's own file; it is loaded without unpickling code.
-    ckpt_path = str(resume) if resume else None
-    if run.validate_only:
-        trainer.validate(module, data, ckpt_path=ckpt_path, weights_only=True)
-    else:
-        trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
+    start(trainer, module, data, run)
     return folder
 
 

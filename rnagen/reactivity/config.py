@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
-from rnagen.overlay import ConfigError
+from rnagen.overlay import ConfigError, refuse_unless
 
 EncoderName = Literal["transformer", "squeezeformer", "convformer", "language-model"]
 BasePairs = Literal["none", "projection", "bias"]
@@ -66,9 +66,7 @@ class EncoderConfig:
             "max_offset": self.max_offset >= 1,
             "encoder_dropout": 0 <= self.encoder_dropout < 1,
         }
-        for name, good in checks.items():
-            if not good:
-                raise ConfigError(f"{name}: {getattr(self, name)!r} cannot be used")
+        refuse_unless(self, checks)
         if self.encoder == "language-model":
             self._check_language_model()
         for name in ("language_model", "language_model_shape"):

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-import lightning as L
 import numpy as np
 from jaxtyping import Bool
 from torch.utils.data import DataLoader, DistributedSampler, Sampler
@@ -17,6 +16,7 @@ from rnagen.reactivity.folds import k_folds
 from rnagen.reactivity.options import ReactivityConfig
 from rnagen.reactivity.pairs import MappedPairs
 from rnagen.reactivity.table import ReactivityTable
+from rnagen.training.stream import ResumableData
 
 
 class EpochStream(Sampler[list[int]]):
@@ -43,7 +43,7 @@ class EpochStream(Sampler[list[int]]):
             yield batch
 
 
-class ReactivityDataModule(L.LightningDataModule):
+class ReactivityDataModule(ResumableData):
     """Training batches and validation batches of one table of profiles."""
 
     table: ReactivityTable
@@ -55,7 +55,6 @@ class ReactivityDataModule(L.LightningDataModule):
         super().__init__()
         self.config = config
         self.experiments = experiments
-        self.position = 0
 
     def prepare_data(self) -> None:
         """Convert, fold and compare the sequences, in one process only; the cache holds what comes of it."""
@@ -104,16 +103,6 @@ class ReactivityDataModule(L.LightningDataModule):
         order = np.argsort(self.val.lengths, kind="stable").tolist()
         batches = [order[start : start + size] for start in range(0, len(order), size)]
         return [self._loader(self.val, batches[self.trainer.global_rank :: self.trainer.world_size])]
-
-    def state_dict(self) -> dict[str, Any]:
-        """Position in the stream of training batches."""
-        assert self.trainer is not None
-        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress
-        return {"position": progress.total.processed}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where a run stopped."""
-        self.position = int(state_dict["position"])
 
     def _open(self) -> ReactivityTable:
         return ReactivityTable.open(self.config.dataset.data, self.config.dataset.cache, self.experiments)

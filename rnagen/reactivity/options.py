@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from rnagen.config import RunOptions
-from rnagen.overlay import ConfigError, flatten
+from rnagen.overlay import refuse_unless
 from rnagen.reactivity.config import EncoderConfig
 from rnagen.training.options import OneCycleConfig
 
@@ -72,6 +72,4 @@ class ReactivityConfig:
             "epochs": self.run.epochs >= 1,
             "devices": self.run.devices >= 1,
         }
-        for name, good in checks.items():
-            if not good:
-                raise ConfigError(f"{name}: {flatten(self)[name]!r} cannot be used")
+        refuse_unless(self, checks)

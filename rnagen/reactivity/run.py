@@ -16,8 +16,7 @@ from rnagen.reactivity.layout import Window, write_layout
 from rnagen.reactivity.module import ReactivityModule
 from rnagen.reactivity.options import ReactivityConfig
 from rnagen.training.callbacks import STATE, CheckpointWriter, MetricsWriter
-from rnagen.training.run import start_from
-from rnagen.training.trainer import make_trainer
+from rnagen.training.trainer import make_trainer, start, start_from
 
 HELD_OUT = "held_out.parquet"
 """Predictions for the held-out RNAs, in the layout of the training table: out of fold, for whoever stacks models."""
@@ -64,12 +63,10 @@ def train_reactivity(config: ReactivityConfig) -> Path:
     ]
     optim = config.optim
     trainer = make_trainer(run, folder, config, optim.precision, optim.accumulate_grad, steps, validates, callbacks)
-    # The state is this program's own file; it is loaded without unpickling code.
-    ckpt_path = str(resume) if resume else None
+    if run.validate_only and data.val is None:
+        raise ConfigError("validate_only: nothing is held out (fold)")
+    start(trainer, module, data, run)
     if run.validate_only:
-        if data.val is None:
-            raise ConfigError("validate_only: nothing is held out (fold)")
-        trainer.validate(module, data, ckpt_path=ckpt_path, weights_only=True)
         names = {data.table.name(number): number for number in sorted(module.held_out)}
         write_layout(
             folder / HELD_OUT,
@@ -78,8 +75,6 @@ def train_reactivity(config: ReactivityConfig) -> Path:
             data.table.experiments,
             Window(),
         )
-    else:
-        trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
     return folder
 
 

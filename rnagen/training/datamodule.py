@@ -1,74 +1,25 @@
 """The chains that train and validate: date-gated, resident on the training device, in a reproducible order."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
-import lightning as L
 from torch.utils.data import DataLoader
 
 from rnagen.config import TrainConfig
 from rnagen.data.dataset import Batch, Chain
-from rnagen.data.draws import BatchDraw, BatchDraws, DrawStream, WarmUp, chain_weights
+from rnagen.data.draws import BatchDraws, DrawStream, WarmUp, chain_weights
 from rnagen.data.gate import check_gate, share_of_clusters, to_overfit, trainable, trusted
 from rnagen.data.packed import PackedChains, PackedData, load_packed
 from rnagen.data.resident import ResidentChains
 from rnagen.io.errors import InputError
 from rnagen.reactivity.encoded import EncodedCache
+from rnagen.training.stream import BatchStream, ResumableData
 
 log = logging.getLogger(__name__)
 
 
-BatchT_co = TypeVar("BatchT_co", covariant=True)
-
-
-@runtime_checkable
-class BatchSource(Protocol[BatchT_co]):
-    """A training set that makes the share of a process in a global batch that was drawn."""
-
-    def batch(self, draw: BatchDraw, rank: int = 0, world: int = 1) -> BatchT_co: ...
-
-
-class BatchStream(Generic[BatchT_co]):
-    """The batches of a process: iterating gives the rest of the epoch that `position` stands in.
-
-    Args:
-        chains: the training set.
-        draws: the global batches.
-        batches: in an epoch.
-        position: batches since the start of training.
-        rank, world: which process, of how many.
-    """
-
-    def __init__(
-        self,
-        chains: BatchSource[BatchT_co],
-        draws: BatchDraws,
-        batches: int,
-        position: int,
-        rank: int = 0,
-        world: int = 1,
-    ) -> None:
-        self.chains = chains
-        self.draws = draws
-        self.batches = batches
-        self.position = position
-        self.rank = rank
-        self.world = world
-
-    def __len__(self) -> int:
-        """Batches in an epoch."""
-        return self.batches
-
-    def __iter__(self) -> Iterator[BatchT_co]:
-        for step in range(self.position, (self.position // self.batches + 1) * self.batches):
-            self.position = step + 1
-            yield self.chains.batch(self.draws.at(step), self.rank, self.world)
-
-
-class RNADataModule(L.LightningDataModule):
+class RNADataModule(ResumableData):
     """Training batches and validation chains of a prepared dataset, or of the synthetic set where there is none.
 
     Args:
@@ -82,7 +33,6 @@ class RNADataModule(L.LightningDataModule):
         self.config = config
         self.synthetic_folder = synthetic_folder
         self.encodings = encodings
-        self.position = 0
         self.val_chains: list[Chain] = []
         self.fingerprint = ""
         self.description = ""
@@ -181,16 +131,6 @@ class RNADataModule(L.LightningDataModule):
         assert self.trainer is not None
         mine = self.val_chains[self.trainer.global_rank :: self.trainer.world_size]
         return DataLoader(mine, batch_size=None, shuffle=False)  # type: ignore[arg-type]
-
-    def state_dict(self) -> dict[str, Any]:
-        """Position in the stream of training batches."""
-        assert self.trainer is not None
-        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress
-        return {"position": progress.total.processed}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where a run stopped."""
-        self.position = int(state_dict["position"])
 
 
 def with_encodings(chains: list[Chain], cache: EncodedCache) -> list[Chain]:

@@ -19,7 +19,7 @@ from rnagen.training.callbacks import STATE, CheckpointWriter, MetricsWriter
 from rnagen.training.datamodule import RNADataModule
 from rnagen.training.encoder import Pretrained, choose_encoder
 from rnagen.training.module import FlowModule
-from rnagen.training.trainer import make_trainer
+from rnagen.training.trainer import make_trainer, start, start_from
 
 
 def train(config: TrainConfig) -> Path:
@@ -63,12 +63,7 @@ def train(config: TrainConfig) -> Path:
     steps = run.epochs * data.batches_per_epoch // config.optim.accumulate_grad
     optim = config.optim
     trainer = make_trainer(run, folder, config, optim.precision, optim.accumulate_grad, steps, validates, callbacks)
-    # The state is this program's own file; it is loaded without unpickling code.
-    ckpt_path = str(resume) if resume else None
-    if run.validate_only:
-        trainer.validate(module, data, ckpt_path=ckpt_path, weights_only=True)
-    else:
-        trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
+    start(trainer, module, data, run)
     return folder
 
 
@@ -109,20 +104,3 @@ def encodings_for(config: TrainConfig, pretrained: Pretrained | None) -> Encoded
         return None
     gpu = config.run.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     return EncodedCache(config.run.run_dir / "encoded", pretrained.encoder, "cuda" if gpu else "cpu")
-
-
-def start_from(ckpt: Path | None) -> tuple[Path | None, Path | None]:
-    """(training state to resume, weights to start from), at most one of them.
-
-    Raises:
-        ConfigError: the file is missing or neither a state (.ckpt) nor weights (.safetensors).
-    """
-    if ckpt is None:
-        return None, None
-    if not ckpt.is_file():
-        raise ConfigError(f"ckpt: {ckpt}: no such file")
-    if ckpt.suffix == ".ckpt":
-        return ckpt, None
-    if ckpt.suffix == ".safetensors":
-        return None, ckpt
-    raise ConfigError(f"ckpt: {ckpt} is neither a training state (.ckpt) nor weights (.safetensors)")

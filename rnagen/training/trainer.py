@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
 from rnagen.config import Precision, RunOptions
-from rnagen.overlay import to_plain
+from rnagen.overlay import ConfigError, to_plain
 from rnagen.training.callbacks import StepLog, StopOnSignal
 
 
@@ -58,3 +58,28 @@ def make_trainer(
         # A bar that shows a loss waits for it.
         callbacks=[TQDMProgressBar(run.print_freq), StepLog(run.print_freq), StopOnSignal(), *callbacks],
     )
+
+
+def start(trainer: L.Trainer, module: L.LightningModule, data: L.LightningDataModule, run: RunOptions) -> None:
+    """Train, or only validate, from the state that `run.ckpt` names if it is one."""
+    resume, _ = start_from(run.ckpt)
+    act = trainer.validate if run.validate_only else trainer.fit
+    # The state is this program's own file; it is loaded without unpickling code.
+    act(module, datamodule=data, ckpt_path=None if resume is None else str(resume), weights_only=True)
+
+
+def start_from(ckpt: Path | None) -> tuple[Path | None, Path | None]:
+    """(training state to resume, weights to start from), at most one of them.
+
+    Raises:
+        ConfigError: the file is missing or neither a state (.ckpt) nor weights (.safetensors).
+    """
+    if ckpt is None:
+        return None, None
+    if not ckpt.is_file():
+        raise ConfigError(f"ckpt: {ckpt}: no such file")
+    if ckpt.suffix == ".ckpt":
+        return ckpt, None
+    if ckpt.suffix == ".safetensors":
+        return None, ckpt
+    raise ConfigError(f"ckpt: {ckpt} is neither a training state (.ckpt) nor weights (.safetensors)")

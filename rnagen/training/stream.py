@@ -1,0 +1,72 @@
+"""Batches that are a function of their place in the training, and data modules that go on at a place."""
+
+from collections.abc import Iterator
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+
+import lightning as L
+
+from rnagen.data.draws import BatchDraw, BatchDraws
+
+BatchT_co = TypeVar("BatchT_co", covariant=True)
+
+
+@runtime_checkable
+class BatchSource(Protocol[BatchT_co]):
+    """A training set that makes the share of a process in a global batch that was drawn."""
+
+    def batch(self, draw: BatchDraw, rank: int = 0, world: int = 1) -> BatchT_co: ...
+
+
+class BatchStream(Generic[BatchT_co]):
+    """The batches of a process: iterating gives the rest of the epoch that `position` stands in.
+
+    Args:
+        chains: the training set.
+        draws: the global batches.
+        batches: in an epoch.
+        position: batches since the start of training.
+        rank, world: which process, of how many.
+    """
+
+    def __init__(
+        self,
+        chains: BatchSource[BatchT_co],
+        draws: BatchDraws,
+        batches: int,
+        position: int,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.chains = chains
+        self.draws = draws
+        self.batches = batches
+        self.position = position
+        self.rank = rank
+        self.world = world
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return self.batches
+
+    def __iter__(self) -> Iterator[BatchT_co]:
+        for step in range(self.position, (self.position // self.batches + 1) * self.batches):
+            self.position = step + 1
+            yield self.chains.batch(self.draws.at(step), self.rank, self.world)
+
+
+class ResumableData(L.LightningDataModule):
+    """A data module whose training batches go on from `position`, batches since the start of training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.position = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Position in the stream of training batches."""
+        assert self.trainer is not None
+        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress
+        return {"position": progress.total.processed}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where a run stopped."""
+        self.position = int(state_dict["position"])
