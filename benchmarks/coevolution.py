@@ -11,9 +11,9 @@ plain sum of the probabilities of the sequence alone and of both channels, with 
 probabilities of the sequence alone; for contacts also the rate by chance and the nearest in sequence.
 Brackets: 95 % over chains.
 
-Pairs are N1-N3 within 3.8 Å, each the other's nearest, C1' 8.5 to 12.5 Å apart. Chains with C1' alone have the
-helices of two or more complementary pairs with C1' 9.3 to 11.7 Å apart, longest first: on chains with all atoms that
-agrees with the first definition as the last line says.
+Pairs are those of `rnagen.data.paired`. Chains with C1' alone have the helices of two or more complementary pairs with
+C1' 9.3 to 11.7 Å apart, longest first: on chains with all atoms that agrees with the first definition as the last line
+says.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,9 @@ import pandas as pd
 import tyro
 from rich.progress import track
 
+from rnagen.data.alignments import alignment_name
 from rnagen.data.coevolution import pair_evidence, sequence_weights
+from rnagen.data.paired import CANONICAL, SEPARATION, canonical_partners
 from rnagen.data.store import StructureStore
 from rnagen.io.alignment import Alignment, read_alignment
 from rnagen.io.errors import InputError
@@ -36,8 +38,7 @@ SUFFIX = ".MSA.fasta.gz"
 SHORTEST, LONGEST = 30, 300
 DEPTHS = (4.0, 16.0)
 """Effective numbers of sequences between the bins."""
-PAIRED = {"AU", "UA", "GC", "CG", "GU", "UG"}
-PAIR_SEPARATION, CONTACT_SEPARATION = 4, 6
+CONTACT_SEPARATION = 6
 CONTACT = 15.0
 """Å."""
 
@@ -74,7 +75,7 @@ class Chain:
 
 def chains(options: Options, store: StructureStore) -> tuple[list[int], dict[int, Alignment], int]:
     """Rows of the chains with an alignment, their alignments, and how many alignments are of another sequence."""
-    files = {entry_case(file.name.removesuffix(SUFFIX)): file for file in options.alignments.glob(f"*{SUFFIX}")}
+    files = {alignment_name(file.name.removesuffix(SUFFIX)): file for file in options.alignments.glob(f"*{SUFFIX}")}
     table = pd.read_csv(options.splits / f"{options.split}.csv", dtype=str, keep_default_na=False)
     present = set(store.index["id"])
     alignments: dict[int, Alignment] = {}
@@ -96,12 +97,6 @@ def chains(options: Options, store: StructureStore) -> tuple[list[int], dict[int
     return rows, alignments, refused
 
 
-def entry_case(name: str) -> str:
-    """The id with its entry in lower case, as datasets write it."""
-    entry, _, chain = name.partition("_")
-    return f"{entry.lower()}_{chain}"
-
-
 def distances(coords: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """[L, L] of positions [L, 3]; infinite where one is missing."""
     apart = np.linalg.norm(coords[:, None] - coords[None], axis=-1)
@@ -113,18 +108,13 @@ def observe(store: StructureStore, row: int, alignment: Alignment) -> Chain:
     sequence, coords, mask = store.sequence(row), store.coords(row)[0], store.mask(row)[0]
     residues = np.arange(len(sequence))
     carbon = distances(coords[:, HEAVY_ATOMS.index("C1'")], mask[:, HEAVY_ATOMS.index("C1'")])
-    possible = np.array([[a + b in PAIRED for b in sequence] for a in sequence])
-    possible &= np.abs(np.subtract.outer(residues, residues)) >= PAIR_SEPARATION
+    possible = np.array([[a + b in CANONICAL for b in sequence] for a in sequence])
+    possible &= np.abs(np.subtract.outer(residues, residues)) >= SEPARATION
     helical = helices(possible & (carbon > 9.3) & (carbon < 11.7))
     if store.value(row, "kind") != "full":
         return Chain(row, alignment, carbon, helical, None)
-    atom = np.array([HEAVY_ATOMS.index("N1" if base in "AG" else "N3") for base in sequence])
-    bond = distances(coords[residues, atom], mask[residues, atom])
-    bond[~possible | (carbon < 8.5) | (carbon > 12.5)] = np.inf
-    nearest = bond.argmin(axis=1)
-    pairs = np.zeros_like(possible)
-    for i, j in enumerate(nearest):
-        pairs[i, j] = bond[i, j] < 3.8 and nearest[j] == i
+    partner = canonical_partners(store.structure(row))
+    pairs = partner[:, None] == residues
     both = (int((pairs & helical).sum()), int(pairs.sum()), int(helical.sum()))
     return Chain(row, alignment, carbon, pairs, both)
 
@@ -178,7 +168,7 @@ def measure(store: StructureStore, chain: Chain) -> Iterator[tuple[str, str, flo
     scores["sequence + alignment"] = alone + evidence.sum(-1)
     apart = np.subtract.outer(np.arange(length), np.arange(length)).T
     resolved = np.isfinite(chain.distance)
-    pairing = resolved & (apart >= PAIR_SEPARATION)
+    pairing = resolved & (apart >= SEPARATION)
     near_pair = np.zeros_like(chain.pairs)
     for i, j in zip(*np.nonzero(chain.pairs)):
         near_pair[max(i - 2, 0) : i + 3, max(j - 2, 0) : j + 3] = True

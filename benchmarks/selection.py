@@ -27,7 +27,6 @@ from rnagen.confidence.pool import Drawing, draw_pool, pool_file
 from rnagen.config import SamplerConfig
 from rnagen.data.store import StructureStore
 from rnagen.metrics import bootstrap_interval, tm_matrix
-from rnagen.pooling import TM_SEEDS
 from rnagen.selection import DIVERSITY_WEIGHT, choose
 from rnagen.training.module import chain_features
 
@@ -76,7 +75,7 @@ def run(options: Options) -> None:
     rows: dict[str, list[tuple[float, float]]] = {}
     for chain, judged in track(list(zip(chains, pools)), description="choosing", transient=True):
         scores = judged.tm.double().numpy()
-        distances = 1 - tm_matrix(judged.c1, TM_SEEDS).numpy()
+        distances = 1 - tm_matrix(judged.c1).numpy()
         chosen = {f"first {N}": list(range(N)), f"{N} by clusters": choose(distances, N)}
         if confidence is not None:
             logits = judge(checkpoint.model, confidence.head, chain_features(chain), judged.c1)

@@ -15,9 +15,6 @@ from rnagen.sampling import Ensemble, draw_ensemble, features_of, guide_of
 from rnagen.selection import choose
 from rnagen.structure import RNAStructure
 
-TM_SEEDS = 2
-"""Of the search for a superposition of two conformers; more find 0.0001 more, on average, and take twice the time."""
-
 
 @dataclass(frozen=True)
 class Models:
@@ -71,7 +68,7 @@ def draw_kept(models: Models, target: Target, n: int, pool: int | None, options:
         confidence = confidence_of(judge(checkpoint.model, models.confidence.head, features, c1))
     if pool is None:
         return Kept(ensemble, list(range(1, n + 1)), None, confidence)
-    distances = 1 - tm_matrix(c1, TM_SEEDS).numpy()
+    distances = 1 - tm_matrix(c1).numpy()
     chosen = choose(distances, n, None if confidence is None else confidence.tm)
     rows = sorted(chosen)
     return Kept(

@@ -21,7 +21,7 @@ from rnagen.model.model import RNAFlowModel
 from rnagen.overlay import ConfigError
 from rnagen.reactivity.config import EncoderConfig
 from rnagen.reactivity.memory import encoder_memory, pair_width
-from rnagen.structure import ALIGNED, RNAStructure, encode_sequence
+from rnagen.structure import ALIGNED, EVIDENCE, RNAStructure, encode_sequence
 from rnagen.transport.diffusion import DIFFUSION_METHODS
 from rnagen.transport.sampler import Sampler
 from rnagen.transport.transport import Transport
@@ -279,7 +279,9 @@ def estimated_memory(
     """
     pairs = length * length * 4
     models = 1 if options.cfg_scale == 1 else 2
-    trunk = 14 * config.pair_dim * pairs
+    # All channels that an RNA has stay in memory; the trunk takes its own out of them.
+    evidence = len(EVIDENCE) * pairs if config.evidence else 0
+    trunk = (14 * config.pair_dim + len(config.evidence)) * pairs
     biases = models * 2 * config.num_layers * config.mha_heads * pairs
     chunk = min(n, options.chunk or max(1, CHUNK_RESIDUES // length))
     attention = 3 * chunk * config.mha_heads * pairs
@@ -291,7 +293,7 @@ def estimated_memory(
     # Guided by itself, a model is run again when the biases of the first are there.
     encoding += biases if models == 2 else 0
     judging = 0 if head is None else judging_memory(length, head, config.pair_dim)
-    return int(1.2 * max(encoding, trunk + biases, biases + attention, folding, judging)) + 64 * 2**20
+    return int(1.2 * max(encoding, trunk + biases, biases + attention, folding, judging) + evidence) + 64 * 2**20
 
 
 def available_memory() -> int:

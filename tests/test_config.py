@@ -7,8 +7,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rnagen.cli.sample_options import SampleConfig
 from rnagen.cli.train import TASKS
-from rnagen.config import SampleConfig, TrainConfig
+from rnagen.config import TrainConfig
 from rnagen.overlay import ConfigError, flatten, load_yaml, overlay, to_plain
 from rnagen.reactivity.infer_config import ReactivityOptions
 from rnagen.reactivity.options import ReactivityConfig

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rnagen.cli.options import guarded, parse
 from rnagen.cli.sample import choose_device, read_inputs
-from rnagen.config import SampleConfig
+from rnagen.cli.sample_options import SampleConfig
 from rnagen.io.errors import InputError
 from rnagen.overlay import to_plain
 from rnagen.reactivity.infer_config import ReactivityOptions

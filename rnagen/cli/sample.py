@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnagen.cli.options import guarded, parse
-from rnagen.config import SampleConfig
+from rnagen.cli.sample_options import SampleConfig
 from rnagen.io.errors import InputError
 from rnagen.overlay import ConfigError, flatten, to_plain
 

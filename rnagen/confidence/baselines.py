@@ -11,9 +11,6 @@ from torch import Tensor
 from rnagen.confidence.pool import Judged
 from rnagen.metrics import c1_lddt, tm_matrix
 
-TM_SEEDS = 2
-"""Of the search for a superposition; among conformers of one model more find nothing better (0.0001 on average)."""
-
 
 @dataclass(frozen=True)
 class Consensus:
@@ -29,7 +26,7 @@ class Consensus:
 def consensus(c1: Float[Tensor, "n L 3"]) -> Consensus:
     """Agreement among at least two complete conformers (C1', Å)."""
     count, length = c1.shape[:2]
-    tm = (tm_matrix(c1, TM_SEEDS).sum(1) - 1) / (count - 1)
+    tm = (tm_matrix(c1).sum(1) - 1) / (count - 1)
     everything = torch.ones(count, length, dtype=torch.bool)
     local = torch.stack([c1_lddt(one.expand_as(c1), c1, everything).per_residue.sum(0) - 1 for one in c1])
     return Consensus(local / (count - 1), tm.float())

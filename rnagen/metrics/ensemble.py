@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from rnagen.metrics.rmsd import rmsd_matrix
-from rnagen.metrics.tm import FAST_SEEDS, SEEDS, tm_scores
+from rnagen.metrics.tm import ALIKE_SEEDS, SEEDS, tm_scores
 
 THRESHOLDS = (2.0, 4.0)
 """δ in Å."""
@@ -58,7 +58,7 @@ def agreement(
     )
 
 
-def tm_matrix(samples: Float[Tensor, "n L 3"], seeds: int = FAST_SEEDS) -> Float[Tensor, "n n"]:
+def tm_matrix(samples: Float[Tensor, "n L 3"], seeds: int = ALIKE_SEEDS) -> Float[Tensor, "n n"]:
     """TM-scores among complete samples of one RNA; symmetric, as the score is between chains of one length."""
     scores = torch.eye(len(samples), dtype=torch.float64)
     for i in range(len(samples) - 1):

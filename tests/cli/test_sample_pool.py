@@ -76,7 +76,7 @@ def test_a_pool_is_chosen_from_as_the_library_does(ckpt: Path, tmp_path: Path) -
         import torch
 
         c1 = torch.from_numpy(everything.coords[:, :, C1])
-        chosen = choose(1 - tm_matrix(c1, 2).numpy(), 2)
+        chosen = choose(1 - tm_matrix(c1).numpy(), 2)
         np.testing.assert_array_equal(kept.coords, everything.coords[sorted(chosen)])
     assert all(any(np.array_equal(one, other) for other in everything.coords) for one in kept.coords)
     with pytest.raises(ValueError, match="3 conformers cannot be kept of 2"):

@@ -140,18 +140,36 @@ def test_weights_alone_start_a_new_run(train, tmp_path: Path) -> None:
         torch.testing.assert_close(value, expected[name], rtol=0, atol=1e-6)
 
 
-def test_weights_start_a_model_that_recycles_and_no_other_shape(train, tmp_path: Path, capsys) -> None:
+@pytest.mark.parametrize(
+    ("told", "new"),
+    [
+        (("--recycling",), {"reference.project.weight"}),
+        (("--evidence", "turner1999", "langdon2018"), {"trunk.evidence.weight"}),
+        (
+            ("--secondary-structure", "--structure-share", "1"),
+            {f"trunk.secondary_structure.{part}.weight" for part in ("residue", "paired")},
+        ),
+        (("--dropout", "0.2"), set()),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_weights_start_a_model_that_reads_more(train, tmp_path: Path, told: tuple[str, ...], new: set[str]) -> None:
     assert train("first", "--epochs", "1", "--train-batches", "2") == 0
     start = tmp_path / "first" / "last.safetensors"
     flags = ("--epochs", "1", "--train-batches", "2", "--ckpt", start)
-    assert train("recycles", *flags, "--recycling", "--lr", "1e-12") == 0
-    grown = tmp_path / "recycles" / "last.safetensors"
-    assert load_file(grown).keys() - load_file(start).keys() == {"reference.project.weight"}
+    assert train("grown", *flags, *told, "--lr", "1e-12") == 0
+    grown = tmp_path / "grown" / "last.safetensors"
+    assert load_file(grown).keys() - load_file(start).keys() == new
     for name, value in load_file(start).items():
         torch.testing.assert_close(load_file(grown)[name], value, rtol=0, atol=1e-6)
+
+
+def test_weights_start_no_model_of_another_shape(train, tmp_path: Path, capsys) -> None:
+    assert train("first", "--epochs", "1", "--train-batches", "2", "--recycling") == 0
     capsys.readouterr()
-    assert train("more", *flags, "--recycling", "--self-conditioning") == 2
-    assert train("back", "--ckpt", grown) == 2
+    start = tmp_path / "first" / "last.safetensors"
+    assert train("more", "--ckpt", start, "--recycling", "--self-conditioning") == 2
+    assert train("back", "--ckpt", start) == 2
     assert capsys.readouterr().err.count("is a model of another shape") == 2
 
 

@@ -21,8 +21,8 @@ def test_records_with_comments_wraps_and_windows_line_ends(tmp_path: Path, name:
 
 
 def test_a_structure_below_its_sequence_is_read_with_it(tmp_path: Path) -> None:
-    text = ">a\nGGGA\nAACCC\n(((...)))  (-1.20)\n>b\nGG\n>c\nGGGGAA\nAACCCC\n((([....\n]))).\n"
-    targets = read_fasta(write(tmp_path / "x.fasta", text.replace("]))).", "])))")))
+    text = ">a\nGGGA\nAACCC\n(((...)))  (-1.20)\n>b\nGG\n>c\nGGGGAA\nAACCCC\n((([....\n])))\n"
+    targets = read_fasta(write(tmp_path / "x.fasta", text))
     assert [t.fold for t in targets] == ["(((...)))", None, "((([....])))"]
     assert targets[1].partner is None
     assert targets[0].partner is not None
@@ -31,10 +31,10 @@ def test_a_structure_below_its_sequence_is_read_with_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("fold", "words"),
-    [("((.)", "x: a: .*secondary structure: position 1"), ("(.)", "3 symbols for 4 residues")],
+    [("((.)", "secondary structure: position 1"), ("(.)", "3 symbols for 4 residues")],
 )
 def test_a_structure_that_does_not_fit_is_named(tmp_path: Path, fold: str, words: str) -> None:
-    with pytest.raises(InputError, match=words.replace("x: a: .*", "")):
+    with pytest.raises(InputError, match=words):
         read_fasta(write(tmp_path / "x.fasta", f">a\nGGCC\n{fold}\n"))
 
 
