@@ -1,15 +1,16 @@
-"""Learning curves from what `accuracy.py` saved: score against training steps, and against the training chains.
+"""Learning curves: score against training steps, and against the training chains.
 
-    python train.py --run-name long --keep-freq 20
-    python benchmarks/experiments.py run baseline share_half share_quarter share_eighth
-    python benchmarks/accuracy.py runs/long/step_*.safetensors runs/experiments/*/last.safetensors
-    python benchmarks/learning.py --picture docs/learning.svg
+    python train.py --run-name long --val-epoch-freq 5
+    python benchmarks/experiments.py run longer share_half share_quarter share_eighth --seeds 0
+    python benchmarks/accuracy.py runs/experiments/*/last.safetensors --results benchmarks/results/learning
+    python benchmarks/learning.py --metrics runs/long/metrics.jsonl --picture docs/learning.svg
 
-Checkpoints of one run at several steps are a curve of compute. Checkpoints of one configuration and number of steps
-that saw several shares of the training clusters are a curve of data; their seeds are averaged RNA by RNA. Prints a
-table for each curve, with the gain of a tenfold: the slope of a straight line through the scores over the logarithm,
-fitted RNA by RNA, whose mean has an interval over the RNAs. Checkpoints along one run were taken at rates that had not
-come down yet: a run planned to end there would score higher.
+The validations of a run, as it wrote them itself, are a curve of compute. So are checkpoints of one run at several
+steps, and checkpoints of one configuration and number of steps that saw several shares of the training clusters are a
+curve of data; both are read from what `accuracy.py` saved, seeds averaged RNA by RNA. Prints a table for each curve,
+with the gain of a tenfold: the slope of a straight line through the scores over the logarithm, fitted RNA by RNA, whose
+mean has an interval over the RNAs. Within one run the rate had not come down yet: a run planned to end there would
+score higher.
 """
 
 import json
@@ -37,34 +38,40 @@ COLOURS = {"train": "tab:orange", "validation": "tab:blue", "casp15": "tab:green
 class Options:
     """Where the results are."""
 
-    results: Path = RESULTS
-    """Folder that `accuracy.py` wrote."""
+    results: tuple[Path, ...] = (RESULTS, RESULTS.parent / "learning")
+    """Folders that `accuracy.py` wrote."""
+    metrics: Path = RESULTS.parent / "training.jsonl"
+    """Validations that a training run wrote (metrics.jsonl)."""
     picture: Path | None = None
     """Draw the curves into this file (.svg or .png)."""
 
 
 @dataclass(frozen=True)
+class Point:
+    """Some checkpoints at one place of a curve."""
+
+    place: float
+    """On the axis: steps or chains."""
+    checkpoints: int
+    scores: dict[str, dict[str, float]]
+    """Best of n of each RNA of each set, averaged over the checkpoints."""
+    floors: dict[str, float]
+    """Score of one helix, mean over the RNAs of each set."""
+
+
+@dataclass(frozen=True)
 class Curve:
-    """One line of the picture for each set of RNAs."""
+    """One panel of the picture."""
 
     name: str
     quantity: str
     """What is on the axis: steps or chains."""
-    points: list[tuple[float, list[Result]]]
-    """Place on the axis and the checkpoints there, in its order."""
-
-    def scores(self, label: str) -> list[dict[str, float]]:
-        """Best of n of each RNA of a set, averaged over the checkpoints of a point, point by point."""
-        return [averaged([best_by_name(result, label) for result in results]) for _, results in self.points]
-
-    def floor(self, label: str) -> float:
-        """Mean over the RNAs of the last point of the score of one helix."""
-        return float(np.mean([target["helix"] for target in self.points[-1][1][0].targets[label].values()]))
+    points: list[Point]
 
     @property
     def sets(self) -> list[str]:
-        """Sets that every checkpoint has."""
-        return [label for label in TITLES if all(result.targets.get(label) for _, at in self.points for result in at)]
+        """Sets that every point has."""
+        return [label for label in TITLES if all(label in point.scores for point in self.points)]
 
 
 def best_by_name(result: Result, label: str) -> dict[str, float]:
@@ -86,6 +93,16 @@ def averaged(found: list[dict[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([table[name] for table in found if name in table])) for name in names}
 
 
+def point(place: float, results: list[Result]) -> Point:
+    """Checkpoints that were measured alike, at one place."""
+    sets = [label for label in TITLES if all(result.targets.get(label) for result in results)]
+    scores = {label: averaged([best_by_name(result, label) for result in results]) for label in sets}
+    floors = {
+        label: float(np.mean([target["helix"] for target in results[0].targets[label].values()])) for label in sets
+    }
+    return Point(place, len(results), scores, floors)
+
+
 def find_curves(results: list[Result]) -> list[Curve]:
     """All curves that the results hold: of compute first.
 
@@ -100,42 +117,68 @@ def find_curves(results: list[Result]) -> list[Curve]:
         same = {name: value for name, value in config.items() if name not in VARIED}
         key = json.dumps([same, step], sort_keys=True)
         shares.setdefault(key, {}).setdefault(config["train_share"], []).append(result)
-    curves = [Curve(name, "steps", sorted(at.items())) for name, at in runs.items() if len(at) > 1]
+    curves = []
+    for name, at in runs.items():
+        if len(at) > 1:
+            check_alike([result for found in at.values() for result in found])
+            curves.append(Curve(name, "steps", [point(step, found) for step, found in sorted(at.items())]))
     for at in (at for at in shares.values() if len(at) > 1):
+        check_alike([result for found in at.values() for result in found])
         # The clusters of a share differ in size, so that seeds see slightly different numbers of chains.
-        points = [(float(np.mean([result.header["chains"] for result in found])), found) for found in at.values()]
-        name = f"{points[0][1][0].header['step']:,} steps"
-        curves.append(Curve(name, "chains", sorted(points, key=lambda point: point[0])))
+        points = [point(float(np.mean([r.header["chains"] for r in found])), found) for found in at.values()]
+        name = f"{next(iter(at.values()))[0].header['step']:,} steps"
+        curves.append(Curve(name, "chains", sorted(points, key=lambda point: point.place)))
     if not curves:
         raise InputError(results[0].path.parent, None, "no run at several steps and no share of the clusters is there")
-    for curve in curves:
-        check_alike(curve)
     return curves
 
 
-def check_alike(curve: Curve) -> None:
+def check_alike(results: list[Result]) -> None:
     """Checkpoints of a curve were measured with the same options on the same later RNAs.
 
     Raises:
         InputError: they were not.
     """
-    _, (first, *_) = curve.points[0]
-    for _, results in curve.points:
-        for result in results:
-            for name, value in first.identity.items():
-                if name not in ("checkpoint", "confidence") and result.identity[name] != value:
-                    raise InputError(result.path, name, f"is {result.identity[name]!r}, in {first.name} {value!r}")
-            for label in (label for label in curve.sets if label != "train"):
-                if result.targets[label].keys() != first.targets[label].keys():
-                    raise InputError(result.path, label, f"are other RNAs than those of {first.name}")
+    first = results[0]
+    for result in results:
+        for name, value in first.identity.items():
+            if name not in ("checkpoint", "confidence") and result.identity[name] != value:
+                raise InputError(result.path, name, f"is {result.identity[name]!r}, in {first.name} {value!r}")
+        for label in result.targets.keys() & first.targets.keys() - {"train"}:
+            if result.targets[label].keys() != first.targets[label].keys():
+                raise InputError(result.path, label, f"are other RNAs than those of {first.name}")
+
+
+def validations(path: Path) -> Curve:
+    """The curve of compute that a training run has written itself.
+
+    Raises:
+        InputError: the file is missing or is none that a training run of a structure model writes.
+    """
+    try:
+        records = [json.loads(line) for line in path.read_text().splitlines()]
+        points = [
+            Point(
+                record["step"],
+                1,
+                {"validation": {target["id"]: target["tm_best5"] for target in record["targets"]}},
+                {"validation": record["val/tm_helix"]},
+            )
+            for record in records
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(path, None, f"is no metrics.jsonl of a structure training: {error!r}") from error
+    if len(points) < 2:
+        raise InputError(path, None, "a curve takes at least two validations")
+    return Curve("validations of a run", "steps", points)
 
 
 def tenfold(curve: Curve, label: str) -> tuple[float, float, float] | None:
     """Gain of ten times more, with its interval; None where the points have no RNAs in common to compare."""
-    scores = curve.scores(label)
+    scores = [point.scores[label] for point in curve.points]
     if any(found.keys() != scores[0].keys() for found in scores):
         return None
-    x = np.log10([place for place, _ in curve.points])
+    x = np.log10([point.place for point in curve.points])
     y = np.array([[found[name] for name in scores[0]] for found in scores])
     slopes = (x - x.mean()) @ y / np.square(x - x.mean()).sum()
     return float(slopes.mean()), *bootstrap_interval(slopes, 0)
@@ -143,23 +186,23 @@ def tenfold(curve: Curve, label: str) -> tuple[float, float, float] | None:
 
 def means(curve: Curve, label: str) -> list[tuple[float, float, float]]:
     """Mean and interval at every point."""
-    values = [np.array(list(found.values())) for found in curve.scores(label)]
+    values = [np.array(list(point.scores[label].values())) for point in curve.points]
     return [(float(value.mean()), *bootstrap_interval(value, 0)) for value in values]
 
 
 def table(curve: Curve) -> list[str]:
     """Lines of the Markdown table of a curve."""
-    columns = [curve.name, "hours", "checkpoints", *(TITLES[label] for label in curve.sets)]
+    columns = [curve.name, "checkpoints", *(TITLES[label] for label in curve.sets)]
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     found = {label: means(curve, label) for label in curve.sets}
-    for number, (place, results) in enumerate(curve.points):
-        hours = np.mean([result.header["hours"] for result in results])
+    for number, point in enumerate(curve.points):
         cells = ["{:.3f} [{:.3f}, {:.3f}]".format(*found[label][number]) for label in curve.sets]
-        lines.append(f"| {place:,.0f} {curve.quantity} | {hours:.2f} | {len(results)} | {' | '.join(cells)} |")
+        lines.append(f"| {point.place:,.0f} {curve.quantity} | {point.checkpoints} | {' | '.join(cells)} |")
     gains = [tenfold(curve, label) for label in curve.sets]
     cells = ["" if gain is None else "{:+.3f} [{:+.3f}, {:+.3f}]".format(*gain) for gain in gains]
-    lines.append(f"| ten times more | | | {' | '.join(cells)} |")
-    lines.append(f"| floor: one helix | | | {' | '.join(f'{curve.floor(label):.3f}' for label in curve.sets)} |")
+    lines.append(f"| ten times more | | {' | '.join(cells)} |")
+    floors = curve.points[-1].floors
+    lines.append(f"| floor: one helix | | {' | '.join(f'{floors[label]:.3f}' for label in curve.sets)} |")
     return lines
 
 
@@ -183,7 +226,7 @@ def draw(curves: list[Curve], picture: Path) -> None:
 
 def draw_curve(curve: Curve, panel: Any) -> None:
     """One panel."""
-    places = [place for place, _ in curve.points]
+    places = [point.place for point in curve.points]
     for label in curve.sets:
         middle, low, high = np.array(means(curve, label)).T
         panel.errorbar(
@@ -195,7 +238,7 @@ def draw_curve(curve: Curve, panel: Any) -> None:
             color=COLOURS[label],
             label=TITLES[label],
         )
-        panel.axhline(curve.floor(label), color=COLOURS[label], linestyle=":", linewidth=1)
+        panel.axhline(curve.points[-1].floors[label], color=COLOURS[label], linestyle=":", linewidth=1)
     panel.set(xscale="log", xlabel=f"training {curve.quantity}", title=curve.name)
     panel.set_xticks(places, [f"{place:,.0f}" for place in places], rotation=45)
     panel.minorticks_off()
@@ -208,7 +251,8 @@ def run(options: Options) -> int:
     Raises:
         InputError: the results hold no curve, or one that cannot be compared.
     """
-    curves = find_curves(read_results(options.results))
+    results = [result for folder in options.results for result in read_results(folder)]
+    curves = [validations(options.metrics), *find_curves(results)]
     if options.picture is not None:
         draw(curves, options.picture)
     print("\n\n".join("\n".join(table(curve)) for curve in curves))

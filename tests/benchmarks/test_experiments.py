@@ -44,7 +44,7 @@ def test_pages_hold_the_table_of_the_stored_results(page: str, about: tuple[str,
 def test_a_gain_has_an_interval_over_chains_and_one_over_seeds(tmp_path: Path) -> None:
     import experiments
 
-    scores = {"baseline": [[0.1, 0.2], [0.2, 0.3]], "share_half": [[0.2, 0.3], [0.1, 0.2], [0.9, 0.9]]}
+    scores = {"baseline": [[0.1, 0.2], [0.2, 0.3]], "trusted": [[0.2, 0.3], [0.1, 0.2], [0.9, 0.9]]}
     for name, seeds in scores.items():
         for seed, best in enumerate(seeds):
             result = {"experiment": name, "seed": seed, "step": 1500, "best5": best, "helix": [0.1, 0.2]}
@@ -55,6 +55,6 @@ def test_a_gain_has_an_interval_over_chains_and_one_over_seeds(tmp_path: Path) -
     assert "(one helix: 0.150)" in lines[0]
     assert baseline[4:] == ["1,500", "0.200 [0.150, 0.250]", "0.150, 0.250", "", ""]
     # Of the seeds that both have, one gains 0.1 on every chain, the other loses it: 12.706 is Student's t for two.
-    assert half[1:4] == ["`train_share` 0.5", "baseline", "3"]
+    assert half[1:4] == ["`max_resolution` 4.5, `min_contacts` 0.3", "baseline", "3"]
     assert half[7:] == ["+0.000 [+0.000, +0.000]", "[-1.271, +1.271]: +0.100, -0.100"]
     assert len(experiments.table(tmp_path, about=("encoder",))) == 2

@@ -1,5 +1,6 @@
 """Learning curves: which checkpoints make one, what ten times more gains, what cannot be compared."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,12 @@ def test_a_run_at_several_steps_is_a_curve_of_compute(tmp_path: Path) -> None:
     for step, score in ((1000, 0.3), (10, 0.1), (100, 0.2)):
         save(tmp_path, "long", step, [score, score + 0.1])
     (curve,) = curves(tmp_path)
-    assert [place for place, _ in curve.points] == [10, 100, 1000]
+    assert [point.place for point in curve.points] == [10, 100, 1000]
     # Both RNAs gain 0.1 with every tenfold.
     assert tenfold(curve, "validation") == pytest.approx((0.1, 0.1, 0.1))
     lines = table(curve)
-    assert lines[2] == "| 10 steps | 0.10 | 1 | 0.150 [0.100, 0.200] |"
-    assert lines[-2:] == ["| ten times more | | | +0.100 [+0.100, +0.100] |", "| floor: one helix | | | 0.150 |"]
+    assert lines[2] == "| 10 steps | 1 | 0.150 [0.100, 0.200] |"
+    assert lines[-2:] == ["| ten times more | | +0.100 [+0.100, +0.100] |", "| floor: one helix | | 0.150 |"]
 
 
 def test_shares_of_the_clusters_are_a_curve_of_data_with_seeds_averaged(tmp_path: Path) -> None:
@@ -60,7 +61,7 @@ def test_shares_of_the_clusters_are_a_curve_of_data_with_seeds_averaged(tmp_path
     # Another configuration is no part of it.
     save(tmp_path, "other", 500, [0.9, 0.9], config={"crop": 96})
     (curve,) = curves(tmp_path)
-    assert [place for place, _ in curve.points] == [80.5, 805]
+    assert [point.place for point in curve.points] == [80.5, 805]
     assert [mean for mean, _, _ in means(curve, "validation")] == pytest.approx([0.25, 0.30])
     assert tenfold(curve, "validation") == pytest.approx((0.05, 0.05, 0.05))
 
@@ -79,7 +80,6 @@ def test_what_was_measured_otherwise_is_refused(tmp_path: Path) -> None:
 
 def test_an_unfinished_set_is_refused(tmp_path: Path) -> None:
     from accuracy_saved import Result
-    from learning import table
 
     for step in (10, 20):
         save(tmp_path, "long", step, [0.1, 0.2])
@@ -87,7 +87,33 @@ def test_an_unfinished_set_is_refused(tmp_path: Path) -> None:
         unfinished.expect("validation", 3)
         unfinished.add("validation", "rna1", {"tm": [0.2], "mirror": [0.0], "helix": 0.15})
     with pytest.raises(InputError, match="2 of 3 are measured"):
-        table(*curves(tmp_path))
+        curves(tmp_path)
+
+
+def metrics(path: Path, *scores: float) -> Path:
+    """What a run writes, one validation of two RNAs for each score."""
+    lines = [
+        {"step": 100 * 10**n, "val/tm_helix": 0.2, "targets": [{"id": i, "tm_best5": score} for i in "ab"]}
+        for n, score in enumerate(scores)
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_the_validations_of_a_run_are_a_curve(tmp_path: Path) -> None:
+    from learning import table, validations
+
+    assert table(validations(metrics(tmp_path / "a.jsonl", 0.1, 0.3)))[2:] == [
+        "| 100 steps | 1 | 0.100 [0.100, 0.100] |",
+        "| 1,000 steps | 1 | 0.300 [0.300, 0.300] |",
+        "| ten times more | | +0.200 [+0.200, +0.200] |",
+        "| floor: one helix | | 0.200 |",
+    ]
+    with pytest.raises(InputError, match="at least two"):
+        validations(metrics(tmp_path / "b.jsonl", 0.1))
+    (tmp_path / "c.jsonl").write_text('{"step": 1}\n')
+    with pytest.raises(InputError, match=r"c.jsonl: is no metrics.jsonl"):
+        validations(tmp_path / "c.jsonl")
 
 
 @pytest.mark.parametrize("name", ["learning.svg", "learning.png"])
@@ -100,7 +126,7 @@ def test_the_picture_is_the_same_for_the_same_results(tmp_path: Path, name: str)
         save(folder, "long", step, list(np.linspace(0.1, 0.3, 5)))
     contents = []
     for _ in range(2):
-        assert run(Options(folder, tmp_path / name)) == 0
+        assert run(Options((folder,), metrics(tmp_path / "metrics.jsonl", 0.1, 0.2), tmp_path / name)) == 0
         contents.append((tmp_path / name).read_bytes())
     assert contents[0] == contents[1]
     assert len(contents[0]) > 2000
