@@ -66,12 +66,6 @@ class ConfidenceModule(OneCycleModule):
         if checkpoint[STATE_KEY] != self.structure:
             raise ConfigError("structure: the run that is resumed judges another structure model")
 
-    def transfer_batch_to_device(
-        self, batch: JudgedBatch | JudgedChain, device: torch.device, dataloader_idx: int
-    ) -> JudgedBatch | JudgedChain:
-        # Chains stay where they are: `judge` moves what it needs.
-        return batch.to(device) if isinstance(batch, JudgedBatch) else batch
-
     def training_step(self, batch: JudgedBatch, batch_idx: int) -> Tensor:
         with torch.no_grad():
             trunk, _ = self.frozen.on(self.device).encode(batch.features)

@@ -38,11 +38,6 @@ class ReactivityModule(OneCycleModule):
             # In place: the names in the state dict stay. Static: lengths come in a few buckets.
             self.model.encoder.compile(dynamic=False)
 
-    def transfer_batch_to_device(
-        self, batch: ReactivityBatch, device: torch.device, dataloader_idx: int
-    ) -> ReactivityBatch:
-        return batch.to(device)
-
     def training_step(self, batch: ReactivityBatch, batch_idx: int) -> Tensor:
         # Flips and dropout are the same after a resume: a function of seed, step, process and batch of the step.
         place = (self.config.run.seed, self.global_step, self.global_rank, batch_idx)

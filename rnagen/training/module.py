@@ -82,12 +82,6 @@ class FlowModule(MeasuredModule):
             self.model.trunk.compile(dynamic=False)
             self.model.latent.compile(dynamic=False)
 
-    def transfer_batch_to_device(
-        self, batch: Batch | Chain, device: torch.device, dataloader_idx: int
-    ) -> Batch | Chain:
-        # Chains stay where they are: the sampler moves what it needs.
-        return batch.to(device) if isinstance(batch, Batch) else batch
-
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         # Dropout too must be the same after a resume; the seed itself is that of the noise.
         torch.manual_seed(batch.seed + 1 + batch.rank)

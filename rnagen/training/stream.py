@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import lightning as L
+import torch
 
 from rnagen.data.draws import BatchDraw, BatchDraws
 
@@ -15,6 +16,13 @@ class BatchSource(Protocol[BatchT_co]):
     """A training set that makes the share of a process in a global batch that was drawn."""
 
     def batch(self, draw: BatchDraw, rank: int = 0, world: int = 1) -> BatchT_co: ...
+
+
+@runtime_checkable
+class Movable(Protocol):
+    """What can be put on another device."""
+
+    def to(self, device: torch.device) -> "Movable": ...
 
 
 class BatchStream(Generic[BatchT_co]):
@@ -70,3 +78,7 @@ class ResumableData(L.LightningDataModule):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where a run stopped."""
         self.position = int(state_dict["position"])
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Batches move; the chains of a validation stay, and what is drawn for them is put where it is needed."""
+        return batch.to(device) if isinstance(batch, Movable) else batch
