@@ -1,0 +1,69 @@
+"""rnagen average: the mean of the weights, with the later cutoff; parts that do not fit are named."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from rnagen.checkpoint import load_checkpoint, save_checkpoint
+from rnagen.cli.main import main
+from rnagen.model.model import RNAFlowModel
+from tests.tiny import TINY
+
+
+def save(path: Path, seed: int, **changes: object) -> Path:
+    torch.manual_seed(seed)
+    metadata = {"cutoff": "2022-05-27", "data": {"chains": 3}, "parameters": 1, "step": seed, "hours": float(seed)}
+    metadata |= {"versions": {}, "command": f"train {seed}", **changes}
+    save_checkpoint(path, RNAFlowModel(TINY.model), TINY, metadata)
+    return path
+
+
+def test_the_mean_of_the_weights_with_the_latest_cutoff(tmp_path: Path) -> None:
+    a = save(tmp_path / "a.safetensors", 1, cutoff="2023-01-01")
+    b = save(tmp_path / "b.safetensors", 2)
+    out = tmp_path / "mean.safetensors"
+    assert main(["average", str(a), str(b), "--weights", "3", "1", "--out", str(out)]) == 0
+    assert not torch.equal(load_file(a)["trunk.base.weight"], load_file(b)["trunk.base.weight"])
+    for name, value in load_file(out).items():
+        torch.testing.assert_close(value, 0.75 * load_file(a)[name] + 0.25 * load_file(b)[name])
+    metadata = load_checkpoint(out).metadata
+    assert metadata["cutoff"] == "2023-01-01"
+    assert metadata["step"] == 2
+    assert [(part["share"], part["command"]) for part in metadata["average_of"]] == [
+        (0.75, "train 1"),
+        (0.25, "train 2"),
+    ]
+
+
+def test_parts_that_do_not_fit_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = save(tmp_path / "a.safetensors", 1), save(tmp_path / "b.safetensors", 2)
+    described = json.loads(b.with_suffix(".json").read_text())
+    described["config"]["path_type"] = "GVP"
+    b.with_suffix(".json").write_text(json.dumps(described))
+    out = tmp_path / "mean.safetensors"
+    assert main(["average", str(a), str(b), "--out", str(out)]) == 2
+    assert f"{b}: path and prediction" in capsys.readouterr().err
+    wider = replace(TINY, model=replace(TINY.model, embed_dim=2 * TINY.model.embed_dim))
+    save_checkpoint(b, RNAFlowModel(wider.model), wider, {"cutoff": "2022-05-27"})
+    assert main(["average", str(a), str(b), "--out", str(out)]) == 2
+    assert f"{b}: model" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["a.safetensors"], "at least two"),
+        (["a.safetensors", "b.safetensors", "--weights", "1"], "1 for 2"),
+        (["a.safetensors", "b.safetensors", "--weights", "1", "0"], "above 0"),
+        (["a.safetensors", "b.safetensors", "--out", "c"], "no name of weights"),
+        (["a.safetensors", "b.safetensors"], "no such file"),
+    ],
+)
+def test_what_cannot_be_averaged(flags: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["average", *flags]) == 2
+    assert words in capsys.readouterr().err
