@@ -251,12 +251,26 @@ def run(options: Options) -> int:
     Raises:
         InputError: the results hold no curve, or one that cannot be compared.
     """
-    results = [result for folder in options.results for result in read_results(folder)]
-    curves = [validations(options.metrics), *find_curves(results)]
+    curves = read_curves(options)
     if options.picture is not None:
         draw(curves, options.picture)
-    print("\n\n".join("\n".join(table(curve)) for curve in curves))
+    print(tables(curves))
     return 0
+
+
+def read_curves(options: Options) -> list[Curve]:
+    """All curves, that of the validations first.
+
+    Raises:
+        InputError: see `run`.
+    """
+    results = [result for folder in options.results for result in read_results(folder)]
+    return [validations(options.metrics), *find_curves(results)]
+
+
+def tables(curves: list[Curve]) -> str:
+    """A Markdown table for each curve."""
+    return "\n\n".join("\n".join(table(curve)) for curve in curves)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -79,8 +79,9 @@ def run(options: AverageOptions) -> int:
         ],
         "command": " ".join(["rnagen average", *map(str, options.checkpoints)]),
     }
+    config = replace(longest.config, run=replace(longest.config.run, run_name=options.out.stem, ckpt=None))
     try:
-        save_checkpoint(options.out, mean, longest.config, metadata, first.encoder)
+        save_checkpoint(options.out, mean, config, metadata, first.encoder)
     except OSError as error:
         print(f"{PROG}: {error}", file=sys.stderr)
         return 2

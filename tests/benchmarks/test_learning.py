@@ -1,6 +1,7 @@
 """Learning curves: which checkpoints make one, what ten times more gains, what cannot be compared."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +131,11 @@ def test_the_picture_is_the_same_for_the_same_results(tmp_path: Path, name: str)
         contents.append((tmp_path / name).read_bytes())
     assert contents[0] == contents[1]
     assert len(contents[0]) > 2000
+
+
+def test_the_page_holds_the_tables_of_what_is_stored() -> None:
+    from learning import Options, read_curves, tables
+
+    page = (Path(__file__).parents[2] / "docs" / "learning.md").read_text()
+    (shown,) = re.findall(r"<!-- learning -->\n(.*?)\n<!-- end learning -->", page, flags=re.DOTALL)
+    assert shown == tables(read_curves(Options()))
