@@ -9,6 +9,8 @@ from rnagen.metrics import bootstrap_interval
 
 TITLES = {"train": "training", "validation": "validation", "casp15": "CASP15"}
 FLOORS = {"helix": "one helix", "stems": "predicted stems"}
+BANDS = {"under 60 nt": (0, 60), "60 to 99 nt": (60, 100), "100 to 159 nt": (100, 160), "from 160 nt": (160, 10**6)}
+"""Lengths from, and below."""
 
 
 def columns(targets: dict[str, dict[str, Any]]) -> dict[str, np.ndarray]:
@@ -27,6 +29,20 @@ def columns(targets: dict[str, dict[str, Any]]) -> dict[str, np.ndarray]:
     for name in FLOORS:
         floor = np.array([target[name] for target in targets.values()])
         found |= {name: floor, f"best_minus_{name}": best - floor}
+    return found
+
+
+def by_length(targets: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Means over the targets of each band of lengths that has any, with the better one of the floors."""
+    numbers = columns(targets)
+    lengths = np.array([target["length"] for target in targets.values()])
+    found = {}
+    for name, (least, end) in BANDS.items():
+        inside = (lengths >= least) & (lengths < end)
+        if inside.any():
+            floor = max(float(numbers[floor][inside].mean()) for floor in FLOORS)
+            best = float(numbers["best"][inside].mean())
+            found[name] = {"targets": int(inside.sum()), "best": round(best, 4), "floor": round(floor, 4)}
     return found
 
 
@@ -49,6 +65,7 @@ def summary(result: Result) -> dict[str, Any]:
                 numbers[name] = dict(zip(("mean", "low", "high"), (round(float(x), 4) for x in (values.mean(), *ends))))
             counts = {"targets": len(targets), "expected": result.expected[label]}
             described[label] = {**counts, **numbers, "mirror_folds": mirror_folds(targets)}
+            described[label]["by_length"] = by_length(targets)
     return described
 
 
@@ -76,6 +93,10 @@ def table(result: Result) -> list[str]:
     lines += [
         f"| {label} | {' | '.join(cell(found[part][name], sign) for part in sets)} |" for label, name, sign in rows
     ]
+    for band in BANDS:
+        cells = [band_cell(found[part]["by_length"].get(band)) for part in sets]
+        if any(cells):
+            lines.append(f"| best of {n}, {band} (better floor; RNAs) | {' | '.join(cells)} |")
     ratios = (f"{found[part]['best']['mean'] / found[part]['helix']['mean']:.2f}" for part in sets)
     mirrors = (mirror_cell(found[part]["mirror_folds"]) for part in sets)
     lines.append(f"| best of {n} / one helix | {' | '.join(ratios)} |")
@@ -92,6 +113,11 @@ def title(label: str, numbers: dict[str, Any]) -> str:
 def cell(value: dict[str, float], sign: str) -> str:
     """Mean [95 % interval]."""
     return f"{value['mean']:{sign}.3f} [{value['low']:{sign}.3f}, {value['high']:{sign}.3f}]"
+
+
+def band_cell(found: dict[str, float] | None) -> str:
+    """Mean (floor; how many), or nothing."""
+    return "" if found is None else f"{found['best']:.3f} ({found['floor']:.3f}; {found['targets']})"
 
 
 def mirror_cell(found: dict[str, float]) -> str:

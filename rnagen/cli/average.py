@@ -36,7 +36,8 @@ def main(arguments: Sequence[str]) -> int:
 def run(options: AverageOptions) -> int:
     """Write the mean; the exit code: 0 done, 2 it could not be written.
 
-    The date gate of the mean is the latest of its parts.
+    The date gate of the mean is the latest of its parts. Its description is that of the part that trained longest, with
+    the hours of all, and with a list of the parts.
 
     Raises:
         ConfigError: options that cannot be used.
@@ -72,12 +73,13 @@ def run(options: AverageOptions) -> int:
     described = ("weights_sha256", "step", "hours", "cutoff", "data", "command")
     longest = max(parts, key=lambda part: part.metadata["hours"])
     metadata = {
-        **{name: longest.metadata[name] for name in ("data", "parameters", "step", "hours", "versions")},
+        **{name: longest.metadata[name] for name in ("data", "parameters", "step", "versions")},
+        "hours": round(sum(part.metadata["hours"] for part in parts), 3),
         "cutoff": max(part.metadata["cutoff"] for part in parts),
         "average_of": [
             {"share": share, **{name: part.metadata[name] for name in described}} for share, part in zip(shares, parts)
         ],
-        "command": " ".join(["rnagen average", *map(str, options.checkpoints)]),
+        "command": " ".join(map(str, ["rnagen average", *options.checkpoints, "--out", options.out])),
     }
     config = replace(longest.config, run=replace(longest.config.run, run_name=options.out.stem, ckpt=None))
     try:

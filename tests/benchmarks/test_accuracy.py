@@ -112,6 +112,10 @@ def test_three_sets_are_measured_saved_and_shown(
     gains = [max(target["tm"]) - target["helix"] for target in result["targets"]["casp15"].values()]
     assert numbers["best_minus_helix"]["mean"] == pytest.approx(np.mean(gains), abs=1e-4)
     assert numbers["best_minus_helix"]["low"] == pytest.approx(min(gains), abs=1e-4)
+    bands = json.loads(out.read_text())["tiny-50"]["casp15"]["by_length"]
+    assert sum(band["targets"] for band in bands.values()) == 2
+    weighted = sum(band["targets"] * band["best"] for band in bands.values()) / 2
+    assert weighted == pytest.approx(best, abs=1e-4)
     # The table alone, from what is saved.
     assert accuracy.main(["--results", str(tmp_path / "results")]) == 0
     assert capsys.readouterr().out == printed

@@ -32,7 +32,7 @@ def test_the_mean_of_the_weights_with_the_latest_cutoff(tmp_path: Path) -> None:
         torch.testing.assert_close(value, 0.75 * load_file(a)[name] + 0.25 * load_file(b)[name])
     metadata = load_checkpoint(out).metadata
     assert metadata["cutoff"] == "2023-01-01"
-    assert metadata["step"] == 2
+    assert (metadata["step"], metadata["hours"]) == (2, 3.0)
     assert [(part["share"], part["command"]) for part in metadata["average_of"]] == [
         (0.75, "train 1"),
         (0.25, "train 2"),
