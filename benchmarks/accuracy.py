@@ -7,7 +7,8 @@
 Conformers are drawn from the sequence alone, as `sample.py` draws them, and scored as `rnagen evaluate` scores them:
 TM-score on C1', residues matched by number. Every conformer's mirror image is scored too. What is found is saved chain
 by chain in benchmarks/results/accuracy, under the name of the run and its step; the same command goes on where it was
-interrupted. The last lines are a table for each checkpoint; without a checkpoint, of all that is saved.
+interrupted. The last lines are a table for each checkpoint, below one of all where there are several; without a
+checkpoint, of all that is saved.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from typing import Annotated, Any, Literal
 import torch
 import tyro
 from accuracy_saved import Result, read_floors, read_results, write_floors
-from accuracy_table import summary, table
+from accuracy_table import overview, summary, table
 from accuracy_targets import SETS, target_sets
 from rich.progress import track
 
@@ -81,7 +82,10 @@ def run(options: Options) -> int:
     found = [measure(path, options) for path in options.ckpts] or read_results(options.results)
     if options.out is not None:
         options.out.write_text(json.dumps({result.name: summary(result) for result in found}, indent=1) + "\n")
-    print("\n\n".join("\n".join(table(result)) for result in found))
+    shown = [table(result) for result in found]
+    if len(found) > 1:
+        shown.insert(0, overview(found))
+    print("\n\n".join("\n".join(lines) for lines in shown))
     return 0
 
 

@@ -69,6 +69,24 @@ def summary(result: Result) -> dict[str, Any]:
     return described
 
 
+def overview(results: list[Result]) -> list[str]:
+    """Lines of a Markdown table with a row for each checkpoint: best of n on each set, and on its long RNAs."""
+    *_, longest = BANDS
+    columns = ["checkpoint", "hours"]
+    for label in TITLES:
+        columns += [TITLES[label], f"{TITLES[label]}, {longest}"]
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for result in results:
+        found = summary(result)
+        cells = [result.name, f"{found['hours']:.1f}"]
+        for label in TITLES:
+            numbers = found.get(label)
+            cells.append("" if numbers is None else cell(numbers["best"], ""))
+            cells.append(band_cell(None if numbers is None else numbers["by_length"].get(longest)))
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
 def table(result: Result) -> list[str]:
     """Lines of the Markdown table."""
     found = summary(result)
