@@ -150,3 +150,13 @@ def test_the_shipped_checkpoint_loads_and_says_what_it_saw() -> None:
     assert shipped.metadata["cutoff"] == "2022-05-27"
     assert shipped.metadata["data"]["chains"] > 1000
     assert DEFAULT_CHECKPOINT.stat().st_size < 20 * 2**20
+
+
+def test_the_model_card_is_of_the_shipped_checkpoint() -> None:
+    card = (Path(__file__).parents[1] / "docs" / "model-card.md").read_text()
+    metadata = load_checkpoint(DEFAULT_CHECKPOINT).metadata
+    rows = dict(row.strip("| ").split(" | ") for row in card.splitlines() if row.startswith("| ") and len(row) > 5)
+    assert rows["parameters"] == f"{metadata['parameters']:,}"
+    assert rows["trained for"].startswith(f"{metadata['hours']:.1f} hours")
+    assert rows["training chains"] == f"{metadata['data']['chains']:,}"
+    assert rows["cutoff"].endswith(metadata["cutoff"])
