@@ -47,11 +47,14 @@ def by_length(targets: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]
 
 
 def mirror_folds(targets: dict[str, dict[str, Any]]) -> dict[str, float]:
-    """Conformers whose mirror image scores higher than they do, of how many, and by how much."""
+    """Conformers whose mirror image scores higher than they do, of how many, by how much, and what these score at most:
+    a fold of the wrong hand would score high."""
     excess = np.concatenate([np.subtract(target["mirror"], target["tm"]) for target in targets.values()])
+    mirror = np.concatenate([target["mirror"] for target in targets.values()])[excess > 0]
     higher = excess[excess > 0]
-    mean, most = (float(higher.mean()), float(higher.max())) if len(higher) else (0.0, 0.0)
-    return {"conformers": len(excess), "higher": len(higher), "mean": round(mean, 4), "most": round(most, 4)}
+    numbers = (higher.mean(), higher.max(), mirror.max()) if len(higher) else (0.0, 0.0, 0.0)
+    mean, most, best = (round(float(number), 4) for number in numbers)
+    return {"conformers": len(excess), "higher": len(higher), "mean": mean, "most": most, "best": best}
 
 
 def summary(result: Result) -> dict[str, Any]:
@@ -141,4 +144,8 @@ def band_cell(found: dict[str, float] | None) -> str:
 def mirror_cell(found: dict[str, float]) -> str:
     """How many, and by how much."""
     text = f"{found['higher']} of {found['conformers']}"
-    return f"{text}, by {found['mean']:.3f} (at most {found['most']:.3f})" if found["higher"] else text
+    return (
+        f"{text}, by {found['mean']:.3f} (at most {found['most']:.3f}), up to {found['best']:.3f}"
+        if found["higher"]
+        else text
+    )

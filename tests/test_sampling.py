@@ -26,6 +26,7 @@ from rnagen.sampling import (
     sample_conformers,
     usable,
 )
+from rnagen.structure import EVIDENCE
 from rnagen.transport import DIFFUSIONS, GRIDS, LAST_STEPS, PATHS, PREDICTIONS, QUANTILES, SAMPLING_METHODS
 from rnagen.transport.transport import LOSS_WEIGHTS, Transport
 from tests.encoders import KINDS
@@ -183,6 +184,13 @@ def test_memory_grows_with_length_and_shrinks_with_the_chunk() -> None:
     assert need[2] > 10 * need[1]
     all_at_once, one_by_one = (replace(OPTIONS, chunk=chunk) for chunk in (50, 1))
     assert estimated_memory(900, 50, TINY.model, all_at_once) > 2 * estimated_memory(900, 50, TINY.model, one_by_one)
+
+
+def test_memory_grows_by_the_evidence() -> None:
+    told = replace(TINY.model, evidence=("turner1999",))
+    more = estimated_memory(900, 5, told, OPTIONS) - estimated_memory(900, 5, TINY.model, OPTIONS)
+    # All channels that there are, whichever the model reads.
+    assert more >= 4 * 900**2 * len(EVIDENCE)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -28,6 +28,12 @@ class AverageOptions:
     """Share of each; equal by default."""
 
 
+def command_of(options: AverageOptions) -> str:
+    """The command line that gives these options."""
+    weights = ["--weights", *options.weights] if options.weights else []
+    return " ".join(map(str, [PROG, *options.checkpoints, *weights, "--out", options.out]))
+
+
 def main(arguments: Sequence[str]) -> int:
     """Parse, then average."""
     return guarded(lambda: run(tyro.cli(AverageOptions, args=list(arguments), prog=PROG)), PROG)
@@ -79,10 +85,11 @@ def run(options: AverageOptions) -> int:
         "average_of": [
             {"share": share, **{name: part.metadata[name] for name in described}} for share, part in zip(shares, parts)
         ],
-        "command": " ".join(map(str, ["rnagen average", *options.checkpoints, "--out", options.out])),
+        "command": command_of(options),
     }
     config = replace(longest.config, run=replace(longest.config.run, run_name=options.out.stem, ckpt=None))
     try:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
         save_checkpoint(options.out, mean, config, metadata, first.encoder)
     except OSError as error:
         print(f"{PROG}: {error}", file=sys.stderr)

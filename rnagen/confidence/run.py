@@ -73,7 +73,7 @@ def train_confidence(config: ConfidenceConfig) -> Path:
         run = replace(run, max_time=time_text(limit - (time.monotonic() - started)))
     optim = config.optim
     trainer = make_trainer(run, folder, config, optim.precision, optim.accumulate_grad, steps, validates, callbacks)
-    start(trainer, module, data, run)
+    start(trainer, module, data, resume, run.validate_only)
     return folder
 
 

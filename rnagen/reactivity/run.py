@@ -65,7 +65,7 @@ def train_reactivity(config: ReactivityConfig) -> Path:
     trainer = make_trainer(run, folder, config, optim.precision, optim.accumulate_grad, steps, validates, callbacks)
     if run.validate_only and data.val is None:
         raise ConfigError("validate_only: nothing is held out (fold)")
-    start(trainer, module, data, run)
+    start(trainer, module, data, resume, run.validate_only)
     if run.validate_only:
         names = {data.table.name(number): number for number in sorted(module.held_out)}
         write_layout(

@@ -63,7 +63,7 @@ def train(config: TrainConfig) -> Path:
     steps = run.epochs * data.batches_per_epoch // config.optim.accumulate_grad
     optim = config.optim
     trainer = make_trainer(run, folder, config, optim.precision, optim.accumulate_grad, steps, validates, callbacks)
-    start(trainer, module, data, run)
+    start(trainer, module, data, resume, run.validate_only)
     return folder
 
 

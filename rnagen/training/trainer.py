@@ -60,10 +60,15 @@ def make_trainer(
     )
 
 
-def start(trainer: L.Trainer, module: L.LightningModule, data: L.LightningDataModule, run: RunOptions) -> None:
-    """Train, or only validate, from the state that `run.ckpt` names if it is one."""
-    resume, _ = start_from(run.ckpt)
-    act = trainer.validate if run.validate_only else trainer.fit
+def start(
+    trainer: L.Trainer,
+    module: L.LightningModule,
+    data: L.LightningDataModule,
+    resume: Path | None,
+    validate_only: bool,
+) -> None:
+    """Train, or only validate, from a training state if there is one."""
+    act = trainer.validate if validate_only else trainer.fit
     # The state is this program's own file; it is loaded without unpickling code.
     act(module, datamodule=data, ckpt_path=None if resume is None else str(resume), weights_only=True)
 

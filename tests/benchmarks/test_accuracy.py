@@ -202,8 +202,8 @@ def test_mirror_folds_are_counted() -> None:
 
     targets = {"a": {"tm": [0.5, 0.2], "mirror": [0.1, 0.3]}, "b": {"tm": [0.4, 0.4], "mirror": [0.4, 0.7]}}
     found = mirror_folds(targets)
-    assert found == {"conformers": 4, "higher": 2, "mean": 0.2, "most": 0.3}
-    assert mirror_cell(found) == "2 of 4, by 0.200 (at most 0.300)"
+    assert found == {"conformers": 4, "higher": 2, "mean": 0.2, "most": 0.3, "best": 0.7}
+    assert mirror_cell(found) == "2 of 4, by 0.200 (at most 0.300), up to 0.700"
     assert mirror_cell(mirror_folds({"a": targets["a"] | {"mirror": [0.1, 0.1]}})) == "0 of 2"
 
 

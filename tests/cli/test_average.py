@@ -25,13 +25,14 @@ def save(path: Path, seed: int, **changes: object) -> Path:
 def test_the_mean_of_the_weights_with_the_latest_cutoff(tmp_path: Path) -> None:
     a = save(tmp_path / "a.safetensors", 1, cutoff="2023-01-01")
     b = save(tmp_path / "b.safetensors", 2)
-    out = tmp_path / "mean.safetensors"
+    out = tmp_path / "new" / "mean.safetensors"
     assert main(["average", str(a), str(b), "--weights", "3", "1", "--out", str(out)]) == 0
     assert not torch.equal(load_file(a)["trunk.base.weight"], load_file(b)["trunk.base.weight"])
     for name, value in load_file(out).items():
         torch.testing.assert_close(value, 0.75 * load_file(a)[name] + 0.25 * load_file(b)[name])
     metadata = load_checkpoint(out).metadata
     assert metadata["cutoff"] == "2023-01-01"
+    assert metadata["command"] == f"rnagen average {a} {b} --weights 3.0 1.0 --out {out}"
     assert (metadata["step"], metadata["hours"]) == (2, 3.0)
     assert [(part["share"], part["command"]) for part in metadata["average_of"]] == [
         (0.75, "train 1"),
