@@ -26,16 +26,16 @@ from accuracy_table import overview, summary, table
 from accuracy_targets import SETS, target_sets
 from rich.progress import track
 
-from rnagen.checkpoint import Checkpoint, load_checkpoint
+from rnagen.checkpoints.confidence import find_confidence
+from rnagen.checkpoints.files import Checkpoint, load_checkpoint
 from rnagen.cli.options import guarded, parse
 from rnagen.cli.sample import choose_device
-from rnagen.confidence.checkpoint import find_confidence
-from rnagen.config import SamplerConfig
-from rnagen.evaluation import floor_scores, score_conformers
+from rnagen.config.files import to_plain
+from rnagen.config.sampling import SamplerConfig
+from rnagen.evaluation.scores import floor_scores, score_conformers
 from rnagen.io.target import Target
-from rnagen.overlay import to_plain
-from rnagen.pooling import Models, draw_kept, models_of
-from rnagen.sampling import check_sampling
+from rnagen.sampling.candidates import Models, draw_kept, models_of
+from rnagen.sampling.ensemble import check_sampling
 from rnagen.structure import RNAStructure
 
 RESULTS = Path(__file__).parent / "results" / "accuracy"

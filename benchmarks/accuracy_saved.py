@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnagen.io.errors import InputError
+from rnagen.errors import InputError
 from rnagen.io.files import write_text
 
 FLOORS_FILE = "floors.json"

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from rnagen.checkpoint import Checkpoint
-from rnagen.data.gate import share_of_clusters, trainable
+from rnagen.checkpoints.files import Checkpoint
+from rnagen.data.filters import share_of_clusters, trainable
 from rnagen.data.packed import PackedChains, PackedData
-from rnagen.evaluation import LEAKAGE, date_gate
-from rnagen.evaluation_inputs import read_references
-from rnagen.io.errors import InputError
+from rnagen.errors import InputError
+from rnagen.evaluation.inputs import read_references
+from rnagen.evaluation.scores import LEAKAGE, date_gate
 from rnagen.structure import RNAStructure
-from rnagen.training.datamodule import read_data
+from rnagen.tasks.structure.data import read_data
 
 SETS = ("train", "validation", "casp15")
 ATOMS = ("C1'",)

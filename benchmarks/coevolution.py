@@ -11,9 +11,9 @@ plain sum of the probabilities of the sequence alone and of both channels, with 
 probabilities of the sequence alone; for contacts also the rate by chance and the nearest in sequence.
 Brackets: 95 % over chains.
 
-Pairs are those of `rnagen.data.paired`. Chains with C1' alone have the helices of two or more complementary pairs with
-C1' 9.3 to 11.7 Å apart, longest first: on chains with all atoms that agrees with the first definition as the last line
-says.
+Pairs are those of `rnagen.secondary.native`. Chains with C1' alone have the helices of two or more complementary pairs
+with C1' 9.3 to 11.7 Å apart, longest first: on chains with all atoms that agrees with the first definition as the last
+line says.
 """
 
 from collections.abc import Iterator
@@ -25,13 +25,13 @@ import pandas as pd
 import tyro
 from rich.progress import track
 
-from rnagen.data.alignments import alignment_name
-from rnagen.data.coevolution import pair_evidence, sequence_weights
-from rnagen.data.paired import CANONICAL, SEPARATION, canonical_partners
 from rnagen.data.store import StructureStore
+from rnagen.errors import InputError
 from rnagen.io.alignment import Alignment, read_alignment
-from rnagen.io.errors import InputError
 from rnagen.metrics import bootstrap_interval
+from rnagen.secondary.alignments import alignment_name
+from rnagen.secondary.coevolution import pair_evidence, sequence_weights
+from rnagen.secondary.native import CANONICAL, SEPARATION, canonical_partners
 from rnagen.structure import ALIGNED, HEAVY_ATOMS
 
 SUFFIX = ".MSA.fasta.gz"

@@ -24,8 +24,8 @@ import yaml
 from scipy import stats
 from validation import chain_floors, chain_scores, validation_chains
 
-from rnagen.checkpoint import load_checkpoint
-from rnagen.config import SamplerConfig
+from rnagen.checkpoints.files import load_checkpoint
+from rnagen.config.sampling import SamplerConfig
 from rnagen.metrics import bootstrap_interval
 
 HERE = Path(__file__).parent

@@ -26,7 +26,7 @@ from accuracy_saved import Result, read_results
 from accuracy_table import TITLES
 
 from rnagen.cli.options import guarded
-from rnagen.io.errors import InputError
+from rnagen.errors import InputError
 from rnagen.metrics import bootstrap_interval
 
 VARIED = ("train_share", "seed", "run_name", "run_dir", "data", "splits")

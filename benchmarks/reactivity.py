@@ -21,16 +21,16 @@ import numpy as np
 import torch
 import tyro
 
-from rnagen.overlay import overlay, to_plain
-from rnagen.reactivity.checkpoint import DEFAULT_CHECKPOINT, ReactivityCheckpoint, load_reactivity_checkpoint
-from rnagen.reactivity.data import ReactivityDataModule
-from rnagen.reactivity.dataset import ReactivityDataset, collate
-from rnagen.reactivity.flip import flipped
-from rnagen.reactivity.infer import predict
-from rnagen.reactivity.model import ReactivityModel
-from rnagen.reactivity.module import weighted_error
-from rnagen.reactivity.options import ReactivityConfig
+from rnagen.checkpoints.reactivity import DEFAULT_CHECKPOINT, ReactivityCheckpoint, load_reactivity_checkpoint
+from rnagen.config.files import overlay, to_plain
+from rnagen.config.reactivity import ReactivityConfig
+from rnagen.model.reactivity import ReactivityModel
 from rnagen.structure import BASES
+from rnagen.tasks.reactivity.data import ReactivityDataModule
+from rnagen.tasks.reactivity.dataset import ReactivityDataset, collate
+from rnagen.tasks.reactivity.flip import flipped
+from rnagen.tasks.reactivity.infer import predict
+from rnagen.tasks.reactivity.module import weighted_error
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "transformer": {},

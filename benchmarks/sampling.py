@@ -36,9 +36,9 @@ def measure(length: int, options: Options) -> dict[str, float]:
     """One row: seconds of each part, peak memory beyond what the loaded model takes, and its estimate."""
     import torch
 
-    from rnagen.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
-    from rnagen.config import SamplerConfig
-    from rnagen.sampling import draw_ensemble, estimated_memory, features_of
+    from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
+    from rnagen.config.sampling import SamplerConfig
+    from rnagen.sampling.ensemble import draw_ensemble, estimated_memory, features_of
 
     checkpoint = load_checkpoint(options.ckpt or DEFAULT_CHECKPOINT)
     encoder = None if checkpoint.encoder is None else checkpoint.encoder.config

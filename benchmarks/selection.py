@@ -20,15 +20,15 @@ import tyro
 from rich.progress import track
 from validation import N, validation_chains
 
-from rnagen.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
-from rnagen.confidence.checkpoint import find_confidence
-from rnagen.confidence.judge import confidence_of, judge
-from rnagen.confidence.pool import Drawing, draw_pool, pool_file
-from rnagen.config import SamplerConfig
+from rnagen.checkpoints.confidence import find_confidence
+from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
+from rnagen.config.sampling import SamplerConfig
 from rnagen.data.store import StructureStore
 from rnagen.metrics import bootstrap_interval, tm_matrix
-from rnagen.selection import DIVERSITY_WEIGHT, choose
-from rnagen.training.module import chain_features
+from rnagen.sampling.confidence import confidence_of, judge
+from rnagen.sampling.selection import DIVERSITY_WEIGHT, choose
+from rnagen.tasks.confidence.conformers import Drawing, draw_pool, pool_file
+from rnagen.tasks.structure.module import chain_features
 
 
 @dataclass

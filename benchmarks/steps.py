@@ -14,10 +14,10 @@ import tyro
 import yaml
 from validation import Row, as_json, helix_floor, print_table, score, validation_chains
 
-from rnagen.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
-from rnagen.config import SamplerConfig
-from rnagen.overlay import load_yaml, overlay
-from rnagen.sampling import guide_of
+from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
+from rnagen.config.files import load_yaml, overlay
+from rnagen.config.sampling import SamplerConfig
+from rnagen.sampling.ensemble import guide_of
 
 
 @dataclass

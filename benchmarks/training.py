@@ -20,12 +20,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from rnagen.cli.options import parse
-from rnagen.config import TrainConfig
-from rnagen.data.dataset import Batch
+from rnagen.config.structure import TrainConfig
+from rnagen.data.chains import Batch
 from rnagen.data.draws import POOL
-from rnagen.training.datamodule import RNADataModule
-from rnagen.training.module import FlowModule
-from rnagen.training.objective import draw, objective, total
+from rnagen.tasks.structure.data import RNADataModule
+from rnagen.tasks.structure.module import FlowModule
+from rnagen.tasks.structure.objective import draw, objective, total
 from rnagen.training.trainer import make_trainer
 
 WARM_UP, STEPS = POOL, 2 * POOL

@@ -17,8 +17,8 @@ from typing import Any
 import tyro
 from validation import Row, as_json, helix_floor, print_table, score, validation_chains
 
-from rnagen.checkpoint import load_checkpoint
-from rnagen.config import SamplerConfig
+from rnagen.checkpoints.files import load_checkpoint
+from rnagen.config.sampling import SamplerConfig
 
 VARIANTS = {
     "Linear-velocity": "",

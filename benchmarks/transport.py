@@ -29,18 +29,18 @@ import tyro
 from torch import Tensor
 
 from rnagen.transport import PATHS, PREDICTIONS, Transport
-from rnagen.transport.diffusion import DIFFUSION_METHODS
-from rnagen.transport.grids import GRIDS
 from rnagen.transport.interpolants import clamp_time
 from rnagen.transport.prediction import prediction_from
-from rnagen.transport.sampler import SAMPLING_METHODS, Sampler
-from rnagen.transport.sde import DIFFUSIONS, LAST_STEPS, SDE_METHODS
-from rnagen.transport.solvers import METHODS
+from rnagen.transport.solvers.diffusion import DIFFUSION_METHODS
+from rnagen.transport.solvers.grids import GRIDS
+from rnagen.transport.solvers.ode import METHODS
+from rnagen.transport.solvers.sampler import SAMPLING_METHODS, Sampler
+from rnagen.transport.solvers.sde import DIFFUSIONS, LAST_STEPS, SDE_METHODS
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # the ground truth is that of the tests, which are not installed
-from tests.transport.gaussian import white_noise  # noqa: E402
-from tests.transport.mixture import ONE_MODE, TWO_MODES, Mixture  # noqa: E402
+from tests.helpers.gaussian import white_noise  # noqa: E402
+from tests.helpers.mixture import ONE_MODE, TWO_MODES, Mixture  # noqa: E402
 
 DISCRETISATION = 0.04
 """Allowance for the error of 100 steps, in the units of the columns; Euler needs most of it, others a tenth."""

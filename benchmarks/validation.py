@@ -10,17 +10,17 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from rnagen.checkpoint import Checkpoint
-from rnagen.config import SamplerConfig
-from rnagen.data.dataset import Chain
-from rnagen.data.pack import pack_rows, split_rows
+from rnagen.checkpoints.files import Checkpoint
+from rnagen.config.sampling import SamplerConfig
+from rnagen.data.chains import Chain
 from rnagen.data.store import StructureStore
-from rnagen.denoiser import Guide
-from rnagen.floors import helix
+from rnagen.evaluation.baselines import helix
 from rnagen.metrics import best_of, bootstrap_interval, diversity, tm_scores
-from rnagen.sampling import draw_ensemble
+from rnagen.prepare.pack import pack_rows, split_rows
+from rnagen.sampling.denoiser import Guide
+from rnagen.sampling.ensemble import draw_ensemble
 from rnagen.structure import BASES
-from rnagen.training.module import chain_features
+from rnagen.tasks.structure.module import chain_features
 
 N = 5
 """Conformers per RNA."""

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-from rnagen.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
-from rnagen.confidence.checkpoint import find_confidence
-from rnagen.config import SamplerConfig
+from rnagen.checkpoints.confidence import find_confidence
+from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
+from rnagen.config.sampling import SamplerConfig
+from rnagen.errors import ConfigError
 from rnagen.io.target import make_target
-from rnagen.overlay import ConfigError
-from rnagen.pooling import Models, draw_kept
-from rnagen.sampling import check_sampling
+from rnagen.sampling.candidates import Models, draw_kept
+from rnagen.sampling.ensemble import check_sampling
 from rnagen.structure import ALIGNED, RNAStructure
 
 

@@ -9,8 +9,7 @@ from typing import Annotated
 import tyro
 
 from rnagen.cli.options import guarded
-from rnagen.io.errors import InputError
-from rnagen.overlay import ConfigError
+from rnagen.errors import ConfigError, InputError
 
 PROG = "rnagen average"
 
@@ -57,7 +56,7 @@ def run(options: AverageOptions) -> int:
         raise ConfigError(f"weights: {options.weights!r} cannot be used: each must be above 0")
     if options.out.suffix != ".safetensors":
         raise ConfigError(f"out: {options.out} is no name of weights (.safetensors)")
-    from rnagen.checkpoint import load_checkpoint, save_checkpoint
+    from rnagen.checkpoints.files import load_checkpoint, save_checkpoint
 
     parts = [load_checkpoint(path) for path in options.checkpoints]
     first = parts[0]

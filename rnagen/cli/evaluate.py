@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from rnagen.cli.options import guarded
-from rnagen.io.errors import InputError
+from rnagen.errors import InputError
 from rnagen.io.files import write_text
 
 if TYPE_CHECKING:
-    from rnagen.checkpoint import Checkpoint
-    from rnagen.evaluation import Summary, TargetScore
+    from rnagen.checkpoints.files import Checkpoint
+    from rnagen.evaluation.scores import Summary, TargetScore
     from rnagen.structure import RNAStructure
 
 HEADINGS = {
@@ -94,8 +94,8 @@ def run(options: EvaluateOptions) -> int:
     # The metrics need torch, which --help does not wait for.
     from rich.progress import track
 
-    from rnagen.evaluation import CUTOFF_UNKNOWN, LEAKAGE, check_same_rna, date_gate, score_target, summarize
-    from rnagen.evaluation_inputs import read_cutoff, read_dates, read_predictions, read_references
+    from rnagen.evaluation.inputs import read_cutoff, read_dates, read_predictions, read_references
+    from rnagen.evaluation.scores import CUTOFF_UNKNOWN, LEAKAGE, check_same_rna, date_gate, score_target, summarize
     from rnagen.metrics.usalign import BINARY
 
     if options.usalign and shutil.which(BINARY) is None:
@@ -105,7 +105,7 @@ def run(options: EvaluateOptions) -> int:
     cutoff = read_cutoff(options.predictions, options.ckpt)
     if options.likelihood:
         from rnagen.cli.sample import choose_device
-        from rnagen.likelihood import checkpoint_of, with_all_atoms
+        from rnagen.evaluation.likelihood import checkpoint_of, with_all_atoms
 
         checkpoint = checkpoint_of(options.predictions, options.ckpt, choose_device("auto"))
         predictions = with_all_atoms({name: predictions[name] for name in references}, options.predictions)
@@ -174,9 +174,9 @@ def _likelihoods(predictions: "dict[str, RNAStructure]", checkpoint: "Checkpoint
     """Log-likelihood of every conformer of every target, nats per dimension."""
     from rich.progress import Progress
 
-    from rnagen.likelihood import conformer_likelihoods
-    from rnagen.sampling import features_of
-    from rnagen.transport.transport import Transport
+    from rnagen.evaluation.likelihood import conformer_likelihoods
+    from rnagen.sampling.ensemble import features_of
+    from rnagen.transport.flow import Transport
 
     config = checkpoint.config.transport
     transport = Transport(config.path_type, config.prediction)

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import tyro
 
-from rnagen.io.errors import InputError
-from rnagen.overlay import ConfigError, load_yaml, overlay
+from rnagen.config.files import load_yaml, overlay
+from rnagen.errors import ConfigError, InputError
 
 T = TypeVar("T")
 

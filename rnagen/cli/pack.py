@@ -10,9 +10,9 @@ from typing import Annotated
 import tyro
 
 from rnagen.cli.options import guarded, parse
-from rnagen.config import DataConfig, ModelConfig
+from rnagen.config.structure import DataConfig, ModelConfig
 from rnagen.data.packed import save_packed
-from rnagen.overlay import ConfigError
+from rnagen.errors import ConfigError
 
 PROG = "rnagen pack"
 
@@ -53,7 +53,7 @@ def run(options: PackOptions) -> int:
     """
     if "C1'" not in options.atoms:
         raise ConfigError(f"atoms: {options.atoms!r} cannot be used: C1' is scored")
-    from rnagen.data.pack import pack_dataset, pack_synthetic
+    from rnagen.prepare.pack import pack_dataset, pack_synthetic
 
     packed = pack_dataset(options.data, options.splits, options.cutoff, options.atoms)
     if options.synthetic:

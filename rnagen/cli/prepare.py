@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from rnagen.cli.options import guarded, parse
-from rnagen.data.fetch import DEFAULT_URL, fetch_entries
-from rnagen.data.prepare import WORK, PrepareReport, prepare, refuse_foreign
-from rnagen.data.splits import CUTOFF, read_split, write_splits
 from rnagen.data.store import StructureStore
-from rnagen.io.errors import InputError
+from rnagen.errors import InputError
+from rnagen.prepare.dataset import WORK, PrepareReport, prepare, refuse_foreign
+from rnagen.prepare.fetch import DEFAULT_URL, fetch_entries
+from rnagen.prepare.splits import CUTOFF, read_split, write_splits
 
 
 @dataclass

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rnagen.cli.options import guarded, parse
 from rnagen.cli.sample import choose_device, read_inputs
-from rnagen.cli.sample_options import SampleConfig
-from rnagen.io.errors import InputError
-from rnagen.overlay import to_plain
-from rnagen.reactivity.infer_config import ReactivityOptions
+from rnagen.config.files import to_plain
+from rnagen.config.infer import ReactivityOptions
+from rnagen.config.sampling import SampleConfig
+from rnagen.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from rnagen.checkpoints.reactivity import ReactivityCheckpoint
     from rnagen.io.target import Target
-    from rnagen.reactivity.checkpoint import ReactivityCheckpoint
 
 PROG = "rnagen reactivity"
 NOT_IDENTITY = {
@@ -42,8 +42,8 @@ def run(options: ReactivityOptions) -> int:
     )
     models: list[ReactivityCheckpoint] = []
     if targets and options.check is None:
-        from rnagen.reactivity.checkpoint import DEFAULT_CHECKPOINT
-        from rnagen.reactivity.infer import load_models
+        from rnagen.checkpoints.reactivity import DEFAULT_CHECKPOINT
+        from rnagen.tasks.reactivity.infer import load_models
 
         models = load_models(options.ckpt or (DEFAULT_CHECKPOINT,), choose_device(options.device))
         targets, unfit = refuse_unfit(targets, options, models)
@@ -72,9 +72,9 @@ def refuse_unfit(
 ) -> tuple[list["Target"], list[InputError]]:
     """The RNAs that can be predicted, and an error for each that is too short for a value or too long for memory or
     folding."""
-    from rnagen.data.basepairs import MAXIMUM_LENGTH
-    from rnagen.reactivity.infer import estimated_memory, needs_pairs
-    from rnagen.sampling import available_memory
+    from rnagen.sampling.ensemble import available_memory
+    from rnagen.secondary.vienna import MAXIMUM_LENGTH
+    from rnagen.tasks.reactivity.infer import estimated_memory, needs_pairs
 
     free, skipped = available_memory(), options.skip_start + options.skip_end
     folds = needs_pairs([c.model for c in models])
@@ -100,7 +100,7 @@ def refuse_unfit(
 
 
 def _check(targets: list["Target"], options: ReactivityOptions) -> None:
-    from rnagen.reactivity.layout import Window, check_layout
+    from rnagen.tasks.reactivity.layout import Window, check_layout
 
     assert options.check is not None
     sequences = {target.name: target.sequence for target in targets}
@@ -113,16 +113,16 @@ def _predict(
 ) -> list[InputError]:
     import numpy as np
 
-    from rnagen.data.basepairs import sparse_base_pairs
-    from rnagen.outputs import OutputFolder
-    from rnagen.reactivity.infer import needs_pairs, predict_profiles
-    from rnagen.reactivity.layout import Window, write_layout
+    from rnagen.sampling.outputs import OutputFolder
+    from rnagen.secondary.vienna import sparse_base_pairs
+    from rnagen.tasks.reactivity.infer import needs_pairs, predict_profiles
+    from rnagen.tasks.reactivity.layout import Window, write_layout
 
     networks = [c.model for c in models]
     experiments = networks[0].experiments
     measured: dict[str, np.ndarray] = {}
     if options.measured is not None:
-        from rnagen.reactivity.measured import measured_profiles
+        from rnagen.tasks.reactivity.measured import measured_profiles
 
         measured = measured_profiles(options.measured, [t.sequence for t in targets], experiments)
         print(f"{options.measured}: has profiles of {sum(t.sequence in measured for t in targets)} of the RNAs")
@@ -155,8 +155,8 @@ def _draw(
 ) -> None:
     import numpy as np
 
-    from rnagen.reactivity.figure import figure, mfe_arcs, save_figure
-    from rnagen.reactivity.layout import Window
+    from rnagen.report.reactivity import figure, mfe_arcs, save_figure
+    from rnagen.tasks.reactivity.layout import Window
 
     window = Window(options.skip_start, options.skip_end)
     for target, profile in _progress(profiles, len(profiles), "figures"):

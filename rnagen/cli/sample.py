@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnagen.cli.options import guarded, parse
-from rnagen.cli.sample_options import SampleConfig
-from rnagen.io.errors import InputError
-from rnagen.overlay import ConfigError, flatten, to_plain
+from rnagen.config.files import flatten, to_plain
+from rnagen.config.sampling import SampleConfig
+from rnagen.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from rnagen.io.target import Target
-    from rnagen.pooling import Kept, Models
+    from rnagen.sampling.candidates import Kept, Models
 
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples.fasta"
 INPUTS = {"sequence", "structure", "name", "fasta", "csv", "alignments"}
@@ -34,7 +34,7 @@ def read_inputs(config: SampleConfig) -> tuple[list["Target"], list[InputError]]
     """
     from rnagen.io.fasta import read_targets
     from rnagen.io.target import make_target
-    from rnagen.outputs import RESERVED_NAMES
+    from rnagen.sampling.outputs import RESERVED_NAMES
 
     targets, errors = [], []
     if config.sequence is not None:
@@ -69,8 +69,8 @@ def with_alignments(targets: list["Target"], folder: Path, models: "Models") -> 
         ConfigError: the model does not read alignments.
         InputError: there is no such folder, or two files have one name.
     """
-    from rnagen.data.alignments import alignment_name, find_alignments
     from rnagen.io.alignment import read_alignment
+    from rnagen.secondary.alignments import alignment_name, find_alignments
     from rnagen.structure import ALIGNED
 
     if not set(ALIGNED) & set(models.structure.config.model.evidence):
@@ -104,7 +104,7 @@ def refuse_too_long(
     targets: list["Target"], config: SampleConfig, models: "Models"
 ) -> tuple[list["Target"], list[InputError]]:
     """Targets that fit into memory, and an error with the estimate for each that does not."""
-    from rnagen.sampling import available_memory, estimated_memory
+    from rnagen.sampling.ensemble import available_memory, estimated_memory
 
     free = available_memory()
     checkpoint = models.structure
@@ -133,10 +133,10 @@ def run(config: SampleConfig) -> int:
     """
     targets, errors = read_inputs(config)
     if targets:
-        from rnagen.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
-        from rnagen.confidence.checkpoint import find_confidence
-        from rnagen.pooling import Models
-        from rnagen.sampling import check_sampling
+        from rnagen.checkpoints.confidence import find_confidence
+        from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
+        from rnagen.sampling.candidates import Models
+        from rnagen.sampling.ensemble import check_sampling
 
         device = choose_device(config.device)
         checkpoint = load_checkpoint(config.ckpt or DEFAULT_CHECKPOINT, device)
@@ -169,9 +169,9 @@ def _sample_all(targets: list["Target"], config: SampleConfig, models: "Models")
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from rnagen.outputs import OutputFolder
-    from rnagen.pooling import draw_kept
-    from rnagen.sampling import SamplingError
+    from rnagen.sampling.candidates import draw_kept
+    from rnagen.sampling.ensemble import SamplingError
+    from rnagen.sampling.outputs import OutputFolder
 
     folder = OutputFolder(config.out, config.format)
     folder.claim(describe_run(targets, config, models))
@@ -226,7 +226,7 @@ def describe_run(targets: list["Target"], config: SampleConfig, models: "Models"
     import torch
 
     from rnagen import __version__
-    from rnagen.data.files import hash_files
+    from rnagen.io.atomic import hash_files
 
     checkpoint, confidence, guide = models.structure, models.confidence, models.guide
     records = "".join(f">{target.name}\n{target.sequence}\n{target.fold or ''}" for target in targets)

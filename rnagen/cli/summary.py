@@ -11,10 +11,10 @@ import tyro
 
 from rnagen.cli.options import guarded
 from rnagen.cli.train import TASKS, task_of
-from rnagen.confidence.options import ConfidenceConfig
-from rnagen.io.errors import InputError
-from rnagen.overlay import ConfigError, load_yaml, overlay
-from rnagen.reactivity.options import ReactivityConfig
+from rnagen.config.confidence import ConfidenceConfig
+from rnagen.config.files import load_yaml, overlay
+from rnagen.config.reactivity import ReactivityConfig
+from rnagen.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -148,8 +148,8 @@ def _of_config(path: Path) -> tuple[str, "nn.Module"]:
 
     on_device = torch.device("meta")
     if isinstance(config, ReactivityConfig):
-        from rnagen.reactivity.encoders import LanguageModelShape
-        from rnagen.reactivity.model import ReactivityModel
+        from rnagen.model.encoders import LanguageModelShape
+        from rnagen.model.reactivity import ReactivityModel
 
         encoder = config.model
         if encoder.language_model is not None:
@@ -160,7 +160,7 @@ def _of_config(path: Path) -> tuple[str, "nn.Module"]:
         with on_device:
             return f"{task} model, {encoder.encoder}", ReactivityModel(encoder, EXAMPLE_EXPERIMENTS)
     if isinstance(config, ConfidenceConfig):
-        from rnagen.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
+        from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
         from rnagen.model.confidence import ConfidenceHead
 
         judged = load_checkpoint(config.dataset.structure or DEFAULT_CHECKPOINT).config.model
@@ -173,9 +173,9 @@ def _of_config(path: Path) -> tuple[str, "nn.Module"]:
 
 
 def _of_checkpoint(path: Path) -> tuple[str, "nn.Module"]:
-    from rnagen.checkpoint import load_checkpoint, read_metadata
-    from rnagen.confidence import checkpoint as confidence
-    from rnagen.reactivity import checkpoint as reactivity
+    from rnagen.checkpoints import confidence as confidence
+    from rnagen.checkpoints import reactivity as reactivity
+    from rnagen.checkpoints.files import load_checkpoint, read_metadata
 
     task = read_metadata(path)["task"]
     if task == confidence.TASK:
@@ -191,7 +191,7 @@ def _of_checkpoint(path: Path) -> tuple[str, "nn.Module"]:
 
 def _device(model: "nn.Module") -> str:
     """Where the layers run: a language model asks for values of its mask, and the meta device has none."""
-    from rnagen.reactivity.encoders import LanguageModelEncoder
+    from rnagen.model.encoders import LanguageModelEncoder
 
     return "cpu" if any(isinstance(module, LanguageModelEncoder) for module in model.modules()) else "meta"
 

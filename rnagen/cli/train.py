@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from rnagen.cli.options import guarded, parse, split_config
-from rnagen.confidence.options import ConfidenceConfig
-from rnagen.config import TrainConfig
-from rnagen.overlay import ConfigError, load_yaml
-from rnagen.reactivity.options import ReactivityConfig
+from rnagen.config.confidence import ConfidenceConfig
+from rnagen.config.files import load_yaml
+from rnagen.config.reactivity import ReactivityConfig
+from rnagen.config.structure import TrainConfig
+from rnagen.errors import ConfigError
 
 TASKS = {"structure": TrainConfig, "reactivity": ReactivityConfig, "confidence": ConfidenceConfig}
 
@@ -17,15 +18,15 @@ def main(arguments: Sequence[str]) -> int:
     def command() -> int:
         config = parse(TASKS[task_of(arguments)](), arguments, "train.py")
         if isinstance(config, ReactivityConfig):
-            from rnagen.reactivity.run import train_reactivity
+            from rnagen.tasks.reactivity.run import train_reactivity
 
             print(f"finished: {train_reactivity(config)}")
         elif isinstance(config, ConfidenceConfig):
-            from rnagen.confidence.run import train_confidence
+            from rnagen.tasks.confidence.run import train_confidence
 
             print(f"finished: {train_confidence(config)}")
         else:
-            from rnagen.training.run import train
+            from rnagen.tasks.structure.run import train
 
             print(f"finished: {train(config)}")
         return 0

@@ -1,4 +1,4 @@
-"""What a pretrained encoder says of an RNA, as arrays and as files; `rnagen.reactivity.encoded` computes it."""
+"""What a pretrained encoder says of an RNA, as arrays and as files; `rnagen.data.encoded_cache` computes it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -18,10 +18,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from rnagen.data.dataset import Chain
-from rnagen.data.files import atomic_write
-from rnagen.data.pairs import SparsePairs
-from rnagen.io.errors import InputError
+from rnagen.data.chains import Chain
+from rnagen.errors import InputError
+from rnagen.io.atomic import atomic_write
+from rnagen.secondary.pairs import SparsePairs
 from rnagen.structure import EVIDENCE
 
 FORMAT = 2
@@ -45,7 +45,7 @@ class PackedChains:
     resolution: Float32[Tensor, " N"]
     """Of the experiment, Å; NaN where unknown."""
     contacts: Float32[Tensor, " N"]
-    """Share of residues near one far away in the sequence; see `rnagen.data.quality`."""
+    """Share of residues near one far away in the sequence; see `rnagen.prepare.quality`."""
     lengths: Int32[Tensor, " N"]
     num_models: Int32[Tensor, " N"]
     pair_counts: Int32[Tensor, " N"]

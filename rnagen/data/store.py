@@ -23,8 +23,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float32, Int16, Int32
 
-from rnagen.data.pairs import SparsePairs
-from rnagen.io.errors import InputError
+from rnagen.errors import InputError
+from rnagen.secondary.pairs import SparsePairs
 from rnagen.structure import RNAStructure
 
 FORMAT_VERSION = 2
@@ -62,7 +62,7 @@ INDEX_COLUMNS = {
     "target": "the chain is a target of that benchmark, not only a native of one",
     "source": "file it was read from",
     "resolved": "fraction of residues with C1' in at least one model",
-    "breaks": "gaps in the chain; see rnagen.data.quality for this and the following columns",
+    "breaks": "gaps in the chain; see rnagen.prepare.quality for this and the following columns",
     "bond_outliers": "fraction of bead distances within residues that are no RNA's",
     "clashes": "C1' atoms closer than two stacked bases allow, per residue",
     "contacts": "fraction of residues that touch a residue far away in the sequence",

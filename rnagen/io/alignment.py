@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from rnagen.io.errors import InputError
+from rnagen.errors import InputError
 from rnagen.io.files import read_text
 from rnagen.structure import BASES
 

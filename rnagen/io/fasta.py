@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
+from rnagen.errors import InputError
 from rnagen.io.dot_bracket import is_dot_bracket, without_energy
-from rnagen.io.errors import InputError
 from rnagen.io.files import read_text
 from rnagen.io.kaggle import read_sequences
 from rnagen.io.target import Target, make_target

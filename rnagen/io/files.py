@@ -6,7 +6,7 @@ import tempfile
 import zlib
 from pathlib import Path
 
-from rnagen.io.errors import InputError
+from rnagen.errors import InputError
 
 _GZIP_MAGIC = b"\x1f\x8b"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from rnagen.io.errors import InputError
+from rnagen.errors import InputError
 from rnagen.io.files import read_text, write_text
 from rnagen.io.residues import clean_sequence
 from rnagen.io.write import PDB_RANGE

@@ -9,8 +9,8 @@ from string import ascii_uppercase
 
 import gemmi
 
+from rnagen.errors import InputError
 from rnagen.io.atoms import strand_arrays, strand_index, strand_sequence
-from rnagen.io.errors import InputError
 from rnagen.io.files import read_text, stem
 from rnagen.io.seqres import number_by_seqres
 from rnagen.io.strands import rna_strands

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int16
 
+from rnagen.errors import InputError
 from rnagen.io.dot_bracket import parse_dot_bracket
-from rnagen.io.errors import InputError
 from rnagen.io.residues import clean_sequence
 
 _UNSAFE = re.compile(r"[/\\\x00-\x1f\x7f]|\.\.|^\.|\s")

@@ -6,7 +6,7 @@ import gemmi
 import numpy as np
 from jaxtyping import Float
 
-from rnagen.io.errors import InputError
+from rnagen.errors import InputError
 from rnagen.io.files import write_text
 from rnagen.structure import RNAStructure, glycosidic_nitrogen
 

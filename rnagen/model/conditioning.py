@@ -5,10 +5,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnagen.config import ModelConfig
+from rnagen.config.structure import ModelConfig
 from rnagen.features import Encoded, RNAFeatures
+from rnagen.model.encoders import Encoder
 from rnagen.model.trunk import TrunkCondition, zero_linear
-from rnagen.reactivity.encoders import Encoder
 from rnagen.structure import BASES
 
 

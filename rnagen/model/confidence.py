@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnagen.confidence.options import HeadConfig
+from rnagen.config.confidence import HeadConfig
 from rnagen.geometry import full_precision
 from rnagen.model.blocks import BiasedAttention, PairBias, Transition
 from rnagen.model.embeddings import radial

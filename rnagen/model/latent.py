@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from rnagen.config import ModelConfig
+from rnagen.config.structure import ModelConfig
 from rnagen.features import RNAFeatures
 from rnagen.model.blocks import BiasedAttention, PairBias, Transition
 from rnagen.model.embeddings import TimeEmbedding, rotary_angles

@@ -5,13 +5,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from rnagen.config import ModelConfig
+from rnagen.config.structure import ModelConfig
 from rnagen.features import RNAFeatures
 from rnagen.model.conditioning import EncoderConditioning, read
+from rnagen.model.encoders import Encoder
 from rnagen.model.latent import LatentContext, LatentModel
 from rnagen.model.reference import ReferenceDistances
 from rnagen.model.trunk import Distogram, Trunk, TrunkCondition, TrunkOutput
-from rnagen.reactivity.encoders import Encoder
 
 
 class RNAFlowModel(nn.Module):

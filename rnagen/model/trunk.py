@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from rnagen.config import ModelConfig
+from rnagen.config.structure import ModelConfig
 from rnagen.features import RNAFeatures
 from rnagen.model.blocks import BiasedAttention, PairBias, Transition, TriangleMultiplication
 from rnagen.model.embeddings import RelativePosition, sinusoidal

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rnagen.config.shared import OneCycleConfig
 from rnagen.training.callbacks import MeasuredModule
-from rnagen.training.options import OneCycleConfig
-from rnagen.training.steps import clipped_step, decay_groups
+from rnagen.training.optim import clipped_step, decay_groups
 
 
 class OneCycleModule(MeasuredModule):

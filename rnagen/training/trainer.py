@@ -7,8 +7,9 @@ import lightning as L
 from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
-from rnagen.config import Precision, RunOptions
-from rnagen.overlay import ConfigError, to_plain
+from rnagen.config.files import to_plain
+from rnagen.config.shared import Precision, RunOptions
+from rnagen.errors import ConfigError
 from rnagen.training.callbacks import StepLog, StopOnSignal
 
 

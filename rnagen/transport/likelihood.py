@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from rnagen.transport.solvers import Projection, VelocityFn
+from rnagen.transport.solvers.ode import Projection, VelocityFn
 
 FlowField = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """(v, ∇·v)(x [counted], t []) -> [counted], []"""

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnagen.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint, save_checkpoint
+from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint, save_checkpoint
 from rnagen.data.store import StructureStore
-from rnagen.data.synthetic import synthetic_dataset, synthetic_rna
-from rnagen.io.errors import InputError
+from rnagen.errors import InputError
 from rnagen.io.kaggle import write_labels
-from tests.tiny import TINY, replace, tiny_model
+from rnagen.prepare.synthetic import synthetic_dataset, synthetic_rna
+from tests.helpers.tiny import TINY, replace, tiny_model
 
 ROOT = Path(__file__).parents[2]
 CUTOFF = "2022-05-27"
@@ -51,7 +51,7 @@ def save(folder: Path, name: str, cutoff: str = CUTOFF, chains: int = 9, step: i
 @pytest.fixture
 def flags(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """How accuracy.py is called here."""
-    monkeypatch.setattr("rnagen.floors._FIT_STEPS", 20)
+    monkeypatch.setattr("rnagen.evaluation.baselines._FIT_STEPS", 20)
     places = ("--data", world / "data", "--splits", world, "--casp15", world / "validation_labels.csv")
     sizes = ("--train-chains", 2, "--n", 3, "--steps", 2, "--results", tmp_path / "results")
     return [str(part) for part in (*places, *sizes)]
@@ -187,7 +187,7 @@ def test_what_cannot_be_compared_is_refused(world: Path, flags: list[str], capsy
 def test_a_smaller_training_set_is_that_of_the_checkpoint(world: Path) -> None:
     from accuracy_targets import training_chains
 
-    from rnagen.training.datamodule import read_data
+    from rnagen.tasks.structure.data import read_data
 
     config = replace(TINY, dataset=replace(TINY.dataset, train_share=0.5), run=replace(TINY.run, seed=4))
     checkpoint = load_checkpoint(save(world, "half", chains=4))

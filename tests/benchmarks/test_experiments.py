@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rnagen.config import TrainConfig
-from rnagen.overlay import overlay
+from rnagen.config.files import overlay
+from rnagen.config.structure import TrainConfig
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(path.stem for path in (ROOT / "benchmarks" / "experiments").glob("*.yaml"))

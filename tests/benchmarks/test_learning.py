@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnagen.io.errors import InputError
+from rnagen.errors import InputError
 
 
 def save(folder: Path, run: str, step: int, scores: list[float], **changes: Any) -> None:

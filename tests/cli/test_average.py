@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rnagen.checkpoint import load_checkpoint, save_checkpoint
+from rnagen.checkpoints.files import load_checkpoint, save_checkpoint
 from rnagen.cli.main import main
 from rnagen.model.model import RNAFlowModel
-from tests.tiny import TINY
+from tests.helpers.tiny import TINY
 
 
 def save(path: Path, seed: int, **changes: object) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from rnagen.checkpoint import load_checkpoint
+from rnagen.checkpoints.files import load_checkpoint
 from rnagen.cli.main import main
 from tests.cli.test_train import FAST, LOG, assert_same, column, data, weights
 
@@ -44,8 +44,8 @@ def test_training_from_the_file_is_training_from_the_dataset(dated: Path, tmp_pa
 def test_a_file_with_synthetic_rna_warms_up_as_the_dataset_does(
     dated: Path, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rnagen.data.pack.SYNTHETIC_CHAINS", 6)
-    monkeypatch.setattr("rnagen.data.pack.SYNTHETIC_VALIDATION", 1)
+    monkeypatch.setattr("rnagen.prepare.pack.SYNTHETIC_CHAINS", 6)
+    monkeypatch.setattr("rnagen.prepare.pack.SYNTHETIC_VALIDATION", 1)
     pack = ["pack", str(dated / "data"), "--splits", str(dated), "--out"]
     file, without = tmp_path / "both.safetensors", tmp_path / "without.safetensors"
     assert main([*pack, str(file), "--synthetic"]) == 0

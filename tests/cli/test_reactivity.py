@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 import torch
 
+from rnagen.checkpoints.reactivity import DEFAULT_CHECKPOINT, load_reactivity_checkpoint, save_reactivity_checkpoint
 from rnagen.cli.main import main
-from rnagen.data.basepairs import sparse_base_pairs
-from rnagen.reactivity.checkpoint import DEFAULT_CHECKPOINT, load_reactivity_checkpoint, save_reactivity_checkpoint
-from rnagen.reactivity.infer import make_features, predict
-from rnagen.reactivity.model import ReactivityModel
-from tests.reactivity.test_reactivity_model import EXPERIMENTS, tiny_reactivity_model
+from rnagen.model.reactivity import ReactivityModel
+from rnagen.secondary.vienna import sparse_base_pairs
+from rnagen.tasks.reactivity.infer import make_features, predict
+from tests.model.test_reactivity import EXPERIMENTS, tiny_reactivity_model
 
 ROOT = Path(__file__).parents[2]
 SEQUENCES = {"one": "GGGAAACUUCGGUUUCCC", "two": "GGGCUUCGGCCC", "three": "ACGUACGUAC"}
@@ -86,7 +86,7 @@ def test_the_table_holds_the_mean_of_the_models(
 def test_the_batch_changes_no_value(run, fasta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("--fasta", fasta) == 0
     assert run("--fasta", fasta, "--batch-size", "1", out="single") == 0
-    monkeypatch.setattr("rnagen.reactivity.infer.BATCH_PAIRS", 2 * 12**2)
+    monkeypatch.setattr("rnagen.tasks.reactivity.infer.BATCH_PAIRS", 2 * 12**2)
     assert run("--fasta", fasta, out="pairs") == 0
     whole = read_table(tmp_path / "out" / "reactivity.parquet")
     for folder in ("single", "pairs"):
@@ -102,9 +102,9 @@ def test_models_without_base_pairs_fold_nothing(run, fasta: Path, tmp_path: Path
     model = tiny_reactivity_model()
     path = tmp_path / "blind.safetensors"
     save_reactivity_checkpoint(path, ReactivityModel(replace(model.config, base_pairs="none"), EXPERIMENTS), {})
-    monkeypatch.setattr("rnagen.data.basepairs._fold_compound", lambda sequence: pytest.fail("folded"))
+    monkeypatch.setattr("rnagen.secondary.vienna._fold_compound", lambda sequence: pytest.fail("folded"))
     assert run("--fasta", fasta, "--ckpt", path) == 0
-    monkeypatch.setattr("rnagen.data.basepairs.MAXIMUM_LENGTH", 15)
+    monkeypatch.setattr("rnagen.secondary.vienna.MAXIMUM_LENGTH", 15)
     assert run("--fasta", fasta, "--ckpt", path, out="long") == 0
 
 
@@ -179,11 +179,11 @@ def test_values_that_are_no_numbers_are_never_written(run, tmp_path: Path, fasta
 
 
 def test_too_long_is_refused_before_work(run, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnagen.sampling.available_memory", lambda: 70 * 2**20)
+    monkeypatch.setattr("rnagen.sampling.ensemble.available_memory", lambda: 70 * 2**20)
     assert run("--sequence", "ACGU" * 500) == 2
     assert "2000 nt need about" in capsys.readouterr().err
     monkeypatch.undo()
-    monkeypatch.setattr("rnagen.data.basepairs.MAXIMUM_LENGTH", 30)
+    monkeypatch.setattr("rnagen.secondary.vienna.MAXIMUM_LENGTH", 30)
     assert run("--sequence", "ACGU" * 10) == 2
     assert "40 nt cannot be folded (30 can)" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

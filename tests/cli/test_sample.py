@@ -11,11 +11,11 @@ import gemmi
 import numpy as np
 import pytest
 
-from rnagen.checkpoint import load_checkpoint, save_checkpoint
+from rnagen.checkpoints.files import load_checkpoint, save_checkpoint
 from rnagen.cli.sample import main
 from rnagen.io.kaggle import read_labels
 from rnagen.io.read import read_structures
-from tests.tiny import TINY, tiny_model
+from tests.helpers.tiny import TINY, tiny_model
 
 ROOT = Path(__file__).parents[2]
 FASTA = ">one\nGGGAAACCC\n>two\nGGGCUUCGGCCC\n>three\nACGUACGUAC\n"
@@ -89,7 +89,7 @@ def test_the_order_and_number_of_targets_change_no_byte(run, tmp_path: Path) -> 
 
 def test_an_interrupted_run_ends_like_an_uninterrupted_one(run, fasta, tmp_path: Path, monkeypatch) -> None:
     assert run("--fasta", fasta, out="whole") == 0
-    from rnagen.outputs import OutputFolder
+    from rnagen.sampling.outputs import OutputFolder
 
     write = OutputFolder.write_target
     calls = []
@@ -203,7 +203,7 @@ def test_modified_residues_are_read_with_a_warning(run, tmp_path: Path, capsys) 
 
 
 def test_too_long_is_refused_before_work_with_the_estimate(run, tmp_path: Path, capsys, monkeypatch) -> None:
-    monkeypatch.setattr("rnagen.sampling.available_memory", lambda: 10 * 2**20)
+    monkeypatch.setattr("rnagen.sampling.ensemble.available_memory", lambda: 10 * 2**20)
     assert run("--sequence", "ACGU" * 250) == 2
     message = capsys.readouterr().err
     assert "1000 nt need about" in message
@@ -232,7 +232,7 @@ def test_yaml_overlays_and_flags_win(run, tmp_path: Path) -> None:
 
 def test_python_api_gives_the_same_conformers(run, tmp_path: Path, ckpt: Path) -> None:
     import rnagen
-    from rnagen.config import SamplerConfig
+    from rnagen.config.sampling import SamplerConfig
 
     assert run("--sequence", "GGGAAACCC", "--seed", "4") == 0
     drawn = rnagen.sample("gggaaaccc", 2, ckpt=ckpt, seed=4, options=SamplerConfig(steps=3))

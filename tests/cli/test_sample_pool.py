@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 import rnagen
-from rnagen.checkpoint import load_checkpoint, save_checkpoint
+from rnagen.checkpoints.confidence import JudgedModel, confidence_path, save_confidence_checkpoint
+from rnagen.checkpoints.files import load_checkpoint, save_checkpoint
 from rnagen.cli.main import main as rnagen_main
 from rnagen.cli.sample import main
-from rnagen.confidence.checkpoint import JudgedModel, confidence_path, save_confidence_checkpoint
-from rnagen.config import SamplerConfig
+from rnagen.config.sampling import SamplerConfig
 from rnagen.io.read import read_structures
 from rnagen.metrics import tm_matrix
-from rnagen.selection import choose
+from rnagen.sampling.selection import choose
 from tests.cli.test_sample import contents
-from tests.confidence.judged import C1, tiny_head
-from tests.tiny import TINY, tiny_model
+from tests.helpers.judged import C1, tiny_head
+from tests.helpers.tiny import TINY, tiny_model
 
 SEQUENCE = "GGGAAACUUCGGUUUCCC"
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import rnagen
-from rnagen.checkpoint import save_checkpoint
+from rnagen.checkpoints.files import save_checkpoint
 from rnagen.cli.sample import main
-from rnagen.config import SamplerConfig
+from rnagen.config.sampling import SamplerConfig
+from rnagen.errors import ConfigError
 from rnagen.io.read import read_structures
-from rnagen.overlay import ConfigError
 from rnagen.structure import BEADS, EVIDENCE
-from tests.tiny import TINY, tiny_model
+from tests.helpers.tiny import TINY, tiny_model
 
 SEQUENCE = "GGGAAACUUCGGUUUCCC"
 HELIX = "((((((......))))))"

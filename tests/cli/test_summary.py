@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from rnagen.checkpoint import DEFAULT_CHECKPOINT, save_checkpoint
+from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, save_checkpoint
+from rnagen.checkpoints.reactivity import save_reactivity_checkpoint
 from rnagen.cli.main import main
 from rnagen.cli.summary import Layer, layers
-from rnagen.reactivity.checkpoint import save_reactivity_checkpoint
-from tests.reactivity.test_encoders import KINDS
-from tests.reactivity.test_reactivity_model import tiny_reactivity_model
-from tests.tiny import TINY, tiny_model
+from tests.helpers.tiny import TINY, tiny_model
+from tests.model.encoders.test_encoders import KINDS
+from tests.model.test_reactivity import tiny_reactivity_model
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rnagen.checkpoint import load_checkpoint
+from rnagen.checkpoints.files import load_checkpoint
 from rnagen.cli.train import main
-from rnagen.data.synthetic import synthetic_dataset
-from tests.tiny import TINY_FLAGS
+from rnagen.prepare.synthetic import synthetic_dataset
+from tests.helpers.tiny import TINY_FLAGS
 
 LOG = "log/version_0/metrics.csv"
 ROOT = Path(__file__).parents[2]
@@ -39,7 +39,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def train(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Run train.py on the synthetic dataset into tmp_path/NAME; returns the exit code."""
     # Synthetic RNA has no release date; the gate itself is tested with the data module.
-    monkeypatch.setattr("rnagen.data.pack.check_gate", lambda *_: None)
+    monkeypatch.setattr("rnagen.prepare.pack.check_gate", lambda *_: None)
 
     def call(name: str, *flags: str | Path) -> int:
         places = ["--data", data / "data", "--splits", data, "--run-dir", tmp_path, "--run-name", name]

@@ -11,13 +11,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rnagen.checkpoint import load_checkpoint
+from rnagen.checkpoints.files import load_checkpoint
 from rnagen.cli.main import main as rnagen
 from rnagen.cli.sample import main as sample
-from rnagen.config import TrainConfig
-from rnagen.overlay import load_yaml, overlay
+from rnagen.config.files import load_yaml, overlay
+from rnagen.config.structure import TrainConfig
 from tests.cli.test_train import FAST, ROOT, assert_same, data, train, weights
-from tests.encoders import save_encoder
+from tests.helpers.encoders import save_encoder
 
 __all__ = ["data", "train"]
 ONE_EPOCH = ("--epochs", "1", "--train-batches", "2")

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from rnagen.data.packed import PackedChains, PackedData, load_packed, save_packed
-from rnagen.io.errors import InputError
-from tests.tiny import TINY_MODEL, make_chain, packed
+from rnagen.errors import InputError
+from tests.helpers.tiny import TINY_MODEL, make_chain, packed
 
 CHAINS = [make_chain(n, seed=n, models=m, resolved=0.8) for n, m in ((20, 1), (31, 3), (2, 1), (9, 2))]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnagen.data.basepairs import base_pair_probabilities
 from rnagen.data.store import ARRAYS, StructureStore
-from rnagen.data.synthetic import synthetic_dataset, synthetic_rna
-from rnagen.io.errors import InputError
+from rnagen.errors import InputError
+from rnagen.prepare.synthetic import synthetic_dataset, synthetic_rna
+from rnagen.secondary.vienna import base_pair_probabilities
 
 
 @pytest.fixture
@@ -87,7 +87,6 @@ def test_later_format_is_refused(folder: Path) -> None:
 def test_reading_needs_neither_gemmi_nor_viennarna() -> None:
     import subprocess
 
-    code = (
-        "import sys; sys.modules['gemmi'] = sys.modules['RNA'] = None; import rnagen.data.store, rnagen.data.synthetic"
-    )
+    code = "import sys; sys.modules['gemmi'] = sys.modules['RNA'] = None; "
+    code += "import rnagen.data.store, rnagen.prepare.synthetic"
     subprocess.run([sys.executable, "-c", code], check=True)

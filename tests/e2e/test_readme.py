@@ -14,10 +14,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from rnagen.data.synthetic import synthetic_rna
 from rnagen.io.kaggle import read_labels, write_labels
 from rnagen.io.write import write_structure
-from tests.reactivity.profiles import make_profiles, write_profiles
+from rnagen.prepare.synthetic import synthetic_rna
+from tests.helpers.profiles import make_profiles, write_profiles
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"

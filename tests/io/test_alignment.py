@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rnagen.errors import InputError
 from rnagen.io.alignment import GAP, Alignment, read_alignment
-from rnagen.io.errors import InputError
 from rnagen.structure import BASES
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rnagen.io.errors import InputError
+from rnagen.errors import InputError
 from rnagen.io.fasta import read_fasta, read_targets
 
 

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rnagen.io.errors import InputError
+from rnagen.errors import InputError
 from rnagen.io.fasta import read_targets
 from rnagen.io.kaggle import read_labels, read_sequences, write_labels, write_submission
 from rnagen.structure import BEADS, RNAStructure

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rnagen.io.errors import InputError
+from rnagen.errors import InputError
 from rnagen.io.files import stem
 from rnagen.io.read import read_structures
 from rnagen.structure import HEAVY_ATOMS, RNAStructure
-from tests.io.pdb_text import BASES, RIBOSE, atom_line, nucleotide, x_of
+from tests.helpers.pdb_text import BASES, RIBOSE, atom_line, nucleotide, x_of
 
 C1 = HEAVY_ATOMS.index("C1'")
 

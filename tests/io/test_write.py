@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rnagen.io.errors import InputError
+from rnagen.errors import InputError
 from rnagen.io.files import write_text
 from rnagen.io.read import read_structures
 from rnagen.io.write import write_structure

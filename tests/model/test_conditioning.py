@@ -7,11 +7,11 @@ import torch
 
 from rnagen.features import RNAFeatures
 from rnagen.model.conditioning import EncoderConditioning, freeze_unread, read
+from rnagen.model.encoders.blocks import masked_pairs
 from rnagen.model.model import RNAFlowModel
-from rnagen.reactivity.encoders.blocks import masked_pairs
-from tests.encoders import KINDS, encoder, encoder_config, model_with_encoder
-from tests.reactivity.test_encoders import padded, random_features
-from tests.tiny import TINY, TINY_MODEL
+from tests.helpers.encoders import KINDS, encoder, encoder_config, model_with_encoder
+from tests.helpers.tiny import TINY, TINY_MODEL
+from tests.model.encoders.test_encoders import padded, random_features
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 

@@ -6,7 +6,7 @@ import torch
 from rnagen.geometry import random_rotations
 from rnagen.model.confidence import ConfidenceHead, expected, pair_geometry, pair_shares, residue_frames, spread
 from rnagen.model.trunk import TrunkOutput
-from tests.confidence.judged import TINY_HEAD, tiny_head
+from tests.helpers.judged import TINY_HEAD, tiny_head
 
 LENGTH = 13
 
@@ -25,7 +25,7 @@ def test_shapes_and_size() -> None:
     logits = tiny_head()(trunk, c1, mask)
     assert logits.lddt.shape == (2, 3, LENGTH, TINY_HEAD.levels)
     assert logits.tm.shape == (2, 3, TINY_HEAD.levels)
-    from rnagen.confidence.options import HeadConfig
+    from rnagen.config.confidence import HeadConfig
 
     assert ConfidenceHead(HeadConfig(), 160, 32).num_parameters < 500_000
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from rnagen.config import ModelConfig
+from rnagen.config.structure import ModelConfig
 from rnagen.features import RNAFeatures
 from rnagen.model.model import RNAFlowModel
 from rnagen.structure import EVIDENCE, UNKNOWN, UNPAIRED
@@ -200,8 +200,8 @@ def test_bfloat16_stays_close() -> None:
 def test_preset_sizes(preset: str, low: float, high: float) -> None:
     from pathlib import Path
 
-    from rnagen.config import TrainConfig
-    from rnagen.overlay import load_yaml, overlay
+    from rnagen.config.files import load_yaml, overlay
+    from rnagen.config.structure import TrainConfig
 
     file = Path(__file__).parents[2] / "configs" / f"{preset}.yaml"
     config = overlay(TrainConfig(), load_yaml(file), str(file))

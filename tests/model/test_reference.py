@@ -8,9 +8,9 @@ import torch
 from rnagen.features import Reference, RNAFeatures
 from rnagen.geometry import random_rotations
 from rnagen.model.model import RNAFlowModel
-from tests.encoders import encoder, encoder_config
+from tests.helpers.encoders import encoder, encoder_config
+from tests.helpers.tiny import TINY_MODEL, stirred
 from tests.model.test_model import padded, random_features
-from tests.tiny import TINY_MODEL, stirred
 
 READS = replace(TINY_MODEL, recycling=True)
 

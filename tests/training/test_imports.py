@@ -9,7 +9,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from rnagen.data.packed import PackedData, save_packed
-from tests.tiny import TINY_FLAGS, make_chain, packed
+from tests.helpers.tiny import TINY_FLAGS, make_chain, packed
 
 ROOT = Path(__file__).parents[2]
 ALLOWED = ("torch", "lightning", "numpy", "einops", "safetensors", "jaxtyping", "tyro")

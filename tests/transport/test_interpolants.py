@@ -3,7 +3,7 @@ import torch
 
 from rnagen.transport import PATHS
 from rnagen.transport.interpolants import T_EPS, VP, clamp_time, time_of_alpha
-from tests.transport.gaussian import SOME_TIMES
+from tests.helpers.gaussian import SOME_TIMES
 
 each_path = pytest.mark.parametrize("path", PATHS)
 

@@ -6,7 +6,7 @@ import torch
 from rnagen.transport import PATHS, PREDICTIONS, Transport
 from rnagen.transport.interpolants import T_EPS
 from rnagen.transport.likelihood import Subspace, flow_field, log_likelihood, rademacher
-from tests.transport.gaussian import Gaussian
+from tests.helpers.gaussian import Gaussian
 
 CORRELATED = Gaussian()
 each_path = pytest.mark.parametrize("path", PATHS)

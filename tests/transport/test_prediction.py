@@ -3,7 +3,7 @@ import torch
 
 from rnagen.transport import PATHS, PREDICTIONS, Ends, convert
 from rnagen.transport.prediction import ends_from, prediction_from
-from tests.transport.gaussian import Gaussian
+from tests.helpers.gaussian import Gaussian
 
 each_path = pytest.mark.parametrize("path", PATHS)
 TIMES = torch.linspace(1e-3, 1 - 1e-3, 101, dtype=torch.float64)

@@ -1,0 +1,108 @@
+"""Every option of a confidence training run. No heavy import here."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from rnagen.config.files import refuse_unless
+from rnagen.config.sampling import SamplerConfig
+from rnagen.config.shared import OneCycleConfig, RunOptions
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """Shape of the confidence head."""
+
+    head_dim: int = 96
+    """Width of a residue."""
+    head_pair_dim: int = 24
+    """Width of a pair of residues."""
+    head_layers: int = 2
+    """Blocks."""
+    head_heads: int = 4
+    """Attention heads."""
+    levels: int = 21
+    """Values between 0 and 1, ends included, of which it gives the probabilities."""
+
+    def __post_init__(self) -> None:
+        checks = {
+            "head_dim": self.head_dim > 0 and self.head_heads > 0 and self.head_dim % self.head_heads == 0,
+            "head_pair_dim": self.head_pair_dim > 0,
+            "head_layers": self.head_layers > 0,
+            "levels": self.levels > 1,
+        }
+        refuse_unless(self, checks)
+
+
+@dataclass(frozen=True)
+class PoolConfig:
+    """Whose conformers are drawn to learn from, how many, and how they are batched."""
+
+    structure: Path | None = None
+    """Weights of the structure model whose conformers are judged; the shipped checkpoint by default."""
+    data: Path = Path("data")
+    """Prepared dataset (`rnagen prepare`)."""
+    splits: Path = Path("splits")
+    """Folder with train.csv and val.csv; the date gate is that of the structure model."""
+    cache: Path = Path("cache")
+    """Folder of the conformers that were drawn and scored, one file for each model and way of sampling."""
+    min_length: int = 20
+    """Shorter chains do not train."""
+    max_length: int = 200
+    """Longer chains neither train nor validate."""
+    per_cluster: int = 3
+    """Training chains of one cluster, drawn by the seed."""
+    conformers: int = 4
+    """Conformers of a training chain for each temperature."""
+    other_taus: tuple[float, ...] = (0.3, 1.0)
+    """Temperatures beside `tau`, so that good and bad conformers of one RNA are seen."""
+    mirrors: int = 1
+    """Of these conformers, so many are seen as their mirror images too."""
+    val_conformers: int = 10
+    """Conformers of a validation chain, drawn as `sample.py` draws them."""
+    batch_size: int = 4
+    """RNAs per batch."""
+    copies: int = 4
+    """Conformers of each RNA per batch."""
+
+
+@dataclass(frozen=True)
+class ConfidenceRunConfig(RunOptions):
+    """Length of the run, validation, logging and checkpoints."""
+
+    epochs: int = 20
+    """Epochs; an epoch is one draw per training chain, or `train_batches`."""
+
+
+@dataclass(frozen=True)
+class ConfidenceConfig:
+    """All options of a confidence training run. `--config FILE.yaml` overlays the defaults, flags overlay the file."""
+
+    task: Literal["confidence"] = "confidence"
+    """What is trained."""
+    model: HeadConfig = field(default_factory=HeadConfig)
+    dataset: PoolConfig = field(default_factory=PoolConfig)
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    optim: OneCycleConfig = field(default_factory=OneCycleConfig)
+    run: ConfidenceRunConfig = field(default_factory=ConfidenceRunConfig)
+
+    def __post_init__(self) -> None:
+        dataset, optim = self.dataset, self.optim
+        checks = {
+            "max_length": dataset.max_length >= dataset.min_length >= 1,
+            "per_cluster": dataset.per_cluster >= 1,
+            "conformers": dataset.conformers >= 1,
+            "other_taus": all(tau >= 0 for tau in dataset.other_taus),
+            "mirrors": 0 <= dataset.mirrors <= dataset.conformers,
+            "val_conformers": dataset.val_conformers >= 2,
+            "batch_size": dataset.batch_size >= 1,
+            "copies": dataset.copies >= 1,
+            "lr": optim.lr > 0,
+            "warmup": 0 <= optim.warmup < 1,
+            "grad_clip": optim.grad_clip > 0,
+            "accumulate_grad": optim.accumulate_grad >= 1,
+            "epochs": self.run.epochs >= 1,
+            # The head is small: drawing the conformers is what takes time, and it is done once.
+            "devices": self.run.devices == 1,
+        }
+        refuse_unless(self, checks)

@@ -1,0 +1,110 @@
+"""Configurations as flat options: {name: value} out of nested dataclasses and back, and YAML files of them."""
+
+import dataclasses
+import types
+import typing
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from rnagen.errors import ConfigError
+
+
+def flatten(config: Any) -> dict[str, Any]:
+    """{option name: value} of a configuration dataclass, through its sections."""
+    flat: dict[str, Any] = {}
+    for item in dataclasses.fields(config):
+        value = getattr(config, item.name)
+        flat.update(flatten(value) if dataclasses.is_dataclass(value) else {item.name: value})
+    return flat
+
+
+def to_plain(config: Any) -> dict[str, Any]:
+    """`flatten` with values that JSON and YAML can hold (paths as text, tuples as lists)."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return [plain(item) for item in value]
+        return str(value) if isinstance(value, Path) else value
+
+    return {name: plain(value) for name, value in flatten(config).items()}
+
+
+def refuse_unless(config: Any, checks: dict[str, bool]) -> None:
+    """Refuse a configuration of which an option's value does not pass its check.
+
+    Raises:
+        ConfigError: names the first such option, and its value.
+    """
+    for name, good in checks.items():
+        if not good:
+            raise ConfigError(f"{name}: {flatten(config)[name]!r} cannot be used")
+
+
+T = typing.TypeVar("T")
+
+
+def overlay(config: T, values: dict[str, Any], source: str) -> T:
+    """A copy of a configuration dataclass with the named options replaced.
+
+    Raises:
+        ConfigError: an option does not exist or has a value of another type; names `source` and the option.
+    """
+    unknown = set(values) - set(flatten(config))
+    if unknown:
+        raise ConfigError(f"{source}: no such option: {', '.join(sorted(unknown))}")
+    return _overlay(config, values, source)
+
+
+def _overlay(config: Any, values: dict[str, Any], source: str) -> Any:
+    changes = {}
+    for item in dataclasses.fields(config):
+        current = getattr(config, item.name)
+        if dataclasses.is_dataclass(current):
+            changes[item.name] = _overlay(current, values, source)
+        elif item.name in values:
+            changes[item.name] = _convert(values[item.name], item.type, f"{source}: {item.name}")
+    try:
+        return dataclasses.replace(config, **changes)
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {error}") from error
+
+
+def _convert(value: Any, kind: Any, where: str) -> Any:
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return None if value is None else _convert(value, next(a for a in args if a is not type(None)), where)
+    if origin is Literal:
+        good = value in args
+    elif origin is tuple:
+        good = isinstance(value, list | tuple)
+        value = tuple(_convert(v, args[0], where) for v in value) if good else value
+    elif kind is float:
+        good = isinstance(value, int | float) and not isinstance(value, bool)
+        value = float(value) if good else value
+    elif kind is Path:
+        good = isinstance(value, str | Path)
+        value = Path(value) if good else value
+    else:
+        good = type(value) is kind
+    if not good:
+        raise ConfigError(f"{where}: {value!r} is no {getattr(kind, '__name__', kind)}")
+    return value
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """Options of a YAML file, flat.
+
+    Raises:
+        ConfigError: the file is missing or is no mapping of option names.
+    """
+    try:
+        values = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: unreadable: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: not a mapping of options")
+    return {str(name).replace("-", "_"): value for name, value in values.items()}

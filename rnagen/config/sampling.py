@@ -1,0 +1,101 @@
+"""Every option of `sample.py`. No heavy import here: `--help` must answer at once."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from rnagen.errors import ConfigError
+
+SamplingMethod = Literal["euler", "midpoint", "heun", "rk4", "dopri5", "euler-maruyama", "sde-heun", "ddpm", "ddim"]
+TimeGrid = Literal["uniform", "logarithmic", "quadratic"]
+DiffusionForm = Literal["constant", "sbdm", "sigma", "linear", "decreasing", "increasing-decreasing", "annealed"]
+LastStep = Literal["none", "mean", "tweedie", "euler"]
+Fold = Literal["free", "drawn"]
+StructureFormat = Literal["cif", "pdb"]
+
+
+@dataclass(frozen=True)
+class SamplerConfig:
+    """How conformers are drawn."""
+
+    sampling_method: SamplingMethod = "euler-maruyama"
+    """Solver: an ODE (euler to dopri5), the SDE with temperature `tau` (euler-maruyama, sde-heun), or discrete
+    diffusion (ddpm, ddim; for the path Sqrt and the prediction noise)."""
+    steps: int = 20
+    """Solver steps N: N evaluations of the model, 2N − 1 for midpoint, heun and sde-heun, 4N − 3 for rk4 (the last step
+    is one estimate of the structure); dopri5 chooses its own."""
+    time_grid: TimeGrid = "uniform"
+    """Spacing of the steps: logarithmic is dense near the data, quadratic near the noise."""
+    tau: float = 0.05
+    """Noise temperature of the SDE, of ddpm and of churn: higher is more diverse and less accurate."""
+    diffusion_form: DiffusionForm = "annealed"
+    """How strongly the SDE diffuses over time."""
+    last_step: LastStep = "tweedie"
+    """How the SDE ends: with the estimated structure (tweedie), a step without noise (mean) or without diffusion
+    (euler), or as every step (none)."""
+    churn: float = 0.0
+    """Go back by this share of a step, with fresh noise, before each step of an ODE or SDE."""
+    cfg_scale: float = 1.0
+    """Guidance: 1 is none, more goes further away from the model without its conditions, or from `guide_ckpt`. Takes
+    twice the evaluations."""
+    diversity: float = 0.0
+    """Strength at which the conformers of an RNA repel each other; 0 draws them independently."""
+    fold: Fold = "free"
+    """Secondary structure of a conformer, for a model that can be told one: free, or drawn from ViennaRNA's ensemble
+    for each conformer. One that an RNA comes with is what all its conformers are told."""
+    chunk: int = 0
+    """Conformers computed at once; 0: as many as fit 4096 residues."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("steps", 1), ("tau", 0), ("churn", 0), ("diversity", 0), ("chunk", 0)):
+            if not getattr(self, name) >= least:
+                raise ConfigError(f"{name}: {getattr(self, name)!r} cannot be used")
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """Draw conformers of RNAs. Without an input, the example RNAs that ship with rnagen.
+
+    `--config FILE.yaml` overlays the defaults, flags overlay the file.
+    """
+
+    sequence: str | None = None
+    """Sequence of one RNA."""
+    structure: str | None = None
+    """Secondary structure of `sequence` that its conformers are to have, in dot-bracket notation (`?` where it is not
+    known); a FASTA file has it in the lines below a sequence. For a model that can be told one."""
+    name: str = "rna"
+    """Its name, for `sequence`."""
+    fasta: Path | None = None
+    """FASTA file (many records), or a folder of FASTA and CSV files."""
+    csv: Path | None = None
+    """Table with the columns target_id and sequence, as the test_sequences.csv of the Kaggle benchmark."""
+    alignments: Path | None = None
+    """Folder of alignments (FASTA or A3M, perhaps .gz) named by target, such as rna.a3m, for a model that reads them.
+    Targets without one are drawn without."""
+    n: int = 5
+    """Conformers per RNA."""
+    pool: int | None = None
+    """Conformers that are drawn per RNA, for `n` of them to be kept: by confidence and diversity where there is a
+    confidence model beside the weights, else by clusters. None: `n` are drawn."""
+    out: Path = Path("out")
+    """Folder to write to. The same command goes on where it was interrupted."""
+    ckpt: Path | None = None
+    """Weights (.safetensors, with their .json beside them); the shipped checkpoint by default."""
+    guide_ckpt: Path | None = None
+    """Weights of a worse model (smaller, or earlier in training) to be guided away from, with `cfg_scale`."""
+    seed: int = 0
+    """Conformer k of target s depends on the seed, the name of s and k alone."""
+    format: StructureFormat = "cif"
+    """Format of the structure files."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
+
+    def __post_init__(self) -> None:
+        if self.structure is not None and self.sequence is None:
+            raise ConfigError("structure: is that of --sequence, which is missing")
+        if self.n < 1:
+            raise ConfigError(f"n: {self.n} conformers cannot be drawn")
+        if self.pool is not None and self.pool < self.n:
+            raise ConfigError(f"pool: {self.n} conformers cannot be kept of {self.pool}")

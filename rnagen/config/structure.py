@@ -1,0 +1,248 @@
+"""Every option of a structure training, once. Field docs become `--help`; a YAML file and flags are the same thing.
+
+Field names are unique across the sections, so that flags and YAML files are flat: `--path-type`, `path_type: GVP`.
+No heavy import here: `sample.py --help` must answer at once.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from rnagen.config.files import refuse_unless
+from rnagen.config.sampling import SamplerConfig
+from rnagen.config.shared import Precision, RunOptions
+from rnagen.errors import ConfigError
+from rnagen.structure import BEADS, EVIDENCE
+
+PathType = Literal["Linear", "GVP", "VP", "Sqrt"]
+Prediction = Literal["velocity", "noise", "score", "data"]
+LossWeight = Literal["none", "velocity", "likelihood"]
+TimeDistribution = Literal["uniform", "logit-normal", "beta"]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Shape of the trunk and of the latent model."""
+
+    atoms: tuple[str, ...] = BEADS
+    """Atoms generated per residue; C1' must be among them."""
+    embed_dim: int = 160
+    """Width d of the single representation and of the latent model."""
+    pair_dim: int = 32
+    """Width c of the pair representation."""
+    trunk_layers: int = 3
+    """Trunk blocks (run once per RNA)."""
+    num_layers: int = 5
+    """Latent blocks (run once per solver step)."""
+    mha_heads: int = 8
+    """Attention heads in the trunk and in the latent model."""
+    mlp_ratio: int = 4
+    """Hidden width of a transition is this times its width, times 2/3 for the gate."""
+    max_relative_position: int = 32
+    """Relative positions in the pair representation are clipped to ± this."""
+    distogram_bins: int = 32
+    """Bins of the auxiliary distance prediction."""
+    dropout: float = 0.0
+    """Dropout on the residual branches of trunk and latent model."""
+    rope: bool = True
+    """Rotary position embedding in the latent attention."""
+    abs_pos_emb: bool = False
+    """Add a sinusoidal embedding of the residue index to the residues."""
+    time_multiplier: float = 100.0
+    """Flow times are multiplied by this before their sinusoidal embedding."""
+    sigma_data: float = 16.0
+    """Å per model unit."""
+    evidence: tuple[str, ...] = ()
+    """Further evidence for base pairs that the trunk reads: turner1999, andronescu2007, langdon2018 and turner2004_60C
+    are probabilities under other energy models; consensus and covariation come from an alignment, where there is one.
+    """
+    secondary_structure: bool = False
+    """The trunk can be told the secondary structure that the conformers are to have."""
+    self_conditioning: bool = False
+    """The latent model sees its previous estimate of the structure; in training with probability 0.5."""
+    recycling: bool = False
+    """The trunk reads the distances of a draft, which the model makes of an RNA by one evaluation from noise; in
+    training with probability 0.5."""
+    grad_checkpointing: bool = False
+    """Recompute block activations in the backward pass: less memory, more time."""
+
+
+@dataclass(frozen=True)
+class PretrainedConfig:
+    """The encoder, trained on reactivity, whose representations the trunk starts from."""
+
+    encoder: Path | None = None
+    """Reactivity checkpoint (.safetensors). Saved within the structure checkpoint, which then has no need of it."""
+    encoder_rate: float = 0.0
+    """Learning rate of the encoder as a share of `lr`. 0: it is frozen and reads each RNA once, whole; its output is
+    kept in `run_dir`/encoded. Else it reads the crops."""
+
+
+@dataclass(frozen=True)
+class TransportConfig:
+    """Path between noise and data, and what the model predicts on it."""
+
+    path_type: PathType = "Linear"
+    """Interpolant between noise (t = 0) and data (t = 1)."""
+    prediction: Prediction = "velocity"
+    """What the latent model predicts."""
+    time_distribution: TimeDistribution = "logit-normal"
+    """How training times are drawn; stratified over the copies of an RNA."""
+    loss_weight: LossWeight = "none"
+    """Weight of the flow loss in time, for noise and score predictions: velocity makes it the velocity's loss."""
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of the training loss; structure terms act on the predicted clean structure."""
+
+    flow_weight: float = 1.0
+    """Flow loss (mean square error of the prediction, model units)."""
+    aligned: bool = True
+    """Superpose the true structure on the predicted one before the flow target is taken."""
+    lddt_weight: float = 1.0
+    """1 − smooth lDDT on C1'."""
+    lddt_thresholds: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
+    """Å; doubled against the all-atom definition, because C1' atoms lie further apart."""
+    drmsd_weight: float = 0.5
+    """dRMSD on C1', clamped at `drmsd_clamp`."""
+    drmsd_clamp: float = 20.0
+    """Å; distance errors above this count as this."""
+    aligned_mae_weight: float = 0.5
+    """Mean absolute error after superposition."""
+    consistency_weight: float = 0.0
+    """Mean square difference of the clean structures predicted at two times of one path (copies are drawn in pairs)."""
+    distogram_weight: float = 0.2
+    """Cross-entropy of the trunk's distance bins."""
+    structure_ramp: int = 1000
+    """Optimizer steps over which the structure losses reach full weight."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is trained on and how it is drawn."""
+
+    data: Path = Path("data")
+    """Prepared dataset (`rnagen prepare`), or the file it was packed to (`rnagen pack`); where absent, a built-in
+    synthetic set is made in `run_dir` and used."""
+    splits: Path = Path("splits")
+    """Folder with train.csv and val.csv; a packed file has its own."""
+    cutoff: str = "2022-05-27"
+    """Date gate: no chain released on or after this date trains. Recorded in the checkpoint."""
+    crop: int = 96
+    """Longest training crop in residues."""
+    batch_size: int = 4
+    """RNAs per step and process."""
+    copies: int = 8
+    """Noised and rotated copies K of each RNA per step, for one trunk pass."""
+    min_length: int = 20
+    """Shorter chains do not train."""
+    train_share: float = 1.0
+    """Share of the clusters that train, drawn by the seed of the run; a smaller share is a part of a larger one."""
+    max_resolution: float | None = None
+    """Å; chains of experiments that resolve less do not train, chains of unknown resolution do."""
+    min_contacts: float = 0.0
+    """Least share of residues that lie near one far away in the sequence: below about 0.3 the partner of a chain is
+    another molecule, and its shape does not follow from its own sequence."""
+    length_power: float = 0.7
+    """A chain is drawn with weight length^this …"""
+    cluster_power: float = 0.6
+    """… divided by (size of its cluster)^this."""
+    spatial_crop: float = 0.3
+    """Share of crops that take the residues nearest to a random one instead of a contiguous stretch."""
+    synthetic_steps: int = 0
+    """First steps, which see synthetic A-form RNA instead of the data. A packed file must hold it."""
+    condition_dropout: float = 0.0
+    """Share of examples shown without sequence and base pairs: a model for `--cfg-scale`."""
+    evidence_dropout: float = 0.0
+    """Probability that a channel of `evidence` is hidden, for each RNA and channel alone."""
+    structure_share: float = 0.5
+    """Share of examples shown with a secondary structure, for a model that can be told one: half of them with that of
+    the training structure, half with the nearest of some folds that ViennaRNA drew."""
+    overfit: bool = False
+    """Train and validate on one training chain: model, loss and sampler must reach it together."""
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """Optimizer, schedule and averaging."""
+
+    lr: float = 1e-3
+    """Peak learning rate."""
+    lr_warmup: int = 500
+    """Steps of linear warm-up."""
+    lr_decay: int = 20_000
+    """Step at which the cosine decay ends, at a hundredth of the peak rate."""
+    adamW: bool = True
+    """AdamW (decoupled weight decay) instead of Adam."""
+    weight_decay: float = 0.01
+    """Weight decay of matrices; biases, gains and embeddings have none."""
+    grad_clip: float = 1.0
+    """Largest gradient norm."""
+    accumulate_grad: int = 1
+    """Batches per optimizer step."""
+    check_grad: bool = False
+    """Log the gradient norm of every part of the model."""
+    ema: bool = True
+    """Validate and ship an exponential moving average of the weights."""
+    ema_decay: float = 0.999
+    """Decay of the average, reached through a warm-up of (1 + step) / (10 + step)."""
+    compile: bool = False
+    """Compile trunk and latent model: some 30 % faster steps after a minute or two of compiling."""
+    precision: Precision = "32"
+    """Arithmetic of the networks; geometry and losses stay in fp32."""
+
+
+@dataclass(frozen=True)
+class RunConfig(RunOptions):
+    """Length of the run, validation, logging and checkpoints."""
+
+    val_repeat: int = 5
+    """Conformers sampled per validation RNA (best of …)."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """All options of a training run. `--config FILE.yaml` overlays the defaults, flags overlay the file."""
+
+    task: Literal["structure"] = "structure"
+    """What is trained: structure; reactivity and confidence have options of their own (`--task confidence --help`)."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    pretrained: PretrainedConfig = field(default_factory=PretrainedConfig)
+    transport: TransportConfig = field(default_factory=TransportConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    dataset: DataConfig = field(default_factory=DataConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        checks = {
+            "atoms": "C1'" in self.model.atoms,
+            "embed_dim": self.model.embed_dim % (2 * self.model.mha_heads) == 0,
+            "encoder_rate": 0 <= self.pretrained.encoder_rate <= 1,
+            "crop": self.dataset.crop >= 8,
+            "batch_size": self.dataset.batch_size >= 1,
+            "copies": self.dataset.copies >= 1,
+            "train_share": 0 < self.dataset.train_share <= 1,
+            "synthetic_steps": self.dataset.synthetic_steps >= 0,
+            "min_contacts": 0 <= self.dataset.min_contacts <= 1,
+            "condition_dropout": 0 <= self.dataset.condition_dropout < 1,
+            "evidence": set(self.model.evidence) <= set(EVIDENCE),
+            "evidence_dropout": 0 <= self.dataset.evidence_dropout <= 1,
+            "structure_share": 0 <= self.dataset.structure_share <= 1,
+            "consistency_weight": self.loss.consistency_weight >= 0,
+            "ema_decay": 0 <= self.optim.ema_decay < 1,
+            "accumulate_grad": self.optim.accumulate_grad >= 1,
+            "devices": self.run.devices >= 1,
+            "keep_freq": self.run.keep_freq is None or self.run.keep_freq >= 1,
+            "val_repeat": self.run.val_repeat >= 1,
+        }
+        refuse_unless(self, checks)
+        if self.loss.consistency_weight and self.dataset.copies % 2:
+            raise ConfigError(f"consistency_weight: needs copies in pairs, copies is {self.dataset.copies}")
+        if self.transport.loss_weight != "none" and self.transport.prediction not in ("noise", "score"):
+            raise ConfigError(
+                f"loss_weight: {self.transport.loss_weight!r} is for the predictions noise and score, "
+                f"not for {self.transport.prediction!r}"
+            )

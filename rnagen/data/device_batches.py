@@ -1,0 +1,145 @@
+"""The training set on the training device: batches are gathered there, without any work per example in Python."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float32, Int64
+from torch import Tensor
+
+from rnagen.data.chains import Batch
+from rnagen.data.crops import contiguous_crops, scaled, spatial_crops
+from rnagen.data.draws import BatchDraw
+from rnagen.data.encodings import EncodedFile, encoded_crops
+from rnagen.data.packed import PackedChains
+from rnagen.features import RNAFeatures
+from rnagen.structure import UNKNOWN
+
+
+class ResidentChains:
+    """Chains in the memory of a device, and the crops of them that a draw names.
+
+    Sizes that tensors take come from counts kept on the host: the device is never waited for.
+
+    Args:
+        chains: the training set.
+        crop: residues of the longest example.
+        spatial_share: share of crops that take the residues nearest to a random one.
+        device: where the batches are wanted.
+        structure_share: share of examples with a secondary structure, half of them their own, half one that was drawn.
+        evidence: whether batches carry the evidence for base pairs.
+        encodings: what a frozen encoder says of each chain. These are read from their files, example by example.
+    """
+
+    def __init__(
+        self,
+        chains: PackedChains,
+        crop: int,
+        spatial_share: float,
+        device: torch.device | str = "cpu",
+        structure_share: float = 0.0,
+        evidence: bool = False,
+        encodings: Sequence[EncodedFile] | None = None,
+    ) -> None:
+        self.crop = crop
+        self.spatial_share = spatial_share
+        self.device = device
+        self.structure_share = structure_share
+        self.encodings = encodings
+        self.scored_atom = chains.atoms.index("C1'")
+        self.host_lengths, self.host_pair_counts = chains.lengths.numpy(), chains.pair_counts.numpy()
+        self.lengths, self.num_models, self.pair_counts = (
+            counts.long().to(device) for counts in (chains.lengths, chains.num_models, chains.pair_counts)
+        )
+        self.residue_offsets, self.model_offsets, self.pair_offsets = (
+            offsets.to(device) for offsets in (chains.residue_offsets, chains.model_offsets, chains.pair_offsets)
+        )
+        self.bases, self.residue_index = chains.bases.to(device), chains.residue_index.to(device)
+        self.coords, self.mask = chains.coords.to(device), chains.mask.to(device)
+        self.pairs, self.pair_probabilities = chains.pairs.to(device), chains.pair_probabilities.to(device)
+        self.evidence = chains.pair_evidence.to(device) if evidence else None
+        self.partners = chains.partners.to(device)
+
+    def batch(self, draw: BatchDraw, rank: int = 0, world: int = 1) -> Batch:
+        """The share of a global batch that falls to a process: every `world`-th example from the `rank`-th on."""
+        host_rows = draw.rows[rank::world]
+        rows = torch.from_numpy(host_rows).to(self.device, non_blocking=True)
+        choices = torch.from_numpy(draw.choices[rank::world]).to(self.device, non_blocking=True)
+        lengths = self.lengths[rows]
+        models = self.model_offsets[rows] + lengths * scaled(choices[:, 0], self.num_models[rows])
+        shown = self._crop(models, lengths, int(self.host_lengths[host_rows].max()), choices)
+
+        # Where each residue of a chain comes to stand; those that are not shown share a place that is cut off.
+        place = torch.where(shown, shown.cumsum(1) - 1, draw.length)
+        position = torch.arange(shown.shape[1], device=self.device).expand_as(place)
+        residues = position.new_zeros(len(rows), draw.length + 1).scatter(1, place, position)[:, : draw.length]
+        mask = torch.arange(draw.length, device=self.device) < shown.sum(1, keepdim=True)
+        of_chain, of_model = self.residue_offsets[rows, None] + residues, models[:, None] + residues
+        encoded = None
+        if self.encodings is not None:
+            files = [self.encodings[row] for row in host_rows]
+            encoded = encoded_crops(files, residues, mask)
+        where, pairs = self._shown_pairs(rows, int(self.host_pair_counts[host_rows].max()), place, draw.length)
+        features = RNAFeatures(
+            bases=torch.where(mask, self.bases[of_chain].int(), 0),
+            residue_index=torch.where(mask, self.residue_index[of_chain], 0),
+            mask=mask,
+            pair_probabilities=matrix(self.pair_probabilities[pairs], where, draw.length),
+            encoded=encoded,
+            evidence=None if self.evidence is None else matrix(self.evidence[pairs].float(), where, draw.length),
+            partner=self._partner(choices[:, 5], of_chain, place, mask) if self.structure_share else None,
+        )
+        atoms = self.mask[of_model] & mask[..., None]
+        coords = torch.where(atoms[..., None], self.coords[of_model], 0.0)
+        return Batch(features, coords, atoms, draw.seed, rank, world)
+
+    def _crop(
+        self, models: Int64[Tensor, " B"], lengths: Int64[Tensor, " B"], width: int, choices: Float32[Tensor, "B n"]
+    ) -> Bool[Tensor, "B {width}"]:
+        position = torch.arange(width, device=self.device)
+        inside = position < lengths[:, None]
+        rows = torch.where(inside, models[:, None] + position, 0)
+        resolved = self.mask[rows, self.scored_atom] & inside
+        stretch = contiguous_crops(resolved, lengths, self.crop, choices[:, 2:4])
+        if not self.spatial_share:
+            return stretch
+        near = spatial_crops(self.coords[rows, self.scored_atom], resolved, self.crop, choices[:, 4])
+        is_near = (choices[:, 1] < self.spatial_share) & resolved.any(1)
+        return torch.where(is_near[:, None], near, stretch)
+
+    def _shown_pairs(
+        self, rows: Int64[Tensor, " B"], most: int, place: Int64[Tensor, "B W"], length: int
+    ) -> tuple[tuple[Int64[Tensor, "B P"], ...], Int64[Tensor, "B P"]]:
+        """(example, i, j) of up to `most` pairs, where they stand in the crop, and their rows in the flat tensors; i or
+        j is `length` for pairs that are not shown."""
+        number = torch.arange(most, device=self.device)
+        kept = number < self.pair_counts[rows, None]
+        index = torch.where(kept, self.pair_offsets[rows, None] + number, 0)
+        pairs = torch.where(kept[..., None], self.pairs[index].long(), 0)
+        i, j = (torch.where(kept, place.gather(1, end), length) for end in pairs.unbind(-1))
+        example = torch.arange(len(rows), device=self.device)[:, None].expand_as(i)
+        return (example, i, j), index
+
+    def _partner(
+        self,
+        choice: Float32[Tensor, " B"],
+        of_chain: Int64[Tensor, "B L"],
+        place: Int64[Tensor, "B W"],
+        mask: Bool[Tensor, "B L"],
+    ) -> Int64[Tensor, "B L"]:
+        """Partners as positions in the crop; unknown for RNAs without secondary structure, and where the partner is cut
+        off."""
+        which = (choice < self.structure_share / 2).long()
+        partner = self.partners[of_chain, which[:, None]].long()
+        seen = place.gather(1, partner.clamp(min=0, max=place.shape[1] - 1))
+        partner = torch.where(partner >= 0, torch.where(seen < mask.shape[1], seen, UNKNOWN), partner)
+        return torch.where(mask & (choice < self.structure_share)[:, None], partner, UNKNOWN)
+
+
+def matrix(
+    values: Float32[Tensor, "B P *C"], where: tuple[Int64[Tensor, "B P"], ...], length: int
+) -> Float32[Tensor, "B L L *C"]:
+    """Symmetric matrices that hold the values at (example, i, j), i < j; those at `length` are cut off."""
+    filled = values.new_zeros(len(values), length + 1, length + 1, *values.shape[2:])
+    filled[where] = values
+    filled = filled[:, :length, :length]
+    return filled + filled.transpose(1, 2)

@@ -1,0 +1,265 @@
+"""Score predicted ensembles against references: numbers per target, floors on the same targets, means, date gate."""
+
+import datetime
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from scipy.stats import spearmanr
+from torch import Tensor
+
+from rnagen.errors import InputError
+from rnagen.evaluation import baselines as floors
+from rnagen.io.write import write_structure
+from rnagen.metrics import Agreement, agreement, best_of, bootstrap_interval, c1_lddt, diversity, tm_scores, usalign_tm
+from rnagen.secondary.vienna import mfe_pairs
+from rnagen.structure import RNAStructure
+
+ATOM = "C1'"
+BEST_OF = 5
+MIRROR = (-1.0, 1.0, 1.0)
+"""A reflection, x → −x; which one does not matter, they differ by a rotation."""
+FLOORS = ("helix", "random_walk", "stems")
+"""Names of the floors that `floor_scores` gives."""
+RANKINGS = ("most_likely", "rank_correlation")
+"""Names of what the likelihood of the conformers tells."""
+SCORES = ("best1", "best5", *RANKINGS, "one_minus_tm", "lddt", "usalign", *FLOORS)
+"""Numbers of a target that have a mean."""
+
+CUTOFF_UNKNOWN = "cutoff unknown"
+DATE_UNKNOWN = "date unknown"
+HONEST = "cutoff before target"
+LEAKAGE = "LEAKAGE"
+
+
+@dataclass(frozen=True)
+class LikelihoodRanking:
+    """All conformers of a target, ranked by their likelihood under the model."""
+
+    log_likelihoods: list[float]
+    """Of each conformer, nats per dimension."""
+    most_likely: float
+    """TM of the most likely one."""
+    rank_correlation: float | None
+    """Spearman's between likelihood and TM; None where one of them has less than two different values."""
+
+
+@dataclass(frozen=True)
+class ConformerScores:
+    """All conformers of a target one by one. TM-scores on C1', matched by residue number."""
+
+    tm: list[float]
+    """Of each conformer against its best reference."""
+    mirror: list[float]
+    """Of its mirror image: a conformer that scores less than this has the fold of the wrong hand."""
+    one_minus_tm: float
+    """Mean over pairs of conformers: 0 when they are all the same."""
+
+
+@dataclass(frozen=True)
+class TargetScore:
+    """Result of one target. TM-scores are matched by residue number on C1'."""
+
+    target: str
+    length: int
+    references: int
+    predictions: int
+    best1: float
+    """TM of the first prediction, against its best reference."""
+    best5: float
+    """TM of the best of the first five."""
+    one_minus_tm: float
+    """Mean over pairs of the first five predictions: 0 when they are all the same."""
+    lddt: float
+    """C1'-lDDT, best of the first five."""
+    gate: str
+    """What is known of the training cutoff against the date of the target."""
+    agreement: Agreement | None = None
+    """Coverage of the reference conformers, where there are several."""
+    usalign: float | None = None
+    """Best of the first five with sequence-independent matching, where US-align was asked for."""
+    ranking: LikelihoodRanking | None = None
+    """Likelihoods of the conformers, where they were asked for."""
+    floors: dict[str, float] = field(default_factory=dict)
+    """TM of each floor, best of its predictions."""
+
+    def value(self, name: str) -> float | None:
+        """The number called `name` in `SCORES`; None where it was not computed."""
+        if name in FLOORS:
+            return self.floors.get(name)
+        return getattr(self.ranking if name in RANKINGS else self, name, None)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Mean over targets with its 95 % bootstrap interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def date_gate(cutoff: str, date: str) -> str:
+    """What a training cutoff and the date of a target (ISO, empty when unknown) say about each other.
+
+    Training saw structures released before the cutoff only: a target of the cutoff's own day is unseen.
+    """
+    if not cutoff:
+        return CUTOFF_UNKNOWN
+    if not date:
+        return DATE_UNKNOWN
+    is_seen = datetime.date.fromisoformat(cutoff) > datetime.date.fromisoformat(date)
+    return f"{LEAKAGE}: cutoff {cutoff}, target {date}" if is_seen else HONEST
+
+
+def score_target(
+    prediction: RNAStructure,
+    reference: RNAStructure,
+    gate: str,
+    with_floors: bool = True,
+    with_usalign: bool = False,
+    seed: int = 0,
+    log_likelihoods: Sequence[float] | None = None,
+) -> TargetScore:
+    """Score the models of a prediction against the models of a reference, residue by residue in order; rank them by
+    their likelihood where that is given.
+
+    Raises:
+        InputError: the two are not the same RNA, or one of them has no C1' atom.
+        FileNotFoundError: US-align was asked for and is not on the PATH.
+    """
+    check_same_rna(prediction, reference)
+    samples, sample_masks = _c1(prediction)
+    refs, masks = _c1(reference)
+    samples, sample_masks = samples[:BEST_OF], sample_masks[:BEST_OF]
+    scores = tm_scores(samples, refs, masks, sample_masks)
+    several = len(refs) > 1
+    return TargetScore(
+        target=reference.name,
+        length=len(reference),
+        references=len(refs),
+        predictions=prediction.num_models,
+        best1=float(best_of(scores, 1)),
+        best5=float(best_of(scores)),
+        one_minus_tm=diversity(samples, sample_masks).one_minus_tm,
+        lddt=_best_lddt(samples, sample_masks, refs, masks),
+        gate=gate,
+        agreement=agreement(samples, refs, masks & sample_masks.all(0)) if several else None,
+        usalign=_best_usalign(prediction, reference) if with_usalign else None,
+        ranking=None if log_likelihoods is None else rank_by_likelihood(prediction, reference, log_likelihoods),
+        floors=floor_scores(reference, seed) if with_floors else {},
+    )
+
+
+def score_conformers(prediction: RNAStructure, reference: RNAStructure) -> ConformerScores:
+    """Score every model of a prediction and its mirror image against the models of a reference.
+
+    Raises:
+        InputError: the two are not the same RNA, or one of them has no C1' atom.
+    """
+    check_same_rna(prediction, reference)
+    samples, sample_masks = _c1(prediction)
+    both = torch.cat([samples, samples * torch.tensor(MIRROR)])
+    best = tm_scores(both, *_c1(reference), sample_masks.repeat(2, 1)).amax(1).tolist()
+    count = len(samples)
+    return ConformerScores(best[:count], best[count:], diversity(samples, sample_masks).one_minus_tm)
+
+
+def rank_by_likelihood(
+    prediction: RNAStructure, reference: RNAStructure, log_likelihoods: Sequence[float]
+) -> LikelihoodRanking:
+    """Hold the likelihood of each model of a prediction against its TM-score, that with its best reference.
+
+    Raises:
+        ValueError: not one likelihood per model.
+    """
+    if len(log_likelihoods) != prediction.num_models:
+        raise ValueError(f"{len(log_likelihoods)} likelihoods for {prediction.num_models} models")
+    samples, sample_masks = _c1(prediction)
+    scores = tm_scores(samples, *_c1(reference), sample_masks).amax(1).tolist()
+    can_rank = min(len(set(log_likelihoods)), len(set(scores))) > 1
+    return LikelihoodRanking(
+        list(log_likelihoods),
+        scores[int(np.argmax(log_likelihoods))],
+        float(spearmanr(log_likelihoods, scores).statistic) if can_rank else None,
+    )
+
+
+def floor_scores(reference: RNAStructure, seed: int) -> dict[str, float]:
+    """TM-score of each floor on one target, best of its predictions; see `rnagen.evaluation.baselines`."""
+    refs, masks = _c1(reference)
+    length = len(reference)
+    predictions = {
+        "helix": floors.helix(length),
+        "random_walk": floors.random_walk(length, seed),
+        "stems": floors.stem_fold(length, mfe_pairs(reference.sequence), seed),
+    }
+    return {name: float(best_of(tm_scores(predictions[name], refs, masks))) for name in FLOORS}
+
+
+def summarize(scores: Sequence[TargetScore], seed: int) -> dict[str, Summary]:
+    """Means over targets of all that was computed for each of them; `minus_helix` is best-of-5 minus the helix floor,
+    target by target."""
+    columns = {name: [score.value(name) for score in scores] for name in SCORES}
+    values = {name: np.array(column, dtype=float) for name, column in columns.items() if None not in column}
+    if "helix" in values:
+        values["minus_helix"] = values["best5"] - values["helix"]
+    return {name: Summary(float(column.mean()), *bootstrap_interval(column, seed)) for name, column in values.items()}
+
+
+def check_same_rna(prediction: RNAStructure, reference: RNAStructure) -> None:
+    """Both have the same residues; an unknown base (N) of either fits any.
+
+    Raises:
+        InputError: they differ; the message names the target and the first difference.
+    """
+    for structure in (prediction, reference):
+        if not structure.select_atoms((ATOM,)).mask.any():
+            raise InputError("", reference.name, "has no C1' atom")
+    if len(prediction) != len(reference):
+        raise InputError(
+            "", reference.name, f"{len(prediction)} residues are predicted, the reference has {len(reference)}"
+        )
+    for number, (a, b) in enumerate(zip(prediction.sequence, reference.sequence), start=1):
+        if a != b and "N" not in (a, b):
+            raise InputError("", reference.name, f"residue {number} is {a} in the prediction, {b} in the reference")
+
+
+def _c1(structure: RNAStructure) -> tuple[Float[Tensor, "M L 3"], Bool[Tensor, "M L"]]:
+    chosen = structure.select_atoms((ATOM,))
+    return torch.from_numpy(chosen.coords[:, :, 0]), torch.from_numpy(chosen.mask[:, :, 0])
+
+
+def _best_lddt(
+    samples: Float[Tensor, "n L 3"],
+    sample_masks: Bool[Tensor, "n L"],
+    refs: Float[Tensor, "m L 3"],
+    masks: Bool[Tensor, "m L"],
+) -> float:
+    means = [c1_lddt(samples, ref.expand_as(samples), mask & sample_masks).mean for ref, mask in zip(refs, masks)]
+    return float(torch.stack(means).max())
+
+
+def _best_usalign(prediction: RNAStructure, reference: RNAStructure) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        pred_files = _write_models(prediction, BEST_OF, Path(folder) / "pred")
+        ref_files = _write_models(reference, reference.num_models, Path(folder) / "ref")
+        return max(usalign_tm(pred, ref) for pred in pred_files for ref in ref_files)
+
+
+def _write_models(structure: RNAStructure, count: int, folder: Path) -> list[Path]:
+    """The first `count` models, one mmCIF file each, C1' only."""
+    folder.mkdir()
+    chosen = structure.select_atoms((ATOM,))
+    paths = []
+    for k in range(min(count, chosen.num_models)):
+        single = RNAStructure(
+            chosen.name, chosen.sequence, chosen.coords[k : k + 1], chosen.mask[k : k + 1], chosen.atoms
+        )
+        paths.append(folder / f"{k + 1}.cif")
+        write_structure(single, paths[-1])
+    return paths

@@ -1,0 +1,87 @@
+"""Download entries by their identifiers: for users with a network and nothing else."""
+
+import gzip
+import time
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from rnagen.io.atomic import atomic_write
+
+DEFAULT_URL = "https://files.rcsb.org/download/{entry}.cif.gz"
+ATTEMPTS = 4
+FIRST_PAUSE = 1.0
+"""Seconds before the second attempt; twice that before the third, and so on."""
+TIMEOUT = 60.0
+CONNECTIONS = 4
+
+
+@dataclass(frozen=True)
+class Download:
+    """Where an entry is now, or why it is not."""
+
+    entry: str
+    path: Path
+    failure: str = ""
+
+
+def fetch_entries(
+    entries: Iterable[str], folder: Path, url: str = DEFAULT_URL, first_pause: float = FIRST_PAUSE
+) -> list[Download]:
+    """Download gzipped mmCIF files into `folder` as `<entry>.cif.gz`, sorted by entry; those there are kept.
+
+    A server error or a lost connection is tried again after a growing pause; an entry that the server does not have
+    is not. Never raises for one entry: its `failure` says what went wrong.
+
+    Args:
+        entries: identifiers, any case.
+        folder: made if needed.
+        url: address with `{entry}` in the place of the identifier in lower case.
+        first_pause: seconds before the second attempt.
+    """
+    wanted = sorted({entry.lower() for entry in entries})
+    console = Console(stderr=True)
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        try:
+            done = pool.map(lambda entry: _fetch(entry, folder, url, first_pause), wanted)
+            bar = track(
+                done, "Downloading", len(wanted), console=console, transient=True, disable=not console.is_terminal
+            )
+            return list(bar)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _fetch(entry: str, folder: Path, url: str, pause: float) -> Download:
+    path = folder / f"{entry}.cif.gz"
+    if path.is_file():
+        return Download(entry, path)
+    failure = ""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(pause * 2 ** (attempt - 1))
+        try:
+            with urllib.request.urlopen(url.format(entry=entry), timeout=TIMEOUT) as response:
+                data = response.read()
+            # Also finds a download that was cut short.
+            gzip.decompress(data)
+        except urllib.error.HTTPError as error:
+            failure = f"HTTP {error.code} {error.reason}"
+            if error.code < 500 and error.code != 429:
+                break
+            continue
+        except (OSError, EOFError, zlib.error) as error:
+            failure = str(error) or type(error).__name__
+            continue
+        with atomic_write(path) as file:
+            file.write(data)
+        return Download(entry, path)
+    return Download(entry, path, failure)

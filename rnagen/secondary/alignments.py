@@ -1,0 +1,74 @@
+"""Alignments of chains: which file belongs to which, and a cache of what they say."""
+
+import hashlib
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import RNA
+
+import rnagen.io.alignment
+import rnagen.secondary.coevolution
+from rnagen.errors import InputError
+from rnagen.io.alignment import read_alignment
+from rnagen.io.atomic import atomic_write, hash_files
+from rnagen.secondary.coevolution import pair_evidence
+from rnagen.secondary.pairs import SparsePairs
+
+
+def find_alignments(folder: Path) -> dict[str, Path]:
+    """Files of a folder by the name of their chain or target (see `alignment_name`): what stands before the first dot.
+
+    Raises:
+        InputError: there is no such folder, or two files have one name.
+    """
+    if not folder.is_dir():
+        raise InputError(folder, None, "no such folder of alignments")
+    found: dict[str, Path] = {}
+    for file in sorted(folder.iterdir()):
+        if file.is_file() and not file.name.startswith("."):
+            name = alignment_name(file.name.partition(".")[0])
+            if name in found:
+                raise InputError(file, None, f"a second alignment of this name, beside {found[name].name}")
+            found[name] = file
+    return found
+
+
+def alignment_name(name: str) -> str:
+    """The name under which a chain's alignment is looked for: the case of the chain counts, that of the entry not."""
+    entry, line, chain = name.partition("_")
+    return entry.lower() + line + chain
+
+
+class AlignmentCache:
+    """What alignments say, one file each; safe to share between processes, because a file appears whole or not at
+    all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        code = hash_files(
+            [Path(str(module.__file__)) for module in (rnagen.secondary.coevolution, rnagen.io.alignment)]
+        )
+        self.version = f"{RNA.__version__} {code}"
+
+    def path(self, file: Path, sequence: str) -> Path:
+        """File that holds, or will hold, what an alignment says of a sequence."""
+        key = f"{self.version} {hash_files([file])} {sequence}"
+        return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
+
+    def get(self, file: Path, sequence: str) -> SparsePairs:
+        """The evidence of an alignment whose query is the sequence, worked out once.
+
+        Raises:
+            InputError: it cannot be read, or is of another sequence.
+        """
+        path = self.path(file, sequence)
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                nothing = np.zeros(len(stored["pairs"]), dtype=np.float32)
+                return SparsePairs(len(sequence), stored["pairs"], nothing, stored["evidence"])
+        except (FileNotFoundError, BadZipFile, KeyError, ValueError, EOFError):
+            found = pair_evidence(read_alignment(file, sequence))
+        with atomic_write(path) as written:
+            np.savez(written, pairs=found.pairs, evidence=found.evidence)
+        return found

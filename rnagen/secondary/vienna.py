@@ -1,0 +1,203 @@
+"""ViennaRNA's view of a sequence: base-pair probabilities, folds drawn from the ensemble, and a cache on disk."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import RNA
+from jaxtyping import Float32, Int16
+
+from rnagen.io.atomic import atomic_write
+from rnagen.io.dot_bracket import parse_dot_bracket
+from rnagen.secondary.pairs import MINIMUM_PROBABILITY, Folds, SparsePairs, as_evidence, joined
+from rnagen.structure import ENERGIES
+
+MAXIMUM_LENGTH = 4500
+"""Longest sequence that is folded: time grows with the cube of the length (about 80 s at 2,900 nt), memory with its
+square (0.25 GB at 2,900 nt)."""
+
+
+@dataclass(frozen=True)
+class EnergyModel:
+    """Parameters of the nearest-neighbour energies, and a temperature."""
+
+    load: Callable[[], int]
+    """Makes the parameters those of ViennaRNA, for the whole process."""
+    celsius: float = 37.0
+
+
+STANDARD = EnergyModel(RNA.params_load_RNA_Turner2004)
+OTHER_MODELS = {
+    "turner1999": EnergyModel(RNA.params_load_RNA_Turner1999),
+    "andronescu2007": EnergyModel(RNA.params_load_RNA_Andronescu2007),
+    "langdon2018": EnergyModel(RNA.params_load_RNA_Langdon2018),
+    "turner2004_60C": EnergyModel(RNA.params_load_RNA_Turner2004, 60.0),
+}
+"""By the name of their channel of evidence."""
+OTHERS_LENGTH = 1000
+"""Longer sequences are folded with the standard energies alone, which then stand for the others too: a ribosomal RNA
+would take many minutes."""
+DRAWN = 32
+"""Folds drawn of each chain of a dataset; the one nearest to its structure is kept."""
+
+
+def sparse_base_pairs(sequence: str, model: EnergyModel = STANDARD) -> SparsePairs:
+    """Pairs of the Boltzmann ensemble of a sequence (McCaskill's partition function, ViennaRNA's energies), by default
+    at 37 °C.
+
+    Residues `N` stay unpaired. Pairs under `MINIMUM_PROBABILITY` are left out.
+
+    Raises:
+        ValueError: the sequence is empty or longer than `MAXIMUM_LENGTH`.
+    """
+    with _energies(model):
+        return _probable_pairs(_partition_function(sequence, model.celsius))
+
+
+def with_other_models(pairs: SparsePairs, sequence: str) -> SparsePairs:
+    """The pairs of a sequence, with the probabilities of `OTHER_MODELS` as evidence."""
+    if len(sequence) > OTHERS_LENGTH:
+        return joined(pairs, *[as_evidence(pairs)] * len(OTHER_MODELS))
+    return joined(pairs, *(as_evidence(sparse_base_pairs(sequence, model)) for model in OTHER_MODELS.values()))
+
+
+def drawn_partners(sequence: str, seeds: list[int]) -> Int16[np.ndarray, "n L"]:
+    """One fold of the Boltzmann ensemble at 37 °C for each seed: the partner of each residue, or `UNPAIRED`. No
+    pseudoknots.
+
+    Raises:
+        ValueError: as `sparse_base_pairs`.
+    """
+    return _drawn(_partition_function(sequence, STANDARD.celsius, backtracks=True), seeds)
+
+
+def base_pair_probabilities(sequence: str) -> Float32[np.ndarray, "L L"]:
+    """Symmetric base-pair probabilities [L, L] with a zero diagonal; see `sparse_base_pairs`."""
+    return sparse_base_pairs(sequence).dense()
+
+
+def mfe_dot_bracket(sequence: str) -> str:
+    """The minimum-free-energy fold in dot-bracket notation (no pseudoknots).
+
+    Raises:
+        ValueError: the sequence is empty or longer than `MAXIMUM_LENGTH`.
+    """
+    return str(_fold_compound(sequence).mfe()[0])
+
+
+def mfe_pairs(sequence: str) -> list[tuple[int, int]]:
+    """The base pairs (i < j, from 0, sorted by i) of the minimum-free-energy fold."""
+    partner = parse_dot_bracket(mfe_dot_bracket(sequence))
+    return [(i, j) for i, j in enumerate(partner.tolist()) if j > i]
+
+
+def folds_of(sequence: str) -> Folds:
+    """What a dataset holds of a sequence.
+
+    Raises:
+        ValueError: as `sparse_base_pairs`.
+    """
+    compound = _partition_function(sequence, STANDARD.celsius, backtracks=True)
+    return Folds(with_other_models(_probable_pairs(compound), sequence), _drawn(compound, list(range(DRAWN))))
+
+
+class FoldCache:
+    """Folds on disk, one file per sequence and way of folding; safe to share between processes, because a file appears
+    whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, sequence: str) -> Path:
+        """File that holds, or will hold, the pairs of this sequence."""
+        key = f"{RNA.__version__} {MINIMUM_PROBABILITY} {ENERGIES} {DRAWN} {sequence}"
+        return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
+
+    def load(self, sequence: str) -> Folds | None:
+        """The stored folds; None where there are none or the file is damaged."""
+        try:
+            with np.load(self.path(sequence), allow_pickle=False) as stored:
+                pairs = SparsePairs(len(sequence), stored["pairs"], stored["probabilities"], stored["evidence"])
+                return Folds(pairs, stored["drawn"])
+        except (FileNotFoundError, BadZipFile, KeyError, ValueError, EOFError):
+            return None
+
+    def get(self, sequence: str) -> Folds:
+        """The folds of a sequence, folded once.
+
+        Raises:
+            ValueError: as `sparse_base_pairs`.
+        """
+        found = self.load(sequence)
+        if found is None:
+            found = folds_of(sequence)
+            pairs = found.pairs
+            with atomic_write(self.path(sequence)) as file:
+                np.savez(
+                    file,
+                    pairs=pairs.pairs,
+                    probabilities=pairs.probabilities,
+                    evidence=pairs.evidence,
+                    drawn=found.drawn,
+                )
+        return found
+
+
+@contextmanager
+def _energies(model: EnergyModel) -> Iterator[None]:
+    """ViennaRNA with the parameters of this model; with the standard ones again afterwards."""
+    if model is STANDARD:
+        yield
+        return
+    _load(model)
+    try:
+        yield
+    finally:
+        _load(STANDARD)
+
+
+def _load(model: EnergyModel) -> None:
+    model.load()
+    # ViennaRNA keeps the energies it computed last as long as the temperature stays the same, new parameters or not.
+    details = RNA.md()
+    details.temperature = 1.0
+    elsewhere = RNA.fold_compound("GGGAAACCC", details)
+    elsewhere.mfe()
+    elsewhere.pf()
+
+
+def _partition_function(sequence: str, celsius: float, backtracks: bool = False) -> RNA.fold_compound:
+    details = RNA.md()
+    details.temperature, details.uniq_ML = celsius, int(backtracks)
+    compound = _fold_compound(sequence, details)
+    # The partition function of a long RNA overflows unless it is scaled by the minimum free energy.
+    compound.exp_params_rescale(compound.mfe()[1])
+    compound.pf()
+    return compound
+
+
+def _probable_pairs(compound: RNA.fold_compound) -> SparsePairs:
+    found = sorted((p.i - 1, p.j - 1, p.p) for p in compound.plist_from_probs(MINIMUM_PROBABILITY) if p.type == 0)
+    return SparsePairs(
+        length=compound.length,
+        pairs=np.array([pair[:2] for pair in found], dtype=np.int16).reshape(-1, 2),
+        probabilities=np.array([pair[2] for pair in found], dtype=np.float32),
+    )
+
+
+def _drawn(compound: RNA.fold_compound, seeds: list[int]) -> Int16[np.ndarray, "n L"]:
+    drawn = []
+    for seed in seeds:
+        RNA.init_rand(seed % 2**32)
+        drawn.append(parse_dot_bracket(compound.pbacktrack()))
+    return np.stack(drawn)
+
+
+def _fold_compound(sequence: str, details: RNA.md | None = None) -> RNA.fold_compound:
+    if not 0 < len(sequence) <= MAXIMUM_LENGTH:
+        raise ValueError(f"a sequence of {len(sequence)} nt cannot be folded: 1 to {MAXIMUM_LENGTH} nt can")
+    return RNA.fold_compound(sequence, details or RNA.md())

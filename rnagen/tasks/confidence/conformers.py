@@ -1,0 +1,166 @@
+"""Conformers that a structure model draws of known chains, and how good each is: drawn once, kept in a file."""
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float
+from rich.console import Console
+from rich.progress import Progress
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from rnagen.checkpoints.files import Checkpoint
+from rnagen.config.sampling import SamplerConfig
+from rnagen.data.chains import Chain
+from rnagen.errors import InputError
+from rnagen.io.atomic import atomic_write
+from rnagen.metrics import FAST_SEEDS, c1_lddt, tm_scores
+from rnagen.sampling.ensemble import SamplingError, draw_ensemble
+from rnagen.tasks.structure.module import chain_features
+
+FORMAT = 1
+SAVE_SECONDS = 120.0
+"""At most this much drawing is lost when the machine goes off; an interrupted run loses nothing."""
+MIRROR = (-1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """n conformers of one chain, and what they are worth."""
+
+    c1: Float[Tensor, "n L 3"]
+    """C1' coordinates, Å."""
+    lddt: Float[Tensor, "n L"]
+    """C1'-lDDT of each residue against the model of the chain that fits best, by TM-score; 0 where not scored."""
+    scored: Bool[Tensor, "n L"]
+    """Residues that are resolved in that model, with neighbours."""
+    tm: Float[Tensor, " n"]
+    """TM-score against that model."""
+
+
+PARTS = tuple(part.name for part in fields(Judged))
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What is drawn of each chain: conformers 1 to `conformers`, once per temperature, then some of the first ones
+    again as mirror images."""
+
+    sampler: SamplerConfig
+    taus: tuple[float, ...]
+    conformers: int
+    mirrors: int
+    seed: int
+
+
+def judge_conformers(c1: Float[Tensor, "n L 3"], chain: Chain, scored_atom: int) -> Judged:
+    """Score conformers against all models of a chain, whose atom number `scored_atom` is C1'."""
+    true, mask = torch.from_numpy(chain.coords[:, :, scored_atom]), torch.from_numpy(chain.mask[:, :, scored_atom])
+    scores, best = tm_scores(c1, true, mask, seeds=FAST_SEEDS).max(1)
+    local = c1_lddt(c1, true[best], mask[best])
+    return Judged(c1, local.per_residue, local.scored, scores.float())
+
+
+def draw_judged(checkpoint: Checkpoint, chain: Chain, drawing: Drawing) -> Judged:
+    """Draw conformers of one chain and score them.
+
+    Raises:
+        SamplingError: a conformer stayed unusable.
+    """
+    scored_atom = checkpoint.config.model.atoms.index("C1'")
+    drawn = []
+    for tau in drawing.taus:
+        ensemble = draw_ensemble(
+            checkpoint.model,
+            checkpoint.config.transport,
+            chain_features(chain),
+            chain.name,
+            chain.sequence,
+            drawing.conformers,
+            replace(drawing.sampler, tau=tau),
+            drawing.seed,
+        )
+        drawn.append(torch.from_numpy(ensemble.structure.coords[:, :, scored_atom]).clone())
+    if drawing.mirrors:
+        drawn.append(drawn[0][: drawing.mirrors] * torch.tensor(MIRROR))
+    return judge_conformers(torch.cat(drawn), chain, scored_atom)
+
+
+def pool_file(cache: Path, checkpoint: Checkpoint, dataset: str, drawing: Drawing) -> Path:
+    """The file of all chains of a dataset (by its fingerprint) that were drawn so by this checkpoint."""
+    sampler = {name: value for name, value in asdict(drawing.sampler).items() if name not in ("tau", "chunk")}
+    key = {**asdict(drawing), "sampler": sampler, "checkpoint": checkpoint.fingerprint, "dataset": dataset}
+    digest = hashlib.sha256(json.dumps({"format": FORMAT, **key}, sort_keys=True).encode()).hexdigest()
+    return cache / f"conformers-{digest[:32]}.safetensors"
+
+
+def draw_pool(
+    checkpoint: Checkpoint,
+    chains: Sequence[Chain],
+    drawing: Drawing,
+    file: Path,
+    deadline: float | None = None,
+) -> list[Judged]:
+    """The conformers of all chains: those that the file holds, and the others drawn now and added to it.
+
+    Args:
+        checkpoint: of the structure model, on the device where it draws.
+        chains: with distinct names.
+        drawing: what is drawn of each.
+        file: see `pool_file`.
+        deadline: `time.monotonic()` at which drawing stops.
+
+    Raises:
+        InputError: the file is damaged, a chain cannot be sampled, or the time was over; what was drawn is saved.
+    """
+    pool = read_pool(file) if file.is_file() else {}
+    missing = [chain for chain in chains if chain.name not in pool]
+    saved = time.monotonic()
+    console = Console(stderr=True)
+    try:
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+            task = progress.add_task(f"Drawing conformers of {len(missing)} chains", total=len(missing))
+            for number, chain in enumerate(missing):
+                if deadline is not None and time.monotonic() > deadline:
+                    left = f"{len(missing) - number} of {len(chains)} chains are still to be drawn"
+                    raise InputError(file, None, f"the time is over, {left}: the same command goes on")
+                try:
+                    pool[chain.name] = draw_judged(checkpoint, chain, drawing)
+                except SamplingError as error:
+                    raise InputError(checkpoint.path, chain.name, str(error)) from error
+                progress.advance(task)
+                if time.monotonic() - saved > SAVE_SECONDS:
+                    write_pool(file, pool)
+                    saved = time.monotonic()
+                    print(f"conformers of {number + 1} of {len(missing)} chains drawn", flush=True)
+    finally:
+        if missing:
+            write_pool(file, pool)
+    return [pool[chain.name] for chain in chains]
+
+
+def write_pool(file: Path, pool: dict[str, Judged]) -> None:
+    """Write a pool, by the names of its chains, whole or not at all."""
+    tensors = {f"{name}/{part}": value for name, judged in pool.items() for part, value in vars(judged).items()}
+    with atomic_write(file) as opened:
+        opened.write(save({name: tensor.contiguous() for name, tensor in tensors.items()}))
+
+
+def read_pool(file: Path) -> dict[str, Judged]:
+    """What `write_pool` wrote.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    try:
+        tensors = load_file(file)
+        names = dict.fromkeys(key.rpartition("/")[0] for key in tensors)
+        return {name: Judged(*(tensors[f"{name}/{part}"] for part in PARTS)) for name in names}
+    except (SafetensorError, KeyError, OSError) as error:
+        raise InputError(file, None, f"is no file of conformers, or a damaged one; delete it: {error}") from error

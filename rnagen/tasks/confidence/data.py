@@ -1,0 +1,190 @@
+"""The conformers that train and validate a confidence head: date-gated chains, few of each cluster."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from rnagen.checkpoints.files import Checkpoint
+from rnagen.config.confidence import ConfidenceConfig, PoolConfig
+from rnagen.data.chains import Chain
+from rnagen.data.draws import BatchDraw, DrawStream, chain_weights
+from rnagen.data.filters import trainable
+from rnagen.data.packed import PackedChains
+from rnagen.data.padding import pad
+from rnagen.errors import InputError
+from rnagen.features import RNAFeatures
+from rnagen.tasks.confidence.baselines import Consensus, LengthBaseline, consensus
+from rnagen.tasks.confidence.conformers import Drawing, Judged, draw_pool, pool_file
+from rnagen.tasks.structure.data import read_data
+from rnagen.training.stream import BatchStream, ResumableData
+
+
+@dataclass(frozen=True)
+class JudgedChain:
+    """A chain and its conformers."""
+
+    chain: Chain
+    judged: Judged
+
+    @cached_property
+    def consensus(self) -> Consensus:
+        """What the conformers say of each other."""
+        return consensus(self.judged.c1)
+
+
+@dataclass(frozen=True)
+class JudgedBatch:
+    """K conformers of each of B chains, padded to one length."""
+
+    features: RNAFeatures
+    c1: Float[Tensor, "B K L 3"]
+    lddt: Float[Tensor, "B K L"]
+    scored: Bool[Tensor, "B K L"]
+    tm: Float[Tensor, "B K"]
+
+    def to(self, device: torch.device | str) -> "JudgedBatch":
+        """The same batch on another device; Lightning moves batches by calling this."""
+        return JudgedBatch(**{name: value.to(device) for name, value in vars(self).items()})
+
+
+class JudgedChains:
+    """Chains with conformers that are known to be good or bad, as a `BatchStream` asks for them."""
+
+    def __init__(self, chains: list[JudgedChain], copies: int) -> None:
+        self.chains = chains
+        self.copies = copies
+
+    def batch(self, draw: BatchDraw, rank: int = 0, world: int = 1) -> JudgedBatch:
+        """Some of the conformers of each chain that is drawn, in a process's share of the batch."""
+        known = [self.chains[row] for row in draw.rows[rank::world]]
+        rng = np.random.default_rng([draw.seed, rank])
+        return collate([(one.chain, some_of(one.judged, self.copies, rng)) for one in known], draw.length)
+
+
+def some_of(judged: Judged, count: int, rng: np.random.Generator) -> Judged:
+    """Conformers at random; some twice where there are not so many."""
+    there = len(judged.tm)
+    rows = torch.from_numpy(rng.choice(there, count, replace=there < count))
+    return Judged(**{name: value[rows] for name, value in vars(judged).items()})
+
+
+def collate(examples: list[tuple[Chain, Judged]], length: int) -> JudgedBatch:
+    """Examples with equally many conformers, padded to `length` residues."""
+    chains, judged = zip(*examples)
+
+    def padded(name: str) -> Tensor:
+        # The residues are the second axis: the first of what is padded.
+        return pad([getattr(one, name).transpose(0, 1).numpy() for one in judged], length).transpose(1, 2)
+
+    lengths = torch.tensor([len(chain.bases) for chain in chains])
+    features = RNAFeatures(
+        bases=pad([chain.bases for chain in chains], length),
+        residue_index=pad([chain.residue_index for chain in chains], length),
+        mask=torch.arange(length) < lengths[:, None],
+        pair_probabilities=pad([chain.pairs.dense() for chain in chains], length, axes=2),
+        evidence=pad([chain.pairs.dense_evidence() for chain in chains], length, axes=2),
+    )
+    return JudgedBatch(
+        features, padded("c1"), padded("lddt"), padded("scored"), torch.stack([one.tm for one in judged])
+    )
+
+
+class ConfidenceDataModule(ResumableData):
+    """Conformers of training and validation chains, drawn by the structure model where the cache has none.
+
+    Args:
+        config: options.
+        checkpoint: of the structure model.
+        deadline: `time.monotonic()` at which drawing stops, to go on in another run.
+    """
+
+    def __init__(self, config: ConfidenceConfig, checkpoint: Checkpoint, deadline: float | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.checkpoint = checkpoint
+        self.deadline = deadline
+        self.train_chains: list[JudgedChain] = []
+        self.val_chains: list[JudgedChain] = []
+
+    def setup(self, stage: str) -> None:
+        """Choose the chains, draw or read their conformers.
+
+        Raises:
+            InputError: data, splits, cache or structure model cannot be used, or the time is over.
+        """
+        if self.train_chains:
+            return
+        options, atoms = self.config.dataset, self.checkpoint.config.model.atoms
+        cutoff = self.checkpoint.metadata.get("cutoff")
+        if not cutoff:
+            raise InputError(self.checkpoint.path, "cutoff", "missing: it says which chains may train")
+        data = read_data(options.data, options.splits, cutoff, atoms)
+        train = chosen(trainable(data.train, options.min_length, options.data), options, self.config.run.seed)
+        val = no_longer_than(data.val, options.max_length)
+        if not len(val):
+            print(f"no validation chain of {data.source} fits: this run does not validate")
+        self.fingerprint, self.clusters = data.fingerprint, train.clusters.numpy()
+        self.train_chains = self._judged(train.chains(), self._drawing(training=True))
+        self.val_chains = self._judged(val.chains(), self._drawing(training=False))
+        # The first conformers are those of the temperature at which is sampled.
+        plain = [(len(known.chain.bases), known.judged) for known in self.train_chains]
+        self.baseline = LengthBaseline.fit(plain, options.conformers)
+
+    def _drawing(self, training: bool) -> Drawing:
+        options, sampler, seed = self.config.dataset, self.config.sampler, self.config.run.seed
+        if not training:
+            return Drawing(sampler, (sampler.tau,), options.val_conformers, 0, seed)
+        return Drawing(sampler, (sampler.tau, *options.other_taus), options.conformers, options.mirrors, seed)
+
+    def _judged(self, chains: list[Chain], drawing: Drawing) -> list[JudgedChain]:
+        file = pool_file(self.config.dataset.cache, self.checkpoint, self.fingerprint, drawing)
+        judged = draw_pool(self.checkpoint, chains, drawing, file, self.deadline)
+        return [JudgedChain(chain, one) for chain, one in zip(chains, judged)]
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches in an epoch."""
+        return self.config.run.train_batches or max(1, len(self.train_chains) // self.config.dataset.batch_size)
+
+    def train_dataloader(self) -> BatchStream[JudgedBatch]:
+        """Batches from `position` on; every cluster is drawn equally often."""
+        options = self.config.dataset
+        lengths = np.array([len(known.chain.bases) for known in self.train_chains])
+        weights = chain_weights(lengths, self.clusters, length_power=0.0, cluster_power=1.0)
+        draws = DrawStream(weights, lengths, int(lengths.max()), options.batch_size, self.config.run.seed)
+        chains = JudgedChains(self.train_chains, options.copies)
+        return BatchStream(chains, draws, self.batches_per_epoch, self.position)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """One chain with all its conformers at a time."""
+        return DataLoader(self.val_chains, batch_size=None, shuffle=False)  # type: ignore[arg-type]
+
+
+def no_longer_than(chains: PackedChains, longest: int) -> PackedChains:
+    """The chains of `longest` residues or fewer, perhaps none."""
+    return chains.select((chains.lengths <= longest).nonzero()[:, 0].tolist())
+
+
+def chosen(chains: PackedChains, options: PoolConfig, seed: int) -> PackedChains:
+    """The chains that are short enough; of each cluster at most `per_cluster`, drawn by the seed.
+
+    Raises:
+        InputError: no chain is left.
+    """
+    short = no_longer_than(chains, options.max_length)
+    if not len(short):
+        raise InputError(options.data, None, f"no training chain of it has {options.max_length} residues or fewer")
+    taken: dict[int, int] = {}
+    rows = []
+    for row in np.random.default_rng(seed).permutation(len(short)).tolist():
+        cluster = int(short.clusters[row])
+        taken[cluster] = taken.get(cluster, 0) + 1
+        if taken[cluster] <= options.per_cluster:
+            rows.append(row)
+    return short.select(sorted(rows))

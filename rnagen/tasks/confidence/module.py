@@ -1,0 +1,125 @@
+"""The LightningModule of the confidence task."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from rnagen.checkpoints.files import Checkpoint
+from rnagen.config.confidence import ConfidenceConfig
+from rnagen.errors import ConfigError
+from rnagen.model.confidence import ConfidenceHead, ConfidenceLogits, spread
+from rnagen.model.model import RNAFlowModel
+from rnagen.sampling.confidence import confidence_of, judge
+from rnagen.tasks.confidence.baselines import LengthBaseline
+from rnagen.tasks.confidence.data import JudgedBatch, JudgedChain
+from rnagen.tasks.confidence.report import ReportedTarget, summarize
+from rnagen.tasks.structure.module import chain_features
+from rnagen.training.one_cycle import OneCycleModule
+
+STATE_KEY = "structure_model"
+
+
+@dataclass(frozen=True)
+class FrozenModel:
+    """A structure model that is read and never trained; no module, so that it is in no state."""
+
+    model: RNAFlowModel
+
+    def on(self, device: torch.device) -> RNAFlowModel:
+        """The model, on that device."""
+        return self.model.to(device).eval()
+
+
+class ConfidenceModule(OneCycleModule):
+    """Trains a `ConfidenceHead` on the conformers of a frozen structure model.
+
+    Args:
+        config: the options of the run.
+        checkpoint: of the structure model, which is no part of the state.
+        baseline: what the length of the training chains says.
+        steps: optimizer steps of the whole run.
+    """
+
+    def __init__(self, config: ConfidenceConfig, checkpoint: Checkpoint, baseline: LengthBaseline, steps: int) -> None:
+        super().__init__(config.optim, steps)
+        self.config = config
+        self.baseline = baseline
+        self.structure = checkpoint.fingerprint
+        self.frozen = FrozenModel(checkpoint.model.requires_grad_(False))
+        shape = checkpoint.config.model
+        self.head = ConfidenceHead(config.model, shape.embed_dim, shape.pair_dim)
+        self.reported: list[ReportedTarget] = []
+        self.val_losses: list[float] = []
+
+    def setup(self, stage: str) -> None:
+        if self.config.optim.compile and stage == "fit":
+            # In place: the names in the state dict stay. Static: lengths come in a few buckets.
+            self.head.compile(dynamic=False)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint[STATE_KEY] = self.structure
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if checkpoint[STATE_KEY] != self.structure:
+            raise ConfigError("structure: the run that is resumed judges another structure model")
+
+    def training_step(self, batch: JudgedBatch, batch_idx: int) -> Tensor:
+        with torch.no_grad():
+            trunk, _ = self.frozen.on(self.device).encode(batch.features)
+        logits = self.head(trunk, batch.c1, batch.features.mask)
+        lddt, tm = losses(logits, batch.lddt, batch.scored, batch.tm)
+        loss = lddt + tm
+        self.log_dict({"train/lddt": lddt.detach(), "train/tm": tm.detach()}, batch_size=len(batch.tm))
+        self.log("train/loss", loss.detach(), batch_size=len(batch.tm), prog_bar=True)
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        self.reported, self.val_losses = [], []
+
+    def validation_step(self, known: JudgedChain, batch_idx: int) -> None:
+        """All conformers of a chain, judged as `sample.py` does it."""
+        judged, chain = known.judged, known.chain
+        logits = judge(self.frozen.on(self.device), self.head, chain_features(chain), judged.c1)
+        self.val_losses.append(float(sum(losses(logits, judged.lddt[None], judged.scored[None], judged.tm[None]))))
+        found = confidence_of(logits)
+        length_tm, length_lddt = self.baseline.predict(len(chain.bases))
+        self.reported.append(
+            ReportedTarget(
+                chain.name,
+                found.lddt,
+                found.tm,
+                judged.lddt.numpy(),
+                judged.scored.numpy(),
+                judged.tm.numpy(),
+                known.consensus.lddt.numpy(),
+                known.consensus.tm.numpy(),
+                length_lddt,
+                length_tm,
+            )
+        )
+
+    def on_validation_epoch_end(self) -> None:
+        means = {"loss": sum(self.val_losses) / len(self.val_losses), **summarize(self.reported)}
+        self.val_means = {f"val/{name}": round(value, 4) for name, value in means.items()}
+        self.val_table = [target.row() for target in self.reported]
+        self.log_dict(self.val_means)
+
+
+def losses(
+    logits: ConfidenceLogits,
+    lddt: Float[Tensor, "B K L"],
+    scored: Bool[Tensor, "B K L"],
+    tm: Float[Tensor, "B K"],
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """Cross-entropies of C1'-lDDT, mean over the scored residues of all conformers, and of the TM-score.
+
+    A value between two levels is shared by them: the cross-entropy is least where the mean of the probabilities, which
+    is what is predicted, is the mean of the values.
+    """
+    levels = logits.tm.shape[-1]
+    of_residues = -(spread(lddt, levels) * logits.lddt.log_softmax(-1)).sum(-1)
+    of_conformers = -(spread(tm, levels) * logits.tm.log_softmax(-1)).sum(-1)
+    return (of_residues * scored).sum() / scored.sum().clamp(min=1), of_conformers.mean()

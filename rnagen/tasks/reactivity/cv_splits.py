@@ -1,0 +1,120 @@
+"""Folds for cross-validation, such that no two sequences of different folds are alike."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Int64
+from rapidfuzz import process
+from rapidfuzz.distance import Levenshtein
+from rich.console import Console
+from rich.progress import track
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from rnagen.io.atomic import atomic_write
+from rnagen.prepare.clusters import IDENTITY
+
+BLOCK = 256
+"""Sequences compared at a time with all that are at least as long."""
+ROUNDING = 1e-6
+"""Room below a threshold: 80 of 100 equal residues are enough for 80 %."""
+
+
+def k_folds(sequences: Sequence[str], folds: int, seed: int, cache: Path) -> Int64[np.ndarray, " N"]:
+    """The fold, 0 to folds − 1, of each sequence: whole groups of `similarity_groups`, dealt out evenly.
+
+    The groups, in which the time goes, are kept in the folder `cache`, known by the sequences.
+    """
+    different, number = np.unique(np.array(sequences), return_inverse=True)
+    key = hashlib.sha256(f"1 {IDENTITY}\n".encode() + "\n".join(different).encode())
+    file = cache / f"groups-{key.hexdigest()[:32]}.npy"
+    if not file.is_file():
+        found = similarity_groups(different.tolist())
+        with atomic_write(file) as opened:
+            np.save(opened, found)
+    return deal(np.load(file, allow_pickle=False)[number], folds, seed)
+
+
+def similarity_groups(sequences: Sequence[str]) -> Int64[np.ndarray, " N"]:
+    """Number of each sequence's group: the connected components of the graph of pairs at least `IDENTITY` identical.
+
+    Two sequences of different groups are thus never that alike, which greedy clusters do not promise: two of their
+    members may be closer to each other than to their founders. Identity is that of `rnagen.prepare.clusters`. All pairs
+    of lengths that allow it are compared, so time grows with the square of N.
+    """
+    order = np.argsort([len(sequence) for sequence in sequences], kind="stable")
+    edges = [np.zeros((2, 0), dtype=np.int64)]
+    for rows, columns, identities in _compared([sequences[n] for n in order], IDENTITY - ROUNDING):
+        i, j = identities.nonzero()
+        edges.append(np.stack([order[rows[i]], order[columns[j]]]))
+    i, j = np.concatenate(edges, axis=1)
+    graph = coo_matrix((np.ones(len(i), dtype=bool), (i, j)), shape=(len(sequences), len(sequences)))
+    return connected_components(graph, directed=False)[1].astype(np.int64)
+
+
+def deal(groups: Int64[np.ndarray, " N"], folds: int, seed: int) -> Int64[np.ndarray, " N"]:
+    """Deal whole groups out to folds: the largest first, each to the smallest fold so far; ties by the seed.
+
+    Raises:
+        ValueError: there are fewer groups than folds.
+    """
+    numbers, member_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    if not 1 <= folds <= len(numbers):
+        raise ValueError(f"{len(numbers)} groups of similar sequences cannot fill {folds} folds")
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(len(numbers))
+    filled, fold_of = np.zeros(folds, dtype=np.int64), np.empty(len(numbers), dtype=np.int64)
+    label = rng.permutation(folds)
+    for group in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
+        smallest = int(np.argmin(filled))
+        filled[smallest] += sizes[group]
+        fold_of[group] = label[smallest]
+    return fold_of[member_of]
+
+
+def closest_across(sequences: Sequence[str], folds: Int64[np.ndarray, " N"]) -> tuple[float, int, int]:
+    """(identity, i, j) of the two most alike sequences in different folds, i and j their positions.
+
+    Raises:
+        ValueError: all are in one fold.
+    """
+    if len(np.unique(folds)) < 2:
+        raise ValueError("one fold has no pair across folds")
+    # Of the equal sequences of a fold one is enough.
+    first = {key: n for n, key in reversed(list(enumerate(zip(sequences, folds.tolist(), strict=True))))}
+    order = np.array(sorted(first.values(), key=lambda n: (len(sequences[n]), n)))
+    best = (-1.0, -1, -1)
+    for rows, columns, identities in _compared([sequences[n] for n in order], 0.0):
+        identities[folds[order[rows]][:, None] == folds[order[columns]]] = -1
+        i, j = np.unravel_index(np.argmax(identities), identities.shape)
+        if identities[i, j] > best[0]:
+            best = (float(identities[i, j]), int(order[rows[i]]), int(order[columns[j]]))
+    return best
+
+
+def _compared(
+    sequences: list[str], least: float
+) -> Iterator[tuple[Int64[np.ndarray, " rows"], Int64[np.ndarray, " columns"], Float32[np.ndarray, "rows columns"]]]:
+    """Blocks of (rows, columns, identities) that cover all pairs of sequences, sorted by length, of at least `least`
+    identity; 0 stands for less."""
+    lengths = np.array([len(sequence) for sequence in sequences])
+    console = Console(stderr=True)
+    starts = range(0, len(sequences), BLOCK)
+    for start in track(starts, "Comparing sequences", console=console, transient=True, disable=not console.is_terminal):
+        rows = np.arange(start, min(start + BLOCK, len(sequences)))
+        # The identity of two sequences is at most the ratio of their lengths.
+        longest = lengths[rows[-1]] / least if least else np.inf
+        columns = np.arange(start, np.searchsorted(lengths, longest, side="right"))
+        yield (
+            rows,
+            columns,
+            process.cdist(
+                [sequences[n] for n in rows],
+                [sequences[n] for n in columns],
+                scorer=Levenshtein.normalized_similarity,
+                score_cutoff=least or None,
+                dtype=np.float32,
+            ),
+        )

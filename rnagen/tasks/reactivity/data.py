@@ -1,0 +1,138 @@
+"""The profiles that train and validate: folds of unlike sequences, batches of like lengths, a reproducible order."""
+
+import os
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
+from torch.utils.data import DataLoader, DistributedSampler, Sampler
+
+from rnagen.config.reactivity import ReactivityConfig
+from rnagen.errors import InputError
+from rnagen.tasks.reactivity.batches import LengthMatchedBatchSampler
+from rnagen.tasks.reactivity.cv_splits import k_folds
+from rnagen.tasks.reactivity.dataset import ReactivityDataset, ReactivityExample, collate, trainable
+from rnagen.tasks.reactivity.pairs import MappedPairs
+from rnagen.tasks.reactivity.table import ReactivityTable
+from rnagen.training.stream import ResumableData
+
+
+class EpochStream(Sampler[list[int]]):
+    """The rest of the epoch that `position` (batches since the start of training) stands in.
+
+    Args:
+        batches: a batch sampler with `set_epoch`, whose order is a function of the epoch.
+        per_epoch: batches taken of each epoch.
+    """
+
+    def __init__(self, batches: LengthMatchedBatchSampler, per_epoch: int) -> None:
+        self.batches = batches
+        self.per_epoch = per_epoch
+        self.position = 0
+
+    def __len__(self) -> int:
+        return self.per_epoch
+
+    def __iter__(self) -> Iterator[list[int]]:
+        epoch, start = divmod(self.position, self.per_epoch)
+        self.batches.set_epoch(epoch)
+        for batch in islice(self.batches, start, self.per_epoch):
+            self.position += 1
+            yield batch
+
+
+class ReactivityDataModule(ResumableData):
+    """Training batches and validation batches of one table of profiles."""
+
+    table: ReactivityTable
+    train: ReactivityDataset
+    val: ReactivityDataset | None
+
+    def __init__(self, config: ReactivityConfig, experiments: tuple[str, ...] = ()) -> None:
+        """`experiments`: those of a model that is trained further; those of the file where none are given."""
+        super().__init__()
+        self.config = config
+        self.experiments = experiments
+
+    def prepare_data(self) -> None:
+        """Convert, fold and compare the sequences, in one process only; the cache holds what comes of it."""
+        table = self._open()
+        self._pairs(table)
+        self._held_out(table)
+
+    def setup(self, stage: str) -> None:
+        """Map the profiles and deal them out.
+
+        Raises:
+            InputError: the file cannot be used, or no profile is left to train on.
+        """
+        options = self.config.dataset
+        self.table = self._open()
+        pairs = self._pairs(self.table)
+        good, held_out = trainable(self.table, options.min_signal_to_noise), self._held_out(self.table)
+        trains = good & ~held_out[:, None]
+        if options.max_length is not None:
+            trains = trains & (self.table.lengths <= options.max_length)[:, None]
+        self.train = ReactivityDataset(self.table, trains, pairs, options.sn_weights)
+        if not len(self.train) >= options.batch_size * self.config.run.devices:
+            raise InputError(options.data, None, f"{len(self.train)} examples can be trained on: too few for a batch")
+        validates = bool((good & held_out[:, None]).any())
+        self.val = ReactivityDataset(self.table, good & held_out[:, None], pairs, weights=False) if validates else None
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches in an epoch and process."""
+        return self.config.run.train_batches or len(self._batches(0, self.config.run.devices))
+
+    def train_dataloader(self) -> DataLoader[ReactivityExample]:
+        """Batches from `position` on."""
+        assert self.trainer is not None
+        batches = self._batches(self.trainer.global_rank, self.trainer.world_size)
+        stream = EpochStream(batches, min(self.batches_per_epoch, len(batches)))
+        stream.position = self.position
+        return self._loader(self.train, stream)
+
+    def val_dataloader(self) -> list[DataLoader[ReactivityExample]]:
+        """Batches sorted by length, dealt out among the processes."""
+        assert self.trainer is not None
+        if self.val is None:
+            return []
+        size = self.config.dataset.batch_size
+        order = np.argsort(self.val.lengths, kind="stable").tolist()
+        batches = [order[start : start + size] for start in range(0, len(order), size)]
+        return [self._loader(self.val, batches[self.trainer.global_rank :: self.trainer.world_size])]
+
+    def _open(self) -> ReactivityTable:
+        return ReactivityTable.open(self.config.dataset.data, self.config.dataset.cache, self.experiments)
+
+    def _pairs(self, table: ReactivityTable) -> MappedPairs | None:
+        """Base pairs, where the model reads them."""
+        if self.config.model.base_pairs == "none":
+            return None
+        return MappedPairs.of(table.sequences(), self.config.dataset.cache, os.cpu_count() or 1)
+
+    def _held_out(self, table: ReactivityTable) -> Bool[np.ndarray, " N"]:
+        options = self.config.dataset
+        if options.fold is None:
+            return np.zeros(len(table), dtype=bool)
+        try:
+            folds = k_folds(table.sequences(), options.folds, self.config.run.seed, options.cache)
+        except ValueError as error:
+            raise InputError(options.data, None, str(error)) from error
+        return folds == options.fold
+
+    def _batches(self, rank: int, world: int) -> LengthMatchedBatchSampler:
+        sampler: DistributedSampler[Any] = DistributedSampler(self.train, world, rank, seed=self.config.run.seed)
+        return LengthMatchedBatchSampler(sampler, self.train.lengths, self.config.dataset.batch_size, drop_last=True)
+
+    def _loader(self, dataset: ReactivityDataset, batches: Any) -> DataLoader[ReactivityExample]:
+        assert self.trainer is not None
+        return DataLoader(
+            dataset,
+            batch_sampler=batches,
+            collate_fn=collate,
+            num_workers=self.config.dataset.num_workers,
+            pin_memory=self.trainer.strategy.root_device.type == "cuda",
+        )

@@ -1,0 +1,145 @@
+"""Reactivity examples and padded batches of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float32, Int, Int32, Int64
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from rnagen.data.padding import pad, padded_length
+from rnagen.features import RNAFeatures
+from rnagen.structure import encode_sequence
+from rnagen.tasks.reactivity.pairs import MappedPairs
+from rnagen.tasks.reactivity.table import ReactivityTable
+
+LENGTH_BUCKET = 16
+"""Batches are padded to a multiple of this, so that a compiled model sees few shapes."""
+
+
+@dataclass(frozen=True)
+class ReactivityExample:
+    """One RNA and its profiles in E experiments."""
+
+    number: int
+    """Position in the table."""
+    bases: Int32[np.ndarray, " L"]
+    residue_index: Int32[np.ndarray, " L"]
+    pair_probabilities: Float32[np.ndarray, "L L"]
+    reactivity: Float32[np.ndarray, "L E"]
+    observed: Bool[np.ndarray, "L E"]
+    weight: Float32[np.ndarray, " E"]
+    sn_filter: Bool[np.ndarray, " E"]
+
+
+@dataclass(frozen=True)
+class ReactivityBatch:
+    """Examples padded to one length."""
+
+    features: RNAFeatures
+    reactivity: Float[Tensor, "B L E"]
+    """As measured, not clipped; 0 where not observed."""
+    observed: Bool[Tensor, "B L E"]
+    """The residue is no padding and has a finite value in a profile that is used."""
+    weight: Float[Tensor, "B E"]
+    """See `reliability`; 1 where signal-to-noise is unknown, or weights are not asked for."""
+    sn_filter: Bool[Tensor, "B E"]
+    """The profile passes the data set's own filter."""
+    numbers: Int[Tensor, " B"]
+    """Positions in the table."""
+
+    def to(self, device: torch.device | str) -> "ReactivityBatch":
+        """The same batch on another device; Lightning moves batches by calling this."""
+        return ReactivityBatch(*(value.to(device) for value in vars(self).values()))
+
+
+def reliability(signal_to_noise: Float32[np.ndarray, " E"]) -> Float32[np.ndarray, " E"]:
+    """Weight of a profile with signal-to-noise s: s² / (1 + s²), 0 where s ≤ 0, 1 where s is unknown (NaN).
+
+    The share of a profile's variance that is signal: with variance S² of the signal and N² of the noise, s = S/N, it is
+    S² / (S² + N²), the gain of the Wiener filter. Half weight at s = 1, 0.9 at s = 3: it saturates, so that the few
+    profiles with s over 10 do not count for many.
+    """
+    squared = np.square(np.maximum(signal_to_noise, 0))
+    return np.where(np.isnan(signal_to_noise), 1, squared / (1 + squared)).astype(np.float32)
+
+
+def trainable(table: ReactivityTable, minimum: float = -np.inf) -> Bool[np.ndarray, "N E"]:
+    """The profiles with at least this signal-to-noise. Those where it is unknown stay: nothing speaks against them."""
+    return (table.rows >= 0) & ~(table.signal_to_noise < minimum)
+
+
+class ReactivityDataset(Dataset[ReactivityExample]):
+    """The examples of a table with a profile in `used`, and of those the profiles in it.
+
+    Args:
+        table: the profiles.
+        used: what may be seen: for training `trainable(table, 1.0) & (folds != 0)[:, None]`, say, and for evaluation
+            `table.sn_filter & (folds == 0)[:, None]`.
+        pairs: base pairs of all examples of the table; without them the pair probabilities are zero.
+        weights: give profiles their `reliability` as weight, instead of 1.
+    """
+
+    def __init__(
+        self,
+        table: ReactivityTable,
+        used: Bool[np.ndarray, "N E"],
+        pairs: MappedPairs | None = None,
+        weights: bool = True,
+    ) -> None:
+        if used.shape != table.rows.shape:
+            raise ValueError(f"used {used.shape} does not fit the table {table.rows.shape}")
+        if pairs is not None and len(pairs) != len(table):
+            raise ValueError(f"base pairs of {len(pairs)} sequences do not fit a table of {len(table)} examples")
+        self.table = table
+        self.used = used & (table.rows >= 0)
+        self.pairs = pairs
+        self.weights = weights
+        self.numbers: Int64[np.ndarray, " examples"] = np.flatnonzero(self.used.any(axis=1))
+        """Positions of the examples in the table."""
+        self.lengths: Int64[np.ndarray, " examples"] = table.lengths[self.numbers]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: int) -> ReactivityExample:
+        number = int(self.numbers[index])
+        bases = encode_sequence(self.table.sequence(number))
+        values = self.table.reactivity(number)
+        observed = np.isfinite(values) & self.used[number]
+        length, channels = values.shape
+        none = np.zeros((length, length), dtype=np.float32)
+        return ReactivityExample(
+            number=number,
+            bases=bases,
+            residue_index=np.arange(1, length + 1, dtype=np.int32),
+            pair_probabilities=none if self.pairs is None else self.pairs[number].dense(),
+            reactivity=np.where(observed, values, np.float32(0)),
+            observed=observed,
+            weight=reliability(self.table.signal_to_noise[number]) if self.weights else np.ones(channels, np.float32),
+            sn_filter=self.table.sn_filter[number],
+        )
+
+
+def collate(examples: list[ReactivityExample]) -> ReactivityBatch:
+    """Pad examples to the longest of them, rounded up to a multiple of `LENGTH_BUCKET`."""
+    length = padded_length([len(e.bases) for e in examples], LENGTH_BUCKET)
+
+    def padded(name: str, axes: int) -> Tensor:
+        return pad([getattr(e, name) for e in examples], length, axes)
+
+    features = RNAFeatures(
+        bases=padded("bases", 1),
+        residue_index=padded("residue_index", 1),
+        mask=torch.arange(length) < torch.tensor([len(e.bases) for e in examples])[:, None],
+        pair_probabilities=padded("pair_probabilities", 2),
+    )
+    return ReactivityBatch(
+        features=features,
+        reactivity=padded("reactivity", 1),
+        observed=padded("observed", 1),
+        weight=padded("weight", 0),
+        sn_filter=padded("sn_filter", 0),
+        numbers=torch.tensor([e.number for e in examples]),
+    )

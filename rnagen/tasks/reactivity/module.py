@@ -1,0 +1,82 @@
+"""The LightningModule of the reactivity task."""
+
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from torch import Tensor
+
+from rnagen.config.reactivity import ReactivityConfig
+from rnagen.model.reactivity import ReactivityModel
+from rnagen.tasks.reactivity.dataset import ReactivityBatch
+from rnagen.tasks.reactivity.flip import flipped
+from rnagen.tasks.reactivity.infer import predict
+from rnagen.tasks.reactivity.metric import ObservedMean
+from rnagen.training.one_cycle import OneCycleModule
+
+
+class ReactivityModule(OneCycleModule):
+    """Trains a `ReactivityModel` by the absolute error of what was observed.
+
+    Args:
+        config: the options of the run.
+        experiments: the outputs of the model.
+        steps: optimizer steps of the whole run, over which the rate makes its one cycle.
+    """
+
+    def __init__(self, config: ReactivityConfig, experiments: tuple[str, ...], steps: int) -> None:
+        super().__init__(config.optim, steps)
+        self.config = config
+        self.model = ReactivityModel(config.model, experiments)
+        self.errors, self.filtered_errors = ObservedMean(len(experiments)), ObservedMean(len(experiments))
+        self.held_out: dict[int, Float32[np.ndarray, "L E"]] = {}
+        """Predictions of the last validation, by position in the table; of this process's share."""
+
+    def setup(self, stage: str) -> None:
+        if self.config.optim.compile and stage == "fit":
+            # In place: the names in the state dict stay. Static: lengths come in a few buckets.
+            self.model.encoder.compile(dynamic=False)
+
+    def training_step(self, batch: ReactivityBatch, batch_idx: int) -> Tensor:
+        # Flips and dropout are the same after a resume: a function of seed, step, process and batch of the step.
+        place = (self.config.run.seed, self.global_step, self.global_rank, batch_idx)
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0] >> 1))
+        # Drawn on the CPU: the same on every device.
+        turned = torch.rand(len(batch.numbers)) < self.config.dataset.flip
+        batch = flipped(batch, turned.to(batch.numbers.device))
+        loss = weighted_error(self.model(batch.features), batch)
+        several = self.trainer.world_size > 1
+        self.log("train/loss", loss.detach(), batch_size=len(turned), prog_bar=True, sync_dist=several)
+        return loss
+
+    def validation_step(self, batch: ReactivityBatch, batch_idx: int) -> None:
+        predicted = predict([self.model], batch.features, self.config.run.flip_validation)
+        errors = (predicted.double() - batch.reactivity.double().clamp(0, 1)).abs()
+        self.errors.update(errors, batch.observed)
+        lengths = batch.features.mask.sum(dim=1).tolist()
+        rows = zip(batch.numbers.tolist(), predicted.cpu().numpy(), lengths)
+        self.held_out |= {number: values[:length] for number, values, length in rows}
+        self.filtered_errors.update(errors, batch.observed & batch.sn_filter[:, None])
+
+    def on_validation_epoch_start(self) -> None:
+        self.held_out = {}
+
+    def on_validation_epoch_end(self) -> None:
+        """The means in double precision: over all, by experiment, and over the profiles with SN_filter."""
+        self.val_means = {}
+        for name, metric in (("val/mae", self.errors), ("val/mae_sn_filter", self.filtered_errors)):
+            means = zip(("", *(f"/{experiment}" for experiment in self.model.experiments)), metric.compute().tolist())
+            self.val_means |= {name + experiment: mean for experiment, mean in means if not math.isnan(mean)}
+            metric.reset()
+        self.log_dict(self.val_means)
+
+
+def weighted_error(predicted: Float[Tensor, "B L E"], batch: ReactivityBatch) -> Float[Tensor, ""]:
+    """Mean |predicted − observed| over the observed values, targets clipped to [0, 1], each profile by its weight.
+
+    Zero where no observed value has a weight.
+    """
+    weight = batch.weight[:, None] * batch.observed
+    errors = (predicted - batch.reactivity.clamp(0, 1)).abs()
+    return (weight * errors).sum() / weight.sum().clamp(min=1e-6)

@@ -1,0 +1,161 @@
+"""The chains that train and validate: date-gated, resident on the training device, in a reproducible order."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from torch.utils.data import DataLoader
+
+from rnagen.config.structure import TrainConfig
+from rnagen.data.chains import Batch, Chain
+from rnagen.data.device_batches import ResidentChains
+from rnagen.data.draws import BatchDraws, DrawStream, WarmUp, chain_weights
+from rnagen.data.encoded_cache import EncodedCache
+from rnagen.data.filters import check_gate, share_of_clusters, to_overfit, trainable, trusted
+from rnagen.data.packed import PackedChains, PackedData, load_packed
+from rnagen.errors import InputError
+from rnagen.training.stream import BatchStream, ResumableData
+
+log = logging.getLogger(__name__)
+
+
+class RNADataModule(ResumableData):
+    """Training batches and validation chains of a prepared dataset, or of the synthetic set where there is none.
+
+    Args:
+        config: options.
+        synthetic_folder: where the synthetic set is, or is made.
+        encodings: by a frozen encoder, to be given to every chain; None where the model asks its encoder itself.
+    """
+
+    def __init__(self, config: TrainConfig, synthetic_folder: Path, encodings: EncodedCache | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.synthetic_folder = synthetic_folder
+        self.encodings = encodings
+        self.val_chains: list[Chain] = []
+        self.fingerprint = ""
+        self.description = ""
+
+    def prepare_data(self) -> None:
+        """Make the synthetic set where it is wanted and no packed file has it (in one process only)."""
+        options = self.config.dataset
+        if not options.data.exists():
+            print(f"no prepared dataset at {options.data}: training on synthetic A-form RNA instead")
+        if not options.data.exists() or (options.data.is_dir() and options.synthetic_steps):
+            from rnagen.prepare.pack import make_synthetic
+
+            make_synthetic(self.synthetic_folder)
+
+    def setup(self, stage: str) -> None:
+        """Read the chains into memory."""
+        if self.fingerprint:
+            return
+        options = self.config.dataset
+        data = self._read()
+        self.fingerprint, self.description = data.fingerprint, data.source
+        train, val = data.train, data.val
+        if not len(val):
+            print(f"no validation chain in {data.source}: this run does not validate")
+        if options.data.exists():
+            train = trainable(train, options.min_length, options.data)
+            train = trusted(train, options.max_resolution, options.min_contacts, options.data)
+        train = share_of_clusters(train, options.train_share, self.config.run.seed)
+        if options.overfit:
+            train = val = to_overfit(train, options.crop, options.data)
+        self.train_chains, self.val_chains = train, val.chains()
+        self.synthetic_chains = data.synthetic
+        self.seen_chains = train.followed_by(data.synthetic) if options.synthetic_steps else train
+        self.train_encodings = None
+        if self.encodings is not None:
+            seen = self.seen_chains.chains()
+            self.train_encodings = self.encodings.encode([(chain.sequence, chain.pairs) for chain in seen])
+            self.val_chains = with_encodings(self.val_chains, self.encodings)
+        log.info("%s: %d training chains, %d validation chains", self.description, len(train), len(val))
+
+    def _read(self) -> PackedData:
+        options, atoms = self.config.dataset, self.config.model.atoms
+        if options.data.exists():
+            data = read_data(options.data, options.splits, options.cutoff, atoms)
+            if not options.synthetic_steps or len(data.synthetic):
+                return data
+            if options.data.is_file():
+                raise InputError(options.data, None, "was packed without the synthetic RNA of --synthetic-steps")
+        from rnagen.prepare.pack import pack_synthetic
+
+        synthetic = pack_synthetic(self.synthetic_folder, atoms)
+        return replace(data, synthetic=synthetic.synthetic) if options.data.exists() else synthetic
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches in an epoch and process."""
+        options = self.config.dataset
+        per_step = options.batch_size * self.config.run.devices
+        return self.config.run.train_batches or max(1, len(self.train_chains) // per_step)
+
+    def train_dataloader(self) -> BatchStream[Batch]:
+        """Batches from `position` on, made on the device of the process."""
+        assert self.trainer is not None
+        options, trainer = self.config.dataset, self.trainer
+        draws: BatchDraws = self._draws(self.train_chains)
+        if options.synthetic_steps:
+            batches = options.synthetic_steps * self.config.optim.accumulate_grad
+            draws = WarmUp(self._draws(self.synthetic_chains), batches, draws, len(self.train_chains))
+        device = trainer.strategy.root_device
+        return BatchStream(
+            ResidentChains(
+                self.seen_chains,
+                options.crop,
+                options.spatial_crop,
+                device,
+                options.structure_share if self.config.model.secondary_structure else 0.0,
+                bool(self.config.model.evidence),
+                self.train_encodings,
+            ),
+            draws,
+            self.batches_per_epoch,
+            self.position,
+            trainer.global_rank,
+            trainer.world_size,
+        )
+
+    def _draws(self, chains: PackedChains) -> DrawStream:
+        assert self.trainer is not None
+        options, lengths = self.config.dataset, chains.lengths.numpy()
+        weights = chain_weights(lengths, chains.clusters.numpy(), options.length_power, options.cluster_power)
+        size = options.batch_size * self.trainer.world_size
+        return DrawStream(weights, lengths, options.crop, size, self.config.run.seed)
+
+    def val_dataloader(self) -> DataLoader[Chain]:
+        """One whole chain at a time, dealt out among the processes."""
+        assert self.trainer is not None
+        mine = self.val_chains[self.trainer.global_rank :: self.trainer.world_size]
+        return DataLoader(mine, batch_size=None, shuffle=False)  # type: ignore[arg-type]
+
+
+def with_encodings(chains: list[Chain], cache: EncodedCache) -> list[Chain]:
+    """The same chains with what the encoder of the cache says of them, computed where it is not known yet."""
+    files = cache.encode([(chain.sequence, chain.pairs) for chain in chains])
+    return [replace(chain, encoded=file) for chain, file in zip(chains, files)]
+
+
+def read_data(data: Path, splits: Path, cutoff: str, atoms: tuple[str, ...]) -> PackedData:
+    """The sets of a packed file, or of a dataset folder and a folder of splits, past the date gate.
+
+    Raises:
+        InputError: data or splits cannot be read, lack an atom that is to be generated, or hold a training chain that
+            must not train.
+    """
+    if data.is_file():
+        packed = load_packed(data)
+        check_gate(packed.train, cutoff, data)
+        try:
+            parts = (packed.train, packed.val, packed.synthetic)
+            train, val, synthetic = (chains.select_atoms(atoms) for chains in parts)
+            return replace(packed, train=train, val=val, synthetic=synthetic)
+        except KeyError as error:
+            raise InputError(data, None, f"was packed without the atom {error}") from None
+    # Only where they are needed: a machine that trains from a packed file has neither pandas nor pyarrow.
+    from rnagen.prepare.pack import pack_dataset
+
+    return pack_dataset(data, splits, cutoff, atoms)

@@ -1,0 +1,80 @@
+"""The pretrained encoder of a run: of a reactivity checkpoint, or the one that the run goes on with."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from rnagen.checkpoints.files import Checkpoint, EncoderSource, assign_weights, read_encoder_source
+from rnagen.checkpoints.reactivity import load_reactivity_checkpoint
+from rnagen.errors import ConfigError
+from rnagen.model.encoders import Encoder, build_encoder
+
+STATE_KEY = "pretrained"
+"""Entry of a training state that describes its encoder."""
+PREFIX = "model.encoder."
+"""Of the encoder's tensors in a training state."""
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """An encoder and where it comes from."""
+
+    encoder: Encoder
+    source: EncoderSource
+
+
+def choose_encoder(
+    option: Path | None, rate: float, state: Path | None, weights: Checkpoint | None
+) -> Pretrained | None:
+    """The encoder of a run, with its weights; None for a run without.
+
+    The encoder of the training state or weights that the run starts from comes first: it may have been fine-tuned.
+
+    Args:
+        option: reactivity checkpoint, as given by the user.
+        rate: `encoder_rate`.
+        state: training state to be resumed.
+        weights: structure checkpoint to start from.
+
+    Raises:
+        InputError: the reactivity checkpoint cannot be used.
+        ConfigError: it is another than that of the state or weights, or what is to be resumed did not train it so.
+    """
+    given = None
+    if option is not None:
+        loaded = load_reactivity_checkpoint(option)
+        given = Pretrained(loaded.model.encoder, EncoderSource(loaded.model.config, loaded.fingerprint))
+    held, origin = None, None
+    if state is not None:
+        held, origin = _of_state(state, rate), state
+        if given is not None and held is None:
+            raise ConfigError(f"encoder: {state} is of a run without one; start from its weights (.safetensors)")
+    elif weights is not None and weights.encoder is not None:
+        assert weights.model.encoder is not None
+        held, origin = Pretrained(weights.model.encoder, weights.encoder), weights.path
+    if given is not None and held is not None and given.source.fingerprint != held.source.fingerprint:
+        raise ConfigError(f"encoder: {option} is not the one that {origin} was trained with (SHA-256)")
+    chosen = held or given
+    if chosen is None and rate:
+        raise ConfigError("encoder_rate: there is no encoder to be trained: name one with --encoder")
+    return chosen
+
+
+def _of_state(state: Path, rate: float) -> Pretrained | None:
+    saved = torch.load(state, map_location="cpu", weights_only=True, mmap=True)
+    described = saved.get(STATE_KEY)
+    source = read_encoder_source(str(state), described)
+    if source is None:
+        return None
+    if described["frozen"] != (rate == 0):
+        before = "frozen" if described["frozen"] else "trained"
+        raise ConfigError(
+            f"encoder_rate: the encoder of {state} was {before}; start from its weights (.safetensors) to change that"
+        )
+    with torch.device("meta"):
+        encoder = build_encoder(source.config)
+    tensors = {name.removeprefix(PREFIX): t for name, t in saved["state_dict"].items() if name.startswith(PREFIX)}
+    # Copies: the file is mapped, and replaced while the run goes on.
+    assign_weights(encoder, {name: tensor.clone() for name, tensor in tensors.items()}, state)
+    return Pretrained(encoder, source)

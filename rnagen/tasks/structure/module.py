@@ -1,0 +1,195 @@
+"""The LightningModule: one training step, validation that samples, averaged weights, non-finite steps skipped."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import MeanMetric
+
+from rnagen.config.structure import OptimConfig, TrainConfig
+from rnagen.data.chains import Batch, Chain
+from rnagen.data.draws import BUCKETS
+from rnagen.evaluation.baselines import helix
+from rnagen.features import RNAFeatures
+from rnagen.metrics.tm import tm_scores
+from rnagen.model.conditioning import freeze_unread
+from rnagen.model.model import RNAFlowModel
+from rnagen.sampling.ensemble import draw_ensemble
+from rnagen.tasks.structure.encoder import STATE_KEY, Pretrained
+from rnagen.tasks.structure.objective import draw, objective, total
+from rnagen.training.average import MovingAverage
+from rnagen.training.callbacks import MeasuredModule
+from rnagen.training.optim import clipped_step, decay_groups
+from rnagen.transport.flow import Transport
+
+LOWEST_RATE = 0.01
+"""The cosine decay ends at this share of the peak rate."""
+
+
+class FlowModule(MeasuredModule):
+    """Trains an `RNAFlowModel` and keeps the exponential moving average of its weights.
+
+    A pretrained encoder is frozen, or trained where `encoder_rate` is above 0. Average and model share a frozen one.
+    """
+
+    skipped_steps: Tensor
+
+    def __init__(self, config: TrainConfig, pretrained: Pretrained | None = None) -> None:
+        super().__init__()
+        self.config = config
+        encoder = None if pretrained is None else pretrained.encoder
+        self.encoder_source = None if pretrained is None else pretrained.source
+        if encoder is not None:
+            encoder.requires_grad_(config.pretrained.encoder_rate > 0)
+            if config.pretrained.encoder_rate:
+                freeze_unread(encoder)
+        self.model = RNAFlowModel(config.model, encoder).train()
+        self.ema = MovingAverage(self.model, config.optim.ema_decay)
+        if encoder is not None and not self.model.encoder_trains:
+            self.ema.module.encoder = encoder
+        self.transport = Transport(
+            config.transport.path_type, config.transport.prediction, config.transport.loss_weight
+        )
+        self.register_buffer("skipped_steps", torch.zeros((), dtype=torch.long))
+        self.val_metrics = torch.nn.ModuleDict({name: MeanMetric() for name in ("tm_best1", "tm_best5", "tm_helix")})
+
+    @property
+    def shipped_model(self) -> RNAFlowModel:
+        """The weights that validate and are saved for sampling."""
+        model = self.ema.module if self.config.optim.ema else self.model
+        assert isinstance(model, RNAFlowModel)
+        return model
+
+    def load_weights(self, other: RNAFlowModel) -> None:
+        """Start from the weights of another model; parts that it lacks stay as they are."""
+        for model in (self.model, self.ema.module):
+            model.load_state_dict({**model.state_dict(), **other.state_dict()})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A state says of which kind its encoder is, so that it is resumed without the encoder's file."""
+        if self.encoder_source is not None:
+            frozen = not self.model.encoder_trains
+            checkpoint[STATE_KEY] = {**self.encoder_source.to_plain(), "frozen": frozen}
+
+    def setup(self, stage: str) -> None:
+        if self.config.optim.compile and stage == "fit":
+            # Graphs a length: with gradient, without it (self-conditioning), for one draft (recycling). Beyond its
+            # limit the compiler would stop compiling.
+            torch._dynamo.config.cache_size_limit = max(3 * BUCKETS, torch._dynamo.config.cache_size_limit)
+            # In place: the names in the state dict stay.
+            self.model.trunk.compile(dynamic=False)
+            self.model.latent.compile(dynamic=False)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        # Dropout too must be the same after a resume; the seed itself is that of the noise.
+        torch.manual_seed(batch.seed + 1 + batch.rank)
+        draws = draw(batch, self.config, self.global_step)
+        terms = objective(self.model, self.transport, batch, draws, self.config)
+        loss = total(terms, self.config.loss, self.global_step)
+        if self.reports:
+            size, several = len(batch.mask), self.trainer.world_size > 1
+            means = {f"train/{name}": value.detach().mean() for name, value in terms.items()}
+            self.log_dict(means, batch_size=size, sync_dist=several)
+            self.log("train/loss", loss.detach(), batch_size=size, prog_bar=True, sync_dist=several)
+        return loss
+
+    @property
+    def reports(self) -> bool:
+        """Whether this step is one whose losses are logged: collecting them takes time that others need not spend."""
+        return (self.global_step + 1) % self.config.run.print_freq == 0
+
+    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
+        """A step, then the average: in this order, and only if the gradient is finite."""
+        norm, taken = clipped_step(optimizer, optimizer_closure, self.model.parameters(), self.config.optim.grad_clip)
+        self.ema.update(self.model, taken)
+        self.skipped_steps += ~taken
+        if self.reports:
+            self.log("train/grad_norm", norm)
+            self.log("train/skipped_steps", self.skipped_steps.float())
+
+    def on_before_zero_grad(self, optimizer: Any) -> None:
+        if self.config.optim.check_grad and self.reports:
+            for name, part in self.model.named_children():
+                gradients = [p.grad.norm() for p in part.parameters() if p.grad is not None]
+                if gradients:
+                    self.log(f"grad_norm/{name}", torch.stack(gradients).norm())
+
+    def configure_optimizers(self) -> Any:
+        options, rate = self.config.optim, self.config.pretrained.encoder_rate
+        own = [p for name, p in self.model.named_parameters() if not name.startswith("encoder.")]
+        groups = decay_groups(own, options.weight_decay)
+        if self.model.encoder is not None and self.model.encoder_trains:
+            trained = [p for p in self.model.encoder.parameters() if p.requires_grad]
+            groups += [{**group, "lr": rate * options.lr} for group in decay_groups(trained, options.weight_decay)]
+        kind = torch.optim.AdamW if options.adamW else torch.optim.Adam
+        optimizer = kind(groups, lr=options.lr, fused=True)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate_factor(options))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def validation_step(self, chain: Chain, batch_idx: int) -> None:
+        """Sample a whole chain with the averaged weights and score it against all its models."""
+        config = self.config
+        features = chain_features(chain)
+        ensemble = draw_ensemble(
+            self.shipped_model,
+            config.transport,
+            features,
+            chain.name,
+            chain.sequence,
+            config.run.val_repeat,
+            config.sampler,
+            config.run.seed,
+        )
+        scored = config.model.atoms.index("C1'")
+        true, mask = torch.from_numpy(chain.coords[:, :, scored]), torch.from_numpy(chain.mask[:, :, scored])
+        drawn = torch.from_numpy(ensemble.structure.coords[:, :, scored])
+        scores = tm_scores(drawn, true, mask).amax(1)
+        row = {
+            "tm_best1": float(scores[0]),
+            "tm_best5": float(scores.max()),
+            "tm_helix": float(tm_scores(helix(len(chain.bases)), true, mask).max()),
+        }
+        for name, value in row.items():
+            self.mean(name).update(value)
+        self.val_table.append({"id": chain.name, "length": len(chain.bases), **row})
+
+    def mean(self, name: str) -> MeanMetric:
+        """Mean over the validation RNAs of all processes."""
+        metric = self.val_metrics[name]
+        assert isinstance(metric, MeanMetric)
+        return metric
+
+    def on_validation_epoch_end(self) -> None:
+        self.val_means = {f"val/{name}": round(float(self.mean(name).compute()), 4) for name in self.val_metrics}
+        self.log_dict(self.val_means, prog_bar=True)
+        for name in self.val_metrics:
+            self.mean(name).reset()
+
+    def on_validation_epoch_start(self) -> None:
+        self.val_table = []
+
+
+def rate_factor(options: OptimConfig) -> Callable[[int], float]:
+    """Linear warm-up, then cosine decay to `LOWEST_RATE`, constant afterwards; a factor on the peak rate by step."""
+
+    def factor(step: int) -> float:
+        if step < options.lr_warmup:
+            return (step + 1) / options.lr_warmup
+        progress = min(1.0, (step - options.lr_warmup) / max(1, options.lr_decay - options.lr_warmup))
+        return LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * progress))
+
+    return factor
+
+
+def chain_features(chain: Chain) -> RNAFeatures:
+    """Features [1, L] of a whole chain; nothing is said of its secondary structure."""
+    return RNAFeatures(
+        bases=torch.from_numpy(chain.bases)[None],
+        residue_index=torch.from_numpy(chain.residue_index)[None],
+        mask=torch.ones(1, len(chain.bases), dtype=torch.bool),
+        pair_probabilities=torch.from_numpy(chain.pairs.dense())[None],
+        evidence=torch.from_numpy(chain.pairs.dense_evidence())[None],
+        encoded=None if chain.encoded is None else chain.encoded.whole().batch(),
+    )

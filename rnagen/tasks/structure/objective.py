@@ -1,0 +1,186 @@
+"""The training objective: flow loss and structure losses of a batch. Pure: the same batch gives the same numbers."""
+
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange, repeat
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from rnagen.config.structure import LossConfig, TrainConfig
+from rnagen.data.chains import Batch
+from rnagen.geometry import center, random_rotations, superpose
+from rnagen.losses import aligned_mae, distogram_cross_entropy, pair_distances
+from rnagen.model.model import RNAFlowModel
+from rnagen.sampling.recycling import recycled
+from rnagen.structure import EVIDENCE
+from rnagen.transport.flow import Transport
+from rnagen.transport.times import draw_times
+
+RECYCLING_SHARE = 0.5
+"""Share of steps in which a model with recycling sees a draft: it must do without, to make one."""
+SELF_CONDITIONING_SHARE = 0.5
+"""Share of steps in which a self-conditioning model sees its own first estimate (Chen et al., arXiv:2208.04202)."""
+DISTOGRAM_RANGE = (4.0, 64.0)
+"""Å; edges of the distance bins run evenly from the first to the second."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random part of a training step: K poses, times and noises per RNA, and what the model is shown."""
+
+    rotation: Float[Tensor, "B K 3 3"]
+    t: Float[Tensor, "B K"]
+    noise: Float[Tensor, "B K L A 3"]
+    hidden: Bool[Tensor, " B"]
+    """RNAs shown without sequence and base pairs."""
+    hidden_evidence: Bool[Tensor, "B C"]
+    """Channels of evidence that are not shown."""
+    self_condition: bool
+    """The model sees its own first estimate: for the whole step, whatever process computes it."""
+    draft_noise: Float[Tensor, "B L A 3"] | None = None
+    """What the drafts are made from that the trunk sees; None in a step without, again for all processes."""
+
+
+def draw(batch: Batch, config: TrainConfig, step: int) -> Draws:
+    """Random numbers of a batch: its share of what its seed gives the global batch.
+
+    Poses and times are drawn on the CPU, the same for every device; the noise, which is many numbers, on the device.
+    With a consistency loss, copy k and copy k + K/2 are two times of one path: the same pose and noise.
+    """
+    device, copies = batch.coords.device, config.dataset.copies
+    mine = slice(batch.rank, None, batch.world)
+    size = len(batch.mask) * batch.world
+    generator = torch.Generator().manual_seed(batch.seed)
+    rotation = random_rotations(size * copies, generator).unflatten(0, (size, copies))[mine]
+    t = draw_times(config.transport.time_distribution, size, copies, generator)[mine]
+    hidden = (torch.rand(size, generator=generator) < config.dataset.condition_dropout)[mine]
+    shape = size, len(EVIDENCE)
+    hidden_evidence = (torch.rand(shape, generator=generator) < config.dataset.evidence_dropout)[mine]
+    at_device = torch.Generator(device).manual_seed(batch.seed)
+    noise = torch.randn(size, copies, *batch.coords.shape[1:], generator=at_device, device=device)[mine]
+    if config.loss.consistency_weight:
+        halves = rotation[:, : copies // 2], noise[:, : copies // 2]
+        rotation, noise = (torch.cat([half, half], dim=1) for half in halves)
+    coins = torch.Generator().manual_seed(config.run.seed + step)
+    self_condition = float(torch.rand((), generator=coins)) < SELF_CONDITIONING_SHARE
+    recycle = float(torch.rand((), generator=coins)) < RECYCLING_SHARE
+    draft_noise = None
+    if config.model.recycling and recycle:
+        # Noise of its own, as in sampling: no copy starts from that of the draft.
+        draft_noise = torch.randn(size, *batch.coords.shape[1:], generator=at_device, device=device)[mine]
+    # Not waiting for a device that still computes the step before.
+    return Draws(
+        rotation=rotation.to(device, non_blocking=True),
+        t=t.to(device, non_blocking=True),
+        noise=noise,
+        hidden=hidden.to(device, non_blocking=True),
+        hidden_evidence=hidden_evidence.to(device, non_blocking=True),
+        self_condition=config.model.self_conditioning and self_condition,
+        draft_noise=draft_noise,
+    )
+
+
+def objective(
+    model: RNAFlowModel, transport: Transport, batch: Batch, draws: Draws, config: TrainConfig
+) -> dict[str, Float[Tensor, " B"]]:
+    """Unweighted loss terms, one number per RNA (mean over its copies).
+
+    Structure terms are weighted by t: a clean structure predicted from noise says little.
+    """
+    shape = {"b": len(batch.mask), "l": batch.mask.shape[1], "a": batch.mask.shape[2]}
+    copies = draws.t.shape[1]
+    t = draws.t.flatten()
+    mask = repeat(batch.mask, "b l a -> (b k) (l a)", k=copies)
+    pose = repeat(batch.coords / config.model.sigma_data, "b l a xyz -> b k (l a) xyz", k=copies) @ draws.rotation.mT
+    x1 = center(rearrange(pose, "b k atoms xyz -> (b k) atoms xyz"), mask)
+    x0 = center(rearrange(draws.noise, "b k l a xyz -> (b k) (l a) xyz"), mask)
+    pair = transport.interpolate(x1, x0, t)
+
+    features = batch.features.without_condition(draws.hidden).without_evidence(draws.hidden_evidence)
+    if config.model.recycling:
+        features = recycled(model, transport, features, draws.draft_noise)
+    trunk, context = model.encode(features)
+
+    def predict(previous: Float[Tensor, "BK P 3"] | None) -> Float[Tensor, "BK P 3"]:
+        split = "(b k) (l a) xyz -> b k l a xyz"
+        before = None if previous is None else rearrange(previous, split, **shape)
+        times = rearrange(pair.t, "(b k) -> b k", b=shape["b"])
+        said = model(rearrange(pair.x_t, split, **shape), times, context, before)
+        return rearrange(said, "b k l a xyz -> (b k) (l a) xyz")
+
+    previous = None
+    if config.model.self_conditioning:
+        previous = torch.zeros_like(pair.x_t)
+    if draws.self_condition:
+        with torch.no_grad():
+            previous = transport.data(predict(previous), pair.x_t, pair.t)
+    predicted = predict(previous)
+
+    def align(true: Tensor, clean: Tensor) -> Tensor:
+        return superpose(true, clean, mask) if config.loss.aligned else true
+
+    target = transport.aligned_target(predicted, pair, align)
+    clean = transport.data(predicted, pair.x_t, pair.t)
+    per_copy = {"flow": transport.loss(predicted, target, mask, pair.t)}
+    scored = config.model.atoms.index("C1'")
+    clean_c1, true_c1 = (
+        rearrange(x, "bk (l a) xyz -> bk l a xyz", l=shape["l"])[:, :, scored] * config.model.sigma_data
+        for x in (clean, x1)
+    )
+    structure = structure_terms(clean_c1, true_c1, mask[:, scored :: shape["a"]], config.loss)
+    per_copy |= {name: value * pair.t for name, value in structure.items()}
+    terms = {name: rearrange(value, "(b k) -> b k", k=copies).mean(1) for name, value in per_copy.items()}
+    if config.loss.consistency_weight:
+        terms["consistency"] = consistency(clean, mask, draws.t)
+
+    edges = torch.linspace(*DISTOGRAM_RANGE, config.model.distogram_bins - 1, device=batch.coords.device)
+    logits = model.distogram(trunk.pair)
+    c1, c1_mask = batch.coords[:, :, scored], batch.mask[:, :, scored]
+    terms["distogram"] = distogram_cross_entropy(logits, c1, c1_mask, edges)
+    return terms
+
+
+def consistency(
+    clean: Float[Tensor, "BK P 3"], mask: Bool[Tensor, "BK P"], t: Float[Tensor, "B K"]
+) -> Float[Tensor, " B"]:
+    """Mean square difference (model units) of the clean structures predicted at two times of one path, copies k and
+    k + K/2. The later one is the teacher: it saw less noise, and gets no gradient.
+
+    The estimates are means over the data given x_t, which agree along a path on average (Daras et al.,
+    arXiv:2302.09057); for a network that does not fix the pose the loss also ties the poses together.
+    """
+    first, second = rearrange(clean, "(b two k) p xyz -> two (b k) p xyz", b=len(t), two=2)
+    is_later = rearrange(t, "b (two k) -> two (b k)", two=2).diff(dim=0)[0] > 0
+    choose = is_later[:, None, None]
+    student, teacher = torch.where(choose, first, second), torch.where(choose, second, first).detach()
+    counted = rearrange(mask, "(b two k) p -> two (b k) p", b=len(t), two=2)[0]
+    square = torch.where(counted, (student - teacher).square().mean(-1), 0.0)
+    mean = square.sum(1) / counted.sum(1).clamp(min=1)
+    return rearrange(mean, "(b k) -> b k", b=len(t)).mean(1)
+
+
+def structure_terms(
+    clean: Float[Tensor, "N L 3"], true: Float[Tensor, "N L 3"], mask: Bool[Tensor, "N L"], config: LossConfig
+) -> dict[str, Float[Tensor, " N"]]:
+    """Structure losses of predicted C1' coordinates in Å."""
+    pairs = pair_distances(clean, true, mask)
+    return {
+        "lddt": pairs.smooth_lddt(thresholds=config.lddt_thresholds),
+        "drmsd": pairs.drmsd(d_clamp=config.drmsd_clamp),
+        "aligned_mae": aligned_mae(clean, true, mask),
+    }
+
+
+def total(terms: dict[str, Float[Tensor, " B"]], config: LossConfig, step: int) -> Float[Tensor, ""]:
+    """Weighted sum of the terms, mean over the batch; structure terms ramp up over the first steps."""
+    ramp = min(1.0, (step + 1) / config.structure_ramp)
+    weights = {
+        "flow": config.flow_weight,
+        "lddt": config.lddt_weight * ramp,
+        "drmsd": config.drmsd_weight * ramp,
+        "aligned_mae": config.aligned_mae_weight * ramp,
+        "consistency": config.consistency_weight,
+        "distogram": config.distogram_weight,
+    }
+    return torch.stack([weights[name] * value.mean() for name, value in terms.items()]).sum()

@@ -1,0 +1,162 @@
+"""Checkpoints: round trip, and every way a file can be wrong."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint, save_checkpoint
+from rnagen.errors import InputError
+from tests.helpers.encoders import KINDS, encoder_source, model_with_encoder
+from tests.helpers.tiny import TINY, tiny_model
+from tests.model.encoders.test_encoders import random_features
+
+METADATA = {"cutoff": "2022-05-27", "step": 7}
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, tiny_model(), TINY, METADATA)
+    return path
+
+
+def rewrite_json(path: Path, change) -> None:
+    described = json.loads(path.with_suffix(".json").read_text())
+    change(described)
+    path.with_suffix(".json").write_text(json.dumps(described))
+
+
+def rewrite_weights(path: Path, change) -> None:
+    """Other weights with a matching hash, as somebody would make them who edits a checkpoint."""
+    import hashlib
+
+    weights = load_file(path)
+    change(weights)
+    save_file(weights, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    rewrite_json(path, lambda described: described.update(weights_sha256=digest))
+
+
+def test_round_trip(saved: Path) -> None:
+    loaded = load_checkpoint(saved)
+    assert loaded.config == TINY
+    assert loaded.metadata["cutoff"] == "2022-05-27"
+    assert loaded.metadata["step"] == 7
+    assert not loaded.model.training
+    for name, tensor in tiny_model().state_dict().items():
+        torch.testing.assert_close(loaded.model.state_dict()[name], tensor, rtol=0, atol=0)
+    assert sorted(p.name for p in saved.parent.iterdir()) == ["model.json", "model.safetensors"]
+
+
+@pytest.mark.parametrize("missing", [".safetensors", ".json"])
+def test_missing_file(saved: Path, missing: str) -> None:
+    saved.with_suffix(missing).unlink()
+    with pytest.raises(InputError, match=rf"model\{missing}.*no such file"):
+        load_checkpoint(saved)
+
+
+def test_truncated_weights(saved: Path) -> None:
+    saved.write_bytes(saved.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"model\.safetensors.*truncated"):
+        load_checkpoint(saved)
+
+
+def test_changed_weights(saved: Path) -> None:
+    data = bytearray(saved.read_bytes())
+    data[-1] ^= 1
+    saved.write_bytes(data)
+    with pytest.raises(InputError, match="SHA-256"):
+        load_checkpoint(saved)
+
+
+def test_wrong_keys(saved: Path) -> None:
+    rewrite_weights(saved, lambda weights: weights.pop("trunk.base.weight"))
+    with pytest.raises(InputError, match=r"trunk\.base\.weight: the file lacks"):
+        load_checkpoint(saved)
+    rewrite_weights(saved, lambda weights: weights.update({"a.new": torch.zeros(1)}))
+    with pytest.raises(InputError, match=r"a\.new: the file has a surplus"):
+        load_checkpoint(saved)
+
+
+def test_wrong_configuration(saved: Path) -> None:
+    rewrite_json(saved, lambda described: described["config"].update(embed_dim=64))
+    with pytest.raises(InputError, match=r"distogram|latent|trunk") as error:
+        load_checkpoint(saved)
+    assert "shape" in str(error.value)
+    rewrite_json(saved, lambda described: described["config"].update(embed_dim="wide"))
+    with pytest.raises(InputError, match=r"model\.json: config: .*embed_dim"):
+        load_checkpoint(saved)
+    rewrite_json(saved, lambda described: described["config"].update(unheard_of=1))
+    with pytest.raises(InputError, match="unheard_of"):
+        load_checkpoint(saved)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 99}', '{"format": 1}'])
+def test_wrong_description(saved: Path, text: str) -> None:
+    saved.with_suffix(".json").write_text(text)
+    with pytest.raises(InputError, match=r"model\.json"):
+        load_checkpoint(saved)
+
+
+def test_an_interrupted_save_leaves_the_old_one(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = saved.read_bytes()
+    monkeypatch.setattr("rnagen.checkpoints.files.save_file", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        save_checkpoint(saved, tiny_model(), TINY, METADATA)
+    assert saved.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_is_saved_with_its_encoder(tmp_path: Path, kind: str) -> None:
+    """And needs no other file."""
+    path, model, features = tmp_path / "model.safetensors", model_with_encoder(kind), random_features(9)
+    save_checkpoint(path, model, TINY, METADATA, encoder_source(kind))
+    loaded = load_checkpoint(path)
+    assert loaded.encoder == encoder_source(kind)
+    assert not loaded.model.encoder.training
+    with torch.no_grad():
+        assert torch.equal(loaded.model.encode(features)[0].pair, model.encode(features)[0].pair)
+
+
+def test_an_encoder_without_description_is_not_saved(tmp_path: Path) -> None:
+    for model, source in ((model_with_encoder(), None), (tiny_model(), encoder_source())):
+        with pytest.raises(ValueError, match="description of its encoder"):
+            save_checkpoint(tmp_path / "model.safetensors", model, TINY, METADATA, source)
+    assert not list(tmp_path.iterdir())
+
+
+def test_wrong_encoder(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, model_with_encoder(), TINY, METADATA, encoder_source())
+    rewrite_json(path, lambda described: described["encoder"]["config"].update(encoder="transformer"))
+    with pytest.raises(InputError, match=r"conditioning\.pair|encoder\."):
+        load_checkpoint(path)
+    rewrite_json(path, lambda described: described["encoder"]["config"].update(encoder="lstm"))
+    with pytest.raises(InputError, match=r"model\.json: encoder: .*lstm"):
+        load_checkpoint(path)
+    rewrite_json(path, lambda described: described.update(encoder={"config": {}}))
+    with pytest.raises(InputError, match=r"model\.json: encoder: .*fingerprint"):
+        load_checkpoint(path)
+    rewrite_json(path, lambda described: described.pop("encoder"))
+    with pytest.raises(InputError, match=r"conditioning.*the file has a surplus"):
+        load_checkpoint(path)
+
+
+def test_the_shipped_checkpoint_loads_and_says_what_it_saw() -> None:
+    shipped = load_checkpoint(DEFAULT_CHECKPOINT)
+    assert shipped.metadata["cutoff"] == "2022-05-27"
+    assert shipped.metadata["data"]["chains"] > 1000
+    assert DEFAULT_CHECKPOINT.stat().st_size < 20 * 2**20
+
+
+def test_the_model_card_is_of_the_shipped_checkpoint() -> None:
+    card = (Path(__file__).parents[2] / "docs" / "model-card.md").read_text()
+    metadata = load_checkpoint(DEFAULT_CHECKPOINT).metadata
+    rows = dict(row.strip("| ").split(" | ") for row in card.splitlines() if row.startswith("| ") and len(row) > 5)
+    assert rows["parameters"] == f"{metadata['parameters']:,}"
+    assert rows["trained for"].startswith(f"{metadata['hours']:.1f} hours")
+    assert rows["training chains"] == f"{metadata['data']['chains']:,}"
+    assert rows["cutoff"].endswith(metadata["cutoff"])

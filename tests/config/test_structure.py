@@ -1,0 +1,100 @@
+"""Options: flat names, overlays, errors that name option and file."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rnagen.cli.train import TASKS
+from rnagen.config.files import flatten, load_yaml, overlay, to_plain
+from rnagen.config.infer import ReactivityOptions
+from rnagen.config.reactivity import ReactivityConfig
+from rnagen.config.sampling import SampleConfig
+from rnagen.config.structure import TrainConfig
+from rnagen.errors import ConfigError
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+def test_a_configuration_survives_yaml() -> None:
+    changed = overlay(TrainConfig(), {"path_type": "GVP", "crop": 128, "ckpt": "a.ckpt", "atoms": ["C1'"]}, "test")
+    again = overlay(TrainConfig(), yaml.safe_load(yaml.safe_dump(to_plain(changed))), "test")
+    assert again == changed
+    assert again.run.ckpt == Path("a.ckpt")
+    assert again.model.atoms == ("C1'",)
+
+
+def test_option_names_are_unique_across_sections() -> None:
+    def count(config) -> int:
+        return sum(count(v) if hasattr(v, "__dataclass_fields__") else 1 for v in vars(config).values())
+
+    for config in (TrainConfig(), SampleConfig(), ReactivityConfig(), ReactivityOptions()):
+        assert count(config) == len(flatten(config))
+
+
+@pytest.mark.parametrize("preset", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
+def test_presets_are_valid(preset: Path) -> None:
+    values = load_yaml(preset)
+    config = overlay(TASKS[values.get("task", "structure")](), values, str(preset))
+    assert {name: to_plain(config)[name] for name in values} == values
+
+
+def test_small_preset_is_the_default() -> None:
+    assert overlay(TrainConfig(), load_yaml(CONFIGS / "small.yaml"), "small") == TrainConfig()
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"no_such": 1}, "no such option: no_such"),
+        ({"crop": "long"}, "crop: 'long' is no int"),
+        ({"crop": True}, "crop: True is no int"),
+        ({"path_type": "Spiral"}, "path_type: 'Spiral'"),
+        ({"crop": 3}, "crop: 3 cannot be used"),
+        ({"diversity": -1}, "diversity: -1.0 cannot be used"),
+        ({"churn": -1}, "churn: -1.0 cannot be used"),
+        ({"condition_dropout": 1}, "condition_dropout: 1.0 cannot be used"),
+        ({"train_share": 0}, "train_share: 0.0 cannot be used"),
+        ({"train_share": 1.5}, "train_share: 1.5 cannot be used"),
+        ({"loss_weight": "velocity"}, "loss_weight: 'velocity' is for the predictions noise and score"),
+        ({"consistency_weight": 1, "copies": 3}, "needs copies in pairs"),
+        ({"atoms": ["P"]}, "atoms"),
+        ({"tau": -1.0}, "tau"),
+        ({"embed_dim": 100, "mha_heads": 8}, "embed_dim"),
+        ({"ema_decay": 1.0}, "ema_decay"),
+    ],
+)
+def test_bad_values_are_named(values: dict, words: str) -> None:
+    with pytest.raises(ConfigError, match=r"my\.yaml") as error:
+        overlay(TrainConfig(), values, "my.yaml")
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["- 1\n- 2\n", "a: [1,", "just words"])
+def test_bad_files_are_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"bad\.yaml"):
+        load_yaml(path)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        load_yaml(tmp_path / "absent.yaml")
+
+
+@given(st.floats(0, 10, allow_nan=False), st.integers(1, 1000))
+def test_numbers_survive(tau: float, steps: int) -> None:
+    config = overlay(SampleConfig(), {"tau": tau, "steps": steps}, "x")
+    assert (config.sampler.tau, config.sampler.steps) == (tau, steps)
+    assert overlay(SampleConfig(), {"tau": 1}, "x").sampler.tau == 1.0
+
+
+def test_lists_of_paths_come_from_yaml_and_go_back() -> None:
+    options = overlay(ReactivityOptions(), {"ckpt": ["a.safetensors", "b.safetensors"]}, "file")
+    assert options.ckpt == (Path("a.safetensors"), Path("b.safetensors"))
+    assert to_plain(options)["ckpt"] == ["a.safetensors", "b.safetensors"]
+    with pytest.raises(ConfigError, match="file: ckpt: 3 is no Path"):
+        overlay(ReactivityOptions(), {"ckpt": ["a.safetensors", 3]}, "file")

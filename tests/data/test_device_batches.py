@@ -1,0 +1,143 @@
+"""Batches gathered from resident tensors, held against the chains they come from."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from rnagen.data.chains import Batch, Chain
+from rnagen.data.device_batches import ResidentChains
+from rnagen.data.draws import CHOICES, BatchDraw
+from rnagen.structure import UNKNOWN, UNPAIRED
+from tests.helpers.tiny import make_chain, make_draw, packed
+
+C1 = 2
+
+
+def some_chains() -> list[Chain]:
+    shapes = [(50, 3, 0.9), (20, 1, 1.0), (33, 2, 0.5), (7, 1, 0.0), (120, 2, 0.9)]
+    return [make_chain(n, seed=n, models=m, resolved=share) for n, m, share in shapes]
+
+
+def draws(count: int, length: int, n: int = 20) -> list[BatchDraw]:
+    rng = np.random.default_rng(0)
+    return [
+        BatchDraw(rng.integers(5, size=count), rng.random((count, CHOICES), dtype=np.float32), length, seed)
+        for seed in range(n)
+    ]
+
+
+def check(batch: Batch, chains: list[Chain], rows: np.ndarray) -> None:
+    """Everything in the batch is that of the residues shown, of one conformer, and zero elsewhere."""
+    f = batch.features
+    for i, row in enumerate(rows):
+        chain, shown = chains[row], f.mask[i]
+        residues = f.residue_index[i][shown].numpy() - 1
+        assert (np.diff(residues) > 0).all()
+        np.testing.assert_array_equal(f.bases[i][shown].numpy(), chain.bases[residues])
+        conformers = [
+            np.array_equal(batch.coords[i][shown].numpy(), chain.coords[m][residues])
+            and np.array_equal(batch.mask[i][shown].numpy(), chain.mask[m][residues])
+            for m in range(len(chain.coords))
+        ]
+        assert any(conformers)
+        pairs = f.pair_probabilities[i]
+        expected = chain.pairs.dense()[np.ix_(residues, residues)]
+        np.testing.assert_array_equal(pairs[shown][:, shown].numpy(), expected)
+        if f.evidence is not None:
+            evidence = chain.pairs.dense_evidence()[np.ix_(residues, residues)].astype(np.float16)
+            np.testing.assert_array_equal(f.evidence[i][shown][:, shown].numpy(), evidence)
+            assert not f.evidence[i][~shown].any()
+        for tensor in (f.bases[i], f.residue_index[i], batch.coords[i], batch.mask[i], pairs, pairs.mT):
+            assert not tensor[~shown].any()
+
+
+@pytest.mark.parametrize("spatial_share", [0.0, 0.5, 1.0])
+def test_a_batch_shows_residues_of_the_chains_drawn(spatial_share: float) -> None:
+    chains, crop = some_chains(), 24
+    resident = ResidentChains(packed(chains), crop, spatial_share, evidence=True)
+    seen = set()
+    for draw in draws(6, crop):
+        batch = resident.batch(draw)
+        check(batch, chains, draw.rows)
+        assert batch.seed == draw.seed
+        for row, choices, mask, index in zip(
+            draw.rows, draw.choices, batch.features.mask, batch.features.residue_index
+        ):
+            length = len(chains[row].bases)
+            near = choices[1] < spatial_share and chains[row].mask.any()
+            assert near or mask.sum() == min(length, crop)
+            assert near or (index[mask].diff() == 1).all()
+            seen.add((int(row), tuple(index[mask].tolist())))
+    assert len(seen) > 30
+
+
+def test_secondary_structures_are_those_of_the_residues_shown() -> None:
+    chains = []
+    for chain in some_chains():
+        drawn = np.where(chain.partners[:, 0] >= 0, UNPAIRED, chain.partners[:, 0])
+        chains.append(replace(chain, partners=np.stack([chain.partners[:, 0], drawn], axis=-1)))
+    resident = ResidentChains(packed(chains), 24, 0.5, structure_share=0.6)
+    kinds = []
+    for draw in draws(8, 24):
+        batch = resident.batch(draw)
+        assert batch.features.partner is not None
+        for row, index, mask, partner in zip(
+            draw.rows, batch.features.residue_index, batch.features.mask, batch.features.partner
+        ):
+            assert (partner[~mask] == UNKNOWN).all()
+            if (partner == UNKNOWN).all():
+                kinds.append("none")
+                continue
+            residues, found = (index[mask] - 1).tolist(), partner[mask].tolist()
+            own, drawn = chains[row].partners[residues].T
+            as_shown = [residues.index(j) if j in residues else UNKNOWN if j >= 0 else j for j in own]
+            assert found in (as_shown, drawn.tolist())
+            kinds.append("own" if found == as_shown else "drawn")
+    shares = {kind: kinds.count(kind) / len(kinds) for kind in ("none", "own", "drawn")}
+    assert shares["none"] == pytest.approx(0.4, abs=0.1)
+    assert min(shares.values()) > 0.15
+
+
+def test_near_residues_are_resolved_and_all_conformers_are_drawn() -> None:
+    chains = [make_chain(50, seed=1, models=3, resolved=0.8)]
+    batch = ResidentChains(packed(chains), 16, 1.0).batch(replace(draws(64, 16, 1)[0], rows=np.zeros(64, dtype=int)))
+    assert batch.mask[:, :, C1].equal(batch.features.mask)
+    assert (batch.features.mask.sum(1) == 16).all()
+    where = [
+        [m for m in range(3) if np.array_equal(coords, chains[0].coords[m][index - 1])]
+        for coords, index in zip(batch.coords.numpy(), batch.features.residue_index.numpy())
+    ]
+    assert {m for found in where for m in found} == {0, 1, 2}
+
+
+def test_the_length_of_a_batch_is_that_of_its_draw() -> None:
+    """Chains may be far shorter, or longer, than what is shown of them."""
+    chains = some_chains()
+    for length in (24, 32, 200):
+        batch = ResidentChains(packed(chains), 24, 0.5).batch(replace(draws(4, length, 1)[0], rows=np.arange(4)))
+        assert batch.coords.shape == (4, length, 4, 3)
+        assert batch.features.pair_probabilities.shape == (4, length, length)
+        check(batch, chains, np.arange(4))
+
+
+def test_chains_without_base_pairs_make_a_batch() -> None:
+    chains = [make_chain(2), make_chain(1)]
+    assert not any(len(chain.pairs.pairs) for chain in chains)
+    batch = ResidentChains(packed(chains), 8, 0.5).batch(make_draw(chains, 8))
+    check(batch, chains, np.arange(2))
+
+
+def test_processes_deal_out_what_one_process_sees() -> None:
+    chains = some_chains()
+    resident = ResidentChains(packed(chains), 24, 0.5)
+    [draw] = draws(6, 24, 1)
+    whole, parts = resident.batch(draw), [resident.batch(draw, rank, 2) for rank in range(2)]
+    for rank, part in enumerate(parts):
+        assert (part.rank, part.world, part.seed) == (rank, 2, whole.seed)
+        assert torch.equal(part.coords, whole.coords[rank::2])
+        assert torch.equal(part.mask, whole.mask[rank::2])
+        for name, value in vars(part.features).items():
+            if value is not None:
+                assert torch.equal(value, getattr(whole.features, name)[rank::2]), name

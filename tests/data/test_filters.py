@@ -1,0 +1,157 @@
+"""The date gate, and what is left out of training."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnagen.data.filters import check_gate, share_of_clusters, to_overfit, trainable, trusted
+from rnagen.data.packed import PackedChains
+from rnagen.data.store import INDEX_COLUMNS, StructureStore
+from rnagen.errors import InputError
+from rnagen.prepare.pack import pack_dataset, split_rows
+from rnagen.prepare.synthetic import synthetic_dataset
+from rnagen.structure import BEADS
+from tests.helpers.tiny import make_chain, packed
+
+CUTOFF = "2022-05-27"
+HERE = Path("train.csv")
+
+
+def make_chains(**columns) -> PackedChains:
+    """Four chains that may train."""
+    chains = packed([make_chain(n, seed=n, models=m) for n, m in ((40, 1), (60, 5), (25, 1), (35, 1))])
+    dates = ("2001-01-01", "2022-05-26", "2010-10-10", "2015-05-05")
+    return replace(chains, **{"names": tuple("abcd"), "release_dates": dates, **columns})
+
+
+def test_good_chains_pass() -> None:
+    check_gate(make_chains(), CUTOFF, HERE)
+
+
+@pytest.mark.parametrize(
+    ("date", "words"),
+    [("2022-05-27", "b: released 2022-05-27"), ("2024-01-01", "b: released 2024-01-01"), ("", "b: has no release")],
+)
+def test_nothing_from_the_cutoff_on_trains(date: str, words: str) -> None:
+    chains = make_chains(release_dates=("2001-01-01", date, "2010-10-10", "2015-05-05"))
+    with pytest.raises(InputError, match=words):
+        check_gate(chains, CUTOFF, HERE)
+
+
+def test_no_benchmark_chain_trains_whatever_its_date() -> None:
+    with pytest.raises(InputError, match="c: belongs to the benchmark casp15"):
+        check_gate(make_chains(benchmarks=("", "", "casp15", "")), CUTOFF, HERE)
+
+
+def test_short_and_unresolved_chains_are_left_out() -> None:
+    chains = make_chains(resolved=torch.tensor([0.4, 1.0, 1.0, 0.5]))
+    assert trainable(chains, 30, HERE).names == ("b", "d")
+    with pytest.raises(InputError, match="99 residues or more"):
+        trainable(chains, 99, HERE)
+
+
+CLUSTERED = [make_chain(n) for n in (20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31)]
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    clusters=st.lists(st.integers(0, 6), min_size=12, max_size=12),
+    shares=st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)),
+    seed=st.integers(0, 99),
+)
+def test_a_share_is_of_whole_clusters_and_within_every_larger_one(
+    clusters: list[int], shares: tuple[float, float], seed: int
+) -> None:
+    chains = replace(packed(CLUSTERED), clusters=torch.tensor(clusters, dtype=torch.int32))
+    smaller, larger = (share_of_clusters(chains, share, seed) for share in sorted(shares))
+    assert set(smaller.names) <= set(larger.names)
+    for share, part in ((min(shares), smaller), (max(shares), larger)):
+        taken = set(part.clusters.tolist())
+        assert len(taken) == max(1, round(share * len(set(clusters))))
+        assert part.names == tuple(name for name, cluster in zip(chains.names, clusters) if cluster in taken)
+    assert share_of_clusters(chains, 1.0, seed).names == chains.names
+
+
+def test_the_seed_draws_the_share() -> None:
+    chains = packed(CLUSTERED)
+    drawn = {share_of_clusters(chains, 0.5, seed).names for seed in range(10)}
+    assert len(drawn) > 5
+
+
+def test_poorly_resolved_and_lonely_strands_are_left_out() -> None:
+    chains = make_chains(
+        resolution=torch.tensor([1.5, float("nan"), 4.5, 20.0]), contacts=torch.tensor([1.0, 0.0, 0.3, 0.9])
+    )
+    assert trusted(chains, None, 0.0, HERE).names == ("a", "b", "c", "d")
+    assert trusted(chains, 4.5, 0.0, HERE).names == ("a", "b", "c"), "an unknown resolution is no bad one"
+    assert trusted(chains, 4.4, 0.3, HERE).names == ("a",)
+    assert trusted(chains, None, 0.3, HERE).names == ("a", "c", "d")
+    with pytest.raises(InputError, match=r"max_resolution 1\.0, min_contacts 0\.5"):
+        trusted(chains.select([0, 2]), 1.0, 0.5, HERE)
+
+
+def test_overfitting_takes_a_whole_resolved_chain() -> None:
+    assert to_overfit(make_chains(), 96, HERE).names == ("a",)
+    assert to_overfit(make_chains(), 36, HERE).names == ("d",)
+    assert to_overfit(make_chains(resolved=torch.tensor([0.9, 1.0, 1.0, 1.0])), 96, HERE).names == ("d",)
+    with pytest.raises(InputError, match="to overfit"):
+        to_overfit(make_chains(resolved=torch.tensor([0.9, 1.0, 1.0, 0.9])), 96, HERE)
+
+
+def test_rows_follow_the_split(tmp_path: Path) -> None:
+    index = pd.DataFrame({**{c: [""] * 4 for c in INDEX_COLUMNS}, "id": list("abcd")})
+    store = StructureStore(Path("made"), {}, index, {})
+    split = tmp_path / "train.csv"
+    split.write_text("id,length\nd,1\na,1\nelsewhere,1\nb,1\nc,1\n")
+    assert split_rows(store, split) == [3, 0, 1, 2]
+    with pytest.raises(InputError, match=r"absent\.csv.*no such file"):
+        split_rows(store, tmp_path / "absent.csv")
+    strange = tmp_path / "strange.csv"
+    strange.write_text("name\nx\n")
+    with pytest.raises(InputError, match=r"strange\.csv.*column id"):
+        split_rows(store, strange)
+
+
+def test_a_dataset_is_packed_past_the_gate(tmp_path: Path) -> None:
+    synthetic_dataset(tmp_path / "data", 3, seed=1)
+    for name, row in (("train", 1), ("val", 2)):
+        (tmp_path / f"{name}.csv").write_text(f"id\nsynthetic_{row:05d}\n")
+    with pytest.raises(InputError, match=r"train\.csv: synthetic_00001: has no release date"):
+        pack_dataset(tmp_path / "data", tmp_path, CUTOFF, BEADS)
+    index = pd.read_parquet(tmp_path / "data" / "index.parquet")
+    index.assign(release_date="2020-01-01").to_parquet(tmp_path / "data" / "index.parquet")
+    data = pack_dataset(tmp_path / "data", tmp_path, CUTOFF, BEADS)
+    assert (data.train.names, data.val.names) == (("synthetic_00001",), ("synthetic_00002",))
+    store = StructureStore.open(tmp_path / "data")
+    expected = store.structure(1).select_atoms(BEADS)
+    assert (data.train.chain(0).coords == expected.coords).all()
+    assert (data.train.chain(0).pairs.dense() == store.base_pairs(1)).all()
+    assert data.train.chain(0).sequence == expected.sequence
+    assert data.fingerprint == store.fingerprint
+    assert data.train.resolution.isnan().all()
+    assert data.train.contacts.tolist() == pytest.approx([store.value(1, "contacts")])
+    # What validates is later by design.
+    index.assign(release_date=["", "2020-01-01", "2024-01-01"]).to_parquet(tmp_path / "data" / "index.parquet")
+    pack_dataset(tmp_path / "data", tmp_path, CUTOFF, BEADS)
+
+
+@pytest.mark.data
+def test_the_shipped_splits_keep_the_gate(shared_data: Path) -> None:
+    """Against the table of dates and benchmarks that came with the data."""
+    root = Path(__file__).parents[2] / "splits"
+    train, val = (pd.read_csv(root / f"{name}.csv", dtype=str) for name in ("train", "val"))
+    index = pd.read_csv(shared_data / "index.csv", dtype=str, keep_default_na=False).set_index("id")
+    assert (train["release_date"] < CUTOFF).all()
+    assert (val["release_date"] >= CUTOFF).all()
+    assert not set(train["cluster"]) & set(val["cluster"])
+    assert val["cluster"].is_unique
+    for table in (train, val):
+        known = table[table["id"].isin(index.index)]
+        assert len(known) > 0.9 * len(table)
+        assert (index.loc[known["id"], "benchmark"] == "").all()
+        assert (index.loc[known["id"], "release_date"].to_numpy() == known["release_date"].to_numpy()).all()

@@ -1,0 +1,135 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from rnagen.errors import InputError
+from rnagen.evaluation.baselines import helix, random_walk, straight_line
+from rnagen.evaluation.scores import (
+    CUTOFF_UNKNOWN,
+    DATE_UNKNOWN,
+    HONEST,
+    LEAKAGE,
+    check_same_rna,
+    date_gate,
+    score_conformers,
+    score_target,
+    summarize,
+)
+from rnagen.metrics import diversity
+from rnagen.structure import RNAStructure
+
+SEQUENCE = "GGGGAAACCCCAAGGGGAAACCCC"
+
+
+@pytest.fixture(autouse=True)
+def _short_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How well the stems fit is the floors' own test."""
+    monkeypatch.setattr("rnagen.evaluation.baselines._FIT_STEPS", 20)
+
+
+def rna(models: int, seed: int, name: str = "target") -> RNAStructure:
+    coords = random_walk(len(SEQUENCE), seed, models).numpy()[:, :, None]
+    return RNAStructure(name, SEQUENCE, coords, np.ones(coords.shape[:3], dtype=bool), ("C1'",))
+
+
+@pytest.mark.parametrize(
+    ("cutoff", "date", "gate"),
+    [
+        ("", "2022-05-27", CUTOFF_UNKNOWN),
+        ("2022-05-27", "", DATE_UNKNOWN),
+        ("2022-05-27", "2022-05-27", HONEST),
+        ("2022-05-27", "2022-06-01", HONEST),
+        ("2022-05-28", "2022-05-27", f"{LEAKAGE}: cutoff 2022-05-28, target 2022-05-27"),
+    ],
+)
+def test_date_gate(cutoff: str, date: str, gate: str) -> None:
+    assert date_gate(cutoff, date) == gate
+
+
+def test_best_of_five_and_of_one() -> None:
+    reference, prediction = rna(2, 0), rna(5, 1)
+    prediction.coords[3] = reference.coords[1] + 7
+    score = score_target(prediction, reference, HONEST, with_floors=False)
+    assert score.best5 == pytest.approx(1, abs=1e-5)
+    assert score.best1 < 0.5
+    assert score.lddt == pytest.approx(1, abs=1e-3)
+    assert score.one_minus_tm > 0.3
+    assert score.references == 2
+    assert score.agreement is not None
+    assert score.agreement.cov_r == {2.0: 0.5, 4.0: 0.5}
+    assert score.floors == {}
+
+
+def test_only_the_first_five_count() -> None:
+    reference, prediction = rna(1, 0), rna(6, 1)
+    prediction.coords[5] = reference.coords[0]
+    score = score_target(prediction, reference, HONEST, with_floors=False)
+    assert score.predictions == 6
+    assert score.best5 < 0.5
+    assert score.agreement is None
+
+
+def test_missing_residues_of_a_prediction_lower_its_score() -> None:
+    reference = rna(1, 0)
+    prediction = replace(reference, mask=reference.mask.copy())
+    prediction.mask[0, :6] = False
+    score = score_target(prediction, reference, HONEST, with_floors=False)
+    assert score.best1 == pytest.approx(18 / 24, abs=1e-3)
+    assert score.lddt == pytest.approx(1, abs=1e-3)
+
+
+def test_floors_are_scored_on_the_target() -> None:
+    reference = rna(1, 0)
+    first = score_target(rna(1, 1), reference, HONEST, seed=3)
+    again = score_target(rna(1, 1), reference, HONEST, seed=3)
+    assert list(first.floors) == ["helix", "random_walk", "stems"]
+    assert all(0 < value < 1 for value in first.floors.values())
+    assert first == again
+
+
+def test_every_conformer_and_its_mirror_image_is_scored() -> None:
+    """A right-handed helix is what its own mirror image is not; each counts against its best reference."""
+    length = len(SEQUENCE)
+    right, flat = helix(length).numpy(), straight_line(length).numpy()
+    coords = np.concatenate([flat, right])[:, :, None]
+    reference = replace(rna(2, 0), coords=coords)
+    mirrored = right * np.float32([1, 1, -1])
+    prediction = replace(rna(3, 0), coords=np.concatenate([mirrored, right + 5, flat])[:, :, None])
+    scores = score_conformers(prediction, reference)
+    left, whole, line = scores.tm
+    assert whole == pytest.approx(1, abs=1e-5)
+    assert left < 0.6
+    assert scores.mirror == pytest.approx([whole, left, line], abs=1e-3)
+    assert scores.one_minus_tm == pytest.approx(
+        diversity(torch.from_numpy(prediction.coords[:, :, 0])).one_minus_tm, abs=1e-6
+    )
+    first = score_target(prediction, reference, HONEST, with_floors=False)
+    assert (first.best1, first.best5) == pytest.approx((left, whole), abs=1e-9)
+
+
+def test_other_residues_are_refused() -> None:
+    reference = rna(1, 0)
+    with pytest.raises(InputError, match="target: residue 1 is A in the prediction, G in the reference"):
+        check_same_rna(replace(reference, sequence="A" + SEQUENCE[1:]), reference)
+    check_same_rna(replace(reference, sequence="N" + SEQUENCE[1:]), reference)
+    with pytest.raises(InputError, match="target: has no C1' atom"):
+        check_same_rna(replace(reference, mask=np.zeros_like(reference.mask)), reference)
+
+
+def test_summary_has_means_and_a_paired_difference() -> None:
+    scores = [score_target(rna(5, seed), rna(1, seed + 50), HONEST, seed=seed) for seed in range(3)]
+    summary = summarize(scores, 0)
+    assert summary["best5"].mean == pytest.approx(np.mean([score.best5 for score in scores]))
+    difference = np.array([score.best5 - score.floors["helix"] for score in scores])
+    assert summary["minus_helix"].mean == pytest.approx(difference.mean())
+    assert difference.min() <= summary["minus_helix"].low <= summary["minus_helix"].high <= difference.max()
+    assert "usalign" not in summary
+
+
+def test_scores_do_not_depend_on_the_random_state() -> None:
+    torch.manual_seed(1)
+    first = score_target(rna(2, 1), rna(1, 0), HONEST)
+    torch.manual_seed(2)
+    assert score_target(rna(2, 1), rna(1, 0), HONEST) == first

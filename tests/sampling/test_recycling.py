@@ -1,0 +1,157 @@
+"""Drafts: what the model says first, without gradient, and what the trunk is then shown."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from rnagen.config.sampling import SamplerConfig
+from rnagen.model.model import RNAFlowModel
+from rnagen.sampling.ensemble import draw_ensemble, features_of, make_sampler, sample_conformers
+from rnagen.sampling.recycling import draft, recycled
+from rnagen.tasks.structure.module import FlowModule
+from rnagen.tasks.structure.objective import draw, total
+from rnagen.transport.flow import Transport
+from tests.helpers.tiny import TINY, make_batch, make_chain, tiny_model
+from tests.tasks.structure.test_objective import losses
+
+SEQUENCE = "GGGAAACUUCGGUUUCCC"
+RECYCLES = replace(TINY, model=replace(TINY.model, recycling=True))
+C1 = TINY.model.atoms.index("C1'")
+
+
+@pytest.fixture(scope="module")
+def model() -> RNAFlowModel:
+    return tiny_model(RECYCLES)
+
+
+def batch(resolved: float = 0.9):
+    return make_batch([make_chain(n, seed=n, resolved=resolved) for n in (20, 14)])
+
+
+@pytest.mark.parametrize("path", ["Linear", "GVP", "VP", "Sqrt"])
+@pytest.mark.parametrize("prediction", ["velocity", "noise", "score", "data"])
+def test_a_draft_is_what_sampling_begins_with(model, path: str, prediction: str) -> None:
+    """One step of a solver ends on the structure that is estimated where it starts."""
+    features, transport = features_of(SEQUENCE), Transport(path, prediction)
+    noise = torch.randn(1, len(SEQUENCE), 4, 3)
+    noise -= noise.mean((1, 2), keepdim=True)
+    config = replace(TINY.transport, path_type=path, prediction=prediction)
+    sampler = make_sampler(config, SamplerConfig(sampling_method="euler", steps=1))
+    _, context = model.encode(features)
+    solution = sampler.sample(lambda x, t: model(x[None], t[None], context)[0], noise, torch.randn)
+    found = draft(model, transport, features, noise)
+    assert torch.equal(found.mask, features.mask)
+    expected = solution.x[:, :, C1] * TINY.model.sigma_data
+    torch.testing.assert_close(found.c1, expected, atol=0.02 * float(expected.abs().max()), rtol=0)
+
+
+def test_a_draft_has_no_gradient_and_does_not_see_padding(model) -> None:
+    one, other = (make_batch([make_chain(14, seed=1), *rest]).features for rest in ([], [make_chain(31)]))
+    noise = torch.randn(2, 32, 4, 3)
+    short = draft(model, Transport(), one, noise[:1, : one.mask.shape[1]])
+    long = draft(model, Transport(), other, noise[:, : other.mask.shape[1]])
+    assert not short.c1.requires_grad
+    torch.testing.assert_close(long.c1[0, :14], short.c1[0, :14], atol=1e-3, rtol=1e-3)
+    assert long.mask.sum(1).tolist() == [14, 31]
+    assert not recycled(model, Transport(), one, None).reference.mask.any()
+
+
+def test_half_of_the_steps_see_a_draft_and_all_else_is_drawn_as_before() -> None:
+    both = replace(RECYCLES, model=replace(RECYCLES.model, self_conditioning=True))
+    examples = batch()
+    draws = [draw(examples, both, step) for step in range(200)]
+    drafts = [one.draft_noise is not None for one in draws]
+    assert 80 < sum(drafts) < 120
+    together = sum(one.self_condition for one, has in zip(draws, drafts) if has)
+    assert 20 < together < sum(drafts) - 20, "the two coins are two"
+    for step in range(20):
+        plain = draw(examples, replace(both, model=replace(both.model, recycling=False)), step)
+        assert plain.draft_noise is None
+        for name in ("rotation", "t", "noise", "self_condition"):
+            same = getattr(plain, name) == getattr(draws[step], name)
+            assert same if isinstance(same, bool) else same.all(), name
+
+
+def test_processes_draw_together_what_one_draws_for_the_whole_batch() -> None:
+    whole = make_batch([make_chain(n, seed=n) for n in (20, 14, 9, 12)])
+    step = next(step for step in range(20) if draw(whole, RECYCLES, step).draft_noise is not None)
+    together = draw(whole, RECYCLES, step).draft_noise
+    for rank in range(2):
+        part = replace(whole, coords=whole.coords[rank::2], mask=whole.mask[rank::2], rank=rank, world=2)
+        assert torch.equal(draw(part, RECYCLES, step).draft_noise, together[rank::2])
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_the_trunk_learns_from_a_draft_and_makes_it_without_gradient(autocast: bool) -> None:
+    """In bfloat16 too: weights that were rounded without gradient for the draft must not serve the second pass."""
+    seen = []
+
+    class Recorder(RNAFlowModel):
+        def encode(self, features):
+            seen.append((features.reference, torch.is_grad_enabled()))
+            return super().encode(features)
+
+    examples = batch()
+    recorder = Recorder(RECYCLES.model)
+    recorder.load_state_dict(tiny_model(RECYCLES).state_dict())
+    noise = torch.randn(*examples.coords.shape)
+    draws = replace(draw(examples, RECYCLES, 0), draft_noise=noise)
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        terms = losses(examples, draws, recorder, RECYCLES)
+    (nothing, first), (shown, second) = seen
+    assert (nothing, first, second) == (None, False, True)
+    assert torch.equal(shown.mask, examples.features.mask)
+    if not autocast:
+        expected = draft(tiny_model(RECYCLES), Transport(), examples.features, noise)
+        torch.testing.assert_close(shown.c1, expected.c1)
+    total(terms, RECYCLES.loss, 10).backward()
+    for name, parameter in recorder.named_parameters():
+        assert name == "trunk.chain_break.weight" or parameter.grad.any(), name
+
+
+def test_every_parameter_has_a_gradient_in_a_step_without_draft() -> None:
+    """Processes that train together wait for it."""
+    model, examples = tiny_model(RECYCLES), batch()
+    draws = replace(draw(examples, RECYCLES, 0), draft_noise=None)
+    total(losses(examples, draws, model, RECYCLES), RECYCLES.loss, 10).backward()
+    assert model.reference.project.weight.grad is not None
+    assert not model.reference.project.weight.grad.any()
+
+
+def test_all_conformers_of_an_rna_have_one_draft(model) -> None:
+    options, features = SamplerConfig(steps=3, tau=0.5), features_of(SEQUENCE)
+
+    def sample(conformers: list[int], seed: int = 0, **changes) -> torch.Tensor:
+        changed = replace(options, **changes)
+        return sample_conformers(
+            model, make_sampler(TINY.transport, changed), features, "r", conformers, changed, seed
+        )[0]
+
+    five = sample([0, 1, 2, 3, 4])
+    torch.testing.assert_close(sample([3])[0], five[3], atol=1e-3, rtol=0)
+    torch.testing.assert_close(sample([0, 1, 2, 3, 4], chunk=2), five, atol=1e-3, rtol=0)
+    assert (sample([3], seed=1)[0] - five[3]).abs().max() > 0.1
+    unread = RNAFlowModel(TINY.model).eval()
+    unread.load_state_dict({n: v for n, v in model.state_dict().items() if not n.startswith("reference.")})
+    without = sample_conformers(unread, make_sampler(TINY.transport, options), features, "r", [3], options, 0)[0]
+    assert (without[0] - five[3]).abs().max() > 1e-2, "the draft acts"
+
+
+def test_a_reference_that_is_given_stands_in_for_the_draft(model, monkeypatch: pytest.MonkeyPatch) -> None:
+    features = features_of(SEQUENCE)
+    known = draft(model, Transport(), features, torch.randn(1, len(SEQUENCE), 4, 3))
+    monkeypatch.setattr("rnagen.sampling.denoiser.recycled", lambda *_: pytest.fail("a draft was made"))
+    shown = replace(features, reference=known)
+    draw_ensemble(model, TINY.transport, shown, "r", SEQUENCE, 1, SamplerConfig(steps=2), 0)
+
+
+def test_weights_without_reference_are_a_start_for_a_model_with_one() -> None:
+    start = tiny_model()
+    module = FlowModule(RECYCLES)
+    module.load_weights(start)
+    for model in (module.model, module.ema.module):
+        state = model.state_dict()
+        assert state.keys() - start.state_dict().keys() == {"reference.project.weight"}
+        assert not state["reference.project.weight"].any()
+        assert all(torch.equal(state[name], value) for name, value in start.state_dict().items())

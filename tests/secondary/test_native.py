@@ -1,0 +1,65 @@
+"""Base pairs found in coordinates."""
+
+import numpy as np
+import pytest
+
+from rnagen.data.store import StructureStore
+from rnagen.secondary.native import canonical_partners, nearest_fold
+from rnagen.structure import HEAVY_ATOMS, UNKNOWN, UNPAIRED, RNAStructure
+
+
+def ladder(sequence: str, pairs: list[tuple[int, int]], apart: float = 2.9) -> RNAStructure:
+    """Residues far from each other, but for pairs whose edges are `apart` and whose C1' are 10.5 Å apart."""
+    coords = np.zeros((1, len(sequence), len(HEAVY_ATOMS), 3), dtype=np.float32)
+    coords += 50 * np.arange(len(sequence))[None, :, None, None]
+    n1, n3, c1 = (HEAVY_ATOMS.index(atom) for atom in ("N1", "N3", "C1'"))
+    for i, j in pairs:
+        coords[0, j] = coords[0, i]
+        coords[0, j, [n1, n3]] += [apart, 0, 0]
+        coords[0, i, c1] -= [3.8, 0, 0]
+        coords[0, j, c1] += [6.7, 0, 0]
+    return RNAStructure("r", sequence, coords, np.ones(coords.shape[:-1], dtype=bool))
+
+
+def test_by_hand() -> None:
+    assert canonical_partners(ladder("GGAAACC", [(0, 6), (1, 5)])).tolist() == [6, 5, -1, -1, -1, 1, 0]
+    assert canonical_partners(ladder("GAAAAU", [(0, 5)])).tolist() == [5, -1, -1, -1, -1, 0]
+
+
+@pytest.mark.parametrize(
+    ("sequence", "pair", "apart"), [("GAAAAG", (0, 5), 2.9), ("GAAAAC", (0, 5), 4.2), ("GAAC", (0, 3), 2.9)]
+)
+def test_what_is_no_pair(sequence: str, pair: tuple[int, int], apart: float) -> None:
+    assert (canonical_partners(ladder(sequence, [pair], apart)) == UNPAIRED).all()
+
+
+def test_bases_that_are_not_resolved_are_unknown() -> None:
+    whole = ladder("GAAAAC", [(0, 5)])
+    mask = whole.mask.copy()
+    mask[:, 5, HEAVY_ATOMS.index("N3")] = False
+    partly = RNAStructure("r", whole.sequence, whole.coords, mask)
+    assert canonical_partners(partly).tolist() == [UNPAIRED] * 5 + [UNKNOWN]
+    assert (canonical_partners(partly.select_atoms(("C1'",))) == UNKNOWN).all()
+
+
+def test_the_nearest_fold_agrees_most() -> None:
+    native = np.array([5, UNKNOWN, -1, -1, -1, 0], dtype=np.int16)
+    drawn = np.array([[-1, -1, -1, -1, -1, -1], [5, 4, -1, -1, 1, 0], [-1, 4, -1, -1, 1, -1]], dtype=np.int16)
+    assert nearest_fold(native, drawn).tolist() == drawn[1].tolist()
+    assert nearest_fold(np.full(6, UNKNOWN, dtype=np.int16), drawn).tolist() == [UNKNOWN] * 6
+
+
+@pytest.mark.data
+def test_a_transfer_rna_has_its_cloverleaf(tmp_path, shared_data) -> None:
+    from rnagen.prepare.dataset import prepare
+
+    prepare([shared_data / "structures" / "1ehz_A.cif.gz"], tmp_path / "d")
+    store = StructureStore.open(tmp_path / "d")
+    partner = canonical_partners(store.structure(0))
+    # Acceptor, D, anticodon and T stems of yeast tRNA-Phe, numbered from 1.
+    stems = [(1, 72, 7), (10, 25, 3), (27, 43, 4), (49, 65, 5)]
+    expected = [(i + k, j - k) for i, j, n in stems for k in range(n)]
+    found = {(i + 1, int(j) + 1) for i, j in enumerate(partner) if j > i}
+    assert len(set(expected) & found) >= len(expected) - 1
+    # The Levitt pair G15-C48 is no cis Watson-Crick pair; G19-C56, between the loops, is one.
+    assert (19, 56) in found

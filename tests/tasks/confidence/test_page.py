@@ -1,0 +1,39 @@
+"""docs/confidence.md shows what is stored: the metrics of the shipped model, and what choosing gains."""
+
+import json
+import re
+from pathlib import Path
+
+from rnagen.checkpoints.confidence import confidence_path, find_confidence
+from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
+
+ROOT = Path(__file__).parents[3]
+
+
+def shown(marker: str) -> dict[str, list[str]]:
+    """Rows of the table between the markers, by their first cell."""
+    page = (ROOT / "docs" / "confidence.md").read_text()
+    (table,) = re.findall(rf"<!-- {marker} -->\n(.*?)<!-- end {marker} -->", page, flags=re.DOTALL)
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_the_metrics_are_those_of_the_shipped_model() -> None:
+    metrics = json.loads(confidence_path(DEFAULT_CHECKPOINT).with_suffix(".json").read_text())["metrics"]
+    rows = shown("metrics")
+    assert rows == {f"`{name.removeprefix('val/')}`": [f"{value:.3f}"] for name, value in metrics.items()}
+
+
+def test_the_gains_are_those_that_are_stored() -> None:
+    stored = json.loads((ROOT / "benchmarks" / "results" / "selection.json").read_text())
+    confidence = find_confidence(load_checkpoint(DEFAULT_CHECKPOINT))
+    assert confidence is not None
+    assert stored["confidence"] == confidence.fingerprint
+    assert shown("selection") == {
+        name: [
+            f"{row['best1']:.3f}",
+            "{:.3f} [{:.3f}, {:.3f}]".format(row["best5"], *row["best5_interval"]),
+            "{:+.3f} [{:+.3f}, {:+.3f}]".format(row["gain"], *row["gain_interval"]),
+        ]
+        for name, row in stored["rows"].items()
+    }

@@ -1,0 +1,131 @@
+"""Folds that keep similar sequences together."""
+
+import os
+import random
+import time
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnagen.prepare.clusters import IDENTITY, identity
+from rnagen.tasks.reactivity.cv_splits import closest_across, deal, k_folds, similarity_groups
+from rnagen.tasks.reactivity.table import ReactivityTable
+
+
+def families(count: int, size: int, seed: int = 0) -> list[str]:
+    """Chains of mutants: each differs from the one before it in a tenth of 40 to 80 residues."""
+    rng = random.Random(seed)
+    sequences = []
+    for _ in range(count):
+        sequence = [rng.choice("ACGU") for _ in range(rng.randint(40, 80))]
+        for _ in range(size):
+            sequences.append("".join(sequence))
+            for position in rng.sample(range(len(sequence)), len(sequence) // 10):
+                sequence[position] = rng.choice("ACGU")
+    rng.shuffle(sequences)
+    return sequences
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text("AC", min_size=1, max_size=12), min_size=1, max_size=14))
+def test_groups_are_the_components_of_the_similar_pairs(sequences: list[str]) -> None:
+    groups = similarity_groups(sequences)
+    # Spread labels along similar pairs until nothing changes.
+    expected = list(range(len(sequences)))
+    for _ in sequences:
+        for i, j in combinations(range(len(sequences)), 2):
+            if identity(sequences[i], sequences[j]) >= IDENTITY:
+                expected[i] = expected[j] = min(expected[i], expected[j])
+    for i, j in combinations(range(len(sequences)), 2):
+        assert (groups[i] == groups[j]) == (expected[i] == expected[j])
+
+
+def test_groups_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    sequences = families(6, 5)
+    whole = similarity_groups(sequences)
+    monkeypatch.setattr("rnagen.tasks.reactivity.cv_splits.BLOCK", 4)
+    pieces = similarity_groups(sequences)
+    np.testing.assert_array_equal(whole[:, None] == whole, pieces[:, None] == pieces)
+
+
+def test_no_pair_across_folds_is_alike(tmp_path: Path) -> None:
+    sequences = families(12, 5)
+    folds = k_folds(sequences, 4, 0, tmp_path)
+    closest, i, j = closest_across(sequences, folds)
+    assert closest < IDENTITY
+    assert folds[i] != folds[j]
+    scattered = np.arange(len(sequences)) % 4
+    assert closest_across(sequences, scattered)[0] > IDENTITY
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.text("ACGU", min_size=1, max_size=15), min_size=2, max_size=10), st.data())
+def test_the_closest_pair_is_the_closest(sequences: list[str], data: st.DataObject) -> None:
+    folds = np.array(data.draw(st.permutations([n % 2 for n in range(len(sequences))])))
+    closest, i, j = closest_across(sequences, folds)
+    across = [
+        identity(sequences[a], sequences[b]) for a, b in combinations(range(len(sequences)), 2) if folds[a] != folds[b]
+    ]
+    assert closest == pytest.approx(max(across))
+    assert identity(sequences[i], sequences[j]) == pytest.approx(closest)
+    assert folds[i] != folds[j]
+
+
+def test_one_fold_has_no_pair() -> None:
+    with pytest.raises(ValueError, match="no pair across folds"):
+        closest_across(["ACGU", "AAAA"], np.zeros(2, dtype=np.int64))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 12), min_size=12, max_size=200), st.integers(1, 4), st.integers(0, 5))
+def test_dealing_keeps_groups_whole_and_folds_even(groups: list[int], folds: int, seed: int) -> None:
+    numbers = np.array([*groups, *range(4)])
+    dealt = deal(numbers, folds, seed)
+    assert set(dealt.tolist()) == set(range(folds))
+    for group in set(numbers.tolist()):
+        assert len(set(dealt[numbers == group].tolist())) == 1
+    sizes = np.bincount(dealt)
+    assert sizes.max() - sizes.min() <= np.bincount(numbers).max()
+
+
+def test_dealing_is_a_function_of_the_seed() -> None:
+    groups = np.arange(40)
+    np.testing.assert_array_equal(deal(groups, 5, 3), deal(groups, 5, 3))
+    assert (deal(groups, 5, 3) != deal(groups, 5, 4)).any()
+    np.testing.assert_array_equal(np.bincount(deal(groups, 5, 3)), [8] * 5)
+    with pytest.raises(ValueError, match="3 groups of similar sequences cannot fill 4 folds"):
+        deal(np.arange(3), 4, 0)
+
+
+def test_groups_are_kept_and_equal_sequences_stay_together(tmp_path: Path) -> None:
+    sequences = families(8, 2)
+    folds = k_folds(sequences, 3, 0, tmp_path)
+    (file,) = tmp_path.iterdir()
+    stamp = os.stat(file)
+    twice = k_folds([*reversed(sequences), *sequences], 3, 0, tmp_path)
+    assert os.stat(file) == stamp
+    assert (twice[:16][::-1] == twice[16:]).all()
+    np.testing.assert_array_equal(folds, k_folds(sequences, 3, 0, tmp_path))
+    k_folds(sequences[1:], 3, 0, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.data
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_folds_of_the_real_file(shared_data: Path, tmp_path: Path) -> None:
+    table = ReactivityTable.open(shared_data / "reactivity" / "train_data.parquet", tmp_path)
+    sequences = table.sequences()
+    start, cpu = time.perf_counter(), time.process_time()
+    folds = k_folds(sequences, 5, 0, tmp_path)
+    print(f"grouped in {time.perf_counter() - start:.0f} s ({time.process_time() - cpu:.0f} s of CPU time)")
+    print("examples per fold:", np.bincount(folds))
+    assert np.ptp(np.bincount(folds)) <= 1
+    some = np.random.default_rng(0).choice(len(sequences), 3000, replace=False)
+    closest, i, j = closest_across([sequences[n] for n in some], folds[some])
+    print(f"closest of 3000 sequences across folds: {closest:.3f}, {sequences[some[i]]} {sequences[some[j]]}")
+    assert closest < IDENTITY
