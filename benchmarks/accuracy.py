@@ -32,7 +32,7 @@ from rnagen.cli.options import guarded, parse
 from rnagen.cli.sample import choose_device
 from rnagen.config.files import to_plain
 from rnagen.config.sampling import SamplerConfig
-from rnagen.evaluation.scores import floor_scores, score_conformers
+from rnagen.evaluation.scores import baseline_scores, score_conformers
 from rnagen.io.target import Target
 from rnagen.sampling.candidates import Models, draw_kept, models_of
 from rnagen.sampling.ensemble import check_sampling
@@ -62,7 +62,7 @@ class Options:
     """Residues of the longest chain."""
     n: int = 5
     """Conformers per RNA."""
-    pool: int | None = None
+    candidates: int | None = None
     """Conformers drawn per RNA, for `n` to be chosen of them."""
     seed: int = 0
     """Of the conformers."""
@@ -82,10 +82,10 @@ def run(options: Options) -> int:
     found = [measure(path, options) for path in options.ckpts] or read_results(options.results)
     if options.out is not None:
         options.out.write_text(json.dumps({result.name: summary(result) for result in found}, indent=1) + "\n")
-    shown = [table(result) for result in found]
+    visible = [table(result) for result in found]
     if len(found) > 1:
-        shown.insert(0, overview(found))
-    print("\n\n".join("\n".join(lines) for lines in shown))
+        visible.insert(0, overview(found))
+    print("\n\n".join("\n".join(lines) for lines in visible))
     return 0
 
 
@@ -99,7 +99,7 @@ def measure(path: Path, options: Options) -> Result:
     device = choose_device("auto")
     checkpoint = load_checkpoint(path, device)
     check_sampling(checkpoint.config, options.sampler)
-    confidence = find_confidence(checkpoint, device) if options.pool else None
+    confidence = find_confidence(checkpoint, device) if options.candidates else None
     sets, fingerprint = target_sets(
         checkpoint,
         options.sets,
@@ -113,21 +113,21 @@ def measure(path: Path, options: Options) -> Result:
         "checkpoint": checkpoint.fingerprint,
         "confidence": confidence.fingerprint if confidence else None,
         "data": fingerprint,
-        **{name: getattr(options, name) for name in ("train_chains", "max_length", "n", "pool", "seed")},
+        **{name: getattr(options, name) for name in ("train_chains", "max_length", "n", "candidates", "seed")},
         **{name: value for name, value in asdict(options.sampler).items() if name != "chunk"},
     }
     options.results.mkdir(parents=True, exist_ok=True)
     result = Result.open(options.results, describe(checkpoint), identity)
-    models, floors = Models(checkpoint, confidence), read_floors(options.results)
+    models, baselines = Models(checkpoint, confidence), read_floors(options.results)
     for label, targets in sets.items():
         result.expect(label, len(targets))
         waiting = [target for name, target in targets.items() if name not in result.targets[label]]
         for target in track(waiting, f"{result.name}: {label}", transient=True, disable=not sys.stdout.isatty()):
             key = digest(target)
-            if key not in floors:
-                floors[key] = {name: round(value, 4) for name, value in floor_scores(target, FLOOR_SEED).items()}
-                write_floors(options.results, floors)
-            result.add(label, target.name, {**measure_target(models, target, options), **floors[key]})
+            if key not in baselines:
+                baselines[key] = {name: round(value, 4) for name, value in baseline_scores(target, FLOOR_SEED).items()}
+                write_floors(options.results, baselines)
+            result.add(label, target.name, {**measure_target(models, target, options), **baselines[key]})
     return result
 
 
@@ -135,17 +135,17 @@ def measure_target(models: Models, target: RNAStructure, options: Options) -> di
     """Conformers of one RNA, the first choice first, each scored."""
     start = time.perf_counter()
     wanted = Target(target.name, target.sequence)
-    kept = draw_kept(models, wanted, options.n, options.pool, options.sampler, options.seed)
-    order = [kept.numbers.index(number) for number in kept.best_first or kept.numbers]
+    selected = draw_kept(models, wanted, options.n, options.candidates, options.sampler, options.seed)
+    order = [selected.numbers.index(number) for number in selected.best_first or selected.numbers]
     seconds = time.perf_counter() - start
-    scores = score_conformers(models_of(kept.ensemble.structure, order), target)
+    scores = score_conformers(models_of(selected.ensemble.structure, order), target)
     return {
         "length": len(target),
         "references": target.num_models,
         "tm": [round(value, 4) for value in scores.tm],
         "mirror": [round(value, 4) for value in scores.mirror],
         "one_minus_tm": round(scores.one_minus_tm, 4),
-        "redrawn": kept.ensemble.redrawn,
+        "redrawn": selected.ensemble.redrawn,
         "seconds": round(seconds, 2),
     }
 

@@ -92,9 +92,9 @@ def read_floors(folder: Path) -> dict[str, dict[str, float]]:
     return json.loads(path.read_text()) if path.is_file() else {}
 
 
-def write_floors(folder: Path, floors: dict[str, dict[str, float]]) -> None:
+def write_floors(folder: Path, baselines: dict[str, dict[str, float]]) -> None:
     """Save the floors."""
-    write_text(folder / FLOORS_FILE, as_text(floors) + "\n")
+    write_text(folder / FLOORS_FILE, as_text(baselines) + "\n")
 
 
 def as_text(value: Any, depth: int = 0) -> str:

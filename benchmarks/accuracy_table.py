@@ -8,7 +8,7 @@ from accuracy_saved import Result
 from rnagen.metrics import bootstrap_interval
 
 TITLES = {"train": "training", "validation": "validation", "casp15": "CASP15"}
-FLOORS = {"helix": "one helix", "stems": "predicted stems"}
+BASELINES = {"helix": "one helix", "stems": "predicted stems"}
 BANDS = {"under 60 nt": (0, 60), "60 to 99 nt": (60, 100), "100 to 159 nt": (100, 160), "from 160 nt": (160, 10**6)}
 """Lengths from, and below."""
 
@@ -26,9 +26,9 @@ def columns(targets: dict[str, dict[str, Any]]) -> dict[str, np.ndarray]:
         "mirror": mirror.mean(1),
         "mean_minus_mirror": mean - mirror.mean(1),
     }
-    for name in FLOORS:
-        floor = np.array([target[name] for target in targets.values()])
-        found |= {name: floor, f"best_minus_{name}": best - floor}
+    for name in BASELINES:
+        baseline = np.array([target[name] for target in targets.values()])
+        found |= {name: baseline, f"best_minus_{name}": best - baseline}
     return found
 
 
@@ -40,9 +40,9 @@ def by_length(targets: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]
     for name, (least, end) in BANDS.items():
         inside = (lengths >= least) & (lengths < end)
         if inside.any():
-            floor = max(float(numbers[floor][inside].mean()) for floor in FLOORS)
+            baseline = max(float(numbers[baseline][inside].mean()) for baseline in BASELINES)
             best = float(numbers["best"][inside].mean())
-            found[name] = {"targets": int(inside.sum()), "best": round(best, 4), "floor": round(floor, 4)}
+            found[name] = {"targets": int(inside.sum()), "best": round(best, 4), "baseline": round(baseline, 4)}
     return found
 
 
@@ -95,7 +95,7 @@ def table(result: Result) -> list[str]:
     found = summary(result)
     sets = [label for label in TITLES if label in found]
     n = result.identity["n"]
-    of = "" if result.identity["pool"] is None else f" of {result.identity['pool']}"
+    of = "" if result.identity["candidates"] is None else f" of {result.identity['candidates']}"
     rows = [
         (f"best of {n}{of}", "best", ""),
         (f"best of 1, mean of the {n}", "mean", ""),
@@ -103,7 +103,7 @@ def table(result: Result) -> list[str]:
         (f"best of {n} − mean", "best_minus_mean", "+"),
         (f"1 − TM among the {n}", "one_minus_tm", ""),
     ]
-    for name, label in FLOORS.items():
+    for name, label in BASELINES.items():
         rows += [(f"floor: {label}", name, ""), (f"best of {n} − {label}", f"best_minus_{name}", "+")]
     rows += [("mirror images, mean", "mirror", ""), ("conformers − mirror images", "mean_minus_mirror", "+")]
     header = f"{result.name}: {found['hours']:.1f} h, {found['chains']:,} chains"
@@ -138,7 +138,7 @@ def cell(value: dict[str, float], sign: str) -> str:
 
 def band_cell(found: dict[str, float] | None) -> str:
     """Mean (floor; how many), or nothing."""
-    return "" if found is None else f"{found['best']:.3f} ({found['floor']:.3f}; {found['targets']})"
+    return "" if found is None else f"{found['best']:.3f} ({found['baseline']:.3f}; {found['targets']})"
 
 
 def mirror_cell(found: dict[str, float]) -> str:

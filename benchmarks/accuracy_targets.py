@@ -11,7 +11,7 @@ from rnagen.data.filters import share_of_clusters, trainable
 from rnagen.data.packed import PackedChains, PackedData
 from rnagen.errors import InputError
 from rnagen.evaluation.inputs import read_references
-from rnagen.evaluation.scores import LEAKAGE, date_gate
+from rnagen.evaluation.scores import LEAKAGE, filter_by_date
 from rnagen.structure import RNAStructure
 from rnagen.tasks.structure.data import read_data
 
@@ -120,6 +120,6 @@ def refuse_seen(checkpoint: Checkpoint, targets: Targets) -> None:
         InputError: it was.
     """
     for name, target in targets.items():
-        gate = date_gate(checkpoint.metadata["cutoff"], target.release_date)
+        gate = filter_by_date(checkpoint.metadata["cutoff"], target.release_date)
         if gate.startswith(LEAKAGE):
             raise InputError(checkpoint.path, name, gate)

@@ -30,8 +30,8 @@ from rnagen.errors import InputError
 from rnagen.io.alignment import Alignment, read_alignment
 from rnagen.metrics import bootstrap_interval
 from rnagen.secondary.alignments import alignment_name
-from rnagen.secondary.coevolution import pair_evidence, sequence_weights
-from rnagen.secondary.native import CANONICAL, SEPARATION, canonical_partners
+from rnagen.secondary.coevolution import alignment_features, sequence_weights
+from rnagen.secondary.native import CANONICAL, SEPARATION, canonical_pair_table
 from rnagen.structure import ALIGNED, HEAVY_ATOMS
 
 SUFFIX = ".MSA.fasta.gz"
@@ -113,8 +113,8 @@ def observe(store: StructureStore, row: int, alignment: Alignment) -> Chain:
     helical = helices(possible & (carbon > 9.3) & (carbon < 11.7))
     if store.value(row, "kind") != "full":
         return Chain(row, alignment, carbon, helical, None)
-    partner = canonical_partners(store.structure(row))
-    pairs = partner[:, None] == residues
+    pair_table = canonical_pair_table(store.structure(row))
+    pairs = pair_table[:, None] == residues
     both = (int((pairs & helical).sum()), int(pairs.sum()), int(helical.sum()))
     return Chain(row, alignment, carbon, pairs, both)
 
@@ -161,11 +161,11 @@ def measure(store: StructureStore, chain: Chain) -> Iterator[tuple[str, str, flo
     """(score, measure, value) of a chain."""
     length = len(chain.pairs)
     alone = store.base_pairs(chain.row)
-    evidence = pair_evidence(chain.alignment).dense_evidence()
+    pair_features = alignment_features(chain.alignment).dense_features()
     scores = {"floor: sequence alone": alone}
-    scores |= {channel: evidence[..., k] for k, channel in enumerate(ALIGNED)}
-    scores["sequence + consensus"] = alone + evidence[..., 0]
-    scores["sequence + alignment"] = alone + evidence.sum(-1)
+    scores |= {channel: pair_features[..., k] for k, channel in enumerate(ALIGNED)}
+    scores["sequence + consensus"] = alone + pair_features[..., 0]
+    scores["sequence + alignment"] = alone + pair_features.sum(-1)
     apart = np.subtract.outer(np.arange(length), np.arange(length)).T
     resolved = np.isfinite(chain.distance)
     pairing = resolved & (apart >= SEPARATION)

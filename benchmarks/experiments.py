@@ -134,23 +134,23 @@ def table(results: Path = RESULTS, about: tuple[str, ...] = ()) -> list[str]:
     for path in sorted(results.glob("*.json")):
         result = json.loads(path.read_text())
         saved.setdefault(result["experiment"], {})[result["seed"]] = result
-    floor = np.mean(next(iter(saved[BASELINE].values()))["helix"])
+    baseline = np.mean(next(iter(saved[BASELINE].values()))["helix"])
     columns = (
         "experiment",
         "changes",
         "against",
         "seeds",
         "steps",
-        f"best of 5 [95 %] (one helix: {floor:.3f})",
+        f"best of 5 [95 %] (one helix: {baseline:.3f})",
         "each seed",
     )
     columns += ("gain, over chains [95 %]", "gain, over seeds [95 %]")
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    shown = sorted(saved, key=lambda name: (name != BASELINE, name))
+    visible = sorted(saved, key=lambda name: (name != BASELINE, name))
     if about:
-        chosen = {name for name in shown if set(about) & set(own_options(name))}
-        shown = [name for name in shown if name in chosen | {parent(name) for name in chosen}]
-    return lines + [f"| {' | '.join(row(name, saved))} |" for name in shown]
+        chosen = {name for name in visible if set(about) & set(own_options(name))}
+        visible = [name for name in visible if name in chosen | {parent(name) for name in chosen}]
+    return lines + [f"| {' | '.join(row(name, saved))} |" for name in visible]
 
 
 def row(name: str, saved: dict[str, dict[int, dict[str, Any]]]) -> list[str]:

@@ -55,7 +55,7 @@ class Point:
     checkpoints: int
     scores: dict[str, dict[str, float]]
     """Best of n of each RNA of each set, averaged over the checkpoints."""
-    floors: dict[str, float]
+    baselines: dict[str, float]
     """Score of one helix, mean over the RNAs of each set."""
 
 
@@ -97,10 +97,10 @@ def point(place: float, results: list[Result]) -> Point:
     """Checkpoints that were measured alike, at one place."""
     sets = [label for label in TITLES if all(result.targets.get(label) for result in results)]
     scores = {label: averaged([best_by_name(result, label) for result in results]) for label in sets}
-    floors = {
+    baselines = {
         label: float(np.mean([target["helix"] for target in results[0].targets[label].values()])) for label in sets
     }
-    return Point(place, len(results), scores, floors)
+    return Point(place, len(results), scores, baselines)
 
 
 def find_curves(results: list[Result]) -> list[Curve]:
@@ -201,8 +201,8 @@ def table(curve: Curve) -> list[str]:
     gains = [tenfold(curve, label) for label in curve.sets]
     cells = ["" if gain is None else "{:+.3f} [{:+.3f}, {:+.3f}]".format(*gain) for gain in gains]
     lines.append(f"| ten times more | | {' | '.join(cells)} |")
-    floors = curve.points[-1].floors
-    lines.append(f"| floor: one helix | | {' | '.join(f'{floors[label]:.3f}' for label in curve.sets)} |")
+    baselines = curve.points[-1].baselines
+    lines.append(f"| floor: one helix | | {' | '.join(f'{baselines[label]:.3f}' for label in curve.sets)} |")
     return lines
 
 
@@ -238,7 +238,7 @@ def draw_curve(curve: Curve, panel: Any) -> None:
             color=COLOURS[label],
             label=TITLES[label],
         )
-        panel.axhline(curve.points[-1].floors[label], color=COLOURS[label], linestyle=":", linewidth=1)
+        panel.axhline(curve.points[-1].baselines[label], color=COLOURS[label], linestyle=":", linewidth=1)
     panel.set(xscale="log", xlabel=f"training {curve.quantity}", title=curve.name)
     panel.set_xticks(places, [f"{place:,.0f}" for place in places], rotation=45)
     panel.minorticks_off()

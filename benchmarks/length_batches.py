@@ -36,8 +36,8 @@ class SmallEncoder(nn.Module):
 
     def forward(self, batch: ReactivityBatch) -> Tensor:
         """L1 loss on the observed values."""
-        hidden = self.blocks(self.embed(batch.features.bases), src_key_padding_mask=~batch.features.mask)
-        errors = (self.head(hidden) - batch.reactivity.clamp(0, 1)).abs()
+        masked = self.blocks(self.embed(batch.features.bases), src_key_padding_mask=~batch.features.mask)
+        errors = (self.head(masked) - batch.reactivity.clamp(0, 1)).abs()
         return errors[batch.observed].mean()
 
 

@@ -45,14 +45,14 @@ def draw(file: Path, picture: Path) -> None:
     reach = 0.75 * np.abs(models).max()
     figure = plt.figure(figsize=(13, 3))
     panels = [(f"conformer {k + 1}", models[k : k + 1]) for k in range(len(models))] + [("superposed", models)]
-    for place, (title, shown) in enumerate(panels, start=1):
+    for place, (title, visible) in enumerate(panels, start=1):
         panel = figure.add_subplot(1, len(panels), place, projection="3d")
-        for model in shown:
+        for model in visible:
             line = smooth(model[:, 0])
             pieces = np.stack([line[:-1], line[1:]], axis=1)
             colours = plt.get_cmap("turbo")(np.linspace(0.05, 0.95, len(pieces)))
             panel.add_collection(Line3DCollection(pieces, colors=colours, linewidths=2, alpha=0.9))
-            if len(shown) == 1:
+            if len(visible) == 1:
                 panel.add_collection(Line3DCollection(model, colors="0.6", linewidths=0.8))
         panel.set(xlim=(-reach, reach), ylim=(-reach, reach), zlim=(-reach, reach))
         panel.set_title(title, fontsize=10)

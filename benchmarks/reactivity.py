@@ -22,7 +22,7 @@ import torch
 import tyro
 
 from rnagen.checkpoints.reactivity import DEFAULT_CHECKPOINT, ReactivityCheckpoint, load_reactivity_checkpoint
-from rnagen.config.files import overlay, to_plain
+from rnagen.config.files import load_config, to_plain
 from rnagen.config.reactivity import ReactivityConfig
 from rnagen.model.reactivity import ReactivityModel
 from rnagen.structure import BASES
@@ -74,7 +74,7 @@ def configuration(name: str, options: Options) -> ReactivityConfig:
     """Options of a variant."""
     places = {"data": options.data, "cache": options.cache, "run_dir": options.runs, "run_name": name}
     common = {"epochs": 1, "validate": False, "accelerator": "cpu"}
-    return overlay(ReactivityConfig(), {**places, **common, **VARIANTS[name]}, name)
+    return load_config(ReactivityConfig(), {**places, **common, **VARIANTS[name]}, name)
 
 
 def seconds_per_step(config: ReactivityConfig, dataset: ReactivityDataset) -> float:
@@ -165,7 +165,7 @@ def profiles(dataset: ReactivityDataset, examples: np.ndarray) -> Held:
     return replace(out, length=np.array(out.length), sn_filter=np.array(out.sn_filter))
 
 
-def floors(train: Held, held: Held) -> dict[str, list[np.ndarray]]:
+def baselines(train: Held, held: Held) -> dict[str, list[np.ndarray]]:
     """Predictions of the floors for the held-out profiles, each fitted to the training profiles of its experiment."""
     out: dict[str, list[np.ndarray]] = {
         "mean per base": [],
@@ -205,8 +205,8 @@ def predictions(
     checkpoint: ReactivityCheckpoint, dataset: ReactivityDataset, examples: np.ndarray, folder: Path
 ) -> list[np.ndarray]:
     """Predictions of a model at the observed values, in the order of `profiles`; kept in `folder`."""
-    kept = folder / f"held_out-{checkpoint.fingerprint[:16]}-{len(examples)}.npz"
-    if not kept.is_file():
+    selected = folder / f"held_out-{checkpoint.fingerprint[:16]}-{len(examples)}.npz"
+    if not selected.is_file():
         model = checkpoint.model
         order = examples[np.argsort(dataset.lengths[examples], kind="stable")]
         found: dict[int, list[np.ndarray]] = {}
@@ -218,8 +218,8 @@ def predictions(
                 channels = np.flatnonzero(seen.any(0))
                 found[int(index)] = [predicted[row, seen[:, channel], channel] for channel in channels]
         flat = [values for index in examples for values in found[int(index)]]
-        np.savez(kept, values=np.concatenate(flat), sizes=[len(values) for values in flat])
-    with np.load(kept) as stored:
+        np.savez(selected, values=np.concatenate(flat), sizes=[len(values) for values in flat])
+    with np.load(selected) as stored:
         return np.split(stored["values"], np.cumsum(stored["sizes"])[:-1])
 
 
@@ -227,8 +227,8 @@ def mean_error(errors: list[np.ndarray], chosen: np.ndarray) -> dict[str, Any]:
     """Mean over all observed values of the chosen profiles, and a 95 % bootstrap interval over the profiles."""
     sums = np.array([errors[n].sum() for n in np.flatnonzero(chosen)])
     counts = np.array([len(errors[n]) for n in np.flatnonzero(chosen)])
-    draws = np.random.default_rng(0).integers(len(sums), size=(2000, len(sums)))
-    low, high = np.percentile(sums[draws].sum(1) / counts[draws].sum(1), [2.5, 97.5])
+    plans = np.random.default_rng(0).integers(len(sums), size=(2000, len(sums)))
+    low, high = np.percentile(sums[plans].sum(1) / counts[plans].sum(1), [2.5, 97.5])
     return {"mae": round(sums.sum() / counts.sum(), 4), "low": round(low, 4), "high": round(high, 4), "n": len(sums)}
 
 
@@ -257,7 +257,7 @@ def main(options: Options) -> None:
     weights = {name: train(name, options) for name in options.variants}
     if options.train_only:
         return
-    data = ReactivityDataModule(overlay(configuration("transformer", options), PAIRS_OF, "floors"))
+    data = ReactivityDataModule(load_config(configuration("transformer", options), PAIRS_OF, "baselines"))
     data.setup("fit")
     assert data.val is not None
     examples = chosen_examples(data.val, options.profiles)
@@ -265,7 +265,7 @@ def main(options: Options) -> None:
     columns = subsets(held)
     methods: dict[str, tuple[dict[str, Any], list[np.ndarray]]] = {
         f"floor: {name}": ({}, values)
-        for name, values in floors(profiles(data.train, np.arange(len(data.train))), held).items()
+        for name, values in baselines(profiles(data.train, np.arange(len(data.train))), held).items()
     }
     for name, path in {**weights, "shipped checkpoint": DEFAULT_CHECKPOINT}.items():
         checkpoint = load_reactivity_checkpoint(path)

@@ -25,9 +25,9 @@ from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
 from rnagen.config.sampling import SamplerConfig
 from rnagen.data.store import StructureStore
 from rnagen.metrics import bootstrap_interval, tm_matrix
-from rnagen.sampling.confidence import confidence_of, judge
+from rnagen.sampling.confidence import confidence_logits, confidence_of
 from rnagen.sampling.selection import DIVERSITY_WEIGHT, choose
-from rnagen.tasks.confidence.conformers import Drawing, draw_pool, pool_file
+from rnagen.tasks.confidence.conformers import Drawing, conformers_file, sample_conformer_set
 from rnagen.tasks.structure.module import chain_features
 
 
@@ -43,7 +43,7 @@ class Options:
     """Weights."""
     cache: Path = Path("cache")
     """Folder of the conformers that were drawn."""
-    pool: int = 50
+    candidates: int = 50
     """Conformers per chain."""
     tau: float = SamplerConfig.tau
     """Temperature at which they are drawn."""
@@ -69,28 +69,28 @@ def run(options: Options) -> None:
     confidence = find_confidence(checkpoint)
     atoms = checkpoint.config.model.atoms
     chains = validation_chains(options.data, options.splits, atoms, options.max_length)
-    drawing = Drawing(SamplerConfig(tau=options.tau), (options.tau,), options.pool, 0, 0)
-    file = pool_file(options.cache, checkpoint, StructureStore.open(options.data).fingerprint, drawing)
-    pools = draw_pool(checkpoint, chains, drawing, file)
+    drawing = Drawing(SamplerConfig(tau=options.tau), (options.tau,), options.candidates, 0, 0)
+    file = conformers_file(options.cache, checkpoint, StructureStore.open(options.data).fingerprint, drawing)
+    pools = sample_conformer_set(checkpoint, chains, drawing, file)
     rows: dict[str, list[tuple[float, float]]] = {}
-    for chain, judged in track(list(zip(chains, pools)), description="choosing", transient=True):
-        scores = judged.tm.double().numpy()
-        distances = 1 - tm_matrix(judged.c1).numpy()
+    for chain, scores in track(list(zip(chains, pools)), description="choosing", transient=True):
+        scores = scores.tm.double().numpy()
+        distances = 1 - tm_matrix(scores.c1).numpy()
         chosen = {f"first {N}": list(range(N)), f"{N} by clusters": choose(distances, N)}
         if confidence is not None:
-            logits = judge(checkpoint.model, confidence.head, chain_features(chain), judged.c1)
+            logits = confidence_logits(checkpoint.model, confidence.head, chain_features(chain), scores.c1)
             predicted = confidence_of(logits).tm
             for weight in options.weights:
                 chosen[f"{N} by confidence, weight {weight}"] = choose(distances, N, predicted, weight)
         for name, numbers in chosen.items():
             rows.setdefault(name, []).append((scores[numbers[0]], scores[numbers].max()))
         rows.setdefault(f"{N} at random", []).append((scores.mean(), expected_best(scores, N)))
-        rows.setdefault(f"best of all {options.pool}", []).append((scores.max(), scores.max()))
+        rows.setdefault(f"best of all {options.candidates}", []).append((scores.max(), scores.max()))
     results = {name: summary(values, rows[f"first {N}"]) for name, values in rows.items()}
     show(results, len(chains))
     if options.out is not None:
         described = {"checkpoint": options.ckpt.name, "confidence": confidence.fingerprint if confidence else None}
-        described |= {"chains": len(chains), "pool": options.pool, "tau": options.tau}
+        described |= {"chains": len(chains), "candidates": options.candidates, "tau": options.tau}
         options.out.write_text(json.dumps({**described, "rows": results}, indent=1) + "\n")
 
 

@@ -15,7 +15,7 @@ import yaml
 from validation import Row, as_json, helix_floor, print_table, score, validation_chains
 
 from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
-from rnagen.config.files import load_yaml, overlay
+from rnagen.config.files import load_config, load_yaml
 from rnagen.config.sampling import SamplerConfig
 from rnagen.sampling.ensemble import guide_of
 
@@ -52,26 +52,28 @@ def run(options: Options) -> None:
     atoms = checkpoint.config.model.atoms
     chains = validation_chains(options.data, options.splits, atoms, options.max_length)
     settings = {
-        f"{method} {steps}": overlay(SamplerConfig(), {"sampling_method": method, "steps": steps}, "benchmark")
+        f"{method} {steps}": load_config(SamplerConfig(), {"sampling_method": method, "steps": steps}, "benchmark")
         for method in options.methods
         for steps in options.steps
     }
-    settings |= {preset.stem: overlay(SamplerConfig(), load_yaml(preset), str(preset)) for preset in options.presets}
+    settings |= {
+        preset.stem: load_config(SamplerConfig(), load_yaml(preset), str(preset)) for preset in options.presets
+    }
     for text in options.settings:
         values = yaml.safe_load("{" + text.replace("=", ": ") + "}")
-        settings[text] = overlay(SamplerConfig(), values, text)
+        settings[text] = load_config(SamplerConfig(), values, text)
     guide = guide_of(load_checkpoint(options.guide_ckpt) if options.guide_ckpt else None)
     rows: dict[str, Row] = {}
     for name, setting in settings.items():
         rows[name] = score(checkpoint, chains, setting, name, guide if setting.cfg_scale != 1 else None)
         print(f"{name}: best of 5 {rows[name].best5:.3f}", flush=True)
-    floor = helix_floor(chains, atoms)
-    print_table(rows, floor, len(chains))
+    baseline = helix_floor(chains, atoms)
+    print_table(rows, baseline, len(chains))
     if options.out is not None:
         result = {
             "checkpoint": options.ckpt.name,
             "chains": len(chains),
-            "helix": round(floor, 4),
+            "helix": round(baseline, 4),
             "rows": as_json(rows),
         }
         options.out.write_text(json.dumps(result, indent=1) + "\n")

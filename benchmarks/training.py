@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from rnagen.cli.options import parse
 from rnagen.config.structure import TrainConfig
 from rnagen.data.chains import Batch
-from rnagen.data.draws import POOL
+from rnagen.data.plans import POOL
 from rnagen.tasks.structure.data import RNADataModule
 from rnagen.tasks.structure.module import FlowModule
 from rnagen.tasks.structure.objective import draw, objective, total
@@ -46,7 +46,7 @@ class Stopwatch(L.Callback):
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self.shown: list[torch.Tensor] = []
+        self.visible: list[torch.Tensor] = []
         self.lengths: Counter[int] = Counter()
         self.examples: dict[int, Batch] = {}
         """A batch of each padded length."""
@@ -56,7 +56,7 @@ class Stopwatch(L.Callback):
             self.seconds -= seconds(module.device)
         if batch_idx >= WARM_UP:
             length = batch.mask.shape[1]
-            self.shown.append(batch.features.mask.sum())
+            self.visible.append(batch.features.mask.sum())
             self.lengths[length] += 1
             self.examples[length] = batch
 
@@ -111,17 +111,19 @@ if __name__ == "__main__":
         counted: dict[int, int] = {}
         for name, compiled in (("plain", False), ("compiled", True)):
             watch, module, device = timed_run(with_flags(config, compile=compiled), Path(folder))
-            shown, padded = int(sum(watch.shown)), sum(n * size.batch_size * k for n, k in watch.lengths.items())
+            visible, padded = int(sum(watch.visible)), sum(n * size.batch_size * k for n, k in watch.lengths.items())
             if not counted:
                 top = peak(config.optim.precision, device)
                 module.to(device)
                 counted = {length: products(config, module, batch) for length, batch in watch.examples.items()}
                 shape = f"{size.batch_size} RNAs × {size.copies} copies × {size.crop}"
                 print(f"{device}, {config.optim.precision}, {shape}")
-                print(f"peak {top / 1e12:.3f} TFLOP/s, padding {1 - shown / padded:.1%}, batches {dict(watch.lengths)}")
+                print(
+                    f"peak {top / 1e12:.3f} TFLOP/s, padding {1 - visible / padded:.1%}, batches {dict(watch.lengths)}"
+                )
                 plain = watch.seconds
             share = sum(k * counted[n] for n, k in watch.lengths.items()) / watch.seconds / top
             print(
-                f"{name:>9}: {STEPS / watch.seconds:7.3f} steps/s {shown * size.copies / watch.seconds:10,.0f} tokens/s"
+                f"{name:>9}: {STEPS / watch.seconds:7.3f} steps/s {visible * size.copies / watch.seconds:10,.0f} tokens/s"
                 f"  {share:6.1%} of the peak  {plain / watch.seconds:5.2f} ×"
             )

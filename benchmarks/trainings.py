@@ -104,12 +104,12 @@ def run(options: Options) -> None:
             print(f"{name} {sampler}: best of 5 {row.best5:.3f}", flush=True)
         first, last = losses(options.runs / name)
         flow[name] = {"step": checkpoint.metadata["step"], "flow_first": round(first, 4), "flow_last": round(last, 4)}
-    floor = helix_floor(chains, atoms)
+    baseline = helix_floor(chains, atoms)
     for name, value in flow.items():
         print(f"{name}: {value['step']} steps, flow loss {value['flow_first']} → {value['flow_last']}")
-    print_table(rows, floor, len(chains))
+    print_table(rows, baseline, len(chains))
     if options.out is not None:
-        result = {"chains": len(chains), "helix": round(floor, 4), "training": flow, "rows": as_json(rows)}
+        result = {"chains": len(chains), "helix": round(baseline, 4), "training": flow, "rows": as_json(rows)}
         options.out.write_text(json.dumps(result, indent=1) + "\n")
 
 

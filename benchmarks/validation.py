@@ -75,12 +75,12 @@ def chain_scores(
             seed=0,
             guide=guide,
         )
-        drawn = torch.from_numpy(ensemble.structure.coords[:, :, scored])
+        sampled = torch.from_numpy(ensemble.structure.coords[:, :, scored])
         true, mask = torch.from_numpy(chain.coords[:, :, scored]), torch.from_numpy(chain.mask[:, :, scored])
-        scores = tm_scores(drawn, true, mask)
+        scores = tm_scores(sampled, true, mask)
         out["best1"].append(round(float(best_of(scores, 1)), 4))
         out["best5"].append(round(float(best_of(scores)), 4))
-        spread = diversity(drawn, torch.ones(drawn.shape[:2], dtype=torch.bool)).one_minus_tm
+        spread = diversity(sampled, torch.ones(sampled.shape[:2], dtype=torch.bool)).one_minus_tm
         out["one_minus_tm"].append(round(spread, 4))
         out["redrawn"] += ensemble.redrawn
         out["evaluations"] = max(out["evaluations"], ensemble.evaluations)
@@ -102,11 +102,11 @@ def score(
 def chain_floors(chains: Iterable[Chain], atoms: tuple[str, ...]) -> list[float]:
     """TM-score of one A-form strand, chain by chain."""
     scored = atoms.index("C1'")
-    floors = []
+    baselines = []
     for chain in chains:
         true, mask = torch.from_numpy(chain.coords[:, :, scored]), torch.from_numpy(chain.mask[:, :, scored])
-        floors.append(round(float(tm_scores(helix(len(chain.bases)), true, mask).max()), 4))
-    return floors
+        baselines.append(round(float(tm_scores(helix(len(chain.bases)), true, mask).max()), 4))
+    return baselines
 
 
 def helix_floor(chains: Iterable[Chain], atoms: tuple[str, ...]) -> float:
@@ -114,7 +114,7 @@ def helix_floor(chains: Iterable[Chain], atoms: tuple[str, ...]) -> float:
     return float(np.mean(chain_floors(chains, atoms)))
 
 
-def print_table(rows: dict[str, Row], floor: float, chains: int) -> None:
+def print_table(rows: dict[str, Row], baseline: float, chains: int) -> None:
     """The rows with the floor on the same chains."""
     width = max(map(len, rows))
     print(f"{'':{width}}  best of 1  best of 5 [95 %]          1 − TM  evaluations  seconds")
@@ -125,7 +125,7 @@ def print_table(rows: dict[str, Row], floor: float, chains: int) -> None:
             f"{name:{width}}  {row.best1:9.3f}  {interval:22}  {row.one_minus_tm:8.3f}  {row.evaluations:11d}"
             f"  {row.seconds:7.1f}{redrawn}"
         )
-    print(f"{chains} validation chains; floor, one helix: {floor:.3f}")
+    print(f"{chains} validation chains; floor, one helix: {baseline:.3f}")
 
 
 def as_json(rows: dict[str, Row]) -> dict[str, dict[str, float]]:

@@ -17,7 +17,7 @@ def sample(
     sequence: str,
     n: int = 5,
     *,
-    pool: int | None = None,
+    candidates: int | None = None,
     structure: str | None = None,
     alignment: Path | None = None,
     name: str = "rna",
@@ -41,16 +41,18 @@ def sample(
         ConfigError: options that this checkpoint cannot be sampled with.
         SamplingError: the coordinates were not usable.
     """
-    if pool is not None and pool < n:
-        raise ValueError(f"{n} conformers cannot be kept of {pool}")
+    if candidates is not None and candidates < n:
+        raise ValueError(f"{n} conformers cannot be kept of {candidates}")
     checkpoint = load_checkpoint(ckpt or DEFAULT_CHECKPOINT, device)
     target = replace(make_target("sample", name, sequence, structure), alignment=alignment)
     if structure is not None and not checkpoint.config.model.secondary_structure:
         raise ConfigError("structure: this model was trained without --secondary-structure and cannot be told one")
-    if alignment is not None and not set(ALIGNED) & set(checkpoint.config.model.evidence):
-        raise ConfigError("alignment: this model was trained without --evidence consensus covariation, and reads none")
+    if alignment is not None and not set(ALIGNED) & set(checkpoint.config.model.pair_features):
+        raise ConfigError(
+            "alignment: this model was trained without --pair-features consensus covariation, and reads none"
+        )
     options = options or SamplerConfig()
     guide = load_checkpoint(guide_ckpt, device) if guide_ckpt else None
     check_sampling(checkpoint.config, options, guide.config if guide else None)
-    models = Models(checkpoint, find_confidence(checkpoint, device) if pool else None, guide)
-    return draw_kept(models, target, n, pool, options, seed).ensemble.structure
+    models = Models(checkpoint, find_confidence(checkpoint, device) if candidates else None, guide)
+    return draw_kept(models, target, n, candidates, options, seed).ensemble.structure

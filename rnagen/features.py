@@ -22,11 +22,11 @@ class Encoded:
         """The same on another device."""
         return Encoded(self.layers.to(device), None if self.pair is None else self.pair.to(device))
 
-    def without(self, hidden: Bool[Tensor, " B"]) -> "Encoded":
+    def without(self, masked: Bool[Tensor, " B"]) -> "Encoded":
         """The same, with nothing said of the hidden RNAs."""
-        hidden = hidden[:, None, None, None]
-        pair = None if self.pair is None else self.pair.masked_fill(hidden, 0)
-        return Encoded(self.layers.masked_fill(hidden, 0), pair)
+        masked = masked[:, None, None, None]
+        pair = None if self.pair is None else self.pair.masked_fill(masked, 0)
+        return Encoded(self.layers.masked_fill(masked, 0), pair)
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Reference:
         """The same on another device."""
         return Reference(self.c1.to(device), self.mask.to(device))
 
-    def without(self, hidden: Bool[Tensor, " B"]) -> "Reference":
+    def without(self, masked: Bool[Tensor, " B"]) -> "Reference":
         """The same, with nothing said of the hidden RNAs."""
-        return Reference(self.c1, self.mask & ~hidden[:, None])
+        return Reference(self.c1, self.mask & ~masked[:, None])
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ class RNAFeatures:
     """Base-pair probabilities of the full sequence, cropped; symmetric."""
     encoded: Encoded | None = None
     """What the model's encoder says of the full sequence, cropped; None where the model is to ask it itself."""
-    evidence: Float[Tensor, "B L L C"] | None = None
+    pair_features: Float[Tensor, "B L L C"] | None = None
     """What else speaks for each pair, by the channels of `rnagen.structure.EVIDENCE`, 0 where nothing does; None for a
     model that does not read it."""
-    partner: Int[Tensor, "B L"] | None = None
+    pair_table: Int[Tensor, "B L"] | None = None
     """Secondary structure that the conformers are to have: position of the residue that each is paired with,
     `UNPAIRED` or `UNKNOWN`; None where nothing is known."""
     reference: Reference | None = None
@@ -80,30 +80,32 @@ class RNAFeatures:
         moved = {name: value.to(device) for name, value in vars(self).items() if value is not None}
         return RNAFeatures(**moved)
 
-    def without_condition(self, hidden: Bool[Tensor, " B"] | None = None) -> "RNAFeatures":
+    def without_condition(self, masked: Bool[Tensor, " B"] | None = None) -> "RNAFeatures":
         """The same RNAs, or the hidden ones of them, as if only their length were known: bases N, no base pairs,
         no reference."""
-        if hidden is None:
-            hidden = torch.ones(len(self.bases), dtype=torch.bool, device=self.bases.device)
+        if masked is None:
+            masked = torch.ones(len(self.bases), dtype=torch.bool, device=self.bases.device)
         unknown = torch.where(self.mask, BASES.index("N"), self.bases)
-        bases = torch.where(hidden[:, None], unknown, self.bases)
+        bases = torch.where(masked[:, None], unknown, self.bases)
         return replace(
             self,
             bases=bases.to(self.bases.dtype),
-            pair_probabilities=self.pair_probabilities.masked_fill(hidden[:, None, None], 0),
-            encoded=None if self.encoded is None else self.encoded.without(hidden),
-            evidence=None if self.evidence is None else self.evidence.masked_fill(hidden[:, None, None, None], 0),
-            partner=None if self.partner is None else self.partner.masked_fill(hidden[:, None], UNKNOWN),
-            reference=None if self.reference is None else self.reference.without(hidden),
+            pair_probabilities=self.pair_probabilities.masked_fill(masked[:, None, None], 0),
+            encoded=None if self.encoded is None else self.encoded.without(masked),
+            pair_features=None
+            if self.pair_features is None
+            else self.pair_features.masked_fill(masked[:, None, None, None], 0),
+            pair_table=None if self.pair_table is None else self.pair_table.masked_fill(masked[:, None], UNKNOWN),
+            reference=None if self.reference is None else self.reference.without(masked),
         )
 
-    def without_evidence(self, hidden: Bool[Tensor, "B C"]) -> "RNAFeatures":
+    def without_pair_features(self, masked: Bool[Tensor, "B C"]) -> "RNAFeatures":
         """The same RNAs without the hidden channels of evidence."""
-        if self.evidence is None:
+        if self.pair_features is None:
             return self
-        return replace(self, evidence=self.evidence.masked_fill(hidden[:, None, None, :], 0))
+        return replace(self, pair_features=self.pair_features.masked_fill(masked[:, None, None, :], 0))
 
     @property
-    def shown(self) -> Bool[Tensor, " B"]:
+    def visible(self) -> Bool[Tensor, " B"]:
         """RNAs of which more is known than their length: they have a base that is not N."""
         return ((self.bases != BASES.index("N")) & self.mask).any(1)

@@ -21,7 +21,7 @@ ENERGIES = ("turner1999", "andronescu2007", "langdon2018", "turner2004_60C")
 ALIGNED = ("consensus", "covariation")
 """Channels of evidence from an alignment: probabilities in the consensus fold, and scores of columns that change
 together; 0 without one."""
-EVIDENCE = ENERGIES + ALIGNED
+PAIR_FEATURES = ENERGIES + ALIGNED
 """All channels of evidence."""
 
 UNPAIRED = -1

@@ -21,7 +21,7 @@ SUFFIX = ".confidence.safetensors"
 
 
 @dataclass(frozen=True)
-class JudgedModel:
+class StructureModelId:
     """The structure model whose conformers a head judges."""
 
     fingerprint: str
@@ -31,7 +31,7 @@ class JudgedModel:
     """Widths of what its trunk gives."""
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint) -> "JudgedModel":
+    def of(cls, checkpoint: Checkpoint) -> "StructureModelId":
         """The model of a structure checkpoint."""
         shape = checkpoint.config.model
         return cls(checkpoint.fingerprint, shape.embed_dim, shape.pair_dim)
@@ -42,7 +42,7 @@ class ConfidenceCheckpoint:
     """A loaded confidence head and where it comes from."""
 
     head: ConfidenceHead
-    judges: JudgedModel
+    structure_model: StructureModelId
     metadata: dict[str, Any]
     """What was saved with it, as `cutoff`, `data`, `step`, `metrics`, `training`."""
     path: Path
@@ -50,9 +50,15 @@ class ConfidenceCheckpoint:
     """SHA-256 of the weights file."""
 
 
-def save_confidence_checkpoint(path: Path, head: ConfidenceHead, judges: JudgedModel, metadata: dict[str, Any]) -> None:
+def save_confidence_checkpoint(
+    path: Path, head: ConfidenceHead, structure_model: StructureModelId, metadata: dict[str, Any]
+) -> None:
     """Write `path` (.safetensors) and the JSON beside it; an interrupted write leaves the old files whole."""
-    save_model(path, head, {"task": TASK, "judges": asdict(judges), "config": to_plain(head.config), **metadata})
+    save_model(
+        path,
+        head,
+        {"task": TASK, "structure_model": asdict(structure_model), "config": to_plain(head.config), **metadata},
+    )
 
 
 def load_confidence_checkpoint(path: Path, device: torch.device | str = "cpu") -> ConfidenceCheckpoint:
@@ -64,16 +70,20 @@ def load_confidence_checkpoint(path: Path, device: torch.device | str = "cpu") -
     """
     metadata = read_metadata(path, TASK)
     try:
-        described = metadata["judges"]
-        judges = JudgedModel(str(described["fingerprint"]), int(described["embed_dim"]), int(described["pair_dim"]))
+        described = metadata["structure_model"]
+        structure_model = StructureModelId(
+            str(described["fingerprint"]), int(described["embed_dim"]), int(described["pair_dim"])
+        )
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(str(path.with_suffix(".json")), "judges", f"does not say which model: {error!r}") from error
+        raise InputError(
+            str(path.with_suffix(".json")), "structure_model", f"does not say which model: {error!r}"
+        ) from error
     weights, fingerprint = read_weights(path, metadata)
     config = read_config(path, metadata, HeadConfig())
     with torch.device("meta"):
-        head = ConfidenceHead(config, judges.embed_dim, judges.pair_dim)
+        head = ConfidenceHead(config, structure_model.embed_dim, structure_model.pair_dim)
     assign_weights(head, weights, path)
-    return ConfidenceCheckpoint(head.to(device).eval(), judges, metadata, path, fingerprint)
+    return ConfidenceCheckpoint(head.to(device).eval(), structure_model, metadata, path, fingerprint)
 
 
 def confidence_path(structure: Path) -> Path:
@@ -91,7 +101,7 @@ def find_confidence(checkpoint: Checkpoint, device: torch.device | str = "cpu") 
     if not path.is_file():
         return None
     found = load_confidence_checkpoint(path, device)
-    if found.judges != JudgedModel.of(checkpoint):
+    if found.structure_model != StructureModelId.of(checkpoint):
         reason = f"belongs to another structure model than {checkpoint.path.name}: remove it, or train one for this"
         raise InputError(str(path), "", reason)
     return found

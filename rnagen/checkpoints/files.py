@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from rnagen.config.encoder import EncoderConfig
-from rnagen.config.files import overlay, to_plain
+from rnagen.config.files import load_config, to_plain
 from rnagen.config.structure import TrainConfig
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.files import write_text
@@ -109,7 +109,7 @@ def read_encoder_source(file: str, described: Any) -> EncoderSource | None:
     if described is None:
         return None
     try:
-        return EncoderSource(overlay(EncoderConfig(), described["config"], file), str(described["fingerprint"]))
+        return EncoderSource(load_config(EncoderConfig(), described["config"], file), str(described["fingerprint"]))
     except (ConfigError, TypeError, KeyError) as error:
         raise InputError(file, "encoder", str(error)) from error
 
@@ -174,7 +174,7 @@ def read_config(path: Path, metadata: dict[str, Any], defaults: T) -> T:
     """
     described = str(path.with_suffix(".json"))
     try:
-        return overlay(defaults, metadata["config"], described)
+        return load_config(defaults, metadata["config"], described)
     except ConfigError as error:
         raise InputError(described, "config", str(error)) from error
 

@@ -58,7 +58,7 @@ class EvaluateOptions:
     """Score even targets that were public before the training cutoff; every such row says so."""
     partial: bool = False
     """Score the targets that have predictions. Without it, a missing one is an error."""
-    floors: bool = True
+    baselines: bool = True
     """Score the floors too: one helix, random walks, and predicted stems as restraints."""
     usalign: bool = False
     """Add the score of sequence-independent matching; needs the program USalign on the PATH."""
@@ -95,7 +95,14 @@ def run(options: EvaluateOptions) -> int:
     from rich.progress import track
 
     from rnagen.evaluation.inputs import read_cutoff, read_dates, read_predictions, read_references
-    from rnagen.evaluation.scores import CUTOFF_UNKNOWN, LEAKAGE, check_same_rna, date_gate, score_target, summarize
+    from rnagen.evaluation.scores import (
+        CUTOFF_UNKNOWN,
+        LEAKAGE,
+        check_same_rna,
+        filter_by_date,
+        score_target,
+        summarize,
+    )
     from rnagen.metrics.usalign import BINARY
 
     if options.usalign and shutil.which(BINARY) is None:
@@ -112,18 +119,21 @@ def run(options: EvaluateOptions) -> int:
     dates = {name: reference.release_date for name, reference in references.items()}
     if options.dates is not None:
         dates |= {name: date for name, date in read_dates(options.dates).items() if name in dates}
-    gates = {name: date_gate(cutoff, date) for name, date in dates.items()}
-    leaks = [name for name, gate in gates.items() if gate.startswith(LEAKAGE)]
+    date_filters = {name: filter_by_date(cutoff, date) for name, date in dates.items()}
+    leaks = [name for name, date_filter in date_filters.items() if date_filter.startswith(LEAKAGE)]
     if leaks and not options.allow_leakage:
         raise InputError(
             options.predictions,
             leaks[0],
-            f"the training cutoff {cutoff} is later than the date of {len(leaks)} of {len(gates)} targets "
+            f"the training cutoff {cutoff} is later than the date of {len(leaks)} of {len(date_filters)} targets "
             f"({dates[leaks[0]]} here): its training may have seen them. --allow-leakage scores them all the same",
         )
     if leaks:
-        share = f"{LEAKAGE} in {len(leaks)} of {len(gates)}"
-        gates = {name: gate if name in leaks else f"{gate}; {share}" for name, gate in gates.items()}
+        share = f"{LEAKAGE} in {len(leaks)} of {len(date_filters)}"
+        date_filters = {
+            name: date_filter if name in leaks else f"{date_filter}; {share}"
+            for name, date_filter in date_filters.items()
+        }
     for name, reference in references.items():
         check_same_rna(predictions[name], reference)
     likelihoods = _likelihoods(predictions, checkpoint, options.seed) if options.likelihood else {}
@@ -131,8 +141,8 @@ def run(options: EvaluateOptions) -> int:
         score_target(
             predictions[name],
             reference,
-            gates[name],
-            options.floors,
+            date_filters[name],
+            options.baselines,
             options.usalign,
             options.seed,
             likelihoods.get(name),
@@ -206,7 +216,7 @@ def _print(scores: "list[TargetScore]", summary: "dict[str, Summary]", cutoff: s
     table.add_column("date gate")
     for score in scores:
         counts = (str(score.length), str(score.references), str(score.predictions))
-        table.add_row(score.target, *counts, *(f"{score.value(name):.3f}" for name in columns), score.gate)
+        table.add_row(score.target, *counts, *(f"{score.value(name):.3f}" for name in columns), score.date_filter)
     table.add_section()
     table.add_row(f"mean of {len(scores)}", "", "", "", *(f"{summary[name].mean:.3f}" for name in columns), leakage)
     table.add_row("95 % from", "", "", "", *(f"{summary[name].low:.3f}" for name in columns), leakage)
@@ -239,10 +249,10 @@ def _as_csv(scores: "list[TargetScore]") -> str:
     for score in scores:
         row = asdict(score)
         del row["agreement"]
-        floors = row.pop("floors")
+        baselines = row.pop("baselines")
         ranking = row.pop("ranking") or {}
         ranking.pop("log_likelihoods", None)
-        rows.append(row | ranking | floors)
+        rows.append(row | ranking | baselines)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()

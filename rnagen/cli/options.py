@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import tyro
 
-from rnagen.config.files import load_yaml, overlay
+from rnagen.config.files import RENAMED_VALUES, current_name, load_config, load_yaml
 from rnagen.errors import ConfigError, InputError
 
 T = TypeVar("T")
@@ -22,7 +22,11 @@ def parse(defaults: T, arguments: Sequence[str], prog: str) -> T:
     """
     flags, file = split_config(arguments)
     if file is not None:
-        defaults = overlay(defaults, load_yaml(file), str(file))
+        values = load_yaml(file)
+        for name in values:
+            _warn_if_renamed(defaults, name, str(file))
+        defaults = load_config(defaults, values, str(file))
+    flags = current_flags(defaults, flags, prog)
     return tyro.cli(
         tyro.conf.OmitArgPrefixes[type(defaults)],  # type: ignore[misc]
         prog=prog,
@@ -30,6 +34,31 @@ def parse(defaults: T, arguments: Sequence[str], prog: str) -> T:
         default=defaults,
         config=(tyro.conf.OmitSubcommandPrefixes,),
     )
+
+
+def current_flags(config: Any, flags: Sequence[str], prog: str) -> list[str]:
+    """The flags with options of earlier versions under their present names, and a warning for each."""
+    found = list(flags)
+    for place, flag in enumerate(flags):
+        if not flag.startswith("--"):
+            continue
+        option, equals, value = flag.removeprefix("--").partition("=")
+        negated = "no-" if option.startswith("no-") else ""
+        old = option.removeprefix(negated).replace("-", "_")
+        new = _warn_if_renamed(config, old, prog)
+        if new == old:
+            continue
+        found[place] = f"--{negated}{new.replace('_', '-')}{equals}{RENAMED_VALUES.get((new, value), value)}"
+        if not equals and place + 1 < len(flags):
+            found[place + 1] = RENAMED_VALUES.get((new, flags[place + 1]), flags[place + 1])
+    return found
+
+
+def _warn_if_renamed(config: Any, old: str, source: str) -> str:
+    new = current_name(config, old)
+    if new != old:
+        print(f"warning: {source}: the option {old} is now called {new}", file=sys.stderr)
+    return new
 
 
 def split_config(arguments: Sequence[str]) -> tuple[list[str], Path | None]:

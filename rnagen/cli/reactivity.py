@@ -161,10 +161,10 @@ def _draw(
     window = Window(options.skip_start, options.skip_end)
     for target, profile in _progress(profiles, len(profiles), "figures"):
         length = len(target.sequence)
-        shown = np.where(window.observed(np.array([length]), length)[0, :, None], profile, np.float32(np.nan))
+        visible = np.where(window.observed(np.array([length]), length)[0, :, None], profile, np.float32(np.nan))
         arcs, dots = mfe_arcs(target.sequence), measured.get(target.sequence)
-        drawn = figure(target.name, target.sequence, shown, experiments, arcs, dots)
-        save_figure(drawn, options.out / f"{target.name}.svg")
+        sampled = figure(target.name, target.sequence, visible, experiments, arcs, dots)
+        save_figure(sampled, options.out / f"{target.name}.svg")
     print(f"figures: {options.out}/<name>.svg")
 
 

@@ -73,8 +73,10 @@ def with_alignments(targets: list["Target"], folder: Path, models: "Models") -> 
     from rnagen.secondary.alignments import alignment_name, find_alignments
     from rnagen.structure import ALIGNED
 
-    if not set(ALIGNED) & set(models.structure.config.model.evidence):
-        raise ConfigError("alignments: this model was trained without --evidence consensus covariation, and reads none")
+    if not set(ALIGNED) & set(models.structure.config.model.pair_features):
+        raise ConfigError(
+            "alignments: this model was trained without --pair-features consensus covariation, and reads none"
+        )
     files = find_alignments(folder)
     good, errors = [], []
     for target in targets:
@@ -89,15 +91,15 @@ def with_alignments(targets: list["Target"], folder: Path, models: "Models") -> 
     return good, errors
 
 
-def refuse_folds(
+def refuse_secondary_structures(
     targets: list["Target"], config: SampleConfig, models: "Models"
 ) -> tuple[list["Target"], list[InputError]]:
     """Targets without a secondary structure if the model cannot be told one, and an error for each of the others."""
     if models.structure.config.model.secondary_structure:
         return targets, []
     reason = "has a secondary structure, and this model cannot be told one: take it away, or choose another --ckpt"
-    errors = [InputError("inputs", target.name, reason) for target in targets if target.fold is not None]
-    return [target for target in targets if target.fold is None], errors
+    errors = [InputError("inputs", target.name, reason) for target in targets if target.secondary_structure is not None]
+    return [target for target in targets if target.secondary_structure is None], errors
 
 
 def refuse_too_long(
@@ -112,8 +114,8 @@ def refuse_too_long(
     head = None if models.confidence is None else models.confidence.head.config
     good, errors = [], []
     for target in targets:
-        length, drawn = len(target.sequence), config.pool or config.n
-        need = estimated_memory(length, drawn, checkpoint.config.model, config.sampler, encoder, head)
+        length, sampled = len(target.sequence), config.candidates or config.n
+        need = estimated_memory(length, sampled, checkpoint.config.model, config.sampler, encoder, head)
         if need <= free:
             good.append(target)
             continue
@@ -146,7 +148,7 @@ def run(config: SampleConfig) -> int:
         if config.alignments is not None:
             targets, unfit = with_alignments(targets, config.alignments, models)
             errors += unfit
-        for refuse in (refuse_folds, refuse_too_long):
+        for refuse in (refuse_secondary_structures, refuse_too_long):
             targets, refused = refuse(targets, config, models)
             errors += refused
     for target in targets:
@@ -186,10 +188,10 @@ def _sample_all(targets: list["Target"], config: SampleConfig, models: "Models")
         for target in waiting:
             progress.update(task, description=f"{target.name} ({len(target.sequence)} nt)")
             try:
-                kept = draw_kept(models, target, config.n, config.pool, config.sampler, config.seed)
-                evaluations = max(evaluations, kept.ensemble.evaluations)
-                b_factors = None if kept.confidence is None else 100 * kept.confidence.lddt
-                folder.write_target(kept.ensemble.structure, summarize(kept, config), b_factors)
+                selected = draw_kept(models, target, config.n, config.candidates, config.sampler, config.seed)
+                evaluations = max(evaluations, selected.ensemble.evaluations)
+                b_factors = None if selected.confidence is None else 100 * selected.confidence.lddt
+                folder.write_target(selected.ensemble.structure, summarize(selected, config), b_factors)
             except (SamplingError, InputError) as error:
                 errors.append(InputError("sampling", target.name, str(error)))
             progress.advance(task, len(target.sequence))
@@ -229,7 +231,7 @@ def describe_run(targets: list["Target"], config: SampleConfig, models: "Models"
     from rnagen.io.atomic import hash_files
 
     checkpoint, confidence, guide = models.structure, models.confidence, models.guide
-    records = "".join(f">{target.name}\n{target.sequence}\n{target.fold or ''}" for target in targets)
+    records = "".join(f">{target.name}\n{target.sequence}\n{target.secondary_structure or ''}" for target in targets)
     records += "".join(hash_files([target.alignment]) for target in targets if target.alignment is not None)
     options = {name: value for name, value in to_plain(config).items() if name not in NOT_IDENTITY}
     return {
@@ -251,11 +253,11 @@ def describe_run(targets: list["Target"], config: SampleConfig, models: "Models"
     }
 
 
-def summarize(kept: "Kept", config: SampleConfig) -> dict[str, Any]:
+def summarize(selected: "Kept", config: SampleConfig) -> dict[str, Any]:
     """summary.json of one target: options, geometry of the conformers, confidence in them, timing."""
     from rnagen.metrics import conformer_geometry
 
-    ensemble, confidence = kept.ensemble, kept.confidence
+    ensemble, confidence = selected.ensemble, selected.confidence
     structure = ensemble.structure
     summary = {
         "name": structure.name,
@@ -267,13 +269,13 @@ def summarize(kept: "Kept", config: SampleConfig) -> dict[str, Any]:
         "redrawn": ensemble.redrawn,
         "geometry": conformer_geometry(structure),
     }
-    if kept.best_first is not None:
+    if selected.best_first is not None:
         by = "clusters" if confidence is None else "confidence"
         summary["selection"] = {
-            "pool": config.pool,
+            "candidates": config.candidates,
             "by": by,
-            "numbers": kept.numbers,
-            "best_first": kept.best_first,
+            "numbers": selected.numbers,
+            "best_first": selected.best_first,
         }
     if confidence is not None:
         summary["confidence"] = {

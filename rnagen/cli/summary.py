@@ -12,7 +12,7 @@ import tyro
 from rnagen.cli.options import guarded
 from rnagen.cli.train import TASKS, task_of
 from rnagen.config.confidence import ConfidenceConfig
-from rnagen.config.files import load_yaml, overlay
+from rnagen.config.files import load_config, load_yaml
 from rnagen.config.reactivity import ReactivityConfig
 from rnagen.errors import ConfigError, InputError
 
@@ -142,7 +142,7 @@ def _text(shapes: tuple[tuple[int, ...], ...]) -> str:
 
 def _of_config(path: Path) -> tuple[str, "nn.Module"]:
     task, values = task_of(["--config", str(path)]), load_yaml(path)
-    config = overlay(TASKS[task](), values, str(path))
+    config = load_config(TASKS[task](), values, str(path))
     # torch takes a second to import: not before it is clear that there is a model to be shown.
     import torch
 
@@ -163,9 +163,9 @@ def _of_config(path: Path) -> tuple[str, "nn.Module"]:
         from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
         from rnagen.model.confidence import ConfidenceHead
 
-        judged = load_checkpoint(config.dataset.structure or DEFAULT_CHECKPOINT).config.model
+        scores = load_checkpoint(config.dataset.structure or DEFAULT_CHECKPOINT).config.model
         with on_device:
-            return f"{task} model", ConfidenceHead(config.model, judged.embed_dim, judged.pair_dim)
+            return f"{task} model", ConfidenceHead(config.model, scores.embed_dim, scores.pair_dim)
     from rnagen.model.model import RNAFlowModel
 
     with on_device:
@@ -180,7 +180,7 @@ def _of_checkpoint(path: Path) -> tuple[str, "nn.Module"]:
     task = read_metadata(path)["task"]
     if task == confidence.TASK:
         found = confidence.load_confidence_checkpoint(path)
-        return f"confidence model of the structure model {found.judges.fingerprint[:16]}", found.head
+        return f"confidence model of the structure model {found.structure_model.fingerprint[:16]}", found.head
     if task == reactivity.TASK:
         model = reactivity.load_reactivity_checkpoint(path).model
         return f"reactivity model, {model.config.encoder}, {', '.join(model.experiments)}", model
@@ -229,15 +229,15 @@ def _example(length: int) -> "RNAFeatures":
     import torch
 
     from rnagen.features import RNAFeatures
-    from rnagen.structure import EVIDENCE, UNKNOWN
+    from rnagen.structure import PAIR_FEATURES, UNKNOWN
 
     return RNAFeatures(
         bases=torch.zeros(1, length, dtype=torch.int64),
         residue_index=torch.arange(1, length + 1)[None],
         mask=torch.ones(1, length, dtype=torch.bool),
         pair_probabilities=torch.zeros(1, length, length),
-        evidence=torch.zeros(1, length, length, len(EVIDENCE)),
-        partner=torch.full((1, length), UNKNOWN),
+        pair_features=torch.zeros(1, length, length, len(PAIR_FEATURES)),
+        pair_table=torch.full((1, length), UNKNOWN),
     )
 
 

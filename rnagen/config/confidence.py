@@ -35,7 +35,7 @@ class HeadConfig:
 
 
 @dataclass(frozen=True)
-class PoolConfig:
+class ConformerSetConfig:
     """Whose conformers are drawn to learn from, how many, and how they are batched."""
 
     structure: Path | None = None
@@ -81,7 +81,7 @@ class ConfidenceConfig:
     task: Literal["confidence"] = "confidence"
     """What is trained."""
     model: HeadConfig = field(default_factory=HeadConfig)
-    dataset: PoolConfig = field(default_factory=PoolConfig)
+    dataset: ConformerSetConfig = field(default_factory=ConformerSetConfig)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     optim: OneCycleConfig = field(default_factory=OneCycleConfig)
     run: ConfidenceRunConfig = field(default_factory=ConfidenceRunConfig)

@@ -45,24 +45,49 @@ def refuse_unless(config: Any, checks: dict[str, bool]) -> None:
 T = typing.TypeVar("T")
 
 
-def overlay(config: T, values: dict[str, Any], source: str) -> T:
-    """A copy of a configuration dataclass with the named options replaced.
+RENAMED = {
+    "evidence": ("pair_features",),
+    "evidence_dropout": ("pair_feature_dropout",),
+    "fold": ("secondary_structures", "cv_split"),
+    "folds": ("cv_splits",),
+    "pool": ("candidates",),
+    "floors": ("baselines",),
+}
+"""Options of earlier versions, each with what it may be called now; a configuration has at most one of these."""
+RENAMED_VALUES = {("secondary_structures", "drawn"): "sampled"}
+
+
+def current_name(config: Any, name: str) -> str:
+    """What an option of a configuration is called now; any other name is returned as it is."""
+    known = flatten(config)
+    if name in known:
+        return name
+    return next((new for new in RENAMED.get(name, ()) if new in known), name)
+
+
+def load_config(config: T, values: dict[str, Any], source: str) -> T:
+    """A copy of a configuration dataclass with the named options replaced. Names of earlier versions are understood.
 
     Raises:
         ConfigError: an option does not exist or has a value of another type; names `source` and the option.
     """
+    values = {current_name(config, name): value for name, value in values.items()}
+    values = {
+        name: RENAMED_VALUES.get((name, value), value) if isinstance(value, str) else value
+        for name, value in values.items()
+    }
     unknown = set(values) - set(flatten(config))
     if unknown:
         raise ConfigError(f"{source}: no such option: {', '.join(sorted(unknown))}")
-    return _overlay(config, values, source)
+    return _load_config(config, values, source)
 
 
-def _overlay(config: Any, values: dict[str, Any], source: str) -> Any:
+def _load_config(config: Any, values: dict[str, Any], source: str) -> Any:
     changes = {}
     for item in dataclasses.fields(config):
         current = getattr(config, item.name)
         if dataclasses.is_dataclass(current):
-            changes[item.name] = _overlay(current, values, source)
+            changes[item.name] = _load_config(current, values, source)
         elif item.name in values:
             changes[item.name] = _convert(values[item.name], item.type, f"{source}: {item.name}")
     try:

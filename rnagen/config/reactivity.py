@@ -17,9 +17,9 @@ class ProfileConfig:
     """Profiles in the Ribonanza layout, parquet or CSV."""
     cache: Path = Path("cache")
     """Folder for what is made of them once: the mapped table, base pairs, groups of similar sequences."""
-    folds: int = 5
+    cv_splits: int = 5
     """Parts of the data, no sequence of one at least 80 % identical to one of another."""
-    fold: int | None = 0
+    cv_split: int | None = 0
     """The part that is held out for validation; None trains on everything and validates on nothing."""
     min_signal_to_noise: float = 1.0
     """Profiles below it neither train nor validate; those where it is unknown do both."""
@@ -59,8 +59,8 @@ class ReactivityConfig:
     def __post_init__(self) -> None:
         dataset, optim = self.dataset, self.optim
         checks = {
-            "folds": dataset.folds >= 2,
-            "fold": dataset.fold is None or 0 <= dataset.fold < dataset.folds,
+            "cv_splits": dataset.cv_splits >= 2,
+            "cv_split": dataset.cv_split is None or 0 <= dataset.cv_split < dataset.cv_splits,
             "max_length": dataset.max_length is None or dataset.max_length >= 1,
             "flip": 0 <= dataset.flip <= 1,
             "batch_size": dataset.batch_size >= 1,

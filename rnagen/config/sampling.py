@@ -10,7 +10,7 @@ SamplingMethod = Literal["euler", "midpoint", "heun", "rk4", "dopri5", "euler-ma
 TimeGrid = Literal["uniform", "logarithmic", "quadratic"]
 DiffusionForm = Literal["constant", "sbdm", "sigma", "linear", "decreasing", "increasing-decreasing", "annealed"]
 LastStep = Literal["none", "mean", "tweedie", "euler"]
-Fold = Literal["free", "drawn"]
+StructureSource = Literal["free", "sampled"]
 StructureFormat = Literal["cif", "pdb"]
 
 
@@ -40,7 +40,7 @@ class SamplerConfig:
     twice the evaluations."""
     diversity: float = 0.0
     """Strength at which the conformers of an RNA repel each other; 0 draws them independently."""
-    fold: Fold = "free"
+    secondary_structures: StructureSource = "free"
     """Secondary structure of a conformer, for a model that can be told one: free, or drawn from ViennaRNA's ensemble
     for each conformer. One that an RNA comes with is what all its conformers are told."""
     chunk: int = 0
@@ -75,7 +75,7 @@ class SampleConfig:
     Targets without one are drawn without."""
     n: int = 5
     """Conformers per RNA."""
-    pool: int | None = None
+    candidates: int | None = None
     """Conformers that are drawn per RNA, for `n` of them to be kept: by confidence and diversity where there is a
     confidence model beside the weights, else by clusters. None: `n` are drawn."""
     out: Path = Path("out")
@@ -97,5 +97,5 @@ class SampleConfig:
             raise ConfigError("structure: is that of --sequence, which is missing")
         if self.n < 1:
             raise ConfigError(f"n: {self.n} conformers cannot be drawn")
-        if self.pool is not None and self.pool < self.n:
-            raise ConfigError(f"pool: {self.n} conformers cannot be kept of {self.pool}")
+        if self.candidates is not None and self.candidates < self.n:
+            raise ConfigError(f"pool: {self.n} conformers cannot be kept of {self.candidates}")

@@ -12,7 +12,7 @@ from rnagen.config.files import refuse_unless
 from rnagen.config.sampling import SamplerConfig
 from rnagen.config.shared import Precision, RunOptions
 from rnagen.errors import ConfigError
-from rnagen.structure import BEADS, EVIDENCE
+from rnagen.structure import BEADS, PAIR_FEATURES
 
 PathType = Literal["Linear", "GVP", "VP", "Sqrt"]
 Prediction = Literal["velocity", "noise", "score", "data"]
@@ -52,7 +52,7 @@ class ModelConfig:
     """Flow times are multiplied by this before their sinusoidal embedding."""
     sigma_data: float = 16.0
     """Å per model unit."""
-    evidence: tuple[str, ...] = ()
+    pair_features: tuple[str, ...] = ()
     """Further evidence for base pairs that the trunk reads: turner1999, andronescu2007, langdon2018 and turner2004_60C
     are probabilities under other energy models; consensus and covariation come from an alignment, where there is one.
     """
@@ -154,7 +154,7 @@ class DataConfig:
     """First steps, which see synthetic A-form RNA instead of the data. A packed file must hold it."""
     condition_dropout: float = 0.0
     """Share of examples shown without sequence and base pairs: a model for `--cfg-scale`."""
-    evidence_dropout: float = 0.0
+    pair_feature_dropout: float = 0.0
     """Probability that a channel of `evidence` is hidden, for each RNA and channel alone."""
     structure_share: float = 0.5
     """Share of examples shown with a secondary structure, for a model that can be told one: half of them with that of
@@ -228,8 +228,8 @@ class TrainConfig:
             "synthetic_steps": self.dataset.synthetic_steps >= 0,
             "min_contacts": 0 <= self.dataset.min_contacts <= 1,
             "condition_dropout": 0 <= self.dataset.condition_dropout < 1,
-            "evidence": set(self.model.evidence) <= set(EVIDENCE),
-            "evidence_dropout": 0 <= self.dataset.evidence_dropout <= 1,
+            "pair_features": set(self.model.pair_features) <= set(PAIR_FEATURES),
+            "pair_feature_dropout": 0 <= self.dataset.pair_feature_dropout <= 1,
             "structure_share": 0 <= self.dataset.structure_share <= 1,
             "consistency_weight": self.loss.consistency_weight >= 0,
             "ema_decay": 0 <= self.optim.ema_decay < 1,

@@ -23,7 +23,7 @@ class Chain:
     coords: Float32[np.ndarray, "M L A 3"]
     mask: Bool[np.ndarray, "M L A"]
     pairs: SparsePairs
-    partners: Int16[np.ndarray, "L 2"]
+    pair_tables: Int16[np.ndarray, "L 2"]
     """Base-paired partner of each residue in the structure, and in a fold that ViennaRNA drew: see
     `rnagen.data.store`."""
     encoded: EncodedFile | None = None

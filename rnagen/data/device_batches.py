@@ -8,14 +8,14 @@ from torch import Tensor
 
 from rnagen.data.chains import Batch
 from rnagen.data.crops import contiguous_crops, scaled, spatial_crops
-from rnagen.data.draws import BatchDraw
 from rnagen.data.encodings import EncodedFile, encoded_crops
 from rnagen.data.packed import PackedChains
+from rnagen.data.plans import BatchPlan
 from rnagen.features import RNAFeatures
 from rnagen.structure import UNKNOWN
 
 
-class ResidentChains:
+class DeviceChains:
     """Chains in the memory of a device, and the crops of them that a draw names.
 
     Sizes that tensors take come from counts kept on the host: the device is never waited for.
@@ -37,7 +37,7 @@ class ResidentChains:
         spatial_share: float,
         device: torch.device | str = "cpu",
         structure_share: float = 0.0,
-        evidence: bool = False,
+        pair_features: bool = False,
         encodings: Sequence[EncodedFile] | None = None,
     ) -> None:
         self.crop = crop
@@ -56,41 +56,43 @@ class ResidentChains:
         self.bases, self.residue_index = chains.bases.to(device), chains.residue_index.to(device)
         self.coords, self.mask = chains.coords.to(device), chains.mask.to(device)
         self.pairs, self.pair_probabilities = chains.pairs.to(device), chains.pair_probabilities.to(device)
-        self.evidence = chains.pair_evidence.to(device) if evidence else None
-        self.partners = chains.partners.to(device)
+        self.pair_features = chains.pair_features.to(device) if pair_features else None
+        self.pair_tables = chains.pair_tables.to(device)
 
-    def batch(self, draw: BatchDraw, rank: int = 0, world: int = 1) -> Batch:
+    def batch(self, plan: BatchPlan, rank: int = 0, world: int = 1) -> Batch:
         """The share of a global batch that falls to a process: every `world`-th example from the `rank`-th on."""
-        host_rows = draw.rows[rank::world]
+        host_rows = plan.rows[rank::world]
         rows = torch.from_numpy(host_rows).to(self.device, non_blocking=True)
-        choices = torch.from_numpy(draw.choices[rank::world]).to(self.device, non_blocking=True)
+        choices = torch.from_numpy(plan.choices[rank::world]).to(self.device, non_blocking=True)
         lengths = self.lengths[rows]
         models = self.model_offsets[rows] + lengths * scaled(choices[:, 0], self.num_models[rows])
-        shown = self._crop(models, lengths, int(self.host_lengths[host_rows].max()), choices)
+        visible = self._crop(models, lengths, int(self.host_lengths[host_rows].max()), choices)
 
         # Where each residue of a chain comes to stand; those that are not shown share a place that is cut off.
-        place = torch.where(shown, shown.cumsum(1) - 1, draw.length)
-        position = torch.arange(shown.shape[1], device=self.device).expand_as(place)
-        residues = position.new_zeros(len(rows), draw.length + 1).scatter(1, place, position)[:, : draw.length]
-        mask = torch.arange(draw.length, device=self.device) < shown.sum(1, keepdim=True)
+        place = torch.where(visible, visible.cumsum(1) - 1, plan.length)
+        position = torch.arange(visible.shape[1], device=self.device).expand_as(place)
+        residues = position.new_zeros(len(rows), plan.length + 1).scatter(1, place, position)[:, : plan.length]
+        mask = torch.arange(plan.length, device=self.device) < visible.sum(1, keepdim=True)
         of_chain, of_model = self.residue_offsets[rows, None] + residues, models[:, None] + residues
         encoded = None
         if self.encodings is not None:
             files = [self.encodings[row] for row in host_rows]
             encoded = encoded_crops(files, residues, mask)
-        where, pairs = self._shown_pairs(rows, int(self.host_pair_counts[host_rows].max()), place, draw.length)
+        where, pairs = self._visible_pairs(rows, int(self.host_pair_counts[host_rows].max()), place, plan.length)
         features = RNAFeatures(
             bases=torch.where(mask, self.bases[of_chain].int(), 0),
             residue_index=torch.where(mask, self.residue_index[of_chain], 0),
             mask=mask,
-            pair_probabilities=matrix(self.pair_probabilities[pairs], where, draw.length),
+            pair_probabilities=matrix(self.pair_probabilities[pairs], where, plan.length),
             encoded=encoded,
-            evidence=None if self.evidence is None else matrix(self.evidence[pairs].float(), where, draw.length),
-            partner=self._partner(choices[:, 5], of_chain, place, mask) if self.structure_share else None,
+            pair_features=None
+            if self.pair_features is None
+            else matrix(self.pair_features[pairs].float(), where, plan.length),
+            pair_table=self._pair_table(choices[:, 5], of_chain, place, mask) if self.structure_share else None,
         )
         atoms = self.mask[of_model] & mask[..., None]
         coords = torch.where(atoms[..., None], self.coords[of_model], 0.0)
-        return Batch(features, coords, atoms, draw.seed, rank, world)
+        return Batch(features, coords, atoms, plan.seed, rank, world)
 
     def _crop(
         self, models: Int64[Tensor, " B"], lengths: Int64[Tensor, " B"], width: int, choices: Float32[Tensor, "B n"]
@@ -106,20 +108,20 @@ class ResidentChains:
         is_near = (choices[:, 1] < self.spatial_share) & resolved.any(1)
         return torch.where(is_near[:, None], near, stretch)
 
-    def _shown_pairs(
+    def _visible_pairs(
         self, rows: Int64[Tensor, " B"], most: int, place: Int64[Tensor, "B W"], length: int
     ) -> tuple[tuple[Int64[Tensor, "B P"], ...], Int64[Tensor, "B P"]]:
         """(example, i, j) of up to `most` pairs, where they stand in the crop, and their rows in the flat tensors; i or
         j is `length` for pairs that are not shown."""
         number = torch.arange(most, device=self.device)
-        kept = number < self.pair_counts[rows, None]
-        index = torch.where(kept, self.pair_offsets[rows, None] + number, 0)
-        pairs = torch.where(kept[..., None], self.pairs[index].long(), 0)
-        i, j = (torch.where(kept, place.gather(1, end), length) for end in pairs.unbind(-1))
+        selected = number < self.pair_counts[rows, None]
+        index = torch.where(selected, self.pair_offsets[rows, None] + number, 0)
+        pairs = torch.where(selected[..., None], self.pairs[index].long(), 0)
+        i, j = (torch.where(selected, place.gather(1, end), length) for end in pairs.unbind(-1))
         example = torch.arange(len(rows), device=self.device)[:, None].expand_as(i)
         return (example, i, j), index
 
-    def _partner(
+    def _pair_table(
         self,
         choice: Float32[Tensor, " B"],
         of_chain: Int64[Tensor, "B L"],
@@ -129,10 +131,10 @@ class ResidentChains:
         """Partners as positions in the crop; unknown for RNAs without secondary structure, and where the partner is cut
         off."""
         which = (choice < self.structure_share / 2).long()
-        partner = self.partners[of_chain, which[:, None]].long()
-        seen = place.gather(1, partner.clamp(min=0, max=place.shape[1] - 1))
-        partner = torch.where(partner >= 0, torch.where(seen < mask.shape[1], seen, UNKNOWN), partner)
-        return torch.where(mask & (choice < self.structure_share)[:, None], partner, UNKNOWN)
+        pair_table = self.pair_tables[of_chain, which[:, None]].long()
+        seen = place.gather(1, pair_table.clamp(min=0, max=place.shape[1] - 1))
+        pair_table = torch.where(pair_table >= 0, torch.where(seen < mask.shape[1], seen, UNKNOWN), pair_table)
+        return torch.where(mask & (choice < self.structure_share)[:, None], pair_table, UNKNOWN)
 
 
 def matrix(

@@ -14,7 +14,7 @@ MIN_OVERFIT = 30
 """Residues, below which a TM-score of 1 asks for sub-ångström accuracy."""
 
 
-def check_gate(chains: PackedChains, cutoff: str, source: Path) -> None:
+def check_dates(chains: PackedChains, cutoff: str, source: Path) -> None:
     """Refuse a training set of which any chain must not train.
 
     Raises:
@@ -52,7 +52,9 @@ def share_of_clusters(chains: PackedChains, share: float, seed: int) -> PackedCh
     return chains.select(torch.isin(chains.clusters, taken).nonzero()[:, 0].tolist())
 
 
-def trusted(chains: PackedChains, max_resolution: float | None, min_contacts: float, source: Path) -> PackedChains:
+def quality_filter(
+    chains: PackedChains, max_resolution: float | None, min_contacts: float, source: Path
+) -> PackedChains:
     """The chains of experiments that resolve enough, or whose resolution (Å) is not known, and that touch themselves.
 
     Raises:

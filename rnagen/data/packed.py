@@ -22,7 +22,7 @@ from rnagen.data.chains import Chain
 from rnagen.errors import InputError
 from rnagen.io.atomic import atomic_write
 from rnagen.secondary.pairs import SparsePairs
-from rnagen.structure import EVIDENCE
+from rnagen.structure import PAIR_FEATURES
 
 FORMAT = 2
 
@@ -57,9 +57,9 @@ class PackedChains:
     pairs: Int16[Tensor, "pairs 2"]
     """i < j, from 0, in the full sequence."""
     pair_probabilities: Float32[Tensor, " pairs"]
-    pair_evidence: Float16[Tensor, "pairs C"]
+    pair_features: Float16[Tensor, "pairs C"]
     """By the channels of `rnagen.structure.EVIDENCE`."""
-    partners: Int16[Tensor, "residues 2"]
+    pair_tables: Int16[Tensor, "residues 2"]
     """See `rnagen.data.store`."""
 
     def __len__(self) -> int:
@@ -97,9 +97,9 @@ class PackedChains:
                 length,
                 self.pairs[of_pairs].numpy(),
                 self.pair_probabilities[of_pairs].numpy(),
-                self.pair_evidence[of_pairs].float().numpy(),
+                self.pair_features[of_pairs].float().numpy(),
             ),
-            partners=self.partners[residues].numpy(),
+            pair_tables=self.pair_tables[residues].numpy(),
         )
 
     def chains(self) -> list[Chain]:
@@ -112,9 +112,9 @@ class PackedChains:
         residues = _rows(self.residue_offsets, self.lengths.long(), chosen)
         models = _rows(self.model_offsets, self.lengths.long() * self.num_models, chosen)
         pairs = _rows(self.pair_offsets, self.pair_counts.long(), chosen)
-        of = dict.fromkeys(("bases", "residue_index", "partners"), residues)
+        of = dict.fromkeys(("bases", "residue_index", "pair_tables"), residues)
         of |= dict.fromkeys(("coords", "mask"), models)
-        of |= dict.fromkeys(("pairs", "pair_probabilities", "pair_evidence"), pairs)
+        of |= dict.fromkeys(("pairs", "pair_probabilities", "pair_features"), pairs)
         changes: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
@@ -200,10 +200,10 @@ def pack_chains(
         mask=joined([chain.mask.reshape(-1, count) for chain in chains], np.zeros((0, count), bool)),
         pairs=joined([chain.pairs.pairs for chain in chains], np.zeros((0, 2), np.int16)),
         pair_probabilities=joined([chain.pairs.probabilities for chain in chains], np.zeros(0, np.float32)),
-        pair_evidence=joined(
-            [c.pairs.evidence.astype(np.float16) for c in chains], np.zeros((0, len(EVIDENCE)), np.float16)
+        pair_features=joined(
+            [c.pairs.pair_features.astype(np.float16) for c in chains], np.zeros((0, len(PAIR_FEATURES)), np.float16)
         ),
-        partners=joined([chain.partners for chain in chains], np.zeros((0, 2), np.int16)),
+        pair_tables=joined([chain.pair_tables for chain in chains], np.zeros((0, 2), np.int16)),
     )
 
 
@@ -259,8 +259,8 @@ def _check(chains: PackedChains, path: Path) -> None:
     of_chains = ("clusters", "resolved", "resolution", "contacts", "lengths", "num_models", "pair_counts")
     rows = {name: len(chains) for name in (*_TEXTS, *of_chains)}
     residues, models = int(chains.lengths.sum()), int((chains.lengths.long() * chains.num_models).sum())
-    rows |= {"bases": residues, "residue_index": residues, "partners": residues, "coords": models, "mask": models}
-    rows |= dict.fromkeys(("pairs", "pair_probabilities", "pair_evidence"), int(chains.pair_counts.sum()))
+    rows |= {"bases": residues, "residue_index": residues, "pair_tables": residues, "coords": models, "mask": models}
+    rows |= dict.fromkeys(("pairs", "pair_probabilities", "pair_features"), int(chains.pair_counts.sum()))
     for name, expected in rows.items():
         if len(getattr(chains, name)) != expected:
             raise InputError(path, name, f"{len(getattr(chains, name))} rows, but the chains have {expected}")

@@ -36,8 +36,8 @@ ARRAYS = {
     "residue_index": np.dtype(np.int32),
     "pairs": np.dtype(np.int16),
     "pair_probabilities": np.dtype(np.float32),
-    "pair_evidence": np.dtype(np.float16),
-    "partners": np.dtype(np.int16),
+    "pair_features": np.dtype(np.float16),
+    "pair_tables": np.dtype(np.int16),
 }
 """Name and type of each array file."""
 
@@ -153,9 +153,9 @@ class StructureStore:
         """Residue numbers of chain i: a read-only view of the file."""
         return self._per_residue("residue_index", i)
 
-    def partners(self, i: int) -> Int16[np.ndarray, "L 2"]:
+    def pair_tables(self, i: int) -> Int16[np.ndarray, "L 2"]:
         """Partners of the residues of chain i: see the description of the file."""
-        return self._per_residue("partners", i)
+        return self._per_residue("pair_tables", i)
 
     def sparse_base_pairs(self, i: int) -> SparsePairs:
         """Base pairs of chain i with their probabilities."""
@@ -164,7 +164,7 @@ class StructureStore:
             length=self._columns["length"][i],
             pairs=np.asarray(self.arrays["pairs"][rows]),
             probabilities=np.asarray(self.arrays["pair_probabilities"][rows]),
-            evidence=np.asarray(self.arrays["pair_evidence"][rows], dtype=np.float32),
+            pair_features=np.asarray(self.arrays["pair_features"][rows], dtype=np.float32),
         )
 
     def base_pairs(self, i: int) -> Float32[np.ndarray, "L L"]:

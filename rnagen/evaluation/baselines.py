@@ -98,14 +98,14 @@ def handedness(coords: Float[Tensor, "n L 3"], starts: Int[Tensor, " S"]) -> Flo
 def _restraints(length: int, pairs: list[tuple[int, int]]) -> tuple[dict[tuple[int, int], float], list[int]]:
     """Distance wanted of each pair of residues (i < j), and the first residues of four in one strand of a stem."""
     wanted = {(i, i + 1): STEP for i in range(length - 1)}
-    partner = {**dict(pairs), **{j: i for i, j in pairs}}
+    pair_table = {**dict(pairs), **{j: i for i, j in pairs}}
     strands = []
-    for i, j in partner.items():
+    for i, j in pair_table.items():
         # How far the pairs (i + k, j - k) go on without a gap, in both directions.
         stacked = {0}
         for sign in (1, -1):
             k = sign
-            while abs(k) <= max(ALONG_STRAND) and partner.get(i + k) == j - k:
+            while abs(k) <= max(ALONG_STRAND) and pair_table.get(i + k) == j - k:
                 stacked.add(k)
                 k += sign
         wanted |= {(i, i + k): distance for k, distance in ALONG_STRAND.items() if k in stacked}

@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from rnagen.errors import InputError
-from rnagen.evaluation import baselines as floors
+from rnagen.evaluation import baselines as baselines
 from rnagen.io.write import write_structure
 from rnagen.metrics import Agreement, agreement, best_of, bootstrap_interval, c1_lddt, diversity, tm_scores, usalign_tm
 from rnagen.secondary.vienna import mfe_pairs
@@ -23,11 +23,11 @@ ATOM = "C1'"
 BEST_OF = 5
 MIRROR = (-1.0, 1.0, 1.0)
 """A reflection, x → −x; which one does not matter, they differ by a rotation."""
-FLOORS = ("helix", "random_walk", "stems")
+BASELINES = ("helix", "random_walk", "stems")
 """Names of the floors that `floor_scores` gives."""
 RANKINGS = ("most_likely", "rank_correlation")
 """Names of what the likelihood of the conformers tells."""
-SCORES = ("best1", "best5", *RANKINGS, "one_minus_tm", "lddt", "usalign", *FLOORS)
+SCORES = ("best1", "best5", *RANKINGS, "one_minus_tm", "lddt", "usalign", *BASELINES)
 """Numbers of a target that have a mean."""
 
 CUTOFF_UNKNOWN = "cutoff unknown"
@@ -76,7 +76,7 @@ class TargetScore:
     """Mean over pairs of the first five predictions: 0 when they are all the same."""
     lddt: float
     """C1'-lDDT, best of the first five."""
-    gate: str
+    date_filter: str
     """What is known of the training cutoff against the date of the target."""
     agreement: Agreement | None = None
     """Coverage of the reference conformers, where there are several."""
@@ -84,13 +84,13 @@ class TargetScore:
     """Best of the first five with sequence-independent matching, where US-align was asked for."""
     ranking: LikelihoodRanking | None = None
     """Likelihoods of the conformers, where they were asked for."""
-    floors: dict[str, float] = field(default_factory=dict)
+    baselines: dict[str, float] = field(default_factory=dict)
     """TM of each floor, best of its predictions."""
 
     def value(self, name: str) -> float | None:
         """The number called `name` in `SCORES`; None where it was not computed."""
-        if name in FLOORS:
-            return self.floors.get(name)
+        if name in BASELINES:
+            return self.baselines.get(name)
         return getattr(self.ranking if name in RANKINGS else self, name, None)
 
 
@@ -103,7 +103,7 @@ class Summary:
     high: float
 
 
-def date_gate(cutoff: str, date: str) -> str:
+def filter_by_date(cutoff: str, date: str) -> str:
     """What a training cutoff and the date of a target (ISO, empty when unknown) say about each other.
 
     Training saw structures released before the cutoff only: a target of the cutoff's own day is unseen.
@@ -119,8 +119,8 @@ def date_gate(cutoff: str, date: str) -> str:
 def score_target(
     prediction: RNAStructure,
     reference: RNAStructure,
-    gate: str,
-    with_floors: bool = True,
+    date_filter: str,
+    with_baselines: bool = True,
     with_usalign: bool = False,
     seed: int = 0,
     log_likelihoods: Sequence[float] | None = None,
@@ -147,11 +147,11 @@ def score_target(
         best5=float(best_of(scores)),
         one_minus_tm=diversity(samples, sample_masks).one_minus_tm,
         lddt=_best_lddt(samples, sample_masks, refs, masks),
-        gate=gate,
+        date_filter=date_filter,
         agreement=agreement(samples, refs, masks & sample_masks.all(0)) if several else None,
         usalign=_best_usalign(prediction, reference) if with_usalign else None,
         ranking=None if log_likelihoods is None else rank_by_likelihood(prediction, reference, log_likelihoods),
-        floors=floor_scores(reference, seed) if with_floors else {},
+        baselines=baseline_scores(reference, seed) if with_baselines else {},
     )
 
 
@@ -189,16 +189,16 @@ def rank_by_likelihood(
     )
 
 
-def floor_scores(reference: RNAStructure, seed: int) -> dict[str, float]:
+def baseline_scores(reference: RNAStructure, seed: int) -> dict[str, float]:
     """TM-score of each floor on one target, best of its predictions; see `rnagen.evaluation.baselines`."""
     refs, masks = _c1(reference)
     length = len(reference)
     predictions = {
-        "helix": floors.helix(length),
-        "random_walk": floors.random_walk(length, seed),
-        "stems": floors.stem_fold(length, mfe_pairs(reference.sequence), seed),
+        "helix": baselines.helix(length),
+        "random_walk": baselines.random_walk(length, seed),
+        "stems": baselines.stem_fold(length, mfe_pairs(reference.sequence), seed),
     }
-    return {name: float(best_of(tm_scores(predictions[name], refs, masks))) for name in FLOORS}
+    return {name: float(best_of(tm_scores(predictions[name], refs, masks))) for name in BASELINES}
 
 
 def summarize(scores: Sequence[TargetScore], seed: int) -> dict[str, Summary]:

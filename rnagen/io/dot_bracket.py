@@ -29,7 +29,7 @@ def parse_dot_bracket(text: str) -> Int16[np.ndarray, " L"]:
     Raises:
         ValueError: a bracket without its other half, or a character that is none of these; says which and where.
     """
-    partner = np.full(len(text), UNPAIRED, dtype=np.int16)
+    pair_table = np.full(len(text), UNPAIRED, dtype=np.int16)
     opened: dict[str, list[int]] = {closing: [] for closing in BRACKETS.values()}
     for j, symbol in enumerate(text):
         if symbol in BRACKETS:
@@ -38,12 +38,12 @@ def parse_dot_bracket(text: str) -> Int16[np.ndarray, " L"]:
             if not opened[symbol]:
                 raise ValueError(f"position {j + 1}: {symbol!r} closes nothing")
             i = opened[symbol].pop()
-            partner[i], partner[j] = j, i
+            pair_table[i], pair_table[j] = j, i
         elif symbol == "?":
-            partner[j] = UNKNOWN
+            pair_table[j] = UNKNOWN
         elif symbol not in ".-":
             raise ValueError(f"position {j + 1}: {symbol!r} is no dot-bracket symbol (.-?()[]{{}}<>)")
     for closing, positions in opened.items():
         if positions:
             raise ValueError(f"position {positions[-1] + 1}: a bracket that no {closing!r} closes")
-    return partner
+    return pair_table

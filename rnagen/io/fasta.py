@@ -59,9 +59,9 @@ def _check(records: list[_Record]) -> tuple[list[Target], list[InputError]]:
     """Targets of the records that are good, an error for each that is not."""
     targets: dict[str, Target] = {}
     errors = []
-    for file, name, text, fold in records:
+    for file, name, text, secondary_structure in records:
         try:
-            target = make_target(file, name, text, fold)
+            target = make_target(file, name, text, secondary_structure)
             if name in targets:
                 raise InputError(file, name, "a second record of this name")
             targets[name] = target
@@ -91,5 +91,5 @@ def _split_record(record: str) -> tuple[str, str, str | None]:
     """(name, sequence, secondary structure): as RNAfold prints it, the structure stands below the sequence."""
     header, *lines = record.splitlines()
     first = next((i for i, line in enumerate(lines) if is_dot_bracket(line)), len(lines))
-    fold = "".join(without_energy(line) for line in lines[first:])
-    return next(iter(header.split()), ""), "\n".join(lines[:first]), fold or None
+    secondary_structure = "".join(without_energy(line) for line in lines[first:])
+    return next(iter(header.split()), ""), "\n".join(lines[:first]), secondary_structure or None

@@ -22,18 +22,18 @@ class Target:
     name: str
     sequence: str
     warnings: tuple[str, ...] = ()
-    fold: str | None = None
+    secondary_structure: str | None = None
     """Secondary structure that its conformers are to have, in dot-bracket notation; None where it came with none."""
     alignment: Path | None = None
     """File of an alignment whose query is the sequence; None where it came with none."""
 
     @property
-    def partner(self) -> Int16[np.ndarray, " L"] | None:
+    def pair_table(self) -> Int16[np.ndarray, " L"] | None:
         """The fold as partners; see `parse_dot_bracket`."""
-        return None if self.fold is None else parse_dot_bracket(self.fold)
+        return None if self.secondary_structure is None else parse_dot_bracket(self.secondary_structure)
 
 
-def make_target(file: str | Path, name: str, text: str, fold: str | None = None) -> Target:
+def make_target(file: str | Path, name: str, text: str, secondary_structure: str | None = None) -> Target:
     """Target from a record of `file`: the name checked, the sequence cleaned.
 
     Raises:
@@ -51,12 +51,12 @@ def make_target(file: str | Path, name: str, text: str, fold: str | None = None)
         sequence, warnings = clean_sequence(text)
     except ValueError as error:
         raise InputError(file, name, str(error)) from None
-    if fold is not None:
+    if secondary_structure is not None:
         try:
-            parse_dot_bracket(fold)
+            parse_dot_bracket(secondary_structure)
         except ValueError as error:
             raise InputError(file, name, f"secondary structure: {error}") from None
-        if len(fold) != len(sequence):
-            reason = f"secondary structure of {len(fold)} symbols for {len(sequence)} residues"
+        if len(secondary_structure) != len(sequence):
+            reason = f"secondary structure of {len(secondary_structure)} symbols for {len(sequence)} residues"
             raise InputError(file, name, reason)
-    return Target(name, sequence, tuple(warnings), fold)
+    return Target(name, sequence, tuple(warnings), secondary_structure)

@@ -17,7 +17,7 @@ def bootstrap_interval(values: Float[np.ndarray, " n"], seed: int) -> tuple[floa
     """
     if len(values) == 0:
         raise ValueError("no value to resample")
-    draws = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
+    plans = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
     tail = 50 * (1 - COVERAGE)
-    low, high = np.percentile(values[draws].mean(1), [tail, 100 - tail])
+    low, high = np.percentile(values[plans].mean(1), [tail, 100 - tail])
     return float(low), float(high)

@@ -47,8 +47,8 @@ def c1_lddt(
     true = _distances(ref)
     pairs = mask[..., :, None] & mask[..., None, :] & off_diagonal & (true < RADIUS)
     difference = (_distances(pred) - true).abs()
-    kept = torch.stack([(difference < tolerance) for tolerance in TOLERANCES]).to(true.dtype).mean(0)
-    per_residue = masked_mean(kept, pairs, -1)
+    selected = torch.stack([(difference < tolerance) for tolerance in TOLERANCES]).to(true.dtype).mean(0)
+    per_residue = masked_mean(selected, pairs, -1)
     scored = pairs.any(-1)
     return LDDT(per_residue, scored, masked_mean(per_residue, scored, -1))
 

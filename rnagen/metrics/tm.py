@@ -117,10 +117,10 @@ def _search_chunk(
             rotations.append(motion.rotation)
             translations.append(motion.translation)
             totals.append(_total(squares, d0))
-    kept = torch.cat(totals, 1).topk(min(_REFINED, len(fragments)), dim=1).indices
+    selected = torch.cat(totals, 1).topk(min(_REFINED, len(fragments)), dim=1).indices
     motion = Motion(
-        torch.take_along_dim(torch.cat(rotations, 1), kept[..., None, None], 1),
-        torch.take_along_dim(torch.cat(translations, 1), kept[..., None], 1),
+        torch.take_along_dim(torch.cat(rotations, 1), selected[..., None, None], 1),
+        torch.take_along_dim(torch.cat(translations, 1), selected[..., None], 1),
     )
     for _ in range(_REFINEMENT_STEPS):
         motion = exact.superpose((1 + exact.square_distances(motion) / d0**2) ** -2)

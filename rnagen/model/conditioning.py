@@ -45,7 +45,7 @@ def read(encoder: Encoder, features: RNAFeatures) -> Encoded:
     output = encoder(features)
     layers = torch.stack(output.layers, dim=2)
     pair = None if output.pair is None else F.layer_norm(output.pair, output.pair.shape[-1:])
-    return Encoded(F.layer_norm(layers, layers.shape[-1:]), pair).without(~features.shown)
+    return Encoded(F.layer_norm(layers, layers.shape[-1:]), pair).without(~features.visible)
 
 
 def freeze_unread(encoder: Encoder) -> None:

@@ -13,7 +13,7 @@ from rnagen.config.structure import ModelConfig
 from rnagen.features import RNAFeatures
 from rnagen.model.blocks import BiasedAttention, PairBias, Transition, TriangleMultiplication
 from rnagen.model.embeddings import RelativePosition, sinusoidal
-from rnagen.structure import BASES, EVIDENCE, UNPAIRED
+from rnagen.structure import BASES, PAIR_FEATURES, UNPAIRED
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ class Trunk(nn.Module):
         self.blocks = nn.ModuleList(TrunkBlock(config) for _ in range(config.trunk_layers))
         self.single_norm = nn.LayerNorm(dim)
         # Zero at first: a model begins as the one without them, trained or not.
-        self.evidence_columns = [EVIDENCE.index(channel) for channel in config.evidence]
-        self.evidence = zero_linear(len(config.evidence), pair_dim) if config.evidence else None
+        self.pair_feature_columns = [PAIR_FEATURES.index(channel) for channel in config.pair_features]
+        self.pair_features = zero_linear(len(config.pair_features), pair_dim) if config.pair_features else None
         self.secondary_structure = SecondaryStructure(dim, pair_dim) if config.secondary_structure else None
 
     def forward(self, features: RNAFeatures, condition: TrunkCondition | None = None) -> TrunkOutput:
@@ -103,12 +103,12 @@ class Trunk(nn.Module):
             + self.relative_position(features.residue_index)
             + self.pair_probability(probabilities[..., None])
         )
-        if self.evidence is not None:
-            if features.evidence is None:
+        if self.pair_features is not None:
+            if features.pair_features is None:
                 raise ValueError("this model reads evidence for base pairs, and the features carry none")
-            pair = pair + self.evidence(features.evidence[..., self.evidence_columns])
-        if self.secondary_structure is not None and features.partner is not None:
-            known_single, known_pair = self.secondary_structure(features.partner)
+            pair = pair + self.pair_features(features.pair_features[..., self.pair_feature_columns])
+        if self.secondary_structure is not None and features.pair_table is not None:
+            known_single, known_pair = self.secondary_structure(features.pair_table)
             single, pair = single + known_single, pair + known_pair
         if condition is not None:
             single = single if condition.single is None else single + condition.single
@@ -131,9 +131,9 @@ class SecondaryStructure(nn.Module):
         self.residue = zero_linear(2, dim)
         self.paired = zero_linear(1, pair_dim)
 
-    def forward(self, partner: Int[Tensor, "B L"]) -> tuple[Float[Tensor, "B L d"], Float[Tensor, "B L L c"]]:
-        known = torch.stack([partner >= 0, partner == UNPAIRED], dim=-1)
-        paired = partner[:, :, None] == torch.arange(partner.shape[1], device=partner.device)
+    def forward(self, pair_table: Int[Tensor, "B L"]) -> tuple[Float[Tensor, "B L d"], Float[Tensor, "B L L c"]]:
+        known = torch.stack([pair_table >= 0, pair_table == UNPAIRED], dim=-1)
+        paired = pair_table[:, :, None] == torch.arange(pair_table.shape[1], device=pair_table.device)
         kind = self.paired.weight.dtype
         return self.residue(known.to(kind)), self.paired(paired[..., None].to(kind))
 

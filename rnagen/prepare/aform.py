@@ -12,9 +12,9 @@ from jaxtyping import Float64
 from rnagen.geometry import A_FORM_RADIUS, A_FORM_RISE, A_FORM_TWIST
 from rnagen.structure import BEADS
 
-PARTNER_ANGLE = np.radians(78.6)
+PAIRED_ANGLE = np.radians(78.6)
 """From a C1' to that of its partner, about the helix axis."""
-PARTNER_RISE = -2.30
+PAIRED_RISE = -2.30
 """Å, the same along the axis."""
 
 # Radius (Å), angle (degrees) and height (Å) of each bead against the C1' of its residue.
@@ -38,7 +38,7 @@ def helix(num_pairs: int) -> tuple[Float64[np.ndarray, "N 4 3"], Float64[np.ndar
     twist = A_FORM_TWIST * np.arange(num_pairs)[:, None]
     rise = A_FORM_RISE * np.arange(num_pairs)[:, None]
     first = _cartesian(radius, twist + angle, rise + height)
-    second = _cartesian(radius, twist + PARTNER_ANGLE - angle, rise + PARTNER_RISE - height)
+    second = _cartesian(radius, twist + PAIRED_ANGLE - angle, rise + PAIRED_RISE - height)
     return first, second
 
 

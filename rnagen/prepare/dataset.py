@@ -35,8 +35,8 @@ from rnagen.secondary import coevolution, pairs
 from rnagen.secondary import native as paired
 from rnagen.secondary import vienna as basepairs
 from rnagen.secondary.alignments import AlignmentCache, alignment_name, find_alignments
-from rnagen.secondary.pairs import Folds, SparsePairs, joined, no_evidence
-from rnagen.secondary.vienna import MAXIMUM_LENGTH, FoldCache
+from rnagen.secondary.pairs import SecondaryStructures, SparsePairs, joined, no_pair_features
+from rnagen.secondary.vienna import MAXIMUM_LENGTH, SecondaryStructureCache
 from rnagen.structure import ALIGNED, RNAStructure
 
 WORK = "work"
@@ -106,15 +106,15 @@ def prepare(
     work = out / WORK
     work.mkdir(parents=True, exist_ok=True)
     parsed_cache = ParsedCache(work / "parsed", reader_version())
-    fold_cache = FoldCache(work / "folds")
+    structure_cache = SecondaryStructureCache(work / "structures")
     parsed = _parse(sources, parsed_cache, workers)
     report = PrepareReport(files=len(sources), metadata=[str(path) for path in tables])
     chosen = _choose(sources, parsed, report, only)
     if not chosen:
         raise InputError(", ".join(map(str, inputs)), None, "no usable RNA chain: " + _first_reasons(report.skipped))
-    _fold({row["sequence"] for row, _ in chosen}, fold_cache, workers)
+    _fold({row["sequence"] for row, _ in chosen}, structure_cache, workers)
 
-    evidence = _align(chosen, aligned, AlignmentCache(work / "alignments"), workers, report)
+    pair_features = _align(chosen, aligned, AlignmentCache(work / "alignments"), workers, report)
 
     rows = [_complete(row, source, known, assume_date) for row, source in chosen]
     for row, cluster in zip(
@@ -122,7 +122,7 @@ def prepare(
     ):
         row["cluster"] = cluster
     report.fingerprint = store_writer.write_store(
-        out, rows, _contents(chosen, parsed_cache, fold_cache, evidence), RNA.__version__
+        out, rows, _contents(chosen, parsed_cache, structure_cache, pair_features), RNA.__version__
     )
     report.chains, report.full_atom = len(rows), sum(row["kind"] == "full" for row in rows)
     _write_table(out / "skipped.csv", ["file", "chain", "reason"], report.skipped)
@@ -201,8 +201,8 @@ def _choose(
             if reason:
                 report.skipped.append(Skip(source.label, row["id"], reason))
             elif row["id"] in chosen:
-                kept = chosen[row["id"]][1]
-                report.duplicates.append(Skip(source.label, row["id"], kept.label))
+                selected = chosen[row["id"]][1]
+                report.duplicates.append(Skip(source.label, row["id"], selected.label))
             else:
                 chosen[row["id"]] = (row, source)
     found = {*chosen, *(skip.chain for skip in report.skipped)}
@@ -220,13 +220,13 @@ def _unusable(row: dict[str, Any]) -> str:
     return ""
 
 
-def _fold(sequences: set[str], cache: FoldCache, workers: int) -> None:
+def _fold(sequences: set[str], cache: SecondaryStructureCache, workers: int) -> None:
     missing = sorted((s for s in sequences if not cache.path(s).is_file()), key=lambda s: (-len(s), s))
     for _ in parallel_map(partial(_fold_one, cache), missing, workers, "Folding sequences"):
         pass
 
 
-def _fold_one(cache: FoldCache, sequence: str) -> None:
+def _fold_one(cache: SecondaryStructureCache, sequence: str) -> None:
     cache.get(sequence)
 
 
@@ -256,14 +256,14 @@ def _align(
     """What the alignments say of the chains that have one, by chain."""
     named = [(row["id"], files.get(alignment_name(row["id"])), row["sequence"]) for row, _ in chosen]
     wanted = [(name, file, sequence) for name, file, sequence in named if file is not None]
-    evidence = {}
+    pair_features = {}
     for (name, file, _), found in parallel_map(partial(_align_one, cache), wanted, workers, "Reading alignments"):
         if isinstance(found, str):
             report.skipped.append(Skip(file.name, name, f"its alignment: {found}"))
         else:
-            evidence[name] = found
+            pair_features[name] = found
     report.skipped.sort(key=lambda skip: (skip.file, skip.chain))
-    return evidence
+    return pair_features
 
 
 def _align_one(cache: AlignmentCache, wanted: tuple[str, Path, str]) -> SparsePairs | str:
@@ -278,13 +278,16 @@ def _align_one(cache: AlignmentCache, wanted: tuple[str, Path, str]) -> SparsePa
 def _contents(
     chosen: list[tuple[dict[str, Any], Source]],
     parsed_cache: ParsedCache,
-    fold_cache: FoldCache,
-    evidence: dict[str, SparsePairs],
-) -> Iterator[tuple[RNAStructure, Folds]]:
+    structure_cache: SecondaryStructureCache,
+    pair_features: dict[str, SparsePairs],
+) -> Iterator[tuple[RNAStructure, SecondaryStructures]]:
     for row, source in chosen:
-        folds = fold_cache.get(row["sequence"])
-        aligned = evidence.get(row["id"], no_evidence(row["length"], len(ALIGNED)))
-        yield parsed_cache.structure(source, row["position"]), replace(folds, pairs=joined(folds.pairs, aligned))
+        structures = structure_cache.get(row["sequence"])
+        aligned = pair_features.get(row["id"], no_pair_features(row["length"], len(ALIGNED)))
+        yield (
+            parsed_cache.structure(source, row["position"]),
+            replace(structures, pairs=joined(structures.pairs, aligned)),
+        )
 
 
 def _first_reasons(skipped: list[Skip]) -> str:

@@ -48,15 +48,15 @@ def fetch_entries(
     """
     wanted = sorted({entry.lower() for entry in entries})
     console = Console(stderr=True)
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
+    with ThreadPoolExecutor(CONNECTIONS) as executor:
         try:
-            done = pool.map(lambda entry: _fetch(entry, folder, url, first_pause), wanted)
+            done = executor.map(lambda entry: _fetch(entry, folder, url, first_pause), wanted)
             bar = track(
                 done, "Downloading", len(wanted), console=console, transient=True, disable=not console.is_terminal
             )
             return list(bar)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            executor.shutdown(wait=False, cancel_futures=True)
             raise
 
 

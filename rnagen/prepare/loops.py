@@ -35,29 +35,29 @@ def exterior_loop(pairs: list[tuple[int, int]], length: int) -> Loop:
 
     `pairs` (i < j, from 0) are nested, as of a minimum-free-energy fold.
     """
-    partner = dict(pairs)
-    return _loop(0, length, partner)
+    pair_table = dict(pairs)
+    return _loop(0, length, pair_table)
 
 
-def _loop(start: int, stop: int, partner: dict[int, int]) -> Loop:
+def _loop(start: int, stop: int, pair_table: dict[int, int]) -> Loop:
     elements: list[int | Stem] = []
     i = start
     while i < stop:
-        if i in partner:
-            elements.append(_stem(i, partner))
-            i = partner[i]
+        if i in pair_table:
+            elements.append(_stem(i, pair_table))
+            i = pair_table[i]
         else:
             elements.append(i)
         i += 1
     return Loop(tuple(elements))
 
 
-def _stem(i: int, partner: dict[int, int]) -> Stem:
-    pairs = [(i, partner[i])]
-    while partner.get(i + 1) == partner[i] - 1:
+def _stem(i: int, pair_table: dict[int, int]) -> Stem:
+    pairs = [(i, pair_table[i])]
+    while pair_table.get(i + 1) == pair_table[i] - 1:
         i += 1
-        pairs.append((i, partner[i]))
-    return Stem(tuple(pairs), _loop(i + 1, partner[i], partner))
+        pairs.append((i, pair_table[i]))
+    return Stem(tuple(pairs), _loop(i + 1, pair_table[i], pair_table))
 
 
 def ring(chords: list[float]) -> tuple[Float64[np.ndarray, "N 2"], Float64[np.ndarray, " 2"]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from rnagen.data.chains import Chain
-from rnagen.data.filters import check_gate
+from rnagen.data.filters import check_dates
 from rnagen.data.packed import PackedChains, PackedData, pack_chains
 from rnagen.data.store import INDEX, StructureStore
 from rnagen.errors import InputError
@@ -26,7 +26,7 @@ def pack_dataset(folder: Path, splits: Path, cutoff: str, atoms: tuple[str, ...]
     """
     store = StructureStore.open(folder)
     train = pack_rows(store, split_rows(store, splits / "train.csv"), atoms)
-    check_gate(train, cutoff, splits / "train.csv")
+    check_dates(train, cutoff, splits / "train.csv")
     val = pack_rows(store, split_rows(store, splits / "val.csv"), atoms)
     return PackedData(train, val, pack_chains([], atoms, [], [], [], [], []), store.fingerprint, str(folder))
 
@@ -76,7 +76,7 @@ def pack_rows(store: StructureStore, rows: list[int], atoms: tuple[str, ...]) ->
                 coords=structure.coords,
                 mask=structure.mask,
                 pairs=store.sparse_base_pairs(row),
-                partners=store.partners(row),
+                pair_tables=store.pair_tables(row),
             )
         )
     facts = ("release_date", "benchmark", "cluster", "resolution", "contacts")

@@ -14,9 +14,9 @@ import pandas as pd
 import rnagen
 from rnagen.data.store import ARRAYS, FORMAT_VERSION, INDEX, INDEX_COLUMNS, MANIFEST
 from rnagen.io.atomic import hash_files
-from rnagen.secondary.native import canonical_partners, nearest_fold
-from rnagen.secondary.pairs import MINIMUM_PROBABILITY, Folds, SparsePairs
-from rnagen.structure import EVIDENCE, HEAVY_ATOMS, RNAStructure
+from rnagen.secondary.native import canonical_pair_table, nearest_pair_table
+from rnagen.secondary.pairs import MINIMUM_PROBABILITY, SecondaryStructures, SparsePairs
+from rnagen.structure import HEAVY_ATOMS, PAIR_FEATURES, RNAStructure
 
 STAGING = ".staging"
 
@@ -24,7 +24,7 @@ STAGING = ".staging"
 def write_store(
     folder: Path,
     rows: list[dict[str, Any]],
-    chains: Iterable[tuple[RNAStructure, Folds]],
+    chains: Iterable[tuple[RNAStructure, SecondaryStructures]],
     viennarna_version: str,
 ) -> str:
     """Write the dataset and return its fingerprint.
@@ -63,7 +63,7 @@ def write_store(
 
 
 def _write_arrays(
-    folder: Path, rows: list[dict[str, Any]], chains: Iterable[tuple[RNAStructure, Folds]]
+    folder: Path, rows: list[dict[str, Any]], chains: Iterable[tuple[RNAStructure, SecondaryStructures]]
 ) -> tuple[dict[str, tuple[int, ...]], list[int]]:
     num_atoms = len(HEAVY_ATOMS)
     model_rows = sum(row["length"] * row["num_models"] for row in rows)
@@ -71,10 +71,10 @@ def _write_arrays(
     mask = _create(folder, "mask", (model_rows, num_atoms))
     residues = sum(row["length"] for row in rows)
     residue_index = _create(folder, "residue_index", (residues,))
-    partners = _create(folder, "partners", (residues, 2))
+    pair_tables = _create(folder, "pair_tables", (residues, 2))
     all_pairs: list[SparsePairs] = []
     model_offset = residue_offset = 0
-    for row, (structure, folds) in zip(rows, chains, strict=True):
+    for row, (structure, structures) in zip(rows, chains, strict=True):
         if (len(structure), structure.num_models) != (row["length"], row["num_models"]):
             raise ValueError(
                 f"{row['id']}: {len(structure)} residues, {structure.num_models} models do not fit its row"
@@ -85,26 +85,26 @@ def _write_arrays(
         mask[model_offset:end] = full.mask.reshape(-1, num_atoms)
         residues_here = slice(residue_offset, residue_offset + len(full))
         residue_index[residues_here] = full.residue_index
-        native = canonical_partners(full)
-        partners[residues_here] = np.stack([native, nearest_fold(native, folds.drawn)], axis=-1)
+        native = canonical_pair_table(full)
+        pair_tables[residues_here] = np.stack([native, nearest_pair_table(native, structures.sampled)], axis=-1)
         model_offset, residue_offset = end, residue_offset + len(full)
-        all_pairs.append(folds.pairs)
+        all_pairs.append(structures.pairs)
     counts = [len(pairs.pairs) for pairs in all_pairs]
     pair_array = _create(folder, "pairs", (sum(counts), 2))
     probabilities = _create(folder, "pair_probabilities", (sum(counts),))
-    evidence = _create(folder, "pair_evidence", (sum(counts), len(EVIDENCE)))
+    pair_features = _create(folder, "pair_features", (sum(counts), len(PAIR_FEATURES)))
     if all_pairs:
         pair_array[:] = np.concatenate([pairs.pairs for pairs in all_pairs])
         probabilities[:] = np.concatenate([pairs.probabilities for pairs in all_pairs])
-        evidence[:] = np.concatenate([pairs.evidence for pairs in all_pairs])
+        pair_features[:] = np.concatenate([pairs.pair_features for pairs in all_pairs])
     arrays = {
         "coords": coords,
         "mask": mask,
         "residue_index": residue_index,
         "pairs": pair_array,
         "pair_probabilities": probabilities,
-        "pair_evidence": evidence,
-        "partners": partners,
+        "pair_features": pair_features,
+        "pair_tables": pair_tables,
     }
     for name, array in arrays.items():
         if isinstance(array, np.memmap):

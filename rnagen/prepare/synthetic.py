@@ -17,7 +17,7 @@ from rnagen.prepare.aform import C1, beads_on_backbone, helix, pair_frame
 from rnagen.prepare.loops import STEP, Loop, Stem, exterior_loop, ring
 from rnagen.prepare.quality import quality
 from rnagen.prepare.store_writer import write_store
-from rnagen.secondary.pairs import Folds, joined, no_evidence
+from rnagen.secondary.pairs import SecondaryStructures, joined, no_pair_features
 from rnagen.structure import ALIGNED, BEADS, HEAVY_ATOMS, RNAStructure, glycosidic_nitrogen
 
 Candidate = TypeVar("Candidate")
@@ -96,14 +96,19 @@ def synthetic_dataset(folder: Path, n: int, seed: int) -> None:
         }
         for k, structure in enumerate(structures)
     ]
-    write_store(folder, rows, ((structure, _folds(structure.sequence)) for structure in structures), RNA.__version__)
+    write_store(
+        folder,
+        rows,
+        ((structure, _secondary_structures(structure.sequence)) for structure in structures),
+        RNA.__version__,
+    )
 
 
-def _folds(sequence: str) -> Folds:
-    from rnagen.secondary.vienna import folds_of
+def _secondary_structures(sequence: str) -> SecondaryStructures:
+    from rnagen.secondary.vienna import secondary_structures_of
 
-    found = folds_of(sequence)
-    return Folds(joined(found.pairs, no_evidence(len(sequence), len(ALIGNED))), found.drawn)
+    found = secondary_structures_of(sequence)
+    return SecondaryStructures(joined(found.pairs, no_pair_features(len(sequence), len(ALIGNED))), found.sampled)
 
 
 def _folded_sequence(rng: np.random.Generator, length: int) -> tuple[str, list[tuple[int, int]]]:

@@ -80,7 +80,7 @@ def figure(
     columns = max(min(length, per_line), SHORTEST)
     heights = [ARCS, *[PROFILE] * len(experiments)]
     width, height = columns * RESIDUE + 2 * MARGIN, HEAD + lines * (sum(heights) + GAP)
-    drawn = Figure(figsize=(width, height))
+    sampled = Figure(figsize=(width, height))
     top = height - HEAD
     tallest = max([np.sqrt(arc.j - arc.i) for arc in pairs], default=1.0)
     for start in range(0, length, per_line):
@@ -88,7 +88,7 @@ def figure(
         for inches in heights:
             top -= inches
             box = (MARGIN / width, top / height, columns * RESIDUE / width, (inches - SPACE) / height)
-            rows.append(drawn.add_axes(box, xlim=(start + 0.5, start + columns + 0.5)))
+            rows.append(sampled.add_axes(box, xlim=(start + 0.5, start + columns + 0.5)))
         top -= GAP
         residues = range(start, min(start + per_line, length))
         _draw_arcs(rows[0], residues, pairs, tallest)
@@ -96,14 +96,14 @@ def figure(
             dots = None if measured is None else measured[:, e]
             _draw_profile(axes, residues, sequence, reactivity[:, e], experiments[e], dots)
         _write_letters(rows[-1], residues, sequence)
-    _write_head(drawn, name, length, measured is not None)
-    return drawn
+    _write_head(sampled, name, length, measured is not None)
+    return sampled
 
 
-def save_figure(drawn: Figure, path: Path) -> None:
+def save_figure(sampled: Figure, path: Path) -> None:
     """Write an SVG whose letters are text; equal figures give equal bytes. It appears whole or not at all."""
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "rnagen"}), atomic_write(path) as file:
-        drawn.savefig(file, format="svg", metadata={"Date": None})
+        sampled.savefig(file, format="svg", metadata={"Date": None})
 
 
 def _draw_arcs(axes: Axes, residues: range, pairs: Sequence[Arc], tallest: float) -> None:
@@ -165,15 +165,15 @@ def _write_letters(axes: Axes, residues: range, sequence: str) -> None:
             axes.text(p + 1, -0.24, str(p + 1), ha="center", va="top", fontsize=6.5, color="0.35", transform=below)
 
 
-def _write_head(drawn: Figure, name: str, length: int, measured: bool) -> None:
-    width, height = drawn.get_size_inches()
+def _write_head(sampled: Figure, name: str, length: int, measured: bool) -> None:
+    width, height = sampled.get_size_inches()
     left, top = MARGIN / width, 1 - 0.2 / height
     # Names are the user's: a dollar sign in one is no formula.
-    drawn.text(left, top, f"{name} ({length} nt)", fontsize=10, weight="bold", va="top", parse_math=False)
+    sampled.text(left, top, f"{name} ({length} nt)", fontsize=10, weight="bold", va="top", parse_math=False)
     marks: list[Patch | Line2D] = [Patch(color=COLOURS[base], label=base) for base in "ACGU"]
     if measured:
         marks.append(Line2D([], [], color="black", marker="o", markersize=3, linestyle="", label="measured"))
-    drawn.legend(
+    sampled.legend(
         handles=marks, loc="upper left", bbox_to_anchor=(left, 1 - 0.36 / height), ncols=5, fontsize=7.5, frameon=False,
         borderpad=0, borderaxespad=0.2, handlelength=0.9, handletextpad=0.4, columnspacing=1.2,
     )  # fmt: skip

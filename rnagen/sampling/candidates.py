@@ -10,7 +10,7 @@ from rnagen.config.sampling import SamplerConfig
 from rnagen.io.alignment import read_alignment
 from rnagen.io.target import Target
 from rnagen.metrics import tm_matrix
-from rnagen.sampling.confidence import Confidence, confidence_of, judge
+from rnagen.sampling.confidence import Confidence, confidence_logits, confidence_of
 from rnagen.sampling.ensemble import Ensemble, draw_ensemble, features_of, guide_of
 from rnagen.sampling.selection import choose
 from rnagen.structure import RNAStructure
@@ -40,7 +40,9 @@ class Kept:
     """In them; None without a confidence model."""
 
 
-def draw_kept(models: Models, target: Target, n: int, pool: int | None, options: SamplerConfig, seed: int) -> Kept:
+def draw_kept(
+    models: Models, target: Target, n: int, candidates: int | None, options: SamplerConfig, seed: int
+) -> Kept:
     """Draw n conformers of one RNA, or draw `pool` and keep n of them.
 
     Raises:
@@ -50,14 +52,14 @@ def draw_kept(models: Models, target: Target, n: int, pool: int | None, options:
     """
     checkpoint = models.structure
     alignment = None if target.alignment is None else read_alignment(target.alignment, target.sequence)
-    features = features_of(target.sequence, bool(checkpoint.config.model.evidence), target.partner, alignment)
+    features = features_of(target.sequence, bool(checkpoint.config.model.pair_features), target.pair_table, alignment)
     ensemble = draw_ensemble(
         checkpoint.model,
         checkpoint.config.transport,
         features,
         target.name,
         target.sequence,
-        pool or n,
+        candidates or n,
         options,
         seed,
         guide_of(models.guide),
@@ -65,8 +67,8 @@ def draw_kept(models: Models, target: Target, n: int, pool: int | None, options:
     c1 = torch.from_numpy(ensemble.structure.coords[:, :, checkpoint.config.model.atoms.index("C1'")])
     confidence = None
     if models.confidence is not None:
-        confidence = confidence_of(judge(checkpoint.model, models.confidence.head, features, c1))
-    if pool is None:
+        confidence = confidence_of(confidence_logits(checkpoint.model, models.confidence.head, features, c1))
+    if candidates is None:
         return Kept(ensemble, list(range(1, n + 1)), None, confidence)
     distances = 1 - tm_matrix(c1).numpy()
     chosen = choose(distances, n, None if confidence is None else confidence.tm)

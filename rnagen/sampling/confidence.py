@@ -31,7 +31,7 @@ class Confidence:
 
 
 @torch.no_grad()
-def judge(
+def confidence_logits(
     model: RNAFlowModel, head: ConfidenceHead, features: RNAFeatures, c1: Float[Tensor, "n L 3"]
 ) -> ConfidenceLogits:
     """What the head says of n conformers of the RNA of the features [1, L], a few at a time.
@@ -62,7 +62,7 @@ def chunk_of(length: int) -> int:
     return max(1, CHUNK_PAIRS // length**2)
 
 
-def judging_memory(length: int, head: HeadConfig, pair_dim: int) -> int:
+def confidence_memory(length: int, head: HeadConfig, pair_dim: int) -> int:
     """Bytes that judging conformers takes at its peak, beside the trunk itself.
 
     Of each pair of each conformer judged at once: the geometry twice, and about eight tensors of the head's width.

@@ -18,11 +18,11 @@ from rnagen.features import RNAFeatures
 from rnagen.io.alignment import Alignment
 from rnagen.model.encoders.memory import encoder_memory, pair_width
 from rnagen.model.model import RNAFlowModel
-from rnagen.sampling.confidence import judging_memory
+from rnagen.sampling.confidence import confidence_memory
 from rnagen.sampling.denoiser import CHUNK_RESIDUES, Denoiser, Guide, adjustment
-from rnagen.sampling.secondary import drawn_folds, stable_seed
-from rnagen.secondary.pairs import joined, no_evidence
-from rnagen.structure import ALIGNED, EVIDENCE, RNAStructure, encode_sequence
+from rnagen.sampling.secondary import sampled_secondary_structures, stable_seed
+from rnagen.secondary.pairs import joined, no_pair_features
+from rnagen.structure import ALIGNED, PAIR_FEATURES, RNAStructure, encode_sequence
 from rnagen.transport.flow import Transport
 from rnagen.transport.solvers.diffusion import DIFFUSION_METHODS
 from rnagen.transport.solvers.sampler import Sampler
@@ -54,8 +54,8 @@ class Ensemble:
 
 def features_of(
     sequence: str,
-    evidence: bool = False,
-    partner: Int16[np.ndarray, " L"] | None = None,
+    pair_features: bool = False,
+    pair_table: Int16[np.ndarray, " L"] | None = None,
     alignment: Alignment | None = None,
 ) -> RNAFeatures:
     """Features [1, L] of a sequence over `BASES`; base-pair probabilities by ViennaRNA.
@@ -71,18 +71,18 @@ def features_of(
 
     length = len(sequence)
     pairs = sparse_base_pairs(sequence)
-    if evidence:
-        from rnagen.secondary.coevolution import pair_evidence
+    if pair_features:
+        from rnagen.secondary.coevolution import alignment_features
 
-        aligned = no_evidence(length, len(ALIGNED)) if alignment is None else pair_evidence(alignment)
+        aligned = no_pair_features(length, len(ALIGNED)) if alignment is None else alignment_features(alignment)
         pairs = joined(with_other_models(pairs, sequence), aligned)
     return RNAFeatures(
         bases=torch.from_numpy(encode_sequence(sequence))[None],
         residue_index=torch.arange(1, length + 1, dtype=torch.int32)[None],
         mask=torch.ones(1, length, dtype=torch.bool),
         pair_probabilities=torch.from_numpy(pairs.dense())[None],
-        evidence=torch.from_numpy(pairs.dense_evidence())[None] if evidence else None,
-        partner=None if partner is None else torch.from_numpy(partner).long()[None],
+        pair_features=torch.from_numpy(pairs.dense_features())[None] if pair_features else None,
+        pair_table=None if pair_table is None else torch.from_numpy(pair_table).long()[None],
     )
 
 
@@ -124,9 +124,9 @@ def check_sampling(config: TrainConfig, options: SamplerConfig, guide: TrainConf
         ConfigError: names the option and what does not fit.
     """
     make_sampler(config.transport, options)
-    if options.fold == "drawn" and not config.model.secondary_structure:
+    if options.secondary_structures == "sampled" and not config.model.secondary_structure:
         raise ConfigError("fold: this model was trained without --secondary-structure and cannot be told one")
-    if options.fold == "drawn" and options.diversity:
+    if options.secondary_structures == "sampled" and options.diversity:
         raise ConfigError("diversity: conformers of different folds are drawn apart, they cannot repel each other")
     if options.diversity and options.sampling_method == "dopri5":
         raise ConfigError("diversity: dopri5 solves conformers one by one, they cannot repel each other")
@@ -232,15 +232,15 @@ def draw_ensemble(
     redrawn = 0
     for attempt in range(ATTEMPTS):
         groups = [(waiting, features)]
-        if options.fold == "drawn" and features.partner is None:
-            groups = drawn_folds(features, sequence, name, waiting, seed, attempt)
+        if options.secondary_structures == "sampled" and features.pair_table is None:
+            groups = sampled_secondary_structures(features, sequence, name, waiting, seed, attempt)
         waiting = []
         for some, seen in groups:
-            drawn, evaluations = sample_conformers(model, sampler, seen, name, some, options, seed, attempt, guide)
-            good = usable(drawn)
+            sampled, evaluations = sample_conformers(model, sampler, seen, name, some, options, seed, attempt, guide)
+            good = usable(sampled)
             if options.diversity and not good.all():
                 good = torch.zeros_like(good)
-            for k, ok, conformer in zip(some, good, drawn):
+            for k, ok, conformer in zip(some, good, sampled):
                 if ok:
                     coords[k] = conformer
             waiting += [k for k, ok in zip(some, good) if not ok]
@@ -281,8 +281,8 @@ def estimated_memory(
     pairs = length * length * 4
     models = 1 if options.cfg_scale == 1 else 2
     # All channels that an RNA has stay in memory; the trunk takes its own out of them.
-    evidence = len(EVIDENCE) * pairs if config.evidence else 0
-    trunk = (14 * config.pair_dim + len(config.evidence)) * pairs
+    pair_features = len(PAIR_FEATURES) * pairs if config.pair_features else 0
+    trunk = (14 * config.pair_dim + len(config.pair_features)) * pairs
     biases = models * 2 * config.num_layers * config.mha_heads * pairs
     chunk = min(n, options.chunk or max(1, CHUNK_RESIDUES // length))
     attention = 3 * chunk * config.mha_heads * pairs
@@ -293,8 +293,8 @@ def estimated_memory(
         trunk += 3 * pair_width(encoder) * pairs
     # Guided by itself, a model is run again when the biases of the first are there.
     encoding += biases if models == 2 else 0
-    judging = 0 if head is None else judging_memory(length, head, config.pair_dim)
-    return int(1.2 * max(encoding, trunk + biases, biases + attention, folding, judging) + evidence) + 64 * 2**20
+    judging = 0 if head is None else confidence_memory(length, head, config.pair_dim)
+    return int(1.2 * max(encoding, trunk + biases, biases + attention, folding, judging) + pair_features) + 64 * 2**20
 
 
 def available_memory() -> int:

@@ -15,7 +15,7 @@ def stable_seed(*parts: object) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def drawn_folds(
+def sampled_secondary_structures(
     features: RNAFeatures, sequence: str, name: str, conformers: list[int], seed: int, attempt: int = 0
 ) -> list[tuple[list[int], RNAFeatures]]:
     """A fold of ViennaRNA's ensemble for each conformer, a function of the seed, the target's name and the conformer's
@@ -25,12 +25,12 @@ def drawn_folds(
         (conformers, features [1, L] with their fold) for each fold that was drawn.
     """
     # A machine that only trains has no ViennaRNA.
-    from rnagen.secondary.vienna import drawn_partners
+    from rnagen.secondary.vienna import sampled_pair_tables
 
-    partners = drawn_partners(sequence, [stable_seed("fold", seed, name, k, attempt) for k in conformers])
-    folds, of_conformer = np.unique(partners, axis=0, return_inverse=True)
+    pair_tables = sampled_pair_tables(sequence, [stable_seed("structure", seed, name, k, attempt) for k in conformers])
+    structures, of_conformer = np.unique(pair_tables, axis=0, return_inverse=True)
     groups = []
-    for number, fold in enumerate(folds):
+    for number, structure in enumerate(structures):
         same = [k for k, which in zip(conformers, of_conformer.ravel()) if which == number]
-        groups.append((same, replace(features, partner=torch.from_numpy(fold).long()[None])))
+        groups.append((same, replace(features, pair_table=torch.from_numpy(structure).long()[None])))
     return groups

@@ -12,7 +12,7 @@ import rnagen.secondary.coevolution
 from rnagen.errors import InputError
 from rnagen.io.alignment import read_alignment
 from rnagen.io.atomic import atomic_write, hash_files
-from rnagen.secondary.coevolution import pair_evidence
+from rnagen.secondary.coevolution import alignment_features
 from rnagen.secondary.pairs import SparsePairs
 
 
@@ -66,9 +66,9 @@ class AlignmentCache:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 nothing = np.zeros(len(stored["pairs"]), dtype=np.float32)
-                return SparsePairs(len(sequence), stored["pairs"], nothing, stored["evidence"])
+                return SparsePairs(len(sequence), stored["pairs"], nothing, stored["pair_features"])
         except (FileNotFoundError, BadZipFile, KeyError, ValueError, EOFError):
-            found = pair_evidence(read_alignment(file, sequence))
+            found = alignment_features(read_alignment(file, sequence))
         with atomic_write(path) as written:
-            np.savez(written, pairs=found.pairs, evidence=found.evidence)
+            np.savez(written, pairs=found.pairs, pair_features=found.pair_features)
         return found

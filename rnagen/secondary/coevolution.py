@@ -32,7 +32,7 @@ STRONG = 10.0
 """Standard deviations that make a score of 1: as strong as scores get, so that they compare with probabilities."""
 
 
-def pair_evidence(alignment: Alignment) -> SparsePairs:
+def alignment_features(alignment: Alignment) -> SparsePairs:
     """What an alignment says of the pairs of its query, as the evidence of the channels `ALIGNED`: see
     `consensus_pairs` and `covariation`.
 
@@ -45,14 +45,14 @@ def pair_evidence(alignment: Alignment) -> SparsePairs:
     length = alignment.rows.shape[1]
     if length > MAXIMUM_LENGTH:
         raise ValueError(f"an alignment of {length} nt cannot be folded: {MAXIMUM_LENGTH} nt can")
-    evidence = np.zeros((length, length, len(ALIGNED)), dtype=np.float32)
+    pair_features = np.zeros((length, length, len(ALIGNED)), dtype=np.float32)
     if len(alignment.rows) > 1:
         consensus = consensus_pairs(alignment)
-        evidence[..., 0] = np.where(consensus >= MINIMUM_PROBABILITY, consensus, 0)
-        evidence[..., 1] = _highest(covariation(alignment), PAIRS_PER_RESIDUE * length)
-    i, j = np.nonzero(np.triu(evidence.any(-1), 1))
+        pair_features[..., 0] = np.where(consensus >= MINIMUM_PROBABILITY, consensus, 0)
+        pair_features[..., 1] = _highest(covariation(alignment), PAIRS_PER_RESIDUE * length)
+    i, j = np.nonzero(np.triu(pair_features.any(-1), 1))
     nothing = np.zeros(len(i), dtype=np.float32)
-    return SparsePairs(length, np.stack([i, j], axis=1).astype(np.int16), nothing, evidence[i, j])
+    return SparsePairs(length, np.stack([i, j], axis=1).astype(np.int16), nothing, pair_features[i, j])
 
 
 def consensus_pairs(alignment: Alignment) -> Float32[np.ndarray, "L L"]:
@@ -146,6 +146,6 @@ def _highest(scores: Float32[np.ndarray, "L L"], count: int) -> Float32[np.ndarr
     """The `count` highest positive scores of pairs i < j, zero elsewhere."""
     upper = np.triu(scores, 1).clip(min=0)
     order = np.argsort(-upper, axis=None, kind="stable")
-    kept = np.zeros_like(upper)
-    kept.flat[order[:count]] = upper.flat[order[:count]]
-    return kept
+    selected = np.zeros_like(upper)
+    selected.flat[order[:count]] = upper.flat[order[:count]]
+    return selected

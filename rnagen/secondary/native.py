@@ -17,7 +17,7 @@ SEPARATION = 4
 """Residues between the partners, counted as a difference: no hairpin loop is shorter than three."""
 
 
-def canonical_partners(structure: RNAStructure) -> Int16[np.ndarray, " L"]:
+def canonical_pair_table(structure: RNAStructure) -> Int16[np.ndarray, " L"]:
     """Partner of each residue in a Watson-Crick or GU pair, pseudoknots included; `UNPAIRED` for residues without one,
     `UNKNOWN` for those whose base is not resolved.
 
@@ -31,15 +31,15 @@ def canonical_partners(structure: RNAStructure) -> Int16[np.ndarray, " L"]:
     edge = np.array([HEAVY_ATOMS.index(EDGE_ATOM.get(base, "N1")) for base in full.sequence])
     c1 = HEAVY_ATOMS.index("C1'")
     known = mask[rows, edge] & mask[:, c1] & np.array([base in EDGE_ATOM for base in full.sequence])
-    partner = np.where(known, UNPAIRED, UNKNOWN).astype(np.int16)
-    best = _nearest_partners(full.sequence, coords[rows, edge], coords[:, c1], np.flatnonzero(known))
+    pair_table = np.where(known, UNPAIRED, UNKNOWN).astype(np.int16)
+    best = _nearest_edges(full.sequence, coords[rows, edge], coords[:, c1], np.flatnonzero(known))
     for i, j in best.items():
         if best.get(j) == i:
-            partner[i] = j
-    return partner
+            pair_table[i] = j
+    return pair_table
 
 
-def _nearest_partners(
+def _nearest_edges(
     sequence: str, edges: Float32[np.ndarray, "L 3"], c1: Float32[np.ndarray, "L 3"], known: np.ndarray
 ) -> dict[int, int]:
     """For each residue that could pair, the residue whose edge is nearest."""
@@ -59,10 +59,12 @@ def _between(value: float, limits: tuple[float, float]) -> bool:
     return limits[0] <= value <= limits[1]
 
 
-def nearest_fold(partner: Int16[np.ndarray, " L"], drawn: Int16[np.ndarray, "n L"]) -> Int16[np.ndarray, " L"]:
+def nearest_pair_table(
+    pair_table: Int16[np.ndarray, " L"], sampled: Int16[np.ndarray, "n L"]
+) -> Int16[np.ndarray, " L"]:
     """Of several folds, the one that agrees with `partner` in the most residues of those that it knows; `UNKNOWN`
     everywhere where it knows none."""
-    known = partner != UNKNOWN
+    known = pair_table != UNKNOWN
     if not known.any():
-        return np.full(len(partner), UNKNOWN, dtype=np.int16)
-    return drawn[int((drawn == partner)[:, known].sum(1).argmax())]
+        return np.full(len(pair_table), UNKNOWN, dtype=np.int16)
+    return sampled[int((sampled == pair_table)[:, known].sum(1).argmax())]

@@ -16,20 +16,20 @@ class SparsePairs:
     length: int
     pairs: Int16[np.ndarray, "P 2"]
     probabilities: Float32[np.ndarray, " P"]
-    evidence: Float32[np.ndarray, "P C"] = field(default=None)  # type: ignore[arg-type]
+    pair_features: Float32[np.ndarray, "P C"] = field(default=None)  # type: ignore[arg-type]
     """What else speaks for each pair, by the channels of `EVIDENCE`; no columns by default."""
 
     def __post_init__(self) -> None:
-        if self.evidence is None:
-            object.__setattr__(self, "evidence", np.zeros((len(self.pairs), 0), dtype=np.float32))
+        if self.pair_features is None:
+            object.__setattr__(self, "pair_features", np.zeros((len(self.pairs), 0), dtype=np.float32))
 
     def dense(self) -> Float32[np.ndarray, "L L"]:
         """The symmetric matrix of probabilities [L, L], zero on its diagonal and where no pair is kept."""
         return self._dense(self.probabilities)
 
-    def dense_evidence(self) -> Float32[np.ndarray, "L L C"]:
+    def dense_features(self) -> Float32[np.ndarray, "L L C"]:
         """The symmetric matrices of evidence [L, L, C], zero where no pair is kept."""
-        return self._dense(self.evidence)
+        return self._dense(self.pair_features)
 
     def _dense(self, values: np.ndarray) -> np.ndarray:
         matrix = np.zeros((self.length, self.length, *values.shape[1:]), dtype=np.float32)
@@ -40,21 +40,21 @@ class SparsePairs:
 
 
 @dataclass(frozen=True)
-class Folds:
+class SecondaryStructures:
     """What ViennaRNA says of a sequence."""
 
     pairs: SparsePairs
     """With the evidence of the channels `ENERGIES`."""
-    drawn: Int16[np.ndarray, "n L"]
+    sampled: Int16[np.ndarray, "n L"]
     """Folds drawn of the ensemble, as partners."""
 
 
-def as_evidence(pairs: SparsePairs) -> SparsePairs:
+def as_pair_features(pairs: SparsePairs) -> SparsePairs:
     """The probabilities as a column of evidence, and nothing else."""
-    return replace(pairs, probabilities=np.zeros_like(pairs.probabilities), evidence=pairs.probabilities[:, None])
+    return replace(pairs, probabilities=np.zeros_like(pairs.probabilities), pair_features=pairs.probabilities[:, None])
 
 
-def no_evidence(length: int, columns: int) -> SparsePairs:
+def no_pair_features(length: int, columns: int) -> SparsePairs:
     """A list without pairs, with so many columns."""
     nothing = np.zeros(0, dtype=np.float32)
     return SparsePairs(length, np.zeros((0, 2), np.int16), nothing, np.zeros((0, columns), np.float32))
@@ -70,8 +70,8 @@ def joined(first: SparsePairs, *others: SparsePairs) -> SparsePairs:
     probabilities[rows[0]] = first.probabilities
     columns = []
     for part, row in zip(parts, rows):
-        column = np.zeros((len(union), part.evidence.shape[1]), dtype=np.float32)
-        column[row] = part.evidence
+        column = np.zeros((len(union), part.pair_features.shape[1]), dtype=np.float32)
+        column[row] = part.pair_features
         columns.append(column)
     pairs = np.stack(np.divmod(union, first.length), axis=-1).astype(np.int16)
     return SparsePairs(first.length, pairs, probabilities, np.concatenate(columns, axis=1))

@@ -13,7 +13,7 @@ from jaxtyping import Float32, Int16
 
 from rnagen.io.atomic import atomic_write
 from rnagen.io.dot_bracket import parse_dot_bracket
-from rnagen.secondary.pairs import MINIMUM_PROBABILITY, Folds, SparsePairs, as_evidence, joined
+from rnagen.secondary.pairs import MINIMUM_PROBABILITY, SecondaryStructures, SparsePairs, as_pair_features, joined
 from rnagen.structure import ENERGIES
 
 MAXIMUM_LENGTH = 4500
@@ -41,7 +41,7 @@ OTHER_MODELS = {
 OTHERS_LENGTH = 1000
 """Longer sequences are folded with the standard energies alone, which then stand for the others too: a ribosomal RNA
 would take many minutes."""
-DRAWN = 32
+SAMPLED = 32
 """Folds drawn of each chain of a dataset; the one nearest to its structure is kept."""
 
 
@@ -61,18 +61,18 @@ def sparse_base_pairs(sequence: str, model: EnergyModel = STANDARD) -> SparsePai
 def with_other_models(pairs: SparsePairs, sequence: str) -> SparsePairs:
     """The pairs of a sequence, with the probabilities of `OTHER_MODELS` as evidence."""
     if len(sequence) > OTHERS_LENGTH:
-        return joined(pairs, *[as_evidence(pairs)] * len(OTHER_MODELS))
-    return joined(pairs, *(as_evidence(sparse_base_pairs(sequence, model)) for model in OTHER_MODELS.values()))
+        return joined(pairs, *[as_pair_features(pairs)] * len(OTHER_MODELS))
+    return joined(pairs, *(as_pair_features(sparse_base_pairs(sequence, model)) for model in OTHER_MODELS.values()))
 
 
-def drawn_partners(sequence: str, seeds: list[int]) -> Int16[np.ndarray, "n L"]:
+def sampled_pair_tables(sequence: str, seeds: list[int]) -> Int16[np.ndarray, "n L"]:
     """One fold of the Boltzmann ensemble at 37 °C for each seed: the partner of each residue, or `UNPAIRED`. No
     pseudoknots.
 
     Raises:
         ValueError: as `sparse_base_pairs`.
     """
-    return _drawn(_partition_function(sequence, STANDARD.celsius, backtracks=True), seeds)
+    return _sampled(_partition_function(sequence, STANDARD.celsius, backtracks=True), seeds)
 
 
 def base_pair_probabilities(sequence: str) -> Float32[np.ndarray, "L L"]:
@@ -91,21 +91,23 @@ def mfe_dot_bracket(sequence: str) -> str:
 
 def mfe_pairs(sequence: str) -> list[tuple[int, int]]:
     """The base pairs (i < j, from 0, sorted by i) of the minimum-free-energy fold."""
-    partner = parse_dot_bracket(mfe_dot_bracket(sequence))
-    return [(i, j) for i, j in enumerate(partner.tolist()) if j > i]
+    pair_table = parse_dot_bracket(mfe_dot_bracket(sequence))
+    return [(i, j) for i, j in enumerate(pair_table.tolist()) if j > i]
 
 
-def folds_of(sequence: str) -> Folds:
+def secondary_structures_of(sequence: str) -> SecondaryStructures:
     """What a dataset holds of a sequence.
 
     Raises:
         ValueError: as `sparse_base_pairs`.
     """
     compound = _partition_function(sequence, STANDARD.celsius, backtracks=True)
-    return Folds(with_other_models(_probable_pairs(compound), sequence), _drawn(compound, list(range(DRAWN))))
+    return SecondaryStructures(
+        with_other_models(_probable_pairs(compound), sequence), _sampled(compound, list(range(SAMPLED)))
+    )
 
 
-class FoldCache:
+class SecondaryStructureCache:
     """Folds on disk, one file per sequence and way of folding; safe to share between processes, because a file appears
     whole or not at all."""
 
@@ -114,19 +116,19 @@ class FoldCache:
 
     def path(self, sequence: str) -> Path:
         """File that holds, or will hold, the pairs of this sequence."""
-        key = f"{RNA.__version__} {MINIMUM_PROBABILITY} {ENERGIES} {DRAWN} {sequence}"
+        key = f"{RNA.__version__} {MINIMUM_PROBABILITY} {ENERGIES} {SAMPLED} {sequence}"
         return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
 
-    def load(self, sequence: str) -> Folds | None:
+    def load(self, sequence: str) -> SecondaryStructures | None:
         """The stored folds; None where there are none or the file is damaged."""
         try:
             with np.load(self.path(sequence), allow_pickle=False) as stored:
-                pairs = SparsePairs(len(sequence), stored["pairs"], stored["probabilities"], stored["evidence"])
-                return Folds(pairs, stored["drawn"])
+                pairs = SparsePairs(len(sequence), stored["pairs"], stored["probabilities"], stored["pair_features"])
+                return SecondaryStructures(pairs, stored["drawn"])
         except (FileNotFoundError, BadZipFile, KeyError, ValueError, EOFError):
             return None
 
-    def get(self, sequence: str) -> Folds:
+    def get(self, sequence: str) -> SecondaryStructures:
         """The folds of a sequence, folded once.
 
         Raises:
@@ -134,15 +136,15 @@ class FoldCache:
         """
         found = self.load(sequence)
         if found is None:
-            found = folds_of(sequence)
+            found = secondary_structures_of(sequence)
             pairs = found.pairs
             with atomic_write(self.path(sequence)) as file:
                 np.savez(
                     file,
                     pairs=pairs.pairs,
                     probabilities=pairs.probabilities,
-                    evidence=pairs.evidence,
-                    drawn=found.drawn,
+                    pair_features=pairs.pair_features,
+                    sampled=found.sampled,
                 )
         return found
 
@@ -189,12 +191,12 @@ def _probable_pairs(compound: RNA.fold_compound) -> SparsePairs:
     )
 
 
-def _drawn(compound: RNA.fold_compound, seeds: list[int]) -> Int16[np.ndarray, "n L"]:
-    drawn = []
+def _sampled(compound: RNA.fold_compound, seeds: list[int]) -> Int16[np.ndarray, "n L"]:
+    sampled = []
     for seed in seeds:
         RNA.init_rand(seed % 2**32)
-        drawn.append(parse_dot_bracket(compound.pbacktrack()))
-    return np.stack(drawn)
+        sampled.append(parse_dot_bracket(compound.pbacktrack()))
+    return np.stack(sampled)
 
 
 def _fold_compound(sequence: str, details: RNA.md | None = None) -> RNA.fold_compound:

@@ -31,9 +31,9 @@ class MovingAverage(nn.Module):
         steps = list(torch._foreach_sub(current, averaged))
         torch._foreach_mul_(steps, share)
         torch._foreach_add_(averaged, steps)
-        for kept, buffer in zip(self.module.buffers(), model.buffers()):
-            if kept is not buffer:
-                kept.copy_(buffer)
+        for selected, buffer in zip(self.module.buffers(), model.buffers()):
+            if selected is not buffer:
+                selected.copy_(buffer)
         self.n_averaged += taken
 
     def share(self) -> Float[Tensor, ""]:

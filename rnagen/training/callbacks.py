@@ -177,14 +177,14 @@ class StepLog(L.Callback):
         speed = (step - self.clock_step) / (now - self.clock)
         self.clock, self.clock_step = now, step
         values = {k.removeprefix("train/"): float(v) for k, v in trainer.callback_metrics.items() if k[:3] != "val"}
-        memory = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else _resident_mebibytes()
+        memory = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else _memory_mebibytes()
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         pl_module.log_dict({"rate": rate, "steps_per_second": speed, "memory_mb": memory})
         terms = " ".join(f"{name} {value:.4g}" for name, value in values.items() if name != "skipped_steps" or value)
         print(f"step {step}: {terms} lr {rate:.2e} {speed:.2f} steps/s {memory:.0f} MiB", flush=True)
 
 
-def _resident_mebibytes() -> float:
+def _memory_mebibytes() -> float:
     # A training on a GPU, whose memory counts, does without.
     import psutil
 

@@ -6,7 +6,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 import lightning as L
 import torch
 
-from rnagen.data.draws import BatchDraw, BatchDraws
+from rnagen.data.plans import BatchPlan, BatchPlans
 
 BatchT_co = TypeVar("BatchT_co", covariant=True)
 
@@ -15,7 +15,7 @@ BatchT_co = TypeVar("BatchT_co", covariant=True)
 class BatchSource(Protocol[BatchT_co]):
     """A training set that makes the share of a process in a global batch that was drawn."""
 
-    def batch(self, draw: BatchDraw, rank: int = 0, world: int = 1) -> BatchT_co: ...
+    def batch(self, plan: BatchPlan, rank: int = 0, world: int = 1) -> BatchT_co: ...
 
 
 @runtime_checkable
@@ -39,14 +39,14 @@ class BatchStream(Generic[BatchT_co]):
     def __init__(
         self,
         chains: BatchSource[BatchT_co],
-        draws: BatchDraws,
+        plans: BatchPlans,
         batches: int,
         position: int,
         rank: int = 0,
         world: int = 1,
     ) -> None:
         self.chains = chains
-        self.draws = draws
+        self.plans = plans
         self.batches = batches
         self.position = position
         self.rank = rank
@@ -59,7 +59,7 @@ class BatchStream(Generic[BatchT_co]):
     def __iter__(self) -> Iterator[BatchT_co]:
         for step in range(self.position, (self.position // self.batches + 1) * self.batches):
             self.position = step + 1
-            yield self.chains.batch(self.draws.at(step), self.rank, self.world)
+            yield self.chains.batch(self.plans.at(step), self.rank, self.world)
 
 
 class ResumableData(L.LightningDataModule):

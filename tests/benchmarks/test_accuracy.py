@@ -128,17 +128,17 @@ def test_the_numbers_are_those_of_sampling_and_evaluating(world: Path, flags: li
 
     path = str(world / "model.safetensors")
     assert accuracy.main([path, *flags, "--sets", "casp15"]) == 0
-    drawn, scored = tmp_path / "drawn", tmp_path / "scored.json"
-    sampling = ["--csv", str(world / "validation_sequences.csv"), "--out", str(drawn), "--ckpt", path]
+    sampled, scored = tmp_path / "drawn", tmp_path / "scored.json"
+    sampling = ["--csv", str(world / "validation_sequences.csv"), "--out", str(sampled), "--ckpt", path]
     assert sample.main([*sampling, "--n", "3", "--steps", "2", "--device", "cpu"]) == 0
-    assert evaluate.main([str(drawn), str(world / "validation_labels.csv"), "--out", str(scored)]) == 0
+    assert evaluate.main([str(sampled), str(world / "validation_labels.csv"), "--out", str(scored)]) == 0
     found = json.loads((tmp_path / "results" / "tiny-50.json").read_text())["targets"]["casp15"]
     for target in json.loads(scored.read_text())["targets"]:
         mine = found[target["target"]]
         assert (mine["tm"][0], max(mine["tm"])) == pytest.approx((target["best1"], target["best5"]), abs=2e-3)
         assert mine["one_minus_tm"] == pytest.approx(target["one_minus_tm"], abs=2e-3)
-        for floor, value in target["floors"].items():
-            assert mine[floor] == pytest.approx(value, abs=1e-4)
+        for baseline, value in target["baselines"].items():
+            assert mine[baseline] == pytest.approx(value, abs=1e-4)
 
 
 def test_an_interrupted_measurement_goes_on(
@@ -147,12 +147,12 @@ def test_an_interrupted_measurement_goes_on(
     import accuracy
 
     arguments = [str(world / "model.safetensors"), *flags, "--sets", "validation"]
-    measured, drawn = accuracy.measure_target, []
+    measured, sampled = accuracy.measure_target, []
 
     def interrupted(models, target, options):
-        if len(drawn) == 2:
+        if len(sampled) == 2:
             raise KeyboardInterrupt
-        drawn.append(target.name)
+        sampled.append(target.name)
         return measured(models, target, options)
 
     with monkeypatch.context() as patch:
@@ -165,7 +165,7 @@ def test_an_interrupted_measurement_goes_on(
     monkeypatch.setattr(accuracy, "measure_target", lambda *args: rest.append(args[1].name) or measured(*args))
     assert accuracy.main(arguments) == 0
     assert len(rest) == 1
-    assert not set(rest) & set(drawn)
+    assert not set(rest) & set(sampled)
 
 
 def test_what_cannot_be_compared_is_refused(world: Path, flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -218,5 +218,5 @@ def test_the_page_is_what_the_benchmark_prints() -> None:
     (small,) = [result for result in results if result.identity["checkpoint"] == shipped]
     page = (ROOT / "docs" / "accuracy.md").read_text()
     for marker, lines in (("overview", overview(results)), ("accuracy", table(small))):
-        (shown,) = re.findall(rf"<!-- {marker} -->\n(.*?)<!-- end {marker} -->", page, flags=re.DOTALL)
-        assert shown.splitlines() == lines
+        (visible,) = re.findall(rf"<!-- {marker} -->\n(.*?)<!-- end {marker} -->", page, flags=re.DOTALL)
+        assert visible.splitlines() == lines

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rnagen.config.files import overlay
+from rnagen.config.files import load_config
 from rnagen.config.structure import TrainConfig
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +19,7 @@ def test_every_experiment_asks_something_and_can_be_run(name: str) -> None:
 
     assert experiments.changes(name)["question"]
     assert experiments.own_options(name)
-    overlay(TrainConfig(), experiments.configuration(name), name)
+    load_config(TrainConfig(), experiments.configuration(name), name)
     assert (experiments.parent(name) is None) == (name == experiments.BASELINE)
 
 
@@ -44,7 +44,7 @@ def test_pages_hold_the_table_of_the_stored_results(page: str, about: tuple[str,
 def test_a_gain_has_an_interval_over_chains_and_one_over_seeds(tmp_path: Path) -> None:
     import experiments
 
-    scores = {"baseline": [[0.1, 0.2], [0.2, 0.3]], "trusted": [[0.2, 0.3], [0.1, 0.2], [0.9, 0.9]]}
+    scores = {"baseline": [[0.1, 0.2], [0.2, 0.3]], "quality_filter": [[0.2, 0.3], [0.1, 0.2], [0.9, 0.9]]}
     for name, seeds in scores.items():
         for seed, best in enumerate(seeds):
             result = {"experiment": name, "seed": seed, "step": 1500, "best5": best, "helix": [0.1, 0.2]}

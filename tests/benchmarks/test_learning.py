@@ -137,5 +137,5 @@ def test_the_page_holds_the_tables_of_what_is_stored() -> None:
     from learning import Options, read_curves, tables
 
     page = (Path(__file__).parents[2] / "docs" / "learning.md").read_text()
-    (shown,) = re.findall(r"<!-- learning -->\n(.*?)\n<!-- end learning -->", page, flags=re.DOTALL)
-    assert shown == tables(read_curves(Options()))
+    (visible,) = re.findall(r"<!-- learning -->\n(.*?)\n<!-- end learning -->", page, flags=re.DOTALL)
+    assert visible == tables(read_curves(Options()))

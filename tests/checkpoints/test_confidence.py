@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rnagen.checkpoints.confidence import (
-    JudgedModel,
+    StructureModelId,
     confidence_path,
     find_confidence,
     load_confidence_checkpoint,
@@ -18,9 +18,9 @@ from rnagen.checkpoints.files import load_checkpoint, save_checkpoint
 from rnagen.config.confidence import HeadConfig
 from rnagen.config.sampling import SamplerConfig
 from rnagen.errors import InputError
-from rnagen.sampling.confidence import CHUNK_PAIRS, chunk_of, confidence_of, judge
+from rnagen.sampling.confidence import CHUNK_PAIRS, chunk_of, confidence_logits, confidence_of
 from rnagen.sampling.ensemble import estimated_memory, features_of
-from tests.helpers.judged import TINY_HEAD, tiny_head
+from tests.helpers.scored import TINY_HEAD, tiny_head
 from tests.helpers.tiny import TINY, TINY_MODEL, tiny_model
 
 SEQUENCE = "GGGAAACUUCGGUUUCCC"
@@ -36,8 +36,8 @@ def structure(tmp_path: Path) -> Path:
 @pytest.fixture
 def head(structure: Path) -> Path:
     path = confidence_path(structure)
-    judges = JudgedModel.of(load_checkpoint(structure))
-    save_confidence_checkpoint(path, tiny_head(), judges, {"cutoff": "2022-05-27", "step": 3})
+    structure_model = StructureModelId.of(load_checkpoint(structure))
+    save_confidence_checkpoint(path, tiny_head(), structure_model, {"cutoff": "2022-05-27", "step": 3})
     return path
 
 
@@ -51,8 +51,8 @@ def test_round_trip_beside_the_structure_model(structure: Path, head: Path) -> N
     assert found.metadata["step"] == 3
     c1 = torch.cumsum(torch.randn(3, len(SEQUENCE), 3, generator=torch.Generator().manual_seed(0)) * 4, 1)
     features = features_of(SEQUENCE)
-    before = judge(checkpoint.model, tiny_head(), features, c1)
-    assert torch.equal(judge(checkpoint.model, found.head, features, c1).tm, before.tm)
+    before = confidence_logits(checkpoint.model, tiny_head(), features, c1)
+    assert torch.equal(confidence_logits(checkpoint.model, found.head, features, c1).tm, before.tm)
     confidence = confidence_of(before)
     assert confidence.lddt.shape == (3, len(SEQUENCE))
     assert ((confidence.lddt > 0) & (confidence.lddt < 1)).all()
@@ -62,9 +62,9 @@ def test_round_trip_beside_the_structure_model(structure: Path, head: Path) -> N
 def test_conformers_are_judged_one_by_one_whatever_the_chunk(structure: Path, monkeypatch) -> None:
     checkpoint, head = load_checkpoint(structure), tiny_head()
     c1 = torch.cumsum(torch.randn(5, len(SEQUENCE), 3, generator=torch.Generator().manual_seed(0)) * 4, 1)
-    together = judge(checkpoint.model, head, features_of(SEQUENCE), c1)
+    together = confidence_logits(checkpoint.model, head, features_of(SEQUENCE), c1)
     monkeypatch.setattr("rnagen.sampling.confidence.chunk_of", lambda length: 2)
-    parts = judge(checkpoint.model, head, features_of(SEQUENCE), c1)
+    parts = confidence_logits(checkpoint.model, head, features_of(SEQUENCE), c1)
     torch.testing.assert_close(parts.lddt, together.lddt, rtol=0, atol=1e-5)
     torch.testing.assert_close(parts.tm, together.tm, rtol=0, atol=1e-5)
     assert chunk_of(5000) == 1
@@ -89,8 +89,11 @@ def test_damaged_descriptions_and_other_tasks(structure: Path, head: Path) -> No
     with pytest.raises(InputError, match="of the confidence model, not of the structure model"):
         load_checkpoint(head)
     described = json.loads(head.with_suffix(".json").read_text())
-    for judges, words in ((None, "does not say which model"), ({**described["judges"], "embed_dim": 48}, "single")):
-        head.with_suffix(".json").write_text(json.dumps({**described, "judges": judges}))
+    for structure_model, words in (
+        (None, "does not say which model"),
+        ({**described["structure_model"], "embed_dim": 48}, "single"),
+    ):
+        head.with_suffix(".json").write_text(json.dumps({**described, "structure_model": structure_model}))
         with pytest.raises(InputError, match=words):
             load_confidence_checkpoint(head)
     head.with_suffix(".json").unlink()

@@ -80,7 +80,7 @@ def test_csv_has_a_row_per_target(labels: Path, submission: Path, tmp_path: Path
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert [row["target"] for row in rows] == ["R1", "R2"]
     assert all(0 < float(row[name]) < 1 for row in rows for name in ("best1", "best5", "helix", "stems"))
-    assert "floors" not in rows[0]
+    assert "baselines" not in rows[0]
 
 
 def test_perfect_predictions_without_floors(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,7 +88,7 @@ def test_perfect_predictions_without_floors(labels: Path, tmp_path: Path, capsys
     folder.mkdir()
     write_structure(rna("R1", 2, 1, BEADS[2:]), folder / "R1.cif")
     write_structure(rna("R2", 1, 2, BEADS[2:]), folder / "R2.pdb")
-    assert evaluate(folder, labels, "--no-floors", "--out", tmp_path / "x.json") == 0
+    assert evaluate(folder, labels, "--no-baselines", "--out", tmp_path / "x.json") == 0
     assert "helix" not in capsys.readouterr().out
     assert json.loads((tmp_path / "x.json").read_text())["summary"]["best5"]["mean"] == pytest.approx(1, abs=1e-3)
 
@@ -108,7 +108,7 @@ def test_a_folder_of_conformers_per_target_keeps_their_order(labels: Path, tmp_p
         write_structure(rna(name, 11, seed, BEADS), folder / f"{name}.cif")
     outs = [tmp_path / "a.json", tmp_path / "b.json"]
     for predictions, out in zip((tmp_path / "run", folder), outs):
-        assert evaluate(predictions, labels, "--no-floors", "--out", out) == 0
+        assert evaluate(predictions, labels, "--no-baselines", "--out", out) == 0
     first, second = (json.loads(out.read_text())["targets"] for out in outs)
     assert first == second
     assert first[0]["predictions"] == 11
@@ -119,7 +119,7 @@ def test_references_from_structure_files(submission: Path, tmp_path: Path) -> No
     folder.mkdir()
     for name, seed in (("R1", 1), ("R2", 2)):
         write_structure(rna(name, 1, seed, BEADS), folder / f"{name}.cif.gz")
-    assert evaluate(submission, folder, "--no-floors") == 0
+    assert evaluate(submission, folder, "--no-baselines") == 0
 
 
 def test_references_from_a_dataset_and_its_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,7 +134,7 @@ def test_references_from_a_dataset_and_its_split(tmp_path: Path, capsys: pytest.
     predictions = tmp_path / "x.csv"
     write_labels(predictions, [store.structure(i) for i in (0, 2)])
     out = tmp_path / "x.json"
-    assert evaluate(predictions, tmp_path / "data", "--split", split, "--no-floors", "--out", out) == 0
+    assert evaluate(predictions, tmp_path / "data", "--split", split, "--no-baselines", "--out", out) == 0
     assert [target["target"] for target in json.loads(out.read_text())["targets"]] == names
     split.write_text("id\nnowhere_A\n")
     assert evaluate(predictions, tmp_path / "data", "--split", split) == 2
@@ -144,17 +144,17 @@ def test_references_from_a_dataset_and_its_split(tmp_path: Path, capsys: pytest.
 def test_an_honest_cutoff(labels: Path, submission: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trained_until(submission.parent, "2022-05-28")
     for predictions in (submission, submission.parent):
-        assert evaluate(predictions, labels, "--no-floors") == 0
+        assert evaluate(predictions, labels, "--no-baselines") == 0
         assert capsys.readouterr().out.count("cutoff before target") == 2
 
 
 def test_leakage_is_refused(labels: Path, submission: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trained_until(submission.parent, "2022-06-01")
-    assert evaluate(submission, labels, "--no-floors") == 2
+    assert evaluate(submission, labels, "--no-baselines") == 2
     captured = capsys.readouterr()
     assert "R1: the training cutoff 2022-06-01 is later than the date of 1 of 2 targets" in captured.err
     assert "R1" not in captured.out
-    assert evaluate(submission, labels, "--no-floors", "--allow-leakage") == 0
+    assert evaluate(submission, labels, "--no-baselines", "--allow-leakage") == 0
     printed = capsys.readouterr().out
     assert printed.count("LEAKAGE: cutoff 2022-06-01, target 2022-05-28") == 1
     # Every row says so, the means included.
@@ -167,12 +167,12 @@ def test_cutoff_of_a_checkpoint_and_dates_of_a_table(
 ) -> None:
     (tmp_path / "small.json").write_text('{"cutoff": "2020-01-01"}')
     (tmp_path / "dates.csv").write_text("id,release_date\nR2,2019-01-01\n")
-    assert evaluate(submission, labels, "--no-floors", "--ckpt", tmp_path / "small.safetensors") == 0
+    assert evaluate(submission, labels, "--no-baselines", "--ckpt", tmp_path / "small.safetensors") == 0
     capsys.readouterr()
     arguments = (
         submission,
         labels,
-        "--no-floors",
+        "--no-baselines",
         "--ckpt",
         tmp_path / "small.json",
         "--dates",
@@ -191,9 +191,9 @@ def test_a_run_description_that_cannot_be_used(labels: Path, submission: Path, t
 def test_missing_predictions(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "one.csv"
     write_submission(path, [rna("R2", 5, 4)])
-    assert evaluate(path, labels, "--no-floors") == 2
+    assert evaluate(path, labels, "--no-baselines") == 2
     assert "R1: no prediction (1 of 2 targets have none)" in capsys.readouterr().err
-    assert evaluate(path, labels, "--no-floors", "--partial") == 0
+    assert evaluate(path, labels, "--no-baselines", "--partial") == 0
     captured = capsys.readouterr()
     assert "mean of 1" in captured.out
     assert "1 of 2 targets without a prediction" in captured.err
@@ -223,12 +223,12 @@ def test_us_align_column(
     bin_folder = tmp_path / "bin"
     bin_folder.mkdir()
     monkeypatch.setenv("PATH", str(bin_folder))
-    assert evaluate(submission, labels, "--no-floors", "--usalign") == 2
+    assert evaluate(submission, labels, "--no-baselines", "--usalign") == 2
     assert "no USalign on the PATH" in capsys.readouterr().err
     script = bin_folder / "USalign"
     script.write_text(f"#!{sys.executable}\nprint('TM-score= 0.1\\nTM-score= 0.625 (native)')\n")
     script.chmod(0o755)
-    assert evaluate(submission, labels, "--no-floors", "--usalign") == 0
+    assert evaluate(submission, labels, "--no-baselines", "--usalign") == 0
     printed = capsys.readouterr().out
     assert "US-align" in printed
     assert printed.count("0.625") == 2 + 3
@@ -248,7 +248,7 @@ def sampled(tmp_path: Path) -> Path:
 
 def test_likelihood(labels: Path, sampled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "x.json"
-    arguments = ("--no-floors", "--likelihood", "--ckpt", tmp_path / "tiny.safetensors", "--out", out)
+    arguments = ("--no-baselines", "--likelihood", "--ckpt", tmp_path / "tiny.safetensors", "--out", out)
     assert evaluate(sampled, labels, *arguments) == 0
     printed = capsys.readouterr().out
     assert "likeliest" in printed
@@ -266,7 +266,9 @@ def test_likelihood(labels: Path, sampled: Path, tmp_path: Path, capsys: pytest.
 
 
 def test_likelihood_in_the_table_of_targets() -> None:
-    score = score_target(rna("R1", 3, 1), rna("R1", 1, 2), "gate", with_floors=False, log_likelihoods=[1.0, 3.0, 2.0])
+    score = score_target(
+        rna("R1", 3, 1), rna("R1", 1, 2), "date_filter", with_baselines=False, log_likelihoods=[1.0, 3.0, 2.0]
+    )
     (row,) = csv.DictReader(_as_csv([score]).splitlines())
     assert score.ranking is not None
     assert float(row["most_likely"]) == score.ranking.most_likely

@@ -117,10 +117,10 @@ def test_figures_with_measured_values(run, tmp_path: Path, capsys) -> None:
     frame[frame["sequence_id"] == "one"].assign(sequence_id="theirs", SN_filter=1).to_parquet(measured)
     assert run("--fasta", fasta, "--measured", measured, figures=True) == 0
     assert "has profiles of 1 of the RNAs" in capsys.readouterr().out
-    drawn = {path.name: path.read_text() for path in (tmp_path / "out").glob("*.svg")}
-    assert set(drawn) == {"one.svg", "two.svg"}
-    assert [name for name, text in drawn.items() if ">measured</text>" in text] == ["one.svg"]
-    assert all(f">{experiment}</text>" in text for text in drawn.values() for experiment in EXPERIMENTS)
+    sampled = {path.name: path.read_text() for path in (tmp_path / "out").glob("*.svg")}
+    assert set(sampled) == {"one.svg", "two.svg"}
+    assert [name for name, text in sampled.items() if ">measured</text>" in text] == ["one.svg"]
+    assert all(f">{experiment}</text>" in text for text in sampled.values() for experiment in EXPERIMENTS)
     # The same command again gives the same bytes.
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     assert run("--fasta", fasta, "--measured", measured, figures=True) == 0

@@ -235,9 +235,9 @@ def test_python_api_gives_the_same_conformers(run, tmp_path: Path, ckpt: Path) -
     from rnagen.config.sampling import SamplerConfig
 
     assert run("--sequence", "GGGAAACCC", "--seed", "4") == 0
-    drawn = rnagen.sample("gggaaaccc", 2, ckpt=ckpt, seed=4, options=SamplerConfig(steps=3))
+    sampled = rnagen.sample("gggaaaccc", 2, ckpt=ckpt, seed=4, options=SamplerConfig(steps=3))
     (written,) = read_structures(tmp_path / "out" / "rna" / "ensemble.cif")
-    np.testing.assert_allclose(drawn.coords, written.select_atoms(drawn.atoms).coords, atol=1e-3)
+    np.testing.assert_allclose(sampled.coords, written.select_atoms(sampled.atoms).coords, atol=1e-3)
 
 
 def test_help_imports_neither_torch_nor_lightning() -> None:
@@ -267,9 +267,9 @@ def test_front_door_runs_as_typed(tmp_path: Path) -> None:
 
 def test_guided_and_repelled_conformers(run, fasta: Path, tmp_path: Path, capsys) -> None:
     """A model trained with hidden conditions guides itself; any model can be guided by a worse one."""
-    hidden = replace(TINY, dataset=replace(TINY.dataset, condition_dropout=0.1))
+    masked = replace(TINY, dataset=replace(TINY.dataset, condition_dropout=0.1))
     ckpt = tmp_path / "hidden.safetensors"
-    save_checkpoint(ckpt, tiny_model(hidden), hidden, {"cutoff": "2022-05-27"})
+    save_checkpoint(ckpt, tiny_model(masked), masked, {"cutoff": "2022-05-27"})
     assert run("--fasta", fasta, "--ckpt", ckpt, "--cfg-scale", "2", out="cfg") == 0
     assert "euler-maruyama: 6 evaluations of the model per conformer" in capsys.readouterr().out
     assert json.loads((tmp_path / "cfg" / "one" / "summary.json").read_text())["evaluations"] == 6

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rnagen
-from rnagen.checkpoints.confidence import JudgedModel, confidence_path, save_confidence_checkpoint
+from rnagen.checkpoints.confidence import StructureModelId, confidence_path, save_confidence_checkpoint
 from rnagen.checkpoints.files import load_checkpoint, save_checkpoint
 from rnagen.cli.main import main as rnagen_main
 from rnagen.cli.sample import main
@@ -17,7 +17,7 @@ from rnagen.io.read import read_structures
 from rnagen.metrics import tm_matrix
 from rnagen.sampling.selection import choose
 from tests.cli.test_sample import contents
-from tests.helpers.judged import C1, tiny_head
+from tests.helpers.scored import C1, tiny_head
 from tests.helpers.tiny import TINY, tiny_model
 
 SEQUENCE = "GGGAAACUUCGGUUUCCC"
@@ -28,7 +28,7 @@ def ckpt(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     path = tmp_path / "tiny.safetensors"
     save_checkpoint(path, tiny_model(), TINY, {"cutoff": "2022-05-27"})
     if request.param:
-        save_confidence_checkpoint(confidence_path(path), tiny_head(), JudgedModel.of(load_checkpoint(path)), {})
+        save_confidence_checkpoint(confidence_path(path), tiny_head(), StructureModelId.of(load_checkpoint(path)), {})
     return path
 
 
@@ -39,18 +39,18 @@ def sample(ckpt: Path, out: Path, *flags: str) -> int:
 
 def test_the_kept_are_conformers_of_the_pool_with_their_numbers(ckpt: Path, tmp_path: Path) -> None:
     assert sample(ckpt, tmp_path / "all", "--n", "7") == 0
-    assert sample(ckpt, tmp_path / "kept", "--n", "3", "--pool", "7") == 0
+    assert sample(ckpt, tmp_path / "kept", "--n", "3", "--candidates", "7") == 0
     summary = json.loads((tmp_path / "kept" / "rna" / "summary.json").read_text())
     whole = json.loads((tmp_path / "all" / "rna" / "summary.json").read_text())
     selection, confident = summary["selection"], confidence_path(ckpt).is_file()
     assert "selection" not in whole
-    assert selection["pool"] == 7
+    assert selection["candidates"] == 7
     assert selection["by"] == ("confidence" if confident else "clusters")
     assert sorted(selection["best_first"]) == selection["numbers"]
-    (drawn,) = read_structures(tmp_path / "all" / "rna" / "ensemble.cif")
-    (kept,) = read_structures(tmp_path / "kept" / "rna" / "ensemble.cif")
+    (sampled,) = read_structures(tmp_path / "all" / "rna" / "ensemble.cif")
+    (selected,) = read_structures(tmp_path / "kept" / "rna" / "ensemble.cif")
     rows = [number - 1 for number in selection["numbers"]]
-    np.testing.assert_array_equal(kept.coords, drawn.coords[rows])
+    np.testing.assert_array_equal(selected.coords, sampled.coords[rows])
     assert ("confidence" in summary) == confident
     if not confident:
         return
@@ -71,37 +71,37 @@ def test_the_kept_are_conformers_of_the_pool_with_their_numbers(ckpt: Path, tmp_
 def test_a_pool_is_chosen_from_as_the_library_does(ckpt: Path, tmp_path: Path) -> None:
     options = SamplerConfig(steps=3, tau=0.5)
     everything = rnagen.sample(SEQUENCE, 6, ckpt=ckpt, options=options)
-    kept = rnagen.sample(SEQUENCE, 2, pool=6, ckpt=ckpt, options=options)
+    selected = rnagen.sample(SEQUENCE, 2, candidates=6, ckpt=ckpt, options=options)
     if not confidence_path(ckpt).is_file():
         import torch
 
         c1 = torch.from_numpy(everything.coords[:, :, C1])
         chosen = choose(1 - tm_matrix(c1).numpy(), 2)
-        np.testing.assert_array_equal(kept.coords, everything.coords[sorted(chosen)])
-    assert all(any(np.array_equal(one, other) for other in everything.coords) for one in kept.coords)
+        np.testing.assert_array_equal(selected.coords, everything.coords[sorted(chosen)])
+    assert all(any(np.array_equal(one, other) for other in everything.coords) for one in selected.coords)
     with pytest.raises(ValueError, match="3 conformers cannot be kept of 2"):
-        rnagen.sample(SEQUENCE, 3, pool=2, ckpt=ckpt)
+        rnagen.sample(SEQUENCE, 3, candidates=2, ckpt=ckpt)
 
 
 def test_a_run_goes_on_with_the_same_pool_and_head_only(ckpt: Path, tmp_path: Path, capsys) -> None:
     out = tmp_path / "out"
-    assert sample(ckpt, out, "--n", "2", "--pool", "4") == 0
+    assert sample(ckpt, out, "--n", "2", "--candidates", "4") == 0
     before = contents(out)
-    assert sample(ckpt, out, "--n", "2", "--pool", "4") == 0
+    assert sample(ckpt, out, "--n", "2", "--candidates", "4") == 0
     assert contents(out) == before
     capsys.readouterr()
-    assert sample(ckpt, out, "--n", "2", "--pool", "5") == 2
+    assert sample(ckpt, out, "--n", "2", "--candidates", "5") == 2
     assert "pool: 4 there, 5 now" in capsys.readouterr().err
     head = confidence_path(ckpt)
     if head.is_file():
         head.unlink()
-        assert sample(ckpt, out, "--n", "2", "--pool", "4") == 2
+        assert sample(ckpt, out, "--n", "2", "--candidates", "4") == 2
         assert "confidence_sha256" in capsys.readouterr().err
 
 
 def test_a_pool_smaller_than_n_is_refused() -> None:
     with pytest.raises(SystemExit) as stopped:
-        main(["--n", "5", "--pool", "4"])
+        main(["--n", "5", "--candidates", "4"])
     assert stopped.value.code == 2
 
 

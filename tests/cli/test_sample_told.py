@@ -13,12 +13,12 @@ from rnagen.cli.sample import main
 from rnagen.config.sampling import SamplerConfig
 from rnagen.errors import ConfigError
 from rnagen.io.read import read_structures
-from rnagen.structure import BEADS, EVIDENCE
+from rnagen.structure import BEADS, PAIR_FEATURES
 from tests.helpers.tiny import TINY, tiny_model
 
 SEQUENCE = "GGGAAACUUCGGUUUCCC"
 HELIX = "((((((......))))))"
-TOLD = replace(TINY, model=replace(TINY.model, secondary_structure=True, evidence=EVIDENCE))
+TOLD = replace(TINY, model=replace(TINY.model, secondary_structure=True, pair_features=PAIR_FEATURES))
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,10 @@ def test_what_cannot_be_told_is_named_and_nothing_written(run, tmp_path: Path, c
 
 def test_drawn_folds_are_an_option_of_such_a_model(run, folder: Path, tmp_path: Path, capsys) -> None:
     assert run("--sequence", SEQUENCE, "--fold", "drawn") == 0
-    assert json.loads((tmp_path / "out" / "rna" / "summary.json").read_text())["options"]["fold"] == "drawn"
+    assert (
+        json.loads((tmp_path / "out" / "rna" / "summary.json").read_text())["options"]["secondary_structures"]
+        == "drawn"
+    )
     assert run("--sequence", SEQUENCE, "--fold", "drawn", ckpt="plain", out="other") == 2
     assert "without --secondary-structure" in capsys.readouterr().err
 

@@ -96,11 +96,11 @@ def test_weights_along_the_way_are_kept(train, tmp_path: Path) -> None:
     flags = ("--train-batches", "2", "--no-validate", "--keep-freq", "2")
     assert train("long", *flags, "--epochs", "5") == 0
     assert train("short", *flags, "--epochs", "2") == 0
-    kept = sorted(path.name for path in (tmp_path / "long").glob("step_*.safetensors"))
-    assert kept == ["step_0000004.safetensors", "step_0000008.safetensors"]
-    assert [load_checkpoint(tmp_path / "long" / name).metadata["step"] for name in kept] == [4, 8]
+    selected = sorted(path.name for path in (tmp_path / "long").glob("step_*.safetensors"))
+    assert selected == ["step_0000004.safetensors", "step_0000008.safetensors"]
+    assert [load_checkpoint(tmp_path / "long" / name).metadata["step"] for name in selected] == [4, 8]
     expected = load_file(tmp_path / "short" / "last.safetensors")
-    assert_same(load_file(tmp_path / "long" / kept[0]), expected)
+    assert_same(load_file(tmp_path / "long" / selected[0]), expected)
 
 
 def test_resume_at_an_epoch_end_is_exact(train, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_weights_alone_start_a_new_run(train, tmp_path: Path) -> None:
     ("told", "new"),
     [
         (("--recycling",), {"reference.project.weight"}),
-        (("--evidence", "turner1999", "langdon2018"), {"trunk.evidence.weight"}),
+        (("--pair-features", "turner1999", "langdon2018"), {"trunk.evidence.weight"}),
         (
             ("--secondary-structure", "--structure-share", "1"),
             {f"trunk.secondary_structure.{part}.weight" for part in ("residue", "paired")},

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from rnagen.checkpoints.files import load_checkpoint
 from rnagen.cli.main import main as rnagen
 from rnagen.cli.sample import main as sample
-from rnagen.config.files import load_yaml, overlay
+from rnagen.config.files import load_config, load_yaml
 from rnagen.config.structure import TrainConfig
 from tests.cli.test_train import FAST, ROOT, assert_same, data, train, weights
 from tests.helpers.encoders import save_encoder
@@ -104,7 +104,7 @@ def test_every_way_of_training_goes_with_an_encoder(train, reads: Path) -> None:
 @pytest.mark.parametrize("name", ["stage2_frozen", "stage3_finetune"])
 def test_the_presets_are_configurations(name: str) -> None:
     path = ROOT / "configs" / f"{name}.yaml"
-    config = overlay(TrainConfig(), load_yaml(path), str(path))
+    config = load_config(TrainConfig(), load_yaml(path), str(path))
     assert config.pretrained.encoder_rate == {"stage2_frozen": 0, "stage3_finetune": 0.05}[name]
     assert f"configs/{name}.yaml" in path.read_text()
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnagen.cli.train import TASKS
-from rnagen.config.files import flatten, load_yaml, overlay, to_plain
+from rnagen.config.files import flatten, load_config, load_yaml, to_plain
 from rnagen.config.infer import ReactivityOptions
 from rnagen.config.reactivity import ReactivityConfig
 from rnagen.config.sampling import SampleConfig
@@ -19,8 +19,8 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def test_a_configuration_survives_yaml() -> None:
-    changed = overlay(TrainConfig(), {"path_type": "GVP", "crop": 128, "ckpt": "a.ckpt", "atoms": ["C1'"]}, "test")
-    again = overlay(TrainConfig(), yaml.safe_load(yaml.safe_dump(to_plain(changed))), "test")
+    changed = load_config(TrainConfig(), {"path_type": "GVP", "crop": 128, "ckpt": "a.ckpt", "atoms": ["C1'"]}, "test")
+    again = load_config(TrainConfig(), yaml.safe_load(yaml.safe_dump(to_plain(changed))), "test")
     assert again == changed
     assert again.run.ckpt == Path("a.ckpt")
     assert again.model.atoms == ("C1'",)
@@ -37,12 +37,12 @@ def test_option_names_are_unique_across_sections() -> None:
 @pytest.mark.parametrize("preset", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
 def test_presets_are_valid(preset: Path) -> None:
     values = load_yaml(preset)
-    config = overlay(TASKS[values.get("task", "structure")](), values, str(preset))
+    config = load_config(TASKS[values.get("task", "structure")](), values, str(preset))
     assert {name: to_plain(config)[name] for name in values} == values
 
 
 def test_small_preset_is_the_default() -> None:
-    assert overlay(TrainConfig(), load_yaml(CONFIGS / "small.yaml"), "small") == TrainConfig()
+    assert load_config(TrainConfig(), load_yaml(CONFIGS / "small.yaml"), "small") == TrainConfig()
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_small_preset_is_the_default() -> None:
 )
 def test_bad_values_are_named(values: dict, words: str) -> None:
     with pytest.raises(ConfigError, match=r"my\.yaml") as error:
-        overlay(TrainConfig(), values, "my.yaml")
+        load_config(TrainConfig(), values, "my.yaml")
     assert words in str(error.value)
 
 
@@ -87,14 +87,14 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 
 @given(st.floats(0, 10, allow_nan=False), st.integers(1, 1000))
 def test_numbers_survive(tau: float, steps: int) -> None:
-    config = overlay(SampleConfig(), {"tau": tau, "steps": steps}, "x")
+    config = load_config(SampleConfig(), {"tau": tau, "steps": steps}, "x")
     assert (config.sampler.tau, config.sampler.steps) == (tau, steps)
-    assert overlay(SampleConfig(), {"tau": 1}, "x").sampler.tau == 1.0
+    assert load_config(SampleConfig(), {"tau": 1}, "x").sampler.tau == 1.0
 
 
 def test_lists_of_paths_come_from_yaml_and_go_back() -> None:
-    options = overlay(ReactivityOptions(), {"ckpt": ["a.safetensors", "b.safetensors"]}, "file")
+    options = load_config(ReactivityOptions(), {"ckpt": ["a.safetensors", "b.safetensors"]}, "file")
     assert options.ckpt == (Path("a.safetensors"), Path("b.safetensors"))
     assert to_plain(options)["ckpt"] == ["a.safetensors", "b.safetensors"]
     with pytest.raises(ConfigError, match="file: ckpt: 3 is no Path"):
-        overlay(ReactivityOptions(), {"ckpt": ["a.safetensors", 3]}, "file")
+        load_config(ReactivityOptions(), {"ckpt": ["a.safetensors", 3]}, "file")

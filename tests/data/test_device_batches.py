@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from rnagen.data.chains import Batch, Chain
-from rnagen.data.device_batches import ResidentChains
-from rnagen.data.draws import CHOICES, BatchDraw
+from rnagen.data.device_batches import DeviceChains
+from rnagen.data.plans import CHOICES, BatchPlan
 from rnagen.structure import UNKNOWN, UNPAIRED
 from tests.helpers.tiny import make_chain, make_draw, packed
 
@@ -20,10 +20,10 @@ def some_chains() -> list[Chain]:
     return [make_chain(n, seed=n, models=m, resolved=share) for n, m, share in shapes]
 
 
-def draws(count: int, length: int, n: int = 20) -> list[BatchDraw]:
+def plans(count: int, length: int, n: int = 20) -> list[BatchPlan]:
     rng = np.random.default_rng(0)
     return [
-        BatchDraw(rng.integers(5, size=count), rng.random((count, CHOICES), dtype=np.float32), length, seed)
+        BatchPlan(rng.integers(5, size=count), rng.random((count, CHOICES), dtype=np.float32), length, seed)
         for seed in range(n)
     ]
 
@@ -32,38 +32,38 @@ def check(batch: Batch, chains: list[Chain], rows: np.ndarray) -> None:
     """Everything in the batch is that of the residues shown, of one conformer, and zero elsewhere."""
     f = batch.features
     for i, row in enumerate(rows):
-        chain, shown = chains[row], f.mask[i]
-        residues = f.residue_index[i][shown].numpy() - 1
+        chain, visible = chains[row], f.mask[i]
+        residues = f.residue_index[i][visible].numpy() - 1
         assert (np.diff(residues) > 0).all()
-        np.testing.assert_array_equal(f.bases[i][shown].numpy(), chain.bases[residues])
+        np.testing.assert_array_equal(f.bases[i][visible].numpy(), chain.bases[residues])
         conformers = [
-            np.array_equal(batch.coords[i][shown].numpy(), chain.coords[m][residues])
-            and np.array_equal(batch.mask[i][shown].numpy(), chain.mask[m][residues])
+            np.array_equal(batch.coords[i][visible].numpy(), chain.coords[m][residues])
+            and np.array_equal(batch.mask[i][visible].numpy(), chain.mask[m][residues])
             for m in range(len(chain.coords))
         ]
         assert any(conformers)
         pairs = f.pair_probabilities[i]
         expected = chain.pairs.dense()[np.ix_(residues, residues)]
-        np.testing.assert_array_equal(pairs[shown][:, shown].numpy(), expected)
-        if f.evidence is not None:
-            evidence = chain.pairs.dense_evidence()[np.ix_(residues, residues)].astype(np.float16)
-            np.testing.assert_array_equal(f.evidence[i][shown][:, shown].numpy(), evidence)
-            assert not f.evidence[i][~shown].any()
+        np.testing.assert_array_equal(pairs[visible][:, visible].numpy(), expected)
+        if f.pair_features is not None:
+            pair_features = chain.pairs.dense_features()[np.ix_(residues, residues)].astype(np.float16)
+            np.testing.assert_array_equal(f.pair_features[i][visible][:, visible].numpy(), pair_features)
+            assert not f.pair_features[i][~visible].any()
         for tensor in (f.bases[i], f.residue_index[i], batch.coords[i], batch.mask[i], pairs, pairs.mT):
-            assert not tensor[~shown].any()
+            assert not tensor[~visible].any()
 
 
 @pytest.mark.parametrize("spatial_share", [0.0, 0.5, 1.0])
 def test_a_batch_shows_residues_of_the_chains_drawn(spatial_share: float) -> None:
     chains, crop = some_chains(), 24
-    resident = ResidentChains(packed(chains), crop, spatial_share, evidence=True)
+    resident = DeviceChains(packed(chains), crop, spatial_share, pair_features=True)
     seen = set()
-    for draw in draws(6, crop):
-        batch = resident.batch(draw)
-        check(batch, chains, draw.rows)
-        assert batch.seed == draw.seed
+    for plan in plans(6, crop):
+        batch = resident.batch(plan)
+        check(batch, chains, plan.rows)
+        assert batch.seed == plan.seed
         for row, choices, mask, index in zip(
-            draw.rows, draw.choices, batch.features.mask, batch.features.residue_index
+            plan.rows, plan.choices, batch.features.mask, batch.features.residue_index
         ):
             length = len(chains[row].bases)
             near = choices[1] < spatial_share and chains[row].mask.any()
@@ -76,24 +76,24 @@ def test_a_batch_shows_residues_of_the_chains_drawn(spatial_share: float) -> Non
 def test_secondary_structures_are_those_of_the_residues_shown() -> None:
     chains = []
     for chain in some_chains():
-        drawn = np.where(chain.partners[:, 0] >= 0, UNPAIRED, chain.partners[:, 0])
-        chains.append(replace(chain, partners=np.stack([chain.partners[:, 0], drawn], axis=-1)))
-    resident = ResidentChains(packed(chains), 24, 0.5, structure_share=0.6)
+        sampled = np.where(chain.pair_tables[:, 0] >= 0, UNPAIRED, chain.pair_tables[:, 0])
+        chains.append(replace(chain, pair_tables=np.stack([chain.pair_tables[:, 0], sampled], axis=-1)))
+    resident = DeviceChains(packed(chains), 24, 0.5, structure_share=0.6)
     kinds = []
-    for draw in draws(8, 24):
-        batch = resident.batch(draw)
-        assert batch.features.partner is not None
-        for row, index, mask, partner in zip(
-            draw.rows, batch.features.residue_index, batch.features.mask, batch.features.partner
+    for plan in plans(8, 24):
+        batch = resident.batch(plan)
+        assert batch.features.pair_table is not None
+        for row, index, mask, pair_table in zip(
+            plan.rows, batch.features.residue_index, batch.features.mask, batch.features.pair_table
         ):
-            assert (partner[~mask] == UNKNOWN).all()
-            if (partner == UNKNOWN).all():
+            assert (pair_table[~mask] == UNKNOWN).all()
+            if (pair_table == UNKNOWN).all():
                 kinds.append("none")
                 continue
-            residues, found = (index[mask] - 1).tolist(), partner[mask].tolist()
-            own, drawn = chains[row].partners[residues].T
+            residues, found = (index[mask] - 1).tolist(), pair_table[mask].tolist()
+            own, sampled = chains[row].pair_tables[residues].T
             as_shown = [residues.index(j) if j in residues else UNKNOWN if j >= 0 else j for j in own]
-            assert found in (as_shown, drawn.tolist())
+            assert found in (as_shown, sampled.tolist())
             kinds.append("own" if found == as_shown else "drawn")
     shares = {kind: kinds.count(kind) / len(kinds) for kind in ("none", "own", "drawn")}
     assert shares["none"] == pytest.approx(0.4, abs=0.1)
@@ -102,7 +102,7 @@ def test_secondary_structures_are_those_of_the_residues_shown() -> None:
 
 def test_near_residues_are_resolved_and_all_conformers_are_drawn() -> None:
     chains = [make_chain(50, seed=1, models=3, resolved=0.8)]
-    batch = ResidentChains(packed(chains), 16, 1.0).batch(replace(draws(64, 16, 1)[0], rows=np.zeros(64, dtype=int)))
+    batch = DeviceChains(packed(chains), 16, 1.0).batch(replace(plans(64, 16, 1)[0], rows=np.zeros(64, dtype=int)))
     assert batch.mask[:, :, C1].equal(batch.features.mask)
     assert (batch.features.mask.sum(1) == 16).all()
     where = [
@@ -116,7 +116,7 @@ def test_the_length_of_a_batch_is_that_of_its_draw() -> None:
     """Chains may be far shorter, or longer, than what is shown of them."""
     chains = some_chains()
     for length in (24, 32, 200):
-        batch = ResidentChains(packed(chains), 24, 0.5).batch(replace(draws(4, length, 1)[0], rows=np.arange(4)))
+        batch = DeviceChains(packed(chains), 24, 0.5).batch(replace(plans(4, length, 1)[0], rows=np.arange(4)))
         assert batch.coords.shape == (4, length, 4, 3)
         assert batch.features.pair_probabilities.shape == (4, length, length)
         check(batch, chains, np.arange(4))
@@ -125,15 +125,15 @@ def test_the_length_of_a_batch_is_that_of_its_draw() -> None:
 def test_chains_without_base_pairs_make_a_batch() -> None:
     chains = [make_chain(2), make_chain(1)]
     assert not any(len(chain.pairs.pairs) for chain in chains)
-    batch = ResidentChains(packed(chains), 8, 0.5).batch(make_draw(chains, 8))
+    batch = DeviceChains(packed(chains), 8, 0.5).batch(make_draw(chains, 8))
     check(batch, chains, np.arange(2))
 
 
 def test_processes_deal_out_what_one_process_sees() -> None:
     chains = some_chains()
-    resident = ResidentChains(packed(chains), 24, 0.5)
-    [draw] = draws(6, 24, 1)
-    whole, parts = resident.batch(draw), [resident.batch(draw, rank, 2) for rank in range(2)]
+    resident = DeviceChains(packed(chains), 24, 0.5)
+    [plan] = plans(6, 24, 1)
+    whole, parts = resident.batch(plan), [resident.batch(plan, rank, 2) for rank in range(2)]
     for rank, part in enumerate(parts):
         assert (part.rank, part.world, part.seed) == (rank, 2, whole.seed)
         assert torch.equal(part.coords, whole.coords[rank::2])

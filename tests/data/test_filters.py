@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnagen.data.filters import check_gate, share_of_clusters, to_overfit, trainable, trusted
+from rnagen.data.filters import check_dates, quality_filter, share_of_clusters, to_overfit, trainable
 from rnagen.data.packed import PackedChains
 from rnagen.data.store import INDEX_COLUMNS, StructureStore
 from rnagen.errors import InputError
@@ -30,7 +30,7 @@ def make_chains(**columns) -> PackedChains:
 
 
 def test_good_chains_pass() -> None:
-    check_gate(make_chains(), CUTOFF, HERE)
+    check_dates(make_chains(), CUTOFF, HERE)
 
 
 @pytest.mark.parametrize(
@@ -40,12 +40,12 @@ def test_good_chains_pass() -> None:
 def test_nothing_from_the_cutoff_on_trains(date: str, words: str) -> None:
     chains = make_chains(release_dates=("2001-01-01", date, "2010-10-10", "2015-05-05"))
     with pytest.raises(InputError, match=words):
-        check_gate(chains, CUTOFF, HERE)
+        check_dates(chains, CUTOFF, HERE)
 
 
 def test_no_benchmark_chain_trains_whatever_its_date() -> None:
     with pytest.raises(InputError, match="c: belongs to the benchmark casp15"):
-        check_gate(make_chains(benchmarks=("", "", "casp15", "")), CUTOFF, HERE)
+        check_dates(make_chains(benchmarks=("", "", "casp15", "")), CUTOFF, HERE)
 
 
 def test_short_and_unresolved_chains_are_left_out() -> None:
@@ -79,20 +79,20 @@ def test_a_share_is_of_whole_clusters_and_within_every_larger_one(
 
 def test_the_seed_draws_the_share() -> None:
     chains = packed(CLUSTERED)
-    drawn = {share_of_clusters(chains, 0.5, seed).names for seed in range(10)}
-    assert len(drawn) > 5
+    sampled = {share_of_clusters(chains, 0.5, seed).names for seed in range(10)}
+    assert len(sampled) > 5
 
 
 def test_poorly_resolved_and_lonely_strands_are_left_out() -> None:
     chains = make_chains(
         resolution=torch.tensor([1.5, float("nan"), 4.5, 20.0]), contacts=torch.tensor([1.0, 0.0, 0.3, 0.9])
     )
-    assert trusted(chains, None, 0.0, HERE).names == ("a", "b", "c", "d")
-    assert trusted(chains, 4.5, 0.0, HERE).names == ("a", "b", "c"), "an unknown resolution is no bad one"
-    assert trusted(chains, 4.4, 0.3, HERE).names == ("a",)
-    assert trusted(chains, None, 0.3, HERE).names == ("a", "c", "d")
+    assert quality_filter(chains, None, 0.0, HERE).names == ("a", "b", "c", "d")
+    assert quality_filter(chains, 4.5, 0.0, HERE).names == ("a", "b", "c"), "an unknown resolution is no bad one"
+    assert quality_filter(chains, 4.4, 0.3, HERE).names == ("a",)
+    assert quality_filter(chains, None, 0.3, HERE).names == ("a", "c", "d")
     with pytest.raises(InputError, match=r"max_resolution 1\.0, min_contacts 0\.5"):
-        trusted(chains.select([0, 2]), 1.0, 0.5, HERE)
+        quality_filter(chains.select([0, 2]), 1.0, 0.5, HERE)
 
 
 def test_overfitting_takes_a_whole_resolved_chain() -> None:

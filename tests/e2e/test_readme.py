@@ -101,7 +101,7 @@ def test_there_are_commands_of_each_kind() -> None:
     found = commands()
     assert sum(map(in_new_environment, found)) == 2
     words = ("sample.py --n 5", "train.py --path-type Linear --crop 256", "rnagen prepare", "rnagen evaluate")
-    for word in (*words, "--task reactivity", "rnagen reactivity", "--task confidence", "--pool"):
+    for word in (*words, "--task reactivity", "rnagen reactivity", "--task confidence", "--candidates"):
         assert any(word in command for command in found), word
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnagen.evaluation import baselines as floors
+from rnagen.evaluation import baselines as baselines
 from rnagen.prepare import aform
 
 HAIRPIN = [(i, 27 - i) for i in range(12)]
@@ -13,57 +13,57 @@ def distances(x: torch.Tensor) -> torch.Tensor:
 
 
 def test_shapes() -> None:
-    assert floors.straight_line(7).shape == (1, 7, 3)
-    assert floors.gaussian_blob(7, 0).shape == (5, 7, 3)
-    assert floors.random_walk(7, 0).shape == (5, 7, 3)
-    assert floors.helix(7).shape == (1, 7, 3)
-    assert floors.stem_fold(7, [(0, 6)], 0).shape == (3, 7, 3)
+    assert baselines.straight_line(7).shape == (1, 7, 3)
+    assert baselines.gaussian_blob(7, 0).shape == (5, 7, 3)
+    assert baselines.random_walk(7, 0).shape == (5, 7, 3)
+    assert baselines.helix(7).shape == (1, 7, 3)
+    assert baselines.stem_fold(7, [(0, 6)], 0).shape == (3, 7, 3)
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])
 def test_short_chains(length: int) -> None:
-    for coords in (floors.straight_line(length), floors.helix(length), floors.stem_fold(length, [], 0)):
+    for coords in (baselines.straight_line(length), baselines.helix(length), baselines.stem_fold(length, [], 0)):
         assert coords.shape[1] == length
         assert coords.isfinite().all()
 
 
 def test_steps_of_line_and_walk() -> None:
-    for coords in (floors.straight_line(20), floors.random_walk(20, 3)):
-        assert np.allclose((coords[:, 1:] - coords[:, :-1]).norm(dim=-1), floors.STEP, atol=1e-3)
+    for coords in (baselines.straight_line(20), baselines.random_walk(20, 3)):
+        assert np.allclose((coords[:, 1:] - coords[:, :-1]).norm(dim=-1), baselines.STEP, atol=1e-3)
 
 
 def test_random_floors_depend_on_the_seed_alone() -> None:
     torch.manual_seed(1)
-    first = floors.random_walk(20, 3), floors.gaussian_blob(20, 3), floors.stem_fold(28, HAIRPIN, 3)
+    first = baselines.random_walk(20, 3), baselines.gaussian_blob(20, 3), baselines.stem_fold(28, HAIRPIN, 3)
     torch.manual_seed(2)
-    again = floors.random_walk(20, 3), floors.gaussian_blob(20, 3), floors.stem_fold(28, HAIRPIN, 3)
+    again = baselines.random_walk(20, 3), baselines.gaussian_blob(20, 3), baselines.stem_fold(28, HAIRPIN, 3)
     assert all(torch.equal(a, b) for a, b in zip(first, again))
-    assert not torch.equal(first[0], floors.random_walk(20, 4))
+    assert not torch.equal(first[0], baselines.random_walk(20, 4))
     assert not torch.equal(first[0][0], first[0][1])
 
 
 def test_blob_has_the_size_of_a_folded_rna() -> None:
-    blob = floors.gaussian_blob(1000, 0)
+    blob = baselines.gaussian_blob(1000, 0)
     assert float(blob.square().sum(-1).mean().sqrt()) == pytest.approx(55, rel=0.03)
 
 
 def test_helix_has_the_tabulated_distances_and_is_right_handed() -> None:
-    helix = floors.helix(20)
-    for k, distance in floors.ALONG_STRAND.items():
+    helix = baselines.helix(20)
+    for k, distance in baselines.ALONG_STRAND.items():
         assert float(distances(helix)[0, 3, 3 + k]) == pytest.approx(distance, abs=0.15)
-    assert float(floors.handedness(helix, torch.arange(17))) > 5
-    assert float(floors.handedness(-helix, torch.arange(17))) < -5
+    assert float(baselines.handedness(helix, torch.arange(17))) > 5
+    assert float(baselines.handedness(-helix, torch.arange(17))) < -5
 
 
 def test_tabulated_distances_are_those_of_a_double_helix() -> None:
     first, second = (torch.from_numpy(strand[:, aform.C1]) for strand in aform.helix(12))
-    for k, distance in floors.ACROSS_PAIR.items():
+    for k, distance in baselines.ACROSS_PAIR.items():
         # Row r of the second strand is the partner of row r of the first: residue j + k pairs with i - k.
         assert float((first[6] - second[6 - k]).norm()) == pytest.approx(distance, abs=0.3)
 
 
 def test_stem_fold_keeps_its_restraints() -> None:
-    folds = floors.stem_fold(28, HAIRPIN, 0)
+    folds = baselines.stem_fold(28, HAIRPIN, 0)
     # A fold can be caught with a stem half left-handed: that is why there are three, and the median is looked at.
     found = distances(folds).median(0).values
     for i, j in HAIRPIN[3:9]:
@@ -72,16 +72,16 @@ def test_stem_fold_keeps_its_restraints() -> None:
         assert float(found[i, j - 1]) == pytest.approx(13.8, abs=1)
     assert found.diagonal(1).numpy() == pytest.approx(5.5, abs=1)
     starts = torch.tensor([*range(9), *range(16, 25)])
-    assert (floors.handedness(folds, starts) > 0).all()
+    assert (baselines.handedness(folds, starts) > 0).all()
 
 
 def test_stem_fold_without_pairs_is_a_chain_that_does_not_collide() -> None:
-    found = distances(floors.stem_fold(30, [], 0))
-    assert found[:, torch.arange(29), torch.arange(1, 30)].numpy() == pytest.approx(floors.STEP, abs=0.3)
+    found = distances(baselines.stem_fold(30, [], 0))
+    assert found[:, torch.arange(29), torch.arange(1, 30)].numpy() == pytest.approx(baselines.STEP, abs=0.3)
     i, j = torch.triu_indices(30, 30, 2)
-    assert float(found[:, i, j].min()) > floors.APART - 0.5
+    assert float(found[:, i, j].min()) > baselines.APART - 0.5
 
 
 def test_stem_fold_works_where_gradients_are_off() -> None:
     with torch.no_grad():
-        assert floors.stem_fold(10, [(0, 9)], 0).isfinite().all()
+        assert baselines.stem_fold(10, [(0, 9)], 0).isfinite().all()

@@ -12,7 +12,7 @@ from rnagen.evaluation.scores import (
     HONEST,
     LEAKAGE,
     check_same_rna,
-    date_gate,
+    filter_by_date,
     score_conformers,
     score_target,
     summarize,
@@ -35,7 +35,7 @@ def rna(models: int, seed: int, name: str = "target") -> RNAStructure:
 
 
 @pytest.mark.parametrize(
-    ("cutoff", "date", "gate"),
+    ("cutoff", "date", "date_filter"),
     [
         ("", "2022-05-27", CUTOFF_UNKNOWN),
         ("2022-05-27", "", DATE_UNKNOWN),
@@ -44,14 +44,14 @@ def rna(models: int, seed: int, name: str = "target") -> RNAStructure:
         ("2022-05-28", "2022-05-27", f"{LEAKAGE}: cutoff 2022-05-28, target 2022-05-27"),
     ],
 )
-def test_date_gate(cutoff: str, date: str, gate: str) -> None:
-    assert date_gate(cutoff, date) == gate
+def test_date_gate(cutoff: str, date: str, date_filter: str) -> None:
+    assert filter_by_date(cutoff, date) == date_filter
 
 
 def test_best_of_five_and_of_one() -> None:
     reference, prediction = rna(2, 0), rna(5, 1)
     prediction.coords[3] = reference.coords[1] + 7
-    score = score_target(prediction, reference, HONEST, with_floors=False)
+    score = score_target(prediction, reference, HONEST, with_baselines=False)
     assert score.best5 == pytest.approx(1, abs=1e-5)
     assert score.best1 < 0.5
     assert score.lddt == pytest.approx(1, abs=1e-3)
@@ -59,13 +59,13 @@ def test_best_of_five_and_of_one() -> None:
     assert score.references == 2
     assert score.agreement is not None
     assert score.agreement.cov_r == {2.0: 0.5, 4.0: 0.5}
-    assert score.floors == {}
+    assert score.baselines == {}
 
 
 def test_only_the_first_five_count() -> None:
     reference, prediction = rna(1, 0), rna(6, 1)
     prediction.coords[5] = reference.coords[0]
-    score = score_target(prediction, reference, HONEST, with_floors=False)
+    score = score_target(prediction, reference, HONEST, with_baselines=False)
     assert score.predictions == 6
     assert score.best5 < 0.5
     assert score.agreement is None
@@ -75,7 +75,7 @@ def test_missing_residues_of_a_prediction_lower_its_score() -> None:
     reference = rna(1, 0)
     prediction = replace(reference, mask=reference.mask.copy())
     prediction.mask[0, :6] = False
-    score = score_target(prediction, reference, HONEST, with_floors=False)
+    score = score_target(prediction, reference, HONEST, with_baselines=False)
     assert score.best1 == pytest.approx(18 / 24, abs=1e-3)
     assert score.lddt == pytest.approx(1, abs=1e-3)
 
@@ -84,8 +84,8 @@ def test_floors_are_scored_on_the_target() -> None:
     reference = rna(1, 0)
     first = score_target(rna(1, 1), reference, HONEST, seed=3)
     again = score_target(rna(1, 1), reference, HONEST, seed=3)
-    assert list(first.floors) == ["helix", "random_walk", "stems"]
-    assert all(0 < value < 1 for value in first.floors.values())
+    assert list(first.baselines) == ["helix", "random_walk", "stems"]
+    assert all(0 < value < 1 for value in first.baselines.values())
     assert first == again
 
 
@@ -105,7 +105,7 @@ def test_every_conformer_and_its_mirror_image_is_scored() -> None:
     assert scores.one_minus_tm == pytest.approx(
         diversity(torch.from_numpy(prediction.coords[:, :, 0])).one_minus_tm, abs=1e-6
     )
-    first = score_target(prediction, reference, HONEST, with_floors=False)
+    first = score_target(prediction, reference, HONEST, with_baselines=False)
     assert (first.best1, first.best5) == pytest.approx((left, whole), abs=1e-9)
 
 
@@ -122,7 +122,7 @@ def test_summary_has_means_and_a_paired_difference() -> None:
     scores = [score_target(rna(5, seed), rna(1, seed + 50), HONEST, seed=seed) for seed in range(3)]
     summary = summarize(scores, 0)
     assert summary["best5"].mean == pytest.approx(np.mean([score.best5 for score in scores]))
-    difference = np.array([score.best5 - score.floors["helix"] for score in scores])
+    difference = np.array([score.best5 - score.baselines["helix"] for score in scores])
     assert summary["minus_helix"].mean == pytest.approx(difference.mean())
     assert difference.min() <= summary["minus_helix"].low <= summary["minus_helix"].high <= difference.max()
     assert "usalign" not in summary

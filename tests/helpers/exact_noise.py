@@ -11,8 +11,8 @@ class ExactNoise:
     its result are those of infinitely many samples: n = 2·draws + 2 samples show its error, and nothing else.
     """
 
-    def __init__(self, draws: int, seed: int = 0) -> None:
-        n = 2 * draws + 2
+    def __init__(self, plans: int, seed: int = 0) -> None:
+        n = 2 * plans + 2
         columns = torch.randn(n, n - 1, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
         columns[:, 0] = 1
         orthonormal = torch.linalg.qr(columns).Q[:, 1:]

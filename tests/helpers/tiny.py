@@ -8,12 +8,12 @@ import torch
 from rnagen.config.sampling import SamplerConfig
 from rnagen.config.structure import DataConfig, LossConfig, ModelConfig, OptimConfig, RunConfig, TrainConfig
 from rnagen.data.chains import Batch, Chain
-from rnagen.data.device_batches import ResidentChains
-from rnagen.data.draws import CHOICES, BatchDraw, padded_length
+from rnagen.data.device_batches import DeviceChains
 from rnagen.data.packed import PackedChains, pack_chains
+from rnagen.data.plans import CHOICES, BatchPlan, padded_length
 from rnagen.model.model import RNAFlowModel
 from rnagen.secondary.pairs import SparsePairs
-from rnagen.structure import EVIDENCE, UNPAIRED
+from rnagen.structure import PAIR_FEATURES, UNPAIRED
 
 TINY_MODEL = ModelConfig(embed_dim=32, pair_dim=8, trunk_layers=1, num_layers=2, mha_heads=4)
 TINY = TrainConfig(
@@ -48,7 +48,7 @@ def make_chain(length: int, seed: int = 0, models: int = 1, resolved: float = 1.
     coords = (walk + rng.normal(scale=2, size=(models, length, 4, 3))).astype(np.float32)
     mask = rng.random((models, length, 4)) < resolved
     pairs = np.array([[i, length - 1 - i] for i in range(length // 3)], dtype=np.int16).reshape(-1, 2)
-    evidence = rng.random((len(pairs), len(EVIDENCE)), dtype=np.float32)
+    pair_features = rng.random((len(pairs), len(PAIR_FEATURES)), dtype=np.float32)
     hairpin = np.full(length, UNPAIRED, dtype=np.int16)
     hairpin[pairs[:, 0]], hairpin[pairs[:, 1]] = pairs[:, 1], pairs[:, 0]
     return Chain(
@@ -57,8 +57,8 @@ def make_chain(length: int, seed: int = 0, models: int = 1, resolved: float = 1.
         residue_index=np.arange(1, length + 1, dtype=np.int32),
         coords=np.where(mask[..., None], coords, 0).astype(np.float32),
         mask=mask,
-        pairs=SparsePairs(length, pairs, np.full(len(pairs), 0.9, dtype=np.float32), evidence),
-        partners=np.stack([hairpin, hairpin], axis=-1),
+        pairs=SparsePairs(length, pairs, np.full(len(pairs), 0.9, dtype=np.float32), pair_features),
+        pair_tables=np.stack([hairpin, hairpin], axis=-1),
     )
 
 
@@ -70,17 +70,17 @@ def packed(chains: list[Chain]) -> PackedChains:
     )
 
 
-def make_draw(chains: list[Chain], crop: int = 64, seed: int = 3) -> BatchDraw:
+def make_draw(chains: list[Chain], crop: int = 64, seed: int = 3) -> BatchPlan:
     """A draw of each chain in turn."""
     choices = np.random.default_rng(seed).random((len(chains), CHOICES), dtype=np.float32)
     longest = min(max(len(chain.bases) for chain in chains), crop)
-    return BatchDraw(np.arange(len(chains)), choices, padded_length(longest, crop), seed)
+    return BatchPlan(np.arange(len(chains)), choices, padded_length(longest, crop), seed)
 
 
 def make_batch(chains: list[Chain], crop: int = 64, seed: int = 3) -> Batch:
     """One batch of the whole chains, or of stretches of them."""
     encodings = [chain.encoded for chain in chains if chain.encoded is not None]
-    resident = ResidentChains(packed(chains), crop, 0.0, evidence=True, encodings=encodings or None)
+    resident = DeviceChains(packed(chains), crop, 0.0, pair_features=True, encodings=encodings or None)
     return resident.batch(make_draw(chains, crop, seed))
 
 

@@ -9,7 +9,7 @@ from rnagen.structure import UNKNOWN, UNPAIRED
 
 
 @pytest.mark.parametrize(
-    ("text", "partner"),
+    ("text", "pair_table"),
     [
         ("((..))", [5, 4, -1, -1, 1, 0]),
         ("(([.))]", [5, 4, 6, -1, 1, 0, 2]),
@@ -17,15 +17,15 @@ from rnagen.structure import UNKNOWN, UNPAIRED
         ("", []),
     ],
 )
-def test_by_hand(text: str, partner: list[int]) -> None:
-    assert parse_dot_bracket(text).tolist() == partner
+def test_by_hand(text: str, pair_table: list[int]) -> None:
+    assert parse_dot_bracket(text).tolist() == pair_table
 
 
 @given(st.lists(st.sampled_from([*"..?", *BRACKETS, *BRACKETS.values()]), max_size=60))
 def test_partners_are_mutual(symbols: list[str]) -> None:
     open_of = {closing: opening for opening, closing in BRACKETS.items()}
     counts = dict.fromkeys(BRACKETS, 0)
-    kept = []
+    selected = []
     for symbol in symbols:
         if symbol in counts:
             counts[symbol] += 1
@@ -33,12 +33,12 @@ def test_partners_are_mutual(symbols: list[str]) -> None:
             if not counts[open_of[symbol]]:
                 continue
             counts[open_of[symbol]] -= 1
-        kept.append(symbol)
-    text = "".join(kept) + "".join(BRACKETS[opening] * n for opening, n in counts.items())
-    partner = parse_dot_bracket(text).tolist()
-    for i, (symbol, j) in enumerate(zip(text, partner)):
+        selected.append(symbol)
+    text = "".join(selected) + "".join(BRACKETS[opening] * n for opening, n in counts.items())
+    pair_table = parse_dot_bracket(text).tolist()
+    for i, (symbol, j) in enumerate(zip(text, pair_table)):
         if j >= 0:
-            assert partner[j] == i
+            assert pair_table[j] == i
             assert {text[min(i, j)]: text[max(i, j)]}.items() <= BRACKETS.items()
         assert (j == UNPAIRED) == (symbol == ".")
         assert (j == UNKNOWN) == (symbol == "?")

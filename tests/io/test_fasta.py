@@ -23,19 +23,19 @@ def test_records_with_comments_wraps_and_windows_line_ends(tmp_path: Path, name:
 def test_a_structure_below_its_sequence_is_read_with_it(tmp_path: Path) -> None:
     text = ">a\nGGGA\nAACCC\n(((...)))  (-1.20)\n>b\nGG\n>c\nGGGGAA\nAACCCC\n((([....\n])))\n"
     targets = read_fasta(write(tmp_path / "x.fasta", text))
-    assert [t.fold for t in targets] == ["(((...)))", None, "((([....])))"]
-    assert targets[1].partner is None
-    assert targets[0].partner is not None
-    assert targets[0].partner.tolist() == [8, 7, 6, -1, -1, -1, 2, 1, 0]
+    assert [t.secondary_structure for t in targets] == ["(((...)))", None, "((([....])))"]
+    assert targets[1].pair_table is None
+    assert targets[0].pair_table is not None
+    assert targets[0].pair_table.tolist() == [8, 7, 6, -1, -1, -1, 2, 1, 0]
 
 
 @pytest.mark.parametrize(
-    ("fold", "words"),
+    ("secondary_structure", "words"),
     [("((.)", "secondary structure: position 1"), ("(.)", "3 symbols for 4 residues")],
 )
-def test_a_structure_that_does_not_fit_is_named(tmp_path: Path, fold: str, words: str) -> None:
+def test_a_structure_that_does_not_fit_is_named(tmp_path: Path, secondary_structure: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        read_fasta(write(tmp_path / "x.fasta", f">a\nGGCC\n{fold}\n"))
+        read_fasta(write(tmp_path / "x.fasta", f">a\nGGCC\n{secondary_structure}\n"))
 
 
 names = st.text(st.characters(codec="utf-8", categories=["L", "N"]), min_size=1, max_size=20)

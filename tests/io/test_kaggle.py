@@ -33,8 +33,8 @@ anywhere = settings(suppress_health_check=[HealthCheck.function_scoped_fixture],
 
 @anywhere
 @given(st.lists(records(), min_size=1, max_size=3, unique_by=lambda record: record[0]))
-def test_submission_round_trip(tmp_path: Path, drawn: list[tuple[str, str, np.ndarray]]) -> None:
-    written = [structure(*record) for record in drawn]
+def test_submission_round_trip(tmp_path: Path, sampled: list[tuple[str, str, np.ndarray]]) -> None:
+    written = [structure(*record) for record in sampled]
     write_submission(tmp_path / "s.csv", written)
     read = read_labels(tmp_path / "s.csv")
     assert [s.name for s in read] == [s.name for s in written]

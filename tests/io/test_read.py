@@ -366,8 +366,8 @@ def summary(path: Path) -> tuple[str, list[tuple[str, int, int, int, str]], int]
 
 
 def read_all(folder: Path) -> dict[str, tuple[list[tuple[str, int, int, int, str]], int]]:
-    with ProcessPoolExecutor(2) as pool:
-        results = pool.map(summary, sorted(folder.iterdir()), chunksize=32)
+    with ProcessPoolExecutor(2) as candidates:
+        results = candidates.map(summary, sorted(folder.iterdir()), chunksize=32)
         return {name: (rows, far) for name, rows, far in results}
 
 

@@ -109,10 +109,10 @@ def test_what_features_carry_is_what_the_encoder_would_say(kind: str) -> None:
 def test_nothing_is_said_of_a_hidden_rna(kind: str) -> None:
     """Whether its encoding is carried or made on the way, and whatever its sequence was."""
     model, features = model_with_encoder(kind), random_features(11)
-    hidden = torch.tensor([False, True])
+    masked = torch.tensor([False, True])
     with torch.no_grad():
-        carried = replace(features, encoded=read(model.encoder, features)).without_condition(hidden)
-        made = read(model.encoder, features.without_condition(hidden))
+        carried = replace(features, encoded=read(model.encoder, features)).without_condition(masked)
+        made = read(model.encoder, features.without_condition(masked))
     for encoded in (carried.encoded, made):
         assert not encoded.layers[1].any()
         assert encoded.layers[0].any()
@@ -120,7 +120,7 @@ def test_nothing_is_said_of_a_hidden_rna(kind: str) -> None:
             assert not encoded.pair[1].any()
             assert encoded.pair[0].any()
     with torch.no_grad():
-        assert torch.equal(predict(model, carried), predict(model, features.without_condition(hidden)))
+        assert torch.equal(predict(model, carried), predict(model, features.without_condition(masked)))
         assert not read(model.encoder, features.without_condition()).layers.any()
 
 

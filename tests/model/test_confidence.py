@@ -6,7 +6,7 @@ import torch
 from rnagen.geometry import random_rotations
 from rnagen.model.confidence import ConfidenceHead, expected, pair_geometry, pair_shares, residue_frames, spread
 from rnagen.model.trunk import TrunkOutput
-from tests.helpers.judged import TINY_HEAD, tiny_head
+from tests.helpers.scored import TINY_HEAD, tiny_head
 
 LENGTH = 13
 

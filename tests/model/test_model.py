@@ -8,7 +8,7 @@ import torch
 from rnagen.config.structure import ModelConfig
 from rnagen.features import RNAFeatures
 from rnagen.model.model import RNAFlowModel
-from rnagen.structure import EVIDENCE, UNKNOWN, UNPAIRED
+from rnagen.structure import PAIR_FEATURES, UNKNOWN, UNPAIRED
 
 TINY = ModelConfig(embed_dim=32, pair_dim=8, trunk_layers=2, num_layers=2, mha_heads=4)
 
@@ -51,15 +51,15 @@ def padded(features: RNAFeatures, extra: int) -> RNAFeatures:
     # Base-pair probabilities of padding are zero by construction of the batch.
     probabilities = torch.zeros_like(junk.pair_probabilities)
     probabilities[both] = features.pair_probabilities.reshape(-1)
-    evidence = partner = None
-    if features.evidence is not None:
-        evidence = probabilities.new_zeros(*probabilities.shape, len(EVIDENCE))
-        evidence[both] = features.evidence.flatten(0, 2)
-    if features.partner is not None:
-        partner = torch.full_like(junk.bases, UNKNOWN)
-        partner[real] = features.partner.flatten()
+    pair_features = pair_table = None
+    if features.pair_features is not None:
+        pair_features = probabilities.new_zeros(*probabilities.shape, len(PAIR_FEATURES))
+        pair_features[both] = features.pair_features.flatten(0, 2)
+    if features.pair_table is not None:
+        pair_table = torch.full_like(junk.bases, UNKNOWN)
+        pair_table[real] = features.pair_table.flatten()
     bases, residue_index = pad("bases", real), pad("residue_index", real)
-    return RNAFeatures(bases, residue_index, real, probabilities, evidence=evidence, partner=partner)
+    return RNAFeatures(bases, residue_index, real, probabilities, pair_features=pair_features, pair_table=pair_table)
 
 
 def run(model: RNAFlowModel, features: RNAFeatures, copies: int = 3) -> torch.Tensor:
@@ -71,17 +71,17 @@ def run(model: RNAFlowModel, features: RNAFeatures, copies: int = 3) -> torch.Te
     return model(x, t, context)
 
 
-TOLD = replace(TINY, evidence=(EVIDENCE[2], EVIDENCE[0]), secondary_structure=True)
+TOLD = replace(TINY, pair_features=(PAIR_FEATURES[2], PAIR_FEATURES[0]), secondary_structure=True)
 
 
 def told(features: RNAFeatures, seed: int = 4) -> RNAFeatures:
     """The same RNAs with evidence, and a secondary structure in which residues are paired, unpaired and unknown."""
     batch, length = features.bases.shape
     generator = torch.Generator().manual_seed(seed)
-    evidence = torch.rand(batch, length, length, len(EVIDENCE), generator=generator)
-    partner = torch.full((batch, length), UNPAIRED)
-    partner[:, 0], partner[:, 6], partner[:, 3:5] = 6, 0, UNKNOWN
-    return replace(features, evidence=(evidence + evidence.transpose(1, 2)) / 2, partner=partner)
+    pair_features = torch.rand(batch, length, length, len(PAIR_FEATURES), generator=generator)
+    pair_table = torch.full((batch, length), UNPAIRED)
+    pair_table[:, 0], pair_table[:, 6], pair_table[:, 3:5] = 6, 0, UNKNOWN
+    return replace(features, pair_features=(pair_features + pair_features.transpose(1, 2)) / 2, pair_table=pair_table)
 
 
 @pytest.mark.parametrize("config", [TINY, replace(TINY, rope=False, abs_pos_emb=True), TOLD])
@@ -106,20 +106,20 @@ def test_a_model_that_can_be_told_more_begins_as_one_that_cannot() -> None:
 def test_what_it_is_told_acts_and_what_is_unknown_does_not() -> None:
     model = tiny_model(TOLD)
     features = told(random_features(9))
-    assert features.evidence is not None
-    assert features.partner is not None
+    assert features.pair_features is not None
+    assert features.pair_table is not None
     said = run(model, features)
-    unknown = replace(features, partner=torch.full_like(features.partner, UNKNOWN))
+    unknown = replace(features, pair_table=torch.full_like(features.pair_table, UNKNOWN))
     assert (run(model, unknown) - said).abs().max() > 1e-3
-    assert torch.equal(run(model, unknown), run(model, replace(features, partner=None)))
-    for channel, name in enumerate(EVIDENCE):
-        hidden = torch.zeros(2, len(EVIDENCE), dtype=torch.bool)
-        hidden[0, channel] = True
-        changed = (run(model, features.without_evidence(hidden)) - said).abs().amax(dim=(1, 2, 3, 4))
-        assert (changed[0] > 1e-3) == (name in TOLD.evidence)
+    assert torch.equal(run(model, unknown), run(model, replace(features, pair_table=None)))
+    for channel, name in enumerate(PAIR_FEATURES):
+        masked = torch.zeros(2, len(PAIR_FEATURES), dtype=torch.bool)
+        masked[0, channel] = True
+        changed = (run(model, features.without_pair_features(masked)) - said).abs().amax(dim=(1, 2, 3, 4))
+        assert (changed[0] > 1e-3) == (name in TOLD.pair_features)
         assert changed[1] == 0
     with pytest.raises(ValueError, match="reads evidence"):
-        run(model, replace(features, evidence=None))
+        run(model, replace(features, pair_features=None))
 
 
 def test_copies_and_batch_neighbours_do_not_see_each_other() -> None:
@@ -200,10 +200,10 @@ def test_bfloat16_stays_close() -> None:
 def test_preset_sizes(preset: str, low: float, high: float) -> None:
     from pathlib import Path
 
-    from rnagen.config.files import load_yaml, overlay
+    from rnagen.config.files import load_config, load_yaml
     from rnagen.config.structure import TrainConfig
 
     file = Path(__file__).parents[2] / "configs" / f"{preset}.yaml"
-    config = overlay(TrainConfig(), load_yaml(file), str(file))
+    config = load_config(TrainConfig(), load_yaml(file), str(file))
     with torch.device("meta"):
         assert low <= RNAFlowModel(config.model).num_parameters <= high

@@ -30,8 +30,8 @@ def reference(features: RNAFeatures, seed: int = 0) -> Reference:
 
 
 @torch.no_grad()
-def pair_of(model: RNAFlowModel, features: RNAFeatures, shown: Reference | None) -> torch.Tensor:
-    return model.encode(replace(features, reference=shown))[0].pair
+def pair_of(model: RNAFlowModel, features: RNAFeatures, visible: Reference | None) -> torch.Tensor:
+    return model.encode(replace(features, reference=visible))[0].pair
 
 
 @pytest.mark.parametrize("with_encoder", [False, True])
@@ -55,25 +55,25 @@ def test_what_is_not_known_changes_nothing(with_encoder: bool) -> None:
     reads, features = model(with_encoder), random_features(11)
     nothing = pair_of(reads, features, Reference.nothing(features.mask))
     assert torch.equal(nothing, pair_of(reads, features, None))
-    shown = reference(features)
-    expected = pair_of(reads, features, shown)
+    visible = reference(features)
+    expected = pair_of(reads, features, visible)
     assert (expected - nothing).abs().max() > 1e-2
-    junk = torch.where(shown.mask[..., None], shown.c1, torch.tensor(float("nan")))
-    assert torch.equal(pair_of(reads, features, Reference(junk, shown.mask)), expected)
-    hidden = torch.tensor([True, False])
-    part = pair_of(reads, features, shown.without(hidden))
+    junk = torch.where(visible.mask[..., None], visible.c1, torch.tensor(float("nan")))
+    assert torch.equal(pair_of(reads, features, Reference(junk, visible.mask)), expected)
+    masked = torch.tensor([True, False])
+    part = pair_of(reads, features, visible.without(masked))
     assert torch.equal(part[0], nothing[0])
     assert torch.equal(part[1], expected[1])
 
 
 def test_the_pose_does_not_count_and_the_shape_does() -> None:
     reads, features = model(), random_features(11)
-    shown = reference(features)
-    expected = pair_of(reads, features, shown)
+    visible = reference(features)
+    expected = pair_of(reads, features, visible)
     turn = random_rotations(2, torch.Generator().manual_seed(4))
-    moved = torch.einsum("bij,blj->bli", turn, shown.c1) + torch.tensor([30.0, -70.0, 5.0])
-    torch.testing.assert_close(pair_of(reads, features, Reference(moved, shown.mask)), expected, atol=1e-3, rtol=1e-3)
-    stretched = Reference(1.2 * shown.c1, shown.mask)
+    moved = torch.einsum("bij,blj->bli", turn, visible.c1) + torch.tensor([30.0, -70.0, 5.0])
+    torch.testing.assert_close(pair_of(reads, features, Reference(moved, visible.mask)), expected, atol=1e-3, rtol=1e-3)
+    stretched = Reference(1.2 * visible.c1, visible.mask)
     assert (pair_of(reads, features, stretched) - expected).abs().max() > 1e-2
 
 
@@ -87,11 +87,11 @@ def test_far_apart_is_not_unknown() -> None:
 def test_padding_changes_nothing() -> None:
     reads, features = model(), random_features(11)
     longer = padded(features, 5)
-    shown, there = reference(features), reference(longer, seed=3)
+    visible, there = reference(features), reference(longer, seed=3)
     c1, mask = there.c1.clone(), torch.zeros_like(there.mask)
-    c1[:, :11], mask[:, :11] = shown.c1, shown.mask
+    c1[:, :11], mask[:, :11] = visible.c1, visible.mask
     found = pair_of(reads, longer, Reference(c1, mask))[:, :11, :11]
-    torch.testing.assert_close(found, pair_of(reads, features, shown), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found, pair_of(reads, features, visible), atol=1e-5, rtol=1e-5)
 
 
 def test_a_model_that_reads_none_refuses_one() -> None:

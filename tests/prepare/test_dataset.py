@@ -71,8 +71,8 @@ def test_skips_and_duplicates_are_listed(dataset: Path) -> None:
     assert [row["file"] for row in skipped] == ["structures/broken.cif.gz"]
     assert "gzip" in skipped[0]["reason"]
     duplicates = list(csv.DictReader((dataset / "duplicates.csv").open()))
-    kept = {"file": "kaggle/train_labels.csv", "chain": "1aaa_A", "kept": "structures/1aaa_A.cif.gz"}
-    assert duplicates == [kept]
+    selected = {"file": "kaggle/train_labels.csv", "chain": "1aaa_A", "kept": "structures/1aaa_A.cif.gz"}
+    assert duplicates == [selected]
 
 
 def test_second_run_does_nothing(collection: tuple[Path, list[RNAStructure]], dataset: Path) -> None:
@@ -226,12 +226,12 @@ def test_alignments_are_kept_beside_the_probabilities(
     with_them, without = StructureStore.open(tmp_path / "d"), StructureStore.open(dataset)
     for i in range(len(without)):
         np.testing.assert_array_equal(with_them.base_pairs(i), without.base_pairs(i))
-        evidence = with_them.sparse_base_pairs(i).dense_evidence()
+        pair_features = with_them.sparse_base_pairs(i).dense_features()
         energies = slice(0, len(ENERGIES))
         np.testing.assert_array_equal(
-            evidence[..., energies], without.sparse_base_pairs(i).dense_evidence()[..., energies]
+            pair_features[..., energies], without.sparse_base_pairs(i).dense_features()[..., energies]
         )
-        assert evidence[..., len(ENERGIES) :].any() == (with_them.value(i, "id") == "2bbb_A")
+        assert pair_features[..., len(ENERGIES) :].any() == (with_them.value(i, "id") == "2bbb_A")
     assert prepare([folder], tmp_path / "d", alignments=msa).up_to_date
     (msa / "2BBB_A.a3m").write_text(f">q\n{sequence}\n")
     assert not prepare([folder], tmp_path / "d", alignments=msa).up_to_date

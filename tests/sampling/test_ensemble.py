@@ -27,8 +27,8 @@ from rnagen.sampling.ensemble import (
     sample_conformers,
     usable,
 )
-from rnagen.sampling.secondary import drawn_folds
-from rnagen.structure import EVIDENCE
+from rnagen.sampling.secondary import sampled_secondary_structures
+from rnagen.structure import PAIR_FEATURES
 from rnagen.transport import DIFFUSIONS, GRIDS, LAST_STEPS, PATHS, PREDICTIONS, QUANTILES, SAMPLING_METHODS
 from rnagen.transport.flow import LOSS_WEIGHTS, Transport
 from tests.helpers.encoders import KINDS
@@ -95,40 +95,42 @@ def test_temperature_zero_still_depends_on_the_first_noise(model, features) -> N
     assert (cold[0] - cold[1]).abs().max() > 0.1
 
 
-TOLD = replace(TINY, model=replace(TINY.model, secondary_structure=True, evidence=("langdon2018",)))
+TOLD = replace(TINY, model=replace(TINY.model, secondary_structure=True, pair_features=("langdon2018",)))
 
 
-def drawn(model, features, conformers: int, options: SamplerConfig, name: str = "r") -> torch.Tensor:
+def sampled(model, features, conformers: int, options: SamplerConfig, name: str = "r") -> torch.Tensor:
     ensemble = draw_ensemble(model, TINY.transport, features, name, SEQUENCE, conformers, options, 0)
     return torch.from_numpy(ensemble.structure.coords)
 
 
 def test_a_drawn_fold_depends_on_seed_name_and_number_alone() -> None:
-    model, told = tiny_model(TOLD), features_of(SEQUENCE, evidence=True)
-    options = replace(OPTIONS, fold="drawn")
-    eight = drawn(model, told, 8, options)
-    torch.testing.assert_close(drawn(model, told, 3, options), eight[:3], atol=1e-3, rtol=0)
-    assert (drawn(model, told, 3, options, name="s") - eight[:3]).abs().max() > 0.1
-    free = drawn(model, told, 8, OPTIONS)
+    model, told = tiny_model(TOLD), features_of(SEQUENCE, pair_features=True)
+    options = replace(OPTIONS, secondary_structures="drawn")
+    eight = sampled(model, told, 8, options)
+    torch.testing.assert_close(sampled(model, told, 3, options), eight[:3], atol=1e-3, rtol=0)
+    assert (sampled(model, told, 3, options, name="s") - eight[:3]).abs().max() > 0.1
+    free = sampled(model, told, 8, OPTIONS)
     assert (free - eight).abs().amax(dim=(1, 2, 3)).min() > 1e-3
 
 
 def test_folds_come_with_the_conformers_that_have_them() -> None:
     told = features_of(SEQUENCE)
-    groups = drawn_folds(told, SEQUENCE, "r", list(range(40)), seed=0)
+    groups = sampled_secondary_structures(told, SEQUENCE, "r", list(range(40)), seed=0)
     assert sorted(k for some, _ in groups for k in some) == list(range(40))
     assert 1 < len(groups) < 40
     for some, seen in groups:
-        (alone,) = drawn_folds(told, SEQUENCE, "r", some[:1], seed=0)
-        assert torch.equal(alone[1].partner, seen.partner)
+        (alone,) = sampled_secondary_structures(told, SEQUENCE, "r", some[:1], seed=0)
+        assert torch.equal(alone[1].pair_table, seen.pair_table)
 
 
 def test_a_fold_that_is_given_is_the_fold_of_all() -> None:
     model = tiny_model(TOLD)
-    given = features_of(SEQUENCE, evidence=True, partner=parse_dot_bracket("(((............)))"))
-    assert torch.equal(drawn(model, given, 2, OPTIONS), drawn(model, given, 2, replace(OPTIONS, fold="drawn")))
-    other = features_of(SEQUENCE, evidence=True)
-    assert (drawn(model, given, 2, OPTIONS) - drawn(model, other, 2, OPTIONS)).abs().max() > 1e-3
+    given = features_of(SEQUENCE, pair_features=True, pair_table=parse_dot_bracket("(((............)))"))
+    assert torch.equal(
+        sampled(model, given, 2, OPTIONS), sampled(model, given, 2, replace(OPTIONS, secondary_structures="drawn"))
+    )
+    other = features_of(SEQUENCE, pair_features=True)
+    assert (sampled(model, given, 2, OPTIONS) - sampled(model, other, 2, OPTIONS)).abs().max() > 1e-3
 
 
 def test_generators_differ() -> None:
@@ -189,10 +191,10 @@ def test_memory_grows_with_length_and_shrinks_with_the_chunk() -> None:
 
 
 def test_memory_grows_by_the_evidence() -> None:
-    told = replace(TINY.model, evidence=("turner1999",))
+    told = replace(TINY.model, pair_features=("turner1999",))
     more = estimated_memory(900, 5, told, OPTIONS) - estimated_memory(900, 5, TINY.model, OPTIONS)
     # All channels that there are, whichever the model reads.
-    assert more >= 4 * 900**2 * len(EVIDENCE)
+    assert more >= 4 * 900**2 * len(PAIR_FEATURES)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -234,8 +236,8 @@ GUIDED = replace(TINY, dataset=replace(TINY.dataset, condition_dropout=0.1))
         ({"sampling_method": "dopri5", "time_grid": "quadratic"}, TINY, None, "dopri5 chooses its own times"),
         ({"sampling_method": "dopri5", "diversity": 1.0}, TINY, None, "diversity: dopri5"),
         ({"cfg_scale": 2.0}, TINY, None, "without --condition-dropout"),
-        ({"fold": "drawn"}, TINY, None, "fold: this model was trained without --secondary-structure"),
-        ({"fold": "drawn", "diversity": 1.0}, TOLD, None, "diversity: conformers of different folds"),
+        ({"secondary_structures": "drawn"}, TINY, None, "fold: this model was trained without --secondary-structure"),
+        ({"secondary_structures": "drawn", "diversity": 1.0}, TOLD, None, "diversity: conformers of different folds"),
         ({"cfg_scale": 1.0}, TINY, TINY, "guide_ckpt: has no effect"),
         (
             {"cfg_scale": 2.0},

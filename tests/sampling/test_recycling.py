@@ -60,16 +60,16 @@ def test_a_draft_has_no_gradient_and_does_not_see_padding(model) -> None:
 def test_half_of_the_steps_see_a_draft_and_all_else_is_drawn_as_before() -> None:
     both = replace(RECYCLES, model=replace(RECYCLES.model, self_conditioning=True))
     examples = batch()
-    draws = [draw(examples, both, step) for step in range(200)]
-    drafts = [one.draft_noise is not None for one in draws]
+    plans = [draw(examples, both, step) for step in range(200)]
+    drafts = [one.draft_noise is not None for one in plans]
     assert 80 < sum(drafts) < 120
-    together = sum(one.self_condition for one, has in zip(draws, drafts) if has)
+    together = sum(one.self_condition for one, has in zip(plans, drafts) if has)
     assert 20 < together < sum(drafts) - 20, "the two coins are two"
     for step in range(20):
         plain = draw(examples, replace(both, model=replace(both.model, recycling=False)), step)
         assert plain.draft_noise is None
         for name in ("rotation", "t", "noise", "self_condition"):
-            same = getattr(plain, name) == getattr(draws[step], name)
+            same = getattr(plain, name) == getattr(plans[step], name)
             assert same if isinstance(same, bool) else same.all(), name
 
 
@@ -96,15 +96,15 @@ def test_the_trunk_learns_from_a_draft_and_makes_it_without_gradient(autocast: b
     recorder = Recorder(RECYCLES.model)
     recorder.load_state_dict(tiny_model(RECYCLES).state_dict())
     noise = torch.randn(*examples.coords.shape)
-    draws = replace(draw(examples, RECYCLES, 0), draft_noise=noise)
+    plans = replace(draw(examples, RECYCLES, 0), draft_noise=noise)
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-        terms = losses(examples, draws, recorder, RECYCLES)
-    (nothing, first), (shown, second) = seen
+        terms = losses(examples, plans, recorder, RECYCLES)
+    (nothing, first), (visible, second) = seen
     assert (nothing, first, second) == (None, False, True)
-    assert torch.equal(shown.mask, examples.features.mask)
+    assert torch.equal(visible.mask, examples.features.mask)
     if not autocast:
         expected = draft(tiny_model(RECYCLES), Transport(), examples.features, noise)
-        torch.testing.assert_close(shown.c1, expected.c1)
+        torch.testing.assert_close(visible.c1, expected.c1)
     total(terms, RECYCLES.loss, 10).backward()
     for name, parameter in recorder.named_parameters():
         assert name == "trunk.chain_break.weight" or parameter.grad.any(), name
@@ -113,8 +113,8 @@ def test_the_trunk_learns_from_a_draft_and_makes_it_without_gradient(autocast: b
 def test_every_parameter_has_a_gradient_in_a_step_without_draft() -> None:
     """Processes that train together wait for it."""
     model, examples = tiny_model(RECYCLES), batch()
-    draws = replace(draw(examples, RECYCLES, 0), draft_noise=None)
-    total(losses(examples, draws, model, RECYCLES), RECYCLES.loss, 10).backward()
+    plans = replace(draw(examples, RECYCLES, 0), draft_noise=None)
+    total(losses(examples, plans, model, RECYCLES), RECYCLES.loss, 10).backward()
     assert model.reference.project.weight.grad is not None
     assert not model.reference.project.weight.grad.any()
 
@@ -142,8 +142,8 @@ def test_a_reference_that_is_given_stands_in_for_the_draft(model, monkeypatch: p
     features = features_of(SEQUENCE)
     known = draft(model, Transport(), features, torch.randn(1, len(SEQUENCE), 4, 3))
     monkeypatch.setattr("rnagen.sampling.denoiser.recycled", lambda *_: pytest.fail("a draft was made"))
-    shown = replace(features, reference=known)
-    draw_ensemble(model, TINY.transport, shown, "r", SEQUENCE, 1, SamplerConfig(steps=2), 0)
+    visible = replace(features, reference=known)
+    draw_ensemble(model, TINY.transport, visible, "r", SEQUENCE, 1, SamplerConfig(steps=2), 0)
 
 
 def test_weights_without_reference_are_a_start_for_a_model_with_one() -> None:

@@ -21,8 +21,8 @@ pools = st.tuples(st.integers(0, 10_000), st.integers(3, 12), st.booleans(), st.
 
 @settings(max_examples=40, deadline=None)
 @given(pools, st.data())
-def test_the_order_of_the_pool_does_not_matter(pool, data) -> None:
-    seed, size, confident, weight = pool
+def test_the_order_of_the_pool_does_not_matter(candidates, data) -> None:
+    seed, size, confident, weight = candidates
     distances, confidence = random_pool(seed, size)
     k = data.draw(st.integers(1, size))
     order = np.random.default_rng(seed + 1).permutation(size)
@@ -48,8 +48,8 @@ def test_a_pool_of_n_is_kept_whole(confident: bool) -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(pools)
-def test_duplicates_are_not_chosen_while_others_exist(pool) -> None:
-    seed, size, confident, weight = pool
+def test_duplicates_are_not_chosen_while_others_exist(candidates) -> None:
+    seed, size, confident, weight = candidates
     distances, confidence = random_pool(seed, size)
     # Every conformer twice or three times, the copies more confident than any other.
     copies = np.repeat(np.arange(size), np.random.default_rng(seed).integers(2, 4, size))

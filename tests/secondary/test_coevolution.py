@@ -9,9 +9,9 @@ from rnagen.secondary.coevolution import (
     FOLDED_ROWS,
     PAIRS_PER_RESIDUE,
     STRONG,
+    alignment_features,
     consensus_pairs,
     covariation,
-    pair_evidence,
     sequence_weights,
 )
 from rnagen.secondary.vienna import MAXIMUM_LENGTH, base_pair_probabilities
@@ -67,7 +67,7 @@ def test_two_families_weigh_the_same() -> None:
 
 def test_rows_like_the_query_say_nothing() -> None:
     query = "GGGACGCGAAAGCGUCCC"
-    assert len(pair_evidence(alignment(query)).pairs) == 0
+    assert len(alignment_features(alignment(query)).pairs) == 0
     identical = alignment(*[query] * 6)
     np.testing.assert_array_equal(covariation(identical), 0)
     # The fold of copies is the fold of one, up to alifold's bonus for conserved pairs.
@@ -79,8 +79,8 @@ def test_a_helix_that_covaries_is_in_both_channels() -> None:
     stem = random_rows(24, 6, seed=2)
     loop = rng.integers(4, size=(24, 12)).astype(np.uint8)
     rows = np.concatenate([stem, loop, COMPLEMENT[stem[:, ::-1]].astype(np.uint8)], axis=1)
-    evidence = pair_evidence(Alignment(rows))
-    dense = evidence.dense_evidence()
+    pair_features = alignment_features(Alignment(rows))
+    dense = pair_features.dense_features()
     i = np.arange(6)
     assert (dense[i, 23 - i, ALIGNED.index("consensus")] > 0.9).all()
     assert (dense[i, 23 - i, ALIGNED.index("covariation")] > 0.1).all()
@@ -91,39 +91,39 @@ def test_the_order_of_the_other_rows_changes_nothing() -> None:
     rows[np.random.default_rng(3).random(rows.shape) < 0.1] = GAP
     rows[0] = random_rows(1, 30, seed=4)
     order = np.r_[0, 1 + np.random.default_rng(5).permutation(len(rows) - 1)]
-    one, other = (pair_evidence(Alignment(r)) for r in (rows, rows[order]))
-    np.testing.assert_allclose(one.dense_evidence(), other.dense_evidence(), atol=2e-5)
+    one, other = (alignment_features(Alignment(r)) for r in (rows, rows[order]))
+    np.testing.assert_allclose(one.dense_features(), other.dense_features(), atol=2e-5)
 
 
 def test_evidence_is_a_sorted_sparse_list() -> None:
-    evidence = pair_evidence(Alignment(random_rows(50, 40)))
-    i, j = evidence.pairs.T
+    pair_features = alignment_features(Alignment(random_rows(50, 40)))
+    i, j = pair_features.pairs.T
     assert (i < j).all()
-    assert evidence.pairs.tolist() == sorted(evidence.pairs.tolist())
-    assert evidence.evidence.shape == (len(evidence.pairs), len(ALIGNED))
-    assert (evidence.evidence >= 0).all()
-    assert evidence.evidence.any(axis=1).all()
-    assert 0 < (evidence.evidence[:, 1] > 0).sum() <= PAIRS_PER_RESIDUE * 40
-    dense = evidence.dense_evidence()
+    assert pair_features.pairs.tolist() == sorted(pair_features.pairs.tolist())
+    assert pair_features.pair_features.shape == (len(pair_features.pairs), len(ALIGNED))
+    assert (pair_features.pair_features >= 0).all()
+    assert pair_features.pair_features.any(axis=1).all()
+    assert 0 < (pair_features.pair_features[:, 1] > 0).sum() <= PAIRS_PER_RESIDUE * 40
+    dense = pair_features.dense_features()
     np.testing.assert_array_equal(dense, dense.transpose(1, 0, 2))
-    np.testing.assert_array_equal(dense[i, j], evidence.evidence)
+    np.testing.assert_array_equal(dense[i, j], pair_features.pair_features)
     assert (dense[np.arange(40), np.arange(40)] == 0).all()
 
 
 @pytest.mark.parametrize("length", [1, 4, 5])
 def test_short_queries(length: int) -> None:
-    evidence = pair_evidence(Alignment(random_rows(3, length)))
-    assert np.isfinite(evidence.evidence).all()
-    assert evidence.length == length
+    pair_features = alignment_features(Alignment(random_rows(3, length)))
+    assert np.isfinite(pair_features.pair_features).all()
+    assert pair_features.length == length
 
 
 def test_rows_of_gaps_and_unknown_residues_are_finite() -> None:
     rows = random_rows(8, 20)
     rows[1], rows[2], rows[:, 7] = GAP, 4, 4
-    values = pair_evidence(Alignment(rows)).evidence
+    values = alignment_features(Alignment(rows)).pair_features
     assert np.isfinite(values).all()
 
 
 def test_too_long() -> None:
     with pytest.raises(ValueError, match=f"{MAXIMUM_LENGTH + 1} nt"):
-        pair_evidence(Alignment(np.zeros((2, MAXIMUM_LENGTH + 1), dtype=np.uint8)))
+        alignment_features(Alignment(np.zeros((2, MAXIMUM_LENGTH + 1), dtype=np.uint8)))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rnagen.data.store import StructureStore
-from rnagen.secondary.native import canonical_partners, nearest_fold
+from rnagen.secondary.native import canonical_pair_table, nearest_pair_table
 from rnagen.structure import HEAVY_ATOMS, UNKNOWN, UNPAIRED, RNAStructure
 
 
@@ -22,15 +22,15 @@ def ladder(sequence: str, pairs: list[tuple[int, int]], apart: float = 2.9) -> R
 
 
 def test_by_hand() -> None:
-    assert canonical_partners(ladder("GGAAACC", [(0, 6), (1, 5)])).tolist() == [6, 5, -1, -1, -1, 1, 0]
-    assert canonical_partners(ladder("GAAAAU", [(0, 5)])).tolist() == [5, -1, -1, -1, -1, 0]
+    assert canonical_pair_table(ladder("GGAAACC", [(0, 6), (1, 5)])).tolist() == [6, 5, -1, -1, -1, 1, 0]
+    assert canonical_pair_table(ladder("GAAAAU", [(0, 5)])).tolist() == [5, -1, -1, -1, -1, 0]
 
 
 @pytest.mark.parametrize(
     ("sequence", "pair", "apart"), [("GAAAAG", (0, 5), 2.9), ("GAAAAC", (0, 5), 4.2), ("GAAC", (0, 3), 2.9)]
 )
 def test_what_is_no_pair(sequence: str, pair: tuple[int, int], apart: float) -> None:
-    assert (canonical_partners(ladder(sequence, [pair], apart)) == UNPAIRED).all()
+    assert (canonical_pair_table(ladder(sequence, [pair], apart)) == UNPAIRED).all()
 
 
 def test_bases_that_are_not_resolved_are_unknown() -> None:
@@ -38,15 +38,15 @@ def test_bases_that_are_not_resolved_are_unknown() -> None:
     mask = whole.mask.copy()
     mask[:, 5, HEAVY_ATOMS.index("N3")] = False
     partly = RNAStructure("r", whole.sequence, whole.coords, mask)
-    assert canonical_partners(partly).tolist() == [UNPAIRED] * 5 + [UNKNOWN]
-    assert (canonical_partners(partly.select_atoms(("C1'",))) == UNKNOWN).all()
+    assert canonical_pair_table(partly).tolist() == [UNPAIRED] * 5 + [UNKNOWN]
+    assert (canonical_pair_table(partly.select_atoms(("C1'",))) == UNKNOWN).all()
 
 
 def test_the_nearest_fold_agrees_most() -> None:
     native = np.array([5, UNKNOWN, -1, -1, -1, 0], dtype=np.int16)
-    drawn = np.array([[-1, -1, -1, -1, -1, -1], [5, 4, -1, -1, 1, 0], [-1, 4, -1, -1, 1, -1]], dtype=np.int16)
-    assert nearest_fold(native, drawn).tolist() == drawn[1].tolist()
-    assert nearest_fold(np.full(6, UNKNOWN, dtype=np.int16), drawn).tolist() == [UNKNOWN] * 6
+    sampled = np.array([[-1, -1, -1, -1, -1, -1], [5, 4, -1, -1, 1, 0], [-1, 4, -1, -1, 1, -1]], dtype=np.int16)
+    assert nearest_pair_table(native, sampled).tolist() == sampled[1].tolist()
+    assert nearest_pair_table(np.full(6, UNKNOWN, dtype=np.int16), sampled).tolist() == [UNKNOWN] * 6
 
 
 @pytest.mark.data
@@ -55,11 +55,11 @@ def test_a_transfer_rna_has_its_cloverleaf(tmp_path, shared_data) -> None:
 
     prepare([shared_data / "structures" / "1ehz_A.cif.gz"], tmp_path / "d")
     store = StructureStore.open(tmp_path / "d")
-    partner = canonical_partners(store.structure(0))
+    pair_table = canonical_pair_table(store.structure(0))
     # Acceptor, D, anticodon and T stems of yeast tRNA-Phe, numbered from 1.
     stems = [(1, 72, 7), (10, 25, 3), (27, 43, 4), (49, 65, 5)]
     expected = [(i + k, j - k) for i, j, n in stems for k in range(n)]
-    found = {(i + 1, int(j) + 1) for i, j in enumerate(partner) if j > i}
+    found = {(i + 1, int(j) + 1) for i, j in enumerate(pair_table) if j > i}
     assert len(set(expected) & found) >= len(expected) - 1
     # The Levitt pair G15-C48 is no cis Watson-Crick pair; G19-C56, between the loops, is one.
     assert (19, 56) in found

@@ -12,12 +12,12 @@ from rnagen.secondary import vienna as basepairs
 from rnagen.secondary.pairs import MINIMUM_PROBABILITY
 from rnagen.secondary.vienna import (
     OTHER_MODELS,
-    FoldCache,
+    SecondaryStructureCache,
     base_pair_probabilities,
-    drawn_partners,
-    folds_of,
     mfe_dot_bracket,
     mfe_pairs,
+    sampled_pair_tables,
+    secondary_structures_of,
     sparse_base_pairs,
     with_other_models,
 )
@@ -73,14 +73,14 @@ def test_lengths_that_cannot_be_folded(length: int) -> None:
 
 
 def test_cache_folds_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache = FoldCache(tmp_path)
+    cache = SecondaryStructureCache(tmp_path)
     first = cache.get(HAIRPIN)
     np.testing.assert_array_equal(first.pairs.dense(), base_pair_probabilities(HAIRPIN))
 
     def refuse(sequence: str) -> None:
         raise AssertionError(f"{sequence} folded again")
 
-    monkeypatch.setattr(basepairs, "folds_of", refuse)
+    monkeypatch.setattr(basepairs, "secondary_structures_of", refuse)
     np.testing.assert_array_equal(cache.get(HAIRPIN).pairs.dense(), first.pairs.dense())
     monkeypatch.setattr("RNA.__version__", "0.0.0")
     with pytest.raises(AssertionError, match="folded again"):
@@ -88,7 +88,7 @@ def test_cache_folds_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_damaged_cache_is_folded_again(tmp_path: Path) -> None:
-    cache = FoldCache(tmp_path)
+    cache = SecondaryStructureCache(tmp_path)
     first = cache.get(HAIRPIN).pairs.dense()
     cache.path(HAIRPIN).write_bytes(b"PK broken")
     np.testing.assert_array_equal(cache.get(HAIRPIN).pairs.dense(), first)
@@ -100,10 +100,10 @@ def test_other_energy_models_are_other_energies_and_leave_no_trace() -> None:
     sequence = "GGGGGCCACAGCAGAAGCGUUCACGUCGCAGCCCCUGUCAGCCAUUGCACUCCGGCUGCGAAUUCUGCU"
     before = sparse_base_pairs(sequence)
     found = with_other_models(before, sequence)
-    assert found.evidence.shape == (len(found.pairs), len(ENERGIES))
+    assert found.pair_features.shape == (len(found.pairs), len(ENERGIES))
     assert tuple(OTHER_MODELS) == ENERGIES
     np.testing.assert_array_equal(found.dense(), before.dense())
-    matrices = [found.dense(), *np.moveaxis(found.dense_evidence(), -1, 0)]
+    matrices = [found.dense(), *np.moveaxis(found.dense_features(), -1, 0)]
     for i, one in enumerate(matrices):
         assert one.sum(axis=1).max() < 1 + 1e-5
         assert all(np.abs(one - other).max() > 0.05 for other in matrices[:i])
@@ -112,15 +112,15 @@ def test_other_energy_models_are_other_energies_and_leave_no_trace() -> None:
 
 def test_long_sequences_are_folded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(basepairs, "OTHERS_LENGTH", len(HAIRPIN) - 1)
-    found = folds_of(HAIRPIN).pairs
-    np.testing.assert_array_equal(found.evidence, found.probabilities[:, None].repeat(len(ENERGIES), axis=1))
+    found = secondary_structures_of(HAIRPIN).pairs
+    np.testing.assert_array_equal(found.pair_features, found.probabilities[:, None].repeat(len(ENERGIES), axis=1))
 
 
 def test_drawn_folds_follow_the_probabilities_and_their_seed() -> None:
     sequence = "GGCAAAAGCCAAAAGGCAAAAGCC"
-    drawn = drawn_partners(sequence, list(range(400)))
+    sampled = sampled_pair_tables(sequence, list(range(400)))
     expected = base_pair_probabilities(sequence)
-    observed = (drawn[:, :, None] == np.arange(len(sequence))).mean(0)
+    observed = (sampled[:, :, None] == np.arange(len(sequence))).mean(0)
     assert np.abs(observed - expected).max() < 0.1
     assert np.logical_and(expected > 0.2, expected < 0.8).any()
-    np.testing.assert_array_equal(drawn_partners(sequence, [17, 3]), drawn[[17, 3]])
+    np.testing.assert_array_equal(sampled_pair_tables(sequence, [17, 3]), sampled[[17, 3]])

@@ -139,8 +139,8 @@ def test_hook_adds_to_the_score(path):
     score = convert(data, x_t, c, source="data", target="score")
     push = 0.7 * repulsion(data.reshape(4, 12, 3), mask.flatten(), 2.0).reshape(data.shape)
     exact = convert(score + push, x_t, c, source="score", target="data") - data
-    floor = (c.alpha / (c.alpha + ALPHA_FLOOR)).reshape(4, 1, 1, 1)
-    assert torch.allclose(hook(data, t) - data, floor * exact, atol=1e-9)
+    baseline = (c.alpha / (c.alpha + ALPHA_FLOOR)).reshape(4, 1, 1, 1)
+    assert torch.allclose(hook(data, t) - data, baseline * exact, atol=1e-9)
 
 
 @pytest.mark.parametrize("path", PATHS)

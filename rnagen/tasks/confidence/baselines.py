@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rnagen.metrics import c1_lddt, tm_matrix
-from rnagen.tasks.confidence.conformers import Judged
+from rnagen.tasks.confidence.conformers import ScoredConformers
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class LengthBaseline:
     lddt: Float[np.ndarray, "2"]
 
     @classmethod
-    def fit(cls, pool: Sequence[tuple[int, Judged]], conformers: int) -> "LengthBaseline":
+    def fit(cls, conformer_set: Sequence[tuple[int, ScoredConformers]], conformers: int) -> "LengthBaseline":
         """Least squares over the first `conformers` of each RNA of the pool (length, conformers)."""
-        lengths = np.log([length for length, _ in pool])
-        tm = [float(judged.tm[:conformers].mean()) for _, judged in pool]
-        lddt = [float(judged.lddt[:conformers][judged.scored[:conformers]].mean()) for _, judged in pool]
+        lengths = np.log([length for length, _ in conformer_set])
+        tm = [float(scores.tm[:conformers].mean()) for _, scores in conformer_set]
+        lddt = [float(scores.lddt[:conformers][scores.scored[:conformers]].mean()) for _, scores in conformer_set]
         degree = min(1, len(set(lengths.tolist())) - 1)
         tm_line, lddt_line = (np.polyfit(lengths, np.nan_to_num(values), degree) for values in (tm, lddt))
         return cls(*(np.concatenate([np.zeros(1 - degree), line]) for line in (tm_line, lddt_line)))

@@ -31,7 +31,7 @@ MIRROR = (-1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
-class Judged:
+class ScoredConformers:
     """n conformers of one chain, and what they are worth."""
 
     c1: Float[Tensor, "n L 3"]
@@ -44,7 +44,7 @@ class Judged:
     """TM-score against that model."""
 
 
-PARTS = tuple(part.name for part in fields(Judged))
+PARTS = tuple(part.name for part in fields(ScoredConformers))
 
 
 @dataclass(frozen=True)
@@ -59,22 +59,22 @@ class Drawing:
     seed: int
 
 
-def judge_conformers(c1: Float[Tensor, "n L 3"], chain: Chain, scored_atom: int) -> Judged:
+def score_conformers(c1: Float[Tensor, "n L 3"], chain: Chain, scored_atom: int) -> ScoredConformers:
     """Score conformers against all models of a chain, whose atom number `scored_atom` is C1'."""
     true, mask = torch.from_numpy(chain.coords[:, :, scored_atom]), torch.from_numpy(chain.mask[:, :, scored_atom])
     scores, best = tm_scores(c1, true, mask, seeds=FAST_SEEDS).max(1)
     local = c1_lddt(c1, true[best], mask[best])
-    return Judged(c1, local.per_residue, local.scored, scores.float())
+    return ScoredConformers(c1, local.per_residue, local.scored, scores.float())
 
 
-def draw_judged(checkpoint: Checkpoint, chain: Chain, drawing: Drawing) -> Judged:
+def sample_scored(checkpoint: Checkpoint, chain: Chain, drawing: Drawing) -> ScoredConformers:
     """Draw conformers of one chain and score them.
 
     Raises:
         SamplingError: a conformer stayed unusable.
     """
     scored_atom = checkpoint.config.model.atoms.index("C1'")
-    drawn = []
+    sampled = []
     for tau in drawing.taus:
         ensemble = draw_ensemble(
             checkpoint.model,
@@ -86,13 +86,13 @@ def draw_judged(checkpoint: Checkpoint, chain: Chain, drawing: Drawing) -> Judge
             replace(drawing.sampler, tau=tau),
             drawing.seed,
         )
-        drawn.append(torch.from_numpy(ensemble.structure.coords[:, :, scored_atom]).clone())
+        sampled.append(torch.from_numpy(ensemble.structure.coords[:, :, scored_atom]).clone())
     if drawing.mirrors:
-        drawn.append(drawn[0][: drawing.mirrors] * torch.tensor(MIRROR))
-    return judge_conformers(torch.cat(drawn), chain, scored_atom)
+        sampled.append(sampled[0][: drawing.mirrors] * torch.tensor(MIRROR))
+    return score_conformers(torch.cat(sampled), chain, scored_atom)
 
 
-def pool_file(cache: Path, checkpoint: Checkpoint, dataset: str, drawing: Drawing) -> Path:
+def conformers_file(cache: Path, checkpoint: Checkpoint, dataset: str, drawing: Drawing) -> Path:
     """The file of all chains of a dataset (by its fingerprint) that were drawn so by this checkpoint."""
     sampler = {name: value for name, value in asdict(drawing.sampler).items() if name not in ("tau", "chunk")}
     key = {**asdict(drawing), "sampler": sampler, "checkpoint": checkpoint.fingerprint, "dataset": dataset}
@@ -100,13 +100,13 @@ def pool_file(cache: Path, checkpoint: Checkpoint, dataset: str, drawing: Drawin
     return cache / f"conformers-{digest[:32]}.safetensors"
 
 
-def draw_pool(
+def sample_conformer_set(
     checkpoint: Checkpoint,
     chains: Sequence[Chain],
     drawing: Drawing,
     file: Path,
     deadline: float | None = None,
-) -> list[Judged]:
+) -> list[ScoredConformers]:
     """The conformers of all chains: those that the file holds, and the others drawn now and added to it.
 
     Args:
@@ -119,8 +119,8 @@ def draw_pool(
     Raises:
         InputError: the file is damaged, a chain cannot be sampled, or the time was over; what was drawn is saved.
     """
-    pool = read_pool(file) if file.is_file() else {}
-    missing = [chain for chain in chains if chain.name not in pool]
+    conformer_set = read_conformers(file) if file.is_file() else {}
+    missing = [chain for chain in chains if chain.name not in conformer_set]
     saved = time.monotonic()
     console = Console(stderr=True)
     try:
@@ -131,28 +131,30 @@ def draw_pool(
                     left = f"{len(missing) - number} of {len(chains)} chains are still to be drawn"
                     raise InputError(file, None, f"the time is over, {left}: the same command goes on")
                 try:
-                    pool[chain.name] = draw_judged(checkpoint, chain, drawing)
+                    conformer_set[chain.name] = sample_scored(checkpoint, chain, drawing)
                 except SamplingError as error:
                     raise InputError(checkpoint.path, chain.name, str(error)) from error
                 progress.advance(task)
                 if time.monotonic() - saved > SAVE_SECONDS:
-                    write_pool(file, pool)
+                    write_conformers(file, conformer_set)
                     saved = time.monotonic()
                     print(f"conformers of {number + 1} of {len(missing)} chains drawn", flush=True)
     finally:
         if missing:
-            write_pool(file, pool)
-    return [pool[chain.name] for chain in chains]
+            write_conformers(file, conformer_set)
+    return [conformer_set[chain.name] for chain in chains]
 
 
-def write_pool(file: Path, pool: dict[str, Judged]) -> None:
+def write_conformers(file: Path, conformer_set: dict[str, ScoredConformers]) -> None:
     """Write a pool, by the names of its chains, whole or not at all."""
-    tensors = {f"{name}/{part}": value for name, judged in pool.items() for part, value in vars(judged).items()}
+    tensors = {
+        f"{name}/{part}": value for name, scores in conformer_set.items() for part, value in vars(scores).items()
+    }
     with atomic_write(file) as opened:
         opened.write(save({name: tensor.contiguous() for name, tensor in tensors.items()}))
 
 
-def read_pool(file: Path) -> dict[str, Judged]:
+def read_conformers(file: Path) -> dict[str, ScoredConformers]:
     """What `write_pool` wrote.
 
     Raises:
@@ -161,6 +163,6 @@ def read_pool(file: Path) -> dict[str, Judged]:
     try:
         tensors = load_file(file)
         names = dict.fromkeys(key.rpartition("/")[0] for key in tensors)
-        return {name: Judged(*(tensors[f"{name}/{part}"] for part in PARTS)) for name in names}
+        return {name: ScoredConformers(*(tensors[f"{name}/{part}"] for part in PARTS)) for name in names}
     except (SafetensorError, KeyError, OSError) as error:
         raise InputError(file, None, f"is no file of conformers, or a damaged one; delete it: {error}") from error

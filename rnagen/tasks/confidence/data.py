@@ -11,35 +11,35 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from rnagen.checkpoints.files import Checkpoint
-from rnagen.config.confidence import ConfidenceConfig, PoolConfig
+from rnagen.config.confidence import ConfidenceConfig, ConformerSetConfig
 from rnagen.data.chains import Chain
-from rnagen.data.draws import BatchDraw, DrawStream, chain_weights
 from rnagen.data.filters import trainable
 from rnagen.data.packed import PackedChains
 from rnagen.data.padding import pad
+from rnagen.data.plans import BatchPlan, PlanStream, chain_weights
 from rnagen.errors import InputError
 from rnagen.features import RNAFeatures
 from rnagen.tasks.confidence.baselines import Consensus, LengthBaseline, consensus
-from rnagen.tasks.confidence.conformers import Drawing, Judged, draw_pool, pool_file
+from rnagen.tasks.confidence.conformers import Drawing, ScoredConformers, conformers_file, sample_conformer_set
 from rnagen.tasks.structure.data import read_data
 from rnagen.training.stream import BatchStream, ResumableData
 
 
 @dataclass(frozen=True)
-class JudgedChain:
+class ScoredChain:
     """A chain and its conformers."""
 
     chain: Chain
-    judged: Judged
+    scores: ScoredConformers
 
     @cached_property
     def consensus(self) -> Consensus:
         """What the conformers say of each other."""
-        return consensus(self.judged.c1)
+        return consensus(self.scores.c1)
 
 
 @dataclass(frozen=True)
-class JudgedBatch:
+class ScoredBatch:
     """K conformers of each of B chains, padded to one length."""
 
     features: RNAFeatures
@@ -48,39 +48,39 @@ class JudgedBatch:
     scored: Bool[Tensor, "B K L"]
     tm: Float[Tensor, "B K"]
 
-    def to(self, device: torch.device | str) -> "JudgedBatch":
+    def to(self, device: torch.device | str) -> "ScoredBatch":
         """The same batch on another device; Lightning moves batches by calling this."""
-        return JudgedBatch(**{name: value.to(device) for name, value in vars(self).items()})
+        return ScoredBatch(**{name: value.to(device) for name, value in vars(self).items()})
 
 
-class JudgedChains:
+class ScoredChains:
     """Chains with conformers that are known to be good or bad, as a `BatchStream` asks for them."""
 
-    def __init__(self, chains: list[JudgedChain], copies: int) -> None:
+    def __init__(self, chains: list[ScoredChain], copies: int) -> None:
         self.chains = chains
         self.copies = copies
 
-    def batch(self, draw: BatchDraw, rank: int = 0, world: int = 1) -> JudgedBatch:
+    def batch(self, plan: BatchPlan, rank: int = 0, world: int = 1) -> ScoredBatch:
         """Some of the conformers of each chain that is drawn, in a process's share of the batch."""
-        known = [self.chains[row] for row in draw.rows[rank::world]]
-        rng = np.random.default_rng([draw.seed, rank])
-        return collate([(one.chain, some_of(one.judged, self.copies, rng)) for one in known], draw.length)
+        known = [self.chains[row] for row in plan.rows[rank::world]]
+        rng = np.random.default_rng([plan.seed, rank])
+        return collate([(one.chain, some_of(one.scores, self.copies, rng)) for one in known], plan.length)
 
 
-def some_of(judged: Judged, count: int, rng: np.random.Generator) -> Judged:
+def some_of(scores: ScoredConformers, count: int, rng: np.random.Generator) -> ScoredConformers:
     """Conformers at random; some twice where there are not so many."""
-    there = len(judged.tm)
+    there = len(scores.tm)
     rows = torch.from_numpy(rng.choice(there, count, replace=there < count))
-    return Judged(**{name: value[rows] for name, value in vars(judged).items()})
+    return ScoredConformers(**{name: value[rows] for name, value in vars(scores).items()})
 
 
-def collate(examples: list[tuple[Chain, Judged]], length: int) -> JudgedBatch:
+def collate(examples: list[tuple[Chain, ScoredConformers]], length: int) -> ScoredBatch:
     """Examples with equally many conformers, padded to `length` residues."""
-    chains, judged = zip(*examples)
+    chains, scores = zip(*examples)
 
     def padded(name: str) -> Tensor:
         # The residues are the second axis: the first of what is padded.
-        return pad([getattr(one, name).transpose(0, 1).numpy() for one in judged], length).transpose(1, 2)
+        return pad([getattr(one, name).transpose(0, 1).numpy() for one in scores], length).transpose(1, 2)
 
     lengths = torch.tensor([len(chain.bases) for chain in chains])
     features = RNAFeatures(
@@ -88,10 +88,10 @@ def collate(examples: list[tuple[Chain, Judged]], length: int) -> JudgedBatch:
         residue_index=pad([chain.residue_index for chain in chains], length),
         mask=torch.arange(length) < lengths[:, None],
         pair_probabilities=pad([chain.pairs.dense() for chain in chains], length, axes=2),
-        evidence=pad([chain.pairs.dense_evidence() for chain in chains], length, axes=2),
+        pair_features=pad([chain.pairs.dense_features() for chain in chains], length, axes=2),
     )
-    return JudgedBatch(
-        features, padded("c1"), padded("lddt"), padded("scored"), torch.stack([one.tm for one in judged])
+    return ScoredBatch(
+        features, padded("c1"), padded("lddt"), padded("scored"), torch.stack([one.tm for one in scores])
     )
 
 
@@ -109,8 +109,8 @@ class ConfidenceDataModule(ResumableData):
         self.config = config
         self.checkpoint = checkpoint
         self.deadline = deadline
-        self.train_chains: list[JudgedChain] = []
-        self.val_chains: list[JudgedChain] = []
+        self.train_chains: list[ScoredChain] = []
+        self.val_chains: list[ScoredChain] = []
 
     def setup(self, stage: str) -> None:
         """Choose the chains, draw or read their conformers.
@@ -130,10 +130,10 @@ class ConfidenceDataModule(ResumableData):
         if not len(val):
             print(f"no validation chain of {data.source} fits: this run does not validate")
         self.fingerprint, self.clusters = data.fingerprint, train.clusters.numpy()
-        self.train_chains = self._judged(train.chains(), self._drawing(training=True))
-        self.val_chains = self._judged(val.chains(), self._drawing(training=False))
+        self.train_chains = self._scored(train.chains(), self._drawing(training=True))
+        self.val_chains = self._scored(val.chains(), self._drawing(training=False))
         # The first conformers are those of the temperature at which is sampled.
-        plain = [(len(known.chain.bases), known.judged) for known in self.train_chains]
+        plain = [(len(known.chain.bases), known.scores) for known in self.train_chains]
         self.baseline = LengthBaseline.fit(plain, options.conformers)
 
     def _drawing(self, training: bool) -> Drawing:
@@ -142,24 +142,24 @@ class ConfidenceDataModule(ResumableData):
             return Drawing(sampler, (sampler.tau,), options.val_conformers, 0, seed)
         return Drawing(sampler, (sampler.tau, *options.other_taus), options.conformers, options.mirrors, seed)
 
-    def _judged(self, chains: list[Chain], drawing: Drawing) -> list[JudgedChain]:
-        file = pool_file(self.config.dataset.cache, self.checkpoint, self.fingerprint, drawing)
-        judged = draw_pool(self.checkpoint, chains, drawing, file, self.deadline)
-        return [JudgedChain(chain, one) for chain, one in zip(chains, judged)]
+    def _scored(self, chains: list[Chain], drawing: Drawing) -> list[ScoredChain]:
+        file = conformers_file(self.config.dataset.cache, self.checkpoint, self.fingerprint, drawing)
+        scores = sample_conformer_set(self.checkpoint, chains, drawing, file, self.deadline)
+        return [ScoredChain(chain, one) for chain, one in zip(chains, scores)]
 
     @property
     def batches_per_epoch(self) -> int:
         """Batches in an epoch."""
         return self.config.run.train_batches or max(1, len(self.train_chains) // self.config.dataset.batch_size)
 
-    def train_dataloader(self) -> BatchStream[JudgedBatch]:
+    def train_dataloader(self) -> BatchStream[ScoredBatch]:
         """Batches from `position` on; every cluster is drawn equally often."""
         options = self.config.dataset
         lengths = np.array([len(known.chain.bases) for known in self.train_chains])
         weights = chain_weights(lengths, self.clusters, length_power=0.0, cluster_power=1.0)
-        draws = DrawStream(weights, lengths, int(lengths.max()), options.batch_size, self.config.run.seed)
-        chains = JudgedChains(self.train_chains, options.copies)
-        return BatchStream(chains, draws, self.batches_per_epoch, self.position)
+        plans = PlanStream(weights, lengths, int(lengths.max()), options.batch_size, self.config.run.seed)
+        chains = ScoredChains(self.train_chains, options.copies)
+        return BatchStream(chains, plans, self.batches_per_epoch, self.position)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """One chain with all its conformers at a time."""
@@ -171,7 +171,7 @@ def no_longer_than(chains: PackedChains, longest: int) -> PackedChains:
     return chains.select((chains.lengths <= longest).nonzero()[:, 0].tolist())
 
 
-def chosen(chains: PackedChains, options: PoolConfig, seed: int) -> PackedChains:
+def chosen(chains: PackedChains, options: ConformerSetConfig, seed: int) -> PackedChains:
     """The chains that are short enough; of each cluster at most `per_cluster`, drawn by the seed.
 
     Raises:

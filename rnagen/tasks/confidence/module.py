@@ -12,9 +12,9 @@ from rnagen.config.confidence import ConfidenceConfig
 from rnagen.errors import ConfigError
 from rnagen.model.confidence import ConfidenceHead, ConfidenceLogits, spread
 from rnagen.model.model import RNAFlowModel
-from rnagen.sampling.confidence import confidence_of, judge
+from rnagen.sampling.confidence import confidence_logits, confidence_of
 from rnagen.tasks.confidence.baselines import LengthBaseline
-from rnagen.tasks.confidence.data import JudgedBatch, JudgedChain
+from rnagen.tasks.confidence.data import ScoredBatch, ScoredChain
 from rnagen.tasks.confidence.report import ReportedTarget, summarize
 from rnagen.tasks.structure.module import chain_features
 from rnagen.training.one_cycle import OneCycleModule
@@ -66,7 +66,7 @@ class ConfidenceModule(OneCycleModule):
         if checkpoint[STATE_KEY] != self.structure:
             raise ConfigError("structure: the run that is resumed judges another structure model")
 
-    def training_step(self, batch: JudgedBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: ScoredBatch, batch_idx: int) -> Tensor:
         with torch.no_grad():
             trunk, _ = self.frozen.on(self.device).encode(batch.features)
         logits = self.head(trunk, batch.c1, batch.features.mask)
@@ -79,11 +79,11 @@ class ConfidenceModule(OneCycleModule):
     def on_validation_epoch_start(self) -> None:
         self.reported, self.val_losses = [], []
 
-    def validation_step(self, known: JudgedChain, batch_idx: int) -> None:
+    def validation_step(self, known: ScoredChain, batch_idx: int) -> None:
         """All conformers of a chain, judged as `sample.py` does it."""
-        judged, chain = known.judged, known.chain
-        logits = judge(self.frozen.on(self.device), self.head, chain_features(chain), judged.c1)
-        self.val_losses.append(float(sum(losses(logits, judged.lddt[None], judged.scored[None], judged.tm[None]))))
+        scores, chain = known.scores, known.chain
+        logits = confidence_logits(self.frozen.on(self.device), self.head, chain_features(chain), scores.c1)
+        self.val_losses.append(float(sum(losses(logits, scores.lddt[None], scores.scored[None], scores.tm[None]))))
         found = confidence_of(logits)
         length_tm, length_lddt = self.baseline.predict(len(chain.bases))
         self.reported.append(
@@ -91,9 +91,9 @@ class ConfidenceModule(OneCycleModule):
                 chain.name,
                 found.lddt,
                 found.tm,
-                judged.lddt.numpy(),
-                judged.scored.numpy(),
-                judged.tm.numpy(),
+                scores.lddt.numpy(),
+                scores.scored.numpy(),
+                scores.tm.numpy(),
                 known.consensus.lddt.numpy(),
                 known.consensus.tm.numpy(),
                 length_lddt,

@@ -11,7 +11,7 @@ import lightning as L
 import torch
 import yaml
 
-from rnagen.checkpoints.confidence import JudgedModel, load_confidence_checkpoint, save_confidence_checkpoint
+from rnagen.checkpoints.confidence import StructureModelId, load_confidence_checkpoint, save_confidence_checkpoint
 from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
 from rnagen.config.confidence import ConfidenceConfig
 from rnagen.config.files import to_plain
@@ -42,7 +42,10 @@ def train_confidence(config: ConfidenceConfig) -> Path:
     checkpoint = load_checkpoint(config.dataset.structure or DEFAULT_CHECKPOINT, drawing_device(run.accelerator))
     check_sampling(checkpoint.config, config.sampler)
     loaded = None if weights is None else load_confidence_checkpoint(weights)
-    if loaded is not None and (loaded.head.config, loaded.judges) != (config.model, JudgedModel.of(checkpoint)):
+    if loaded is not None and (loaded.head.config, loaded.structure_model) != (
+        config.model,
+        StructureModelId.of(checkpoint),
+    ):
         raise ConfigError(f"{weights} is a head of another shape, or of another structure model")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(to_plain(config), sort_keys=False, allow_unicode=True))
@@ -58,7 +61,7 @@ def train_confidence(config: ConfidenceConfig) -> Path:
     module = ConfidenceModule(config, checkpoint, data.baseline, steps)
     if loaded is not None:
         module.head.load_state_dict(loaded.head.state_dict())
-    conformers = sum(len(known.judged.tm) for known in data.train_chains)
+    conformers = sum(len(known.scores.tm) for known in data.train_chains)
     print(
         f"{module.head.num_parameters:,} parameters; {conformers:,} conformers of {len(data.train_chains):,} chains "
         f"train, {len(data.val_chains)} chains validate; {steps} steps"
@@ -87,7 +90,7 @@ def exporter(data: ConfidenceDataModule) -> Callable[[L.LightningModule, Path, d
             "source": str(data.config.dataset.data),
             "fingerprint": data.fingerprint,
             "chains": len(data.train_chains),
-            "conformers": sum(len(known.judged.tm) for known in data.train_chains),
+            "conformers": sum(len(known.scores.tm) for known in data.train_chains),
         }
         metadata = {
             "cutoff": data.checkpoint.metadata["cutoff"],
@@ -96,7 +99,7 @@ def exporter(data: ConfidenceDataModule) -> Callable[[L.LightningModule, Path, d
             "training": to_plain(module.config),
             **provenance,
         }
-        save_confidence_checkpoint(path, module.head, JudgedModel.of(data.checkpoint), metadata)
+        save_confidence_checkpoint(path, module.head, StructureModelId.of(data.checkpoint), metadata)
 
     return export
 

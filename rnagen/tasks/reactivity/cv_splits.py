@@ -22,7 +22,7 @@ ROUNDING = 1e-6
 """Room below a threshold: 80 of 100 equal residues are enough for 80 %."""
 
 
-def k_folds(sequences: Sequence[str], folds: int, seed: int, cache: Path) -> Int64[np.ndarray, " N"]:
+def assign_splits(sequences: Sequence[str], cv_splits: int, seed: int, cache: Path) -> Int64[np.ndarray, " N"]:
     """The fold, 0 to folds − 1, of each sequence: whole groups of `similarity_groups`, dealt out evenly.
 
     The groups, in which the time goes, are kept in the folder `cache`, known by the sequences.
@@ -34,7 +34,7 @@ def k_folds(sequences: Sequence[str], folds: int, seed: int, cache: Path) -> Int
         found = similarity_groups(different.tolist())
         with atomic_write(file) as opened:
             np.save(opened, found)
-    return deal(np.load(file, allow_pickle=False)[number], folds, seed)
+    return deal(np.load(file, allow_pickle=False)[number], cv_splits, seed)
 
 
 def similarity_groups(sequences: Sequence[str]) -> Int64[np.ndarray, " N"]:
@@ -54,40 +54,40 @@ def similarity_groups(sequences: Sequence[str]) -> Int64[np.ndarray, " N"]:
     return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
-def deal(groups: Int64[np.ndarray, " N"], folds: int, seed: int) -> Int64[np.ndarray, " N"]:
+def deal(groups: Int64[np.ndarray, " N"], cv_splits: int, seed: int) -> Int64[np.ndarray, " N"]:
     """Deal whole groups out to folds: the largest first, each to the smallest fold so far; ties by the seed.
 
     Raises:
         ValueError: there are fewer groups than folds.
     """
     numbers, member_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    if not 1 <= folds <= len(numbers):
-        raise ValueError(f"{len(numbers)} groups of similar sequences cannot fill {folds} folds")
+    if not 1 <= cv_splits <= len(numbers):
+        raise ValueError(f"{len(numbers)} groups of similar sequences cannot fill {cv_splits} folds")
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(len(numbers))
-    filled, fold_of = np.zeros(folds, dtype=np.int64), np.empty(len(numbers), dtype=np.int64)
-    label = rng.permutation(folds)
+    filled, split_of = np.zeros(cv_splits, dtype=np.int64), np.empty(len(numbers), dtype=np.int64)
+    label = rng.permutation(cv_splits)
     for group in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
         smallest = int(np.argmin(filled))
         filled[smallest] += sizes[group]
-        fold_of[group] = label[smallest]
-    return fold_of[member_of]
+        split_of[group] = label[smallest]
+    return split_of[member_of]
 
 
-def closest_across(sequences: Sequence[str], folds: Int64[np.ndarray, " N"]) -> tuple[float, int, int]:
+def closest_across(sequences: Sequence[str], cv_splits: Int64[np.ndarray, " N"]) -> tuple[float, int, int]:
     """(identity, i, j) of the two most alike sequences in different folds, i and j their positions.
 
     Raises:
         ValueError: all are in one fold.
     """
-    if len(np.unique(folds)) < 2:
+    if len(np.unique(cv_splits)) < 2:
         raise ValueError("one fold has no pair across folds")
     # Of the equal sequences of a fold one is enough.
-    first = {key: n for n, key in reversed(list(enumerate(zip(sequences, folds.tolist(), strict=True))))}
+    first = {key: n for n, key in reversed(list(enumerate(zip(sequences, cv_splits.tolist(), strict=True))))}
     order = np.array(sorted(first.values(), key=lambda n: (len(sequences[n]), n)))
     best = (-1.0, -1, -1)
     for rows, columns, identities in _compared([sequences[n] for n in order], 0.0):
-        identities[folds[order[rows]][:, None] == folds[order[columns]]] = -1
+        identities[cv_splits[order[rows]][:, None] == cv_splits[order[columns]]] = -1
         i, j = np.unravel_index(np.argmax(identities), identities.shape)
         if identities[i, j] > best[0]:
             best = (float(identities[i, j]), int(order[rows[i]]), int(order[columns[j]]))

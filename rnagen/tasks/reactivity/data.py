@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, DistributedSampler, Sampler
 from rnagen.config.reactivity import ReactivityConfig
 from rnagen.errors import InputError
 from rnagen.tasks.reactivity.batches import LengthMatchedBatchSampler
-from rnagen.tasks.reactivity.cv_splits import k_folds
+from rnagen.tasks.reactivity.cv_splits import assign_splits
 from rnagen.tasks.reactivity.dataset import ReactivityDataset, ReactivityExample, collate, trainable
 from rnagen.tasks.reactivity.pairs import MappedPairs
 from rnagen.tasks.reactivity.table import ReactivityTable
@@ -115,13 +115,13 @@ class ReactivityDataModule(ResumableData):
 
     def _held_out(self, table: ReactivityTable) -> Bool[np.ndarray, " N"]:
         options = self.config.dataset
-        if options.fold is None:
+        if options.cv_split is None:
             return np.zeros(len(table), dtype=bool)
         try:
-            folds = k_folds(table.sequences(), options.folds, self.config.run.seed, options.cache)
+            cv_splits = assign_splits(table.sequences(), options.cv_splits, self.config.run.seed, options.cache)
         except ValueError as error:
             raise InputError(options.data, None, str(error)) from error
-        return folds == options.fold
+        return cv_splits == options.cv_split
 
     def _batches(self, rank: int, world: int) -> LengthMatchedBatchSampler:
         sampler: DistributedSampler[Any] = DistributedSampler(self.train, world, rank, seed=self.config.run.seed)

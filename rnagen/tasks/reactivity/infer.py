@@ -51,7 +51,7 @@ def predict(models: Sequence[ReactivityModel], features: RNAFeatures, flip: bool
 def predict_profiles(
     models: Sequence[ReactivityModel],
     sequences: Sequence[str],
-    fold: Callable[[str], SparsePairs] | None,
+    pairs_of: Callable[[str], SparsePairs] | None,
     batch_size: int,
     flip: bool,
 ) -> Iterator[tuple[int, Float32[np.ndarray, "L E"]]]:
@@ -63,19 +63,19 @@ def predict_profiles(
     """
     device = next(models[0].parameters()).device
     for numbers in _batches([len(sequence) for sequence in sequences], batch_size):
-        features = make_features([sequences[n] for n in numbers], fold)
+        features = make_features([sequences[n] for n in numbers], pairs_of)
         predicted = predict(models, features.to(device), flip).cpu().numpy()
         for n, profile in zip(numbers, predicted):
             yield n, profile[: len(sequences[n])].copy()
 
 
-def make_features(sequences: Sequence[str], fold: Callable[[str], SparsePairs] | None) -> RNAFeatures:
+def make_features(sequences: Sequence[str], pairs_of: Callable[[str], SparsePairs] | None) -> RNAFeatures:
     """One padded batch of sequences over `BASES`, on the CPU; without `fold` the pair probabilities are zero."""
     lengths = [len(sequence) for sequence in sequences]
     length = padded_length(lengths, LENGTH_BUCKET)
     pairs = torch.zeros(len(sequences), length, length)
-    if fold is not None:
-        pairs = pad([fold(sequence).dense() for sequence in sequences], length, axes=2)
+    if pairs_of is not None:
+        pairs = pad([pairs_of(sequence).dense() for sequence in sequences], length, axes=2)
     return RNAFeatures(
         bases=pad([encode_sequence(sequence) for sequence in sequences], length),
         residue_index=pad([np.arange(1, n + 1, dtype=np.int32) for n in lengths], length),

@@ -8,11 +8,11 @@ from torch.utils.data import DataLoader
 
 from rnagen.config.structure import TrainConfig
 from rnagen.data.chains import Batch, Chain
-from rnagen.data.device_batches import ResidentChains
-from rnagen.data.draws import BatchDraws, DrawStream, WarmUp, chain_weights
+from rnagen.data.device_batches import DeviceChains
 from rnagen.data.encoded_cache import EncodedCache
-from rnagen.data.filters import check_gate, share_of_clusters, to_overfit, trainable, trusted
+from rnagen.data.filters import check_dates, quality_filter, share_of_clusters, to_overfit, trainable
 from rnagen.data.packed import PackedChains, PackedData, load_packed
+from rnagen.data.plans import BatchPlans, PlanStream, WarmUp, chain_weights
 from rnagen.errors import InputError
 from rnagen.training.stream import BatchStream, ResumableData
 
@@ -59,7 +59,7 @@ class RNADataModule(ResumableData):
             print(f"no validation chain in {data.source}: this run does not validate")
         if options.data.exists():
             train = trainable(train, options.min_length, options.data)
-            train = trusted(train, options.max_resolution, options.min_contacts, options.data)
+            train = quality_filter(train, options.max_resolution, options.min_contacts, options.data)
         train = share_of_clusters(train, options.train_share, self.config.run.seed)
         if options.overfit:
             train = val = to_overfit(train, options.crop, options.data)
@@ -97,34 +97,34 @@ class RNADataModule(ResumableData):
         """Batches from `position` on, made on the device of the process."""
         assert self.trainer is not None
         options, trainer = self.config.dataset, self.trainer
-        draws: BatchDraws = self._draws(self.train_chains)
+        plans: BatchPlans = self._plans(self.train_chains)
         if options.synthetic_steps:
             batches = options.synthetic_steps * self.config.optim.accumulate_grad
-            draws = WarmUp(self._draws(self.synthetic_chains), batches, draws, len(self.train_chains))
+            plans = WarmUp(self._plans(self.synthetic_chains), batches, plans, len(self.train_chains))
         device = trainer.strategy.root_device
         return BatchStream(
-            ResidentChains(
+            DeviceChains(
                 self.seen_chains,
                 options.crop,
                 options.spatial_crop,
                 device,
                 options.structure_share if self.config.model.secondary_structure else 0.0,
-                bool(self.config.model.evidence),
+                bool(self.config.model.pair_features),
                 self.train_encodings,
             ),
-            draws,
+            plans,
             self.batches_per_epoch,
             self.position,
             trainer.global_rank,
             trainer.world_size,
         )
 
-    def _draws(self, chains: PackedChains) -> DrawStream:
+    def _plans(self, chains: PackedChains) -> PlanStream:
         assert self.trainer is not None
         options, lengths = self.config.dataset, chains.lengths.numpy()
         weights = chain_weights(lengths, chains.clusters.numpy(), options.length_power, options.cluster_power)
         size = options.batch_size * self.trainer.world_size
-        return DrawStream(weights, lengths, options.crop, size, self.config.run.seed)
+        return PlanStream(weights, lengths, options.crop, size, self.config.run.seed)
 
     def val_dataloader(self) -> DataLoader[Chain]:
         """One whole chain at a time, dealt out among the processes."""
@@ -148,7 +148,7 @@ def read_data(data: Path, splits: Path, cutoff: str, atoms: tuple[str, ...]) -> 
     """
     if data.is_file():
         packed = load_packed(data)
-        check_gate(packed.train, cutoff, data)
+        check_dates(packed.train, cutoff, data)
         try:
             parts = (packed.train, packed.val, packed.synthetic)
             train, val, synthetic = (chains.select_atoms(atoms) for chains in parts)

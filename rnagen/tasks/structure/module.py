@@ -10,7 +10,7 @@ from torchmetrics import MeanMetric
 
 from rnagen.config.structure import OptimConfig, TrainConfig
 from rnagen.data.chains import Batch, Chain
-from rnagen.data.draws import BUCKETS
+from rnagen.data.plans import BUCKETS
 from rnagen.evaluation.baselines import helix
 from rnagen.features import RNAFeatures
 from rnagen.metrics.tm import tm_scores
@@ -18,7 +18,7 @@ from rnagen.model.conditioning import freeze_unread
 from rnagen.model.model import RNAFlowModel
 from rnagen.sampling.ensemble import draw_ensemble
 from rnagen.tasks.structure.encoder import STATE_KEY, Pretrained
-from rnagen.tasks.structure.objective import draw, objective, total
+from rnagen.tasks.structure.objective import draw_noise, objective, total
 from rnagen.training.average import MovingAverage
 from rnagen.training.callbacks import MeasuredModule
 from rnagen.training.optim import clipped_step, decay_groups
@@ -85,8 +85,8 @@ class FlowModule(MeasuredModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         # Dropout too must be the same after a resume; the seed itself is that of the noise.
         torch.manual_seed(batch.seed + 1 + batch.rank)
-        draws = draw(batch, self.config, self.global_step)
-        terms = objective(self.model, self.transport, batch, draws, self.config)
+        noise_of_step = draw_noise(batch, self.config, self.global_step)
+        terms = objective(self.model, self.transport, batch, noise_of_step, self.config)
         loss = total(terms, self.config.loss, self.global_step)
         if self.reports:
             size, several = len(batch.mask), self.trainer.world_size > 1
@@ -144,8 +144,8 @@ class FlowModule(MeasuredModule):
         )
         scored = config.model.atoms.index("C1'")
         true, mask = torch.from_numpy(chain.coords[:, :, scored]), torch.from_numpy(chain.mask[:, :, scored])
-        drawn = torch.from_numpy(ensemble.structure.coords[:, :, scored])
-        scores = tm_scores(drawn, true, mask).amax(1)
+        sampled = torch.from_numpy(ensemble.structure.coords[:, :, scored])
+        scores = tm_scores(sampled, true, mask).amax(1)
         row = {
             "tm_best1": float(scores[0]),
             "tm_best5": float(scores.max()),
@@ -190,6 +190,6 @@ def chain_features(chain: Chain) -> RNAFeatures:
         residue_index=torch.from_numpy(chain.residue_index)[None],
         mask=torch.ones(1, len(chain.bases), dtype=torch.bool),
         pair_probabilities=torch.from_numpy(chain.pairs.dense())[None],
-        evidence=torch.from_numpy(chain.pairs.dense_evidence())[None],
+        pair_features=torch.from_numpy(chain.pairs.dense_features())[None],
         encoded=None if chain.encoded is None else chain.encoded.whole().batch(),
     )

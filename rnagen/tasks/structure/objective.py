@@ -13,7 +13,7 @@ from rnagen.geometry import center, random_rotations, superpose
 from rnagen.losses import aligned_mae, distogram_cross_entropy, pair_distances
 from rnagen.model.model import RNAFlowModel
 from rnagen.sampling.recycling import recycled
-from rnagen.structure import EVIDENCE
+from rnagen.structure import PAIR_FEATURES
 from rnagen.transport.flow import Transport
 from rnagen.transport.times import draw_times
 
@@ -26,15 +26,15 @@ DISTOGRAM_RANGE = (4.0, 64.0)
 
 
 @dataclass(frozen=True)
-class Draws:
+class StepNoise:
     """The random part of a training step: K poses, times and noises per RNA, and what the model is shown."""
 
     rotation: Float[Tensor, "B K 3 3"]
     t: Float[Tensor, "B K"]
     noise: Float[Tensor, "B K L A 3"]
-    hidden: Bool[Tensor, " B"]
+    masked: Bool[Tensor, " B"]
     """RNAs shown without sequence and base pairs."""
-    hidden_evidence: Bool[Tensor, "B C"]
+    masked_pair_features: Bool[Tensor, "B C"]
     """Channels of evidence that are not shown."""
     self_condition: bool
     """The model sees its own first estimate: for the whole step, whatever process computes it."""
@@ -42,7 +42,7 @@ class Draws:
     """What the drafts are made from that the trunk sees; None in a step without, again for all processes."""
 
 
-def draw(batch: Batch, config: TrainConfig, step: int) -> Draws:
+def draw_noise(batch: Batch, config: TrainConfig, step: int) -> StepNoise:
     """Random numbers of a batch: its share of what its seed gives the global batch.
 
     Poses and times are drawn on the CPU, the same for every device; the noise, which is many numbers, on the device.
@@ -54,9 +54,9 @@ def draw(batch: Batch, config: TrainConfig, step: int) -> Draws:
     generator = torch.Generator().manual_seed(batch.seed)
     rotation = random_rotations(size * copies, generator).unflatten(0, (size, copies))[mine]
     t = draw_times(config.transport.time_distribution, size, copies, generator)[mine]
-    hidden = (torch.rand(size, generator=generator) < config.dataset.condition_dropout)[mine]
-    shape = size, len(EVIDENCE)
-    hidden_evidence = (torch.rand(shape, generator=generator) < config.dataset.evidence_dropout)[mine]
+    masked = (torch.rand(size, generator=generator) < config.dataset.condition_dropout)[mine]
+    shape = size, len(PAIR_FEATURES)
+    masked_pair_features = (torch.rand(shape, generator=generator) < config.dataset.pair_feature_dropout)[mine]
     at_device = torch.Generator(device).manual_seed(batch.seed)
     noise = torch.randn(size, copies, *batch.coords.shape[1:], generator=at_device, device=device)[mine]
     if config.loss.consistency_weight:
@@ -70,36 +70,41 @@ def draw(batch: Batch, config: TrainConfig, step: int) -> Draws:
         # Noise of its own, as in sampling: no copy starts from that of the draft.
         draft_noise = torch.randn(size, *batch.coords.shape[1:], generator=at_device, device=device)[mine]
     # Not waiting for a device that still computes the step before.
-    return Draws(
+    return StepNoise(
         rotation=rotation.to(device, non_blocking=True),
         t=t.to(device, non_blocking=True),
         noise=noise,
-        hidden=hidden.to(device, non_blocking=True),
-        hidden_evidence=hidden_evidence.to(device, non_blocking=True),
+        masked=masked.to(device, non_blocking=True),
+        masked_pair_features=masked_pair_features.to(device, non_blocking=True),
         self_condition=config.model.self_conditioning and self_condition,
         draft_noise=draft_noise,
     )
 
 
 def objective(
-    model: RNAFlowModel, transport: Transport, batch: Batch, draws: Draws, config: TrainConfig
+    model: RNAFlowModel, transport: Transport, batch: Batch, noise_of_step: StepNoise, config: TrainConfig
 ) -> dict[str, Float[Tensor, " B"]]:
     """Unweighted loss terms, one number per RNA (mean over its copies).
 
     Structure terms are weighted by t: a clean structure predicted from noise says little.
     """
     shape = {"b": len(batch.mask), "l": batch.mask.shape[1], "a": batch.mask.shape[2]}
-    copies = draws.t.shape[1]
-    t = draws.t.flatten()
+    copies = noise_of_step.t.shape[1]
+    t = noise_of_step.t.flatten()
     mask = repeat(batch.mask, "b l a -> (b k) (l a)", k=copies)
-    pose = repeat(batch.coords / config.model.sigma_data, "b l a xyz -> b k (l a) xyz", k=copies) @ draws.rotation.mT
+    pose = (
+        repeat(batch.coords / config.model.sigma_data, "b l a xyz -> b k (l a) xyz", k=copies)
+        @ noise_of_step.rotation.mT
+    )
     x1 = center(rearrange(pose, "b k atoms xyz -> (b k) atoms xyz"), mask)
-    x0 = center(rearrange(draws.noise, "b k l a xyz -> (b k) (l a) xyz"), mask)
+    x0 = center(rearrange(noise_of_step.noise, "b k l a xyz -> (b k) (l a) xyz"), mask)
     pair = transport.interpolate(x1, x0, t)
 
-    features = batch.features.without_condition(draws.hidden).without_evidence(draws.hidden_evidence)
+    features = batch.features.without_condition(noise_of_step.masked).without_pair_features(
+        noise_of_step.masked_pair_features
+    )
     if config.model.recycling:
-        features = recycled(model, transport, features, draws.draft_noise)
+        features = recycled(model, transport, features, noise_of_step.draft_noise)
     trunk, context = model.encode(features)
 
     def predict(previous: Float[Tensor, "BK P 3"] | None) -> Float[Tensor, "BK P 3"]:
@@ -112,7 +117,7 @@ def objective(
     previous = None
     if config.model.self_conditioning:
         previous = torch.zeros_like(pair.x_t)
-    if draws.self_condition:
+    if noise_of_step.self_condition:
         with torch.no_grad():
             previous = transport.data(predict(previous), pair.x_t, pair.t)
     predicted = predict(previous)
@@ -132,7 +137,7 @@ def objective(
     per_copy |= {name: value * pair.t for name, value in structure.items()}
     terms = {name: rearrange(value, "(b k) -> b k", k=copies).mean(1) for name, value in per_copy.items()}
     if config.loss.consistency_weight:
-        terms["consistency"] = consistency(clean, mask, draws.t)
+        terms["consistency"] = consistency(clean, mask, noise_of_step.t)
 
     edges = torch.linspace(*DISTOGRAM_RANGE, config.model.distogram_bins - 1, device=batch.coords.device)
     logits = model.distogram(trunk.pair)

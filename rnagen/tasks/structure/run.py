@@ -68,7 +68,7 @@ def train(config: TrainConfig) -> Path:
     return folder
 
 
-STARTS_AT_NOTHING = ("evidence", "secondary_structure", "recycling")
+STARTS_AT_NOTHING = ("pair_features", "secondary_structure", "recycling")
 """Parts of a model that add nothing until they are trained."""
 NOT_SHAPE = ("dropout", "grad_checkpointing")
 """How a model is trained, not what it is."""

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rnagen.config.encoder import KERNEL_SIZES, LAYERS, EncoderConfig
-from rnagen.config.files import overlay
+from rnagen.config.files import load_config
 from rnagen.errors import ConfigError
 from rnagen.features import RNAFeatures
 from rnagen.model.encoders import Encoder, EncoderOutput, build_encoder
@@ -255,4 +255,4 @@ def test_shapes_given_come_before_those_of_the_kind() -> None:
 )
 def test_impossible_shapes_are_named(name: str, value: object) -> None:
     with pytest.raises(ConfigError, match=rf"file\.yaml: {name}"):
-        overlay(EncoderConfig(), {name: value}, "file.yaml")
+        load_config(EncoderConfig(), {name: value}, "file.yaml")

@@ -14,7 +14,7 @@ import torch
 
 from rnagen.cli.main import main
 from rnagen.config.encoder import SHAPE_OPTIONS, EncoderConfig
-from rnagen.config.files import overlay
+from rnagen.config.files import load_config
 from rnagen.errors import ConfigError, InputError
 from rnagen.model.encoders import LanguageModelShape, build_encoder
 from tests.helpers.language_models import NAMES, encoder, options, write_folder
@@ -168,8 +168,8 @@ def test_a_shape_is_json() -> None:
 
 def test_options_that_do_not_go_together() -> None:
     good = {"encoder": "language-model", "language_model": "somewhere", "base_pairs": "none"}
-    assert overlay(EncoderConfig(), good, "f").language_model == Path("somewhere")
-    assert overlay(EncoderConfig(), {**good, "encoder_dim": 192, "sigmoid": True}, "f").sigmoid
+    assert load_config(EncoderConfig(), good, "f").language_model == Path("somewhere")
+    assert load_config(EncoderConfig(), {**good, "encoder_dim": 192, "sigmoid": True}, "f").sigmoid
     bad: list[tuple[dict[str, Any], str]] = [
         ({"language_model": None}, "language_model: .*needs the folder"),
         ({"encoder": "transformer"}, "language_model: is for the encoder language-model, not for the transformer"),
@@ -187,5 +187,5 @@ def test_options_that_do_not_go_together() -> None:
     ]
     for changes, message in bad:
         with pytest.raises(ConfigError, match=rf"^f: {message}"):
-            overlay(EncoderConfig(), {**good, **changes}, "f")
+            load_config(EncoderConfig(), {**good, **changes}, "f")
     assert set(SHAPE_OPTIONS) <= {item.name for item in fields(EncoderConfig)}

@@ -8,15 +8,22 @@ import pytest
 import torch
 
 from rnagen.checkpoints.files import load_checkpoint, save_checkpoint
-from rnagen.config.confidence import PoolConfig
+from rnagen.config.confidence import ConformerSetConfig
 from rnagen.config.sampling import SamplerConfig
 from rnagen.errors import InputError
 from rnagen.metrics import c1_lddt, tm_score
 from rnagen.sampling.ensemble import draw_ensemble
 from rnagen.tasks.confidence.baselines import LengthBaseline, consensus
-from rnagen.tasks.confidence.conformers import Drawing, draw_judged, draw_pool, judge_conformers, pool_file, read_pool
+from rnagen.tasks.confidence.conformers import (
+    Drawing,
+    conformers_file,
+    read_conformers,
+    sample_conformer_set,
+    sample_scored,
+    score_conformers,
+)
 from rnagen.tasks.structure.module import chain_features
-from tests.helpers.judged import C1, perturbed
+from tests.helpers.scored import C1, perturbed
 from tests.helpers.tiny import TINY, make_chain, tiny_model
 
 DRAWING = Drawing(SamplerConfig(steps=3), (0.05, 1.0), conformers=2, mirrors=1, seed=0)
@@ -35,10 +42,10 @@ def test_scores_are_those_against_the_model_that_fits_best() -> None:
     generator = torch.Generator().manual_seed(0)
     # Of model 2 alone; unresolved residues anywhere.
     c1 = torch.where(mask[1, :, None], true[1], 50 * torch.randn(24, 3, generator=generator))
-    judged = judge_conformers(c1[None], chain, C1)
-    assert float(judged.tm[0]) == pytest.approx(1, abs=1e-6)
-    assert torch.equal(judged.scored[0], mask[1])
-    assert judged.lddt[0][mask[1]].min() > 0.999
+    scores = score_conformers(c1[None], chain, C1)
+    assert float(scores.tm[0]) == pytest.approx(1, abs=1e-6)
+    assert torch.equal(scores.scored[0], mask[1])
+    assert scores.lddt[0][mask[1]].min() > 0.999
     noisy = perturbed(chain, [0.5, 8.0])
     assert noisy.tm[0] > noisy.tm[1]
     expected = c1_lddt(noisy.c1[0], true[0], mask[0]).per_residue
@@ -47,37 +54,37 @@ def test_scores_are_those_against_the_model_that_fits_best() -> None:
 
 def test_what_is_drawn_is_what_sampling_draws(checkpoint) -> None:
     chain = make_chain(18)
-    judged = draw_judged(checkpoint, chain, DRAWING)
-    assert len(judged.tm) == 5
+    scores = sample_scored(checkpoint, chain, DRAWING)
+    assert len(scores.tm) == 5
     for place, tau in enumerate(DRAWING.taus):
         options = replace(DRAWING.sampler, tau=tau)
         features = chain_features(chain)
-        drawn = draw_ensemble(
+        sampled = draw_ensemble(
             checkpoint.model, TINY.transport, features, chain.name, chain.sequence, 2, options, seed=0
         )
-        own = judged.c1[2 * place : 2 * place + 2]
-        torch.testing.assert_close(own, torch.from_numpy(drawn.structure.coords[:, :, C1]))
+        own = scores.c1[2 * place : 2 * place + 2]
+        torch.testing.assert_close(own, torch.from_numpy(sampled.structure.coords[:, :, C1]))
     # A mirror image keeps the distances, and so the lDDT, but not the TM-score.
-    torch.testing.assert_close(judged.c1[4, :, 1:], judged.c1[0, :, 1:])
-    torch.testing.assert_close(judged.c1[4, :, 0], -judged.c1[0, :, 0])
+    torch.testing.assert_close(scores.c1[4, :, 1:], scores.c1[0, :, 1:])
+    torch.testing.assert_close(scores.c1[4, :, 0], -scores.c1[0, :, 0])
     everything = torch.ones(18, dtype=torch.bool)
-    assert float(tm_score(judged.c1[4], judged.c1[0], everything)) < 0.9
+    assert float(tm_score(scores.c1[4], scores.c1[0], everything)) < 0.9
 
 
 def test_the_file_holds_what_was_drawn_and_grows(checkpoint, tmp_path: Path, monkeypatch) -> None:
     chains = [make_chain(14, seed=seed) for seed in range(3)]
-    file = pool_file(tmp_path / "cache", checkpoint, "dataset", DRAWING)
-    first = draw_pool(checkpoint, chains[:2], DRAWING, file)
+    file = conformers_file(tmp_path / "cache", checkpoint, "dataset", DRAWING)
+    first = sample_conformer_set(checkpoint, chains[:2], DRAWING, file)
 
     def other(checkpoint, chain, drawing):
         assert chain.name == chains[2].name, "the others are there"
-        return draw_judged(checkpoint, chain, drawing)
+        return sample_scored(checkpoint, chain, drawing)
 
     monkeypatch.setattr("rnagen.tasks.confidence.conformers.draw_judged", other)
-    again = draw_pool(checkpoint, chains[::-1], DRAWING, file)
+    again = sample_conformer_set(checkpoint, chains[::-1], DRAWING, file)
     for one, two in zip(first, again[:0:-1], strict=True):
         assert all(torch.equal(vars(one)[part], vars(two)[part]) for part in vars(one))
-    assert set(read_pool(file)) == {chain.name for chain in chains}
+    assert set(read_conformers(file)) == {chain.name for chain in chains}
 
 
 def test_an_interruption_or_the_end_of_the_time_loses_nothing(checkpoint, tmp_path: Path, monkeypatch) -> None:
@@ -87,28 +94,28 @@ def test_an_interruption_or_the_end_of_the_time_loses_nothing(checkpoint, tmp_pa
     def interrupted(checkpoint, chain, drawing):
         if chain.name == chains[1].name:
             raise KeyboardInterrupt
-        return draw_judged(checkpoint, chain, drawing)
+        return sample_scored(checkpoint, chain, drawing)
 
     with monkeypatch.context() as patch:
         patch.setattr("rnagen.tasks.confidence.conformers.draw_judged", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            draw_pool(checkpoint, chains, DRAWING, file)
-    assert set(read_pool(file)) == {chains[0].name}
+            sample_conformer_set(checkpoint, chains, DRAWING, file)
+    assert set(read_conformers(file)) == {chains[0].name}
     with pytest.raises(InputError, match=r"2 of 3 chains are still to be drawn: the same command goes on"):
-        draw_pool(checkpoint, chains, DRAWING, file, deadline=time.monotonic() - 1)
-    assert set(read_pool(file)) == {chains[0].name}
+        sample_conformer_set(checkpoint, chains, DRAWING, file, deadline=time.monotonic() - 1)
+    assert set(read_conformers(file)) == {chains[0].name}
     file.write_bytes(file.read_bytes()[:-8])
     with pytest.raises(InputError, match="damaged"):
-        draw_pool(checkpoint, chains, DRAWING, file)
+        sample_conformer_set(checkpoint, chains, DRAWING, file)
 
 
 def test_every_model_dataset_and_way_of_drawing_has_its_file(checkpoint, tmp_path: Path) -> None:
     def file(drawing: Drawing = DRAWING, **changes: object) -> Path:
-        return pool_file(tmp_path, replace(checkpoint, **changes), "dataset", drawing)
+        return conformers_file(tmp_path, replace(checkpoint, **changes), "dataset", drawing)
 
     others = [
         file(fingerprint="other"),
-        pool_file(tmp_path, checkpoint, "other", DRAWING),
+        conformers_file(tmp_path, checkpoint, "other", DRAWING),
         file(replace(DRAWING, sampler=SamplerConfig(steps=4))),
         file(replace(DRAWING, taus=(0.05,))),
         file(replace(DRAWING, seed=1)),
@@ -120,22 +127,22 @@ def test_every_model_dataset_and_way_of_drawing_has_its_file(checkpoint, tmp_pat
 
 def test_consensus_by_hand() -> None:
     chain = make_chain(20)
-    judged = perturbed(chain, [0.0, 0.0, 9.0])
-    found = consensus(judged.c1)
+    scores = perturbed(chain, [0.0, 0.0, 9.0])
+    found = consensus(scores.c1)
     assert found.tm.argmin() == 2
     everything = torch.ones(20, dtype=torch.bool)
-    among = float(tm_score(judged.c1[0], judged.c1[2], everything, seeds=2))
+    among = float(tm_score(scores.c1[0], scores.c1[2], everything, seeds=2))
     assert float(found.tm[0]) == pytest.approx((1 + among) / 2, abs=1e-3)
-    local = c1_lddt(judged.c1[0], judged.c1[2], everything).per_residue
+    local = c1_lddt(scores.c1[0], scores.c1[2], everything).per_residue
     torch.testing.assert_close(found.lddt[0], (1 + local) / 2)
 
 
 def test_length_baseline_is_a_line_in_the_logarithm() -> None:
     chains = [make_chain(length) for length in (20, 40, 80)]
-    judged = [perturbed(chain, [3.0, 3.0, 50.0]) for chain in chains]
-    judged = [replace(one, tm=torch.tensor([0.1, 0.3, 9.0]) * (k + 1)) for k, one in enumerate(judged)]
-    baseline = LengthBaseline.fit([(len(c.bases), j) for c, j in zip(chains, judged)], conformers=2)
+    scores = [perturbed(chain, [3.0, 3.0, 50.0]) for chain in chains]
+    scores = [replace(one, tm=torch.tensor([0.1, 0.3, 9.0]) * (k + 1)) for k, one in enumerate(scores)]
+    baseline = LengthBaseline.fit([(len(c.bases), j) for c, j in zip(chains, scores)], conformers=2)
     assert [baseline.predict(length)[0] for length in (20, 40, 80)] == pytest.approx([0.2, 0.4, 0.6])
-    one = LengthBaseline.fit([(20, judged[0])], conformers=2)
+    one = LengthBaseline.fit([(20, scores[0])], conformers=2)
     assert one.predict(50)[0] == pytest.approx(0.2)
-    assert PoolConfig().min_length > 1, "the logarithm of a length"
+    assert ConformerSetConfig().min_length > 1, "the logarithm of a length"

@@ -10,7 +10,7 @@ from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
 ROOT = Path(__file__).parents[3]
 
 
-def shown(marker: str) -> dict[str, list[str]]:
+def visible(marker: str) -> dict[str, list[str]]:
     """Rows of the table between the markers, by their first cell."""
     page = (ROOT / "docs" / "confidence.md").read_text()
     (table,) = re.findall(rf"<!-- {marker} -->\n(.*?)<!-- end {marker} -->", page, flags=re.DOTALL)
@@ -20,7 +20,7 @@ def shown(marker: str) -> dict[str, list[str]]:
 
 def test_the_metrics_are_those_of_the_shipped_model() -> None:
     metrics = json.loads(confidence_path(DEFAULT_CHECKPOINT).with_suffix(".json").read_text())["metrics"]
-    rows = shown("metrics")
+    rows = visible("metrics")
     assert rows == {f"`{name.removeprefix('val/')}`": [f"{value:.3f}"] for name, value in metrics.items()}
 
 
@@ -29,7 +29,7 @@ def test_the_gains_are_those_that_are_stored() -> None:
     confidence = find_confidence(load_checkpoint(DEFAULT_CHECKPOINT))
     assert confidence is not None
     assert stored["confidence"] == confidence.fingerprint
-    assert shown("selection") == {
+    assert visible("selection") == {
         name: [
             f"{row['best1']:.3f}",
             "{:.3f} [{:.3f}, {:.3f}]".format(row["best5"], *row["best5_interval"]),

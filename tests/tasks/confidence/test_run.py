@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from rnagen.checkpoints.confidence import find_confidence, load_confidence_checkpoint
 from rnagen.checkpoints.files import load_checkpoint, save_checkpoint
 from rnagen.cli.train import main
-from rnagen.config.confidence import PoolConfig
+from rnagen.config.confidence import ConformerSetConfig
 from rnagen.data.packed import PackedData, save_packed
 from rnagen.data.store import StructureStore
 from rnagen.errors import ConfigError
@@ -21,10 +21,10 @@ from rnagen.model.confidence import ConfidenceLogits, expected, spread
 from rnagen.model.trunk import TrunkOutput
 from rnagen.prepare.pack import pack_rows
 from rnagen.prepare.synthetic import synthetic_dataset
-from rnagen.tasks.confidence.data import JudgedChain, JudgedChains, chosen
+from rnagen.tasks.confidence.data import ScoredChain, ScoredChains, chosen
 from rnagen.tasks.confidence.module import losses
 from rnagen.tasks.confidence.run import seconds_of, time_text
-from tests.helpers.judged import TINY_HEAD_FLAGS, perturbed, tiny_head
+from tests.helpers.scored import TINY_HEAD_FLAGS, perturbed, tiny_head
 from tests.helpers.tiny import TINY, make_chain, make_draw, packed, tiny_model
 
 TRAINING = [
@@ -77,17 +77,17 @@ def test_a_run_leaves_a_head_that_sampling_finds(train, places: Path, tmp_path: 
     assert len(record["targets"]) == 2
     loaded = load_confidence_checkpoint(folder / "best.safetensors")
     structure = load_checkpoint(places / "tiny.safetensors")
-    assert loaded.judges.fingerprint == structure.fingerprint
+    assert loaded.structure_model.fingerprint == structure.fingerprint
     assert loaded.metadata["cutoff"] == "2022-05-27"
     # No weight of the structure model is in the state, nor has one moved.
     state = torch.load(folder / "last.ckpt", weights_only=True)
     assert all(name.startswith("head.") or name == "skipped_steps" for name in state["state_dict"])
     assert find_confidence(structure) is None
     # What the configuration says trains the same again, on the same conformers.
-    drawn = {p: p.stat().st_mtime_ns for p in (places / "cache").iterdir()}
-    assert len(drawn) == 2
+    sampled = {p: p.stat().st_mtime_ns for p in (places / "cache").iterdir()}
+    assert len(sampled) == 2
     assert main(["--config", str(folder / "config.yaml"), "--run-name", "b"]) == 0
-    assert {p: p.stat().st_mtime_ns for p in (places / "cache").iterdir()} == drawn
+    assert {p: p.stat().st_mtime_ns for p in (places / "cache").iterdir()} == sampled
     again = load_file(tmp_path / "b" / "last.safetensors")
     for name, value in load_file(folder / "last.safetensors").items():
         assert torch.equal(again[name], value), name
@@ -151,7 +151,7 @@ def test_few_chains_of_a_cluster() -> None:
     lengths = (21, 22, 23, 24, 25, 26, 300)
     chains = packed([make_chain(length) for length in lengths])
     chains = replace(chains, clusters=torch.tensor([1, 1, 1, 1, 2, 3, 4], dtype=torch.int32))
-    options = PoolConfig(per_cluster=2, max_length=200)
+    options = ConformerSetConfig(per_cluster=2, max_length=200)
     first = chosen(chains, options, seed=0).lengths.tolist()
     assert len(first) == 4
     assert first[2:] == [25, 26]
@@ -159,19 +159,19 @@ def test_few_chains_of_a_cluster() -> None:
 
 
 def test_batches_hold_conformers_with_their_scores() -> None:
-    known = [JudgedChain(chain, perturbed(chain, [0.5, 2.0, 8.0])) for chain in (make_chain(20), make_chain(37))]
+    known = [ScoredChain(chain, perturbed(chain, [0.5, 2.0, 8.0])) for chain in (make_chain(20), make_chain(37))]
     draw = make_draw([one.chain for one in known])
-    batch = JudgedChains(known, copies=2).batch(draw)
+    batch = ScoredChains(known, copies=2).batch(draw)
     assert batch.c1.shape == (2, 2, draw.length, 3)
     assert batch.features.mask.sum(1).tolist() == [20, 37]
     for row, one in enumerate(known):
         for copy in range(2):
-            (number,) = torch.nonzero(one.judged.tm == batch.tm[row, copy])[:, 0].tolist()
+            (number,) = torch.nonzero(one.scores.tm == batch.tm[row, copy])[:, 0].tolist()
             length = len(one.chain.bases)
-            assert torch.equal(batch.c1[row, copy, :length], one.judged.c1[number])
-            assert torch.equal(batch.lddt[row, copy, :length], one.judged.lddt[number])
+            assert torch.equal(batch.c1[row, copy, :length], one.scores.c1[number])
+            assert torch.equal(batch.lddt[row, copy, :length], one.scores.lddt[number])
     assert not batch.scored[0, :, 20:].any()
-    assert len(set(JudgedChains(known, copies=5).batch(draw).tm[0].tolist())) <= 3
+    assert len(set(ScoredChains(known, copies=5).batch(draw).tm[0].tolist())) <= 3
 
 
 def test_losses_are_least_at_the_mean_and_ignore_what_was_not_scored() -> None:
@@ -192,8 +192,8 @@ def test_the_head_learns_to_tell_good_from_bad_and_from_mirrored() -> None:
     chains = [make_chain(16, seed=seed) for seed in range(4)]
     head = tiny_head().train()
     optimizer = torch.optim.Adam(head.parameters(), lr=1e-2)
-    judged = [perturbed(chain, [0.1, 1.0, 4.0]) for chain in chains]
-    c1, lddt, scored, tm = (torch.stack([getattr(one, part) for one in judged]) for part in vars(judged[0]))
+    scores = [perturbed(chain, [0.1, 1.0, 4.0]) for chain in chains]
+    c1, lddt, scored, tm = (torch.stack([getattr(one, part) for one in scores]) for part in vars(scores[0]))
     # Each chain can be told by what the trunk says of it.
     generator = torch.Generator().manual_seed(0)
     trunk = TrunkOutput(torch.randn(4, 16, 32, generator=generator), torch.randn(4, 16, 16, 8, generator=generator))

@@ -42,9 +42,9 @@ def test_every_index_once(lengths: np.ndarray, size: int, bucket: int) -> None:
 @given(LENGTHS, SIZES)
 def test_drop_last_drops_less_than_a_batch_and_the_latest(lengths: np.ndarray, size: int) -> None:
     batches = batches_of(SequentialSampler(lengths), lengths, size, drop_last=True)
-    kept = [index for batch in batches for index in batch]
+    selected = [index for batch in batches for index in batch]
     assert all(len(batch) == size for batch in batches)
-    assert len(set(kept)) == len(kept) == len(lengths) // size * size
+    assert len(set(selected)) == len(selected) == len(lengths) // size * size
 
 
 def test_drop_last_leaves_out_what_came_last() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnagen.prepare.clusters import IDENTITY, identity
-from rnagen.tasks.reactivity.cv_splits import closest_across, deal, k_folds, similarity_groups
+from rnagen.tasks.reactivity.cv_splits import assign_splits, closest_across, deal, similarity_groups
 from rnagen.tasks.reactivity.table import ReactivityTable
 
 
@@ -54,10 +54,10 @@ def test_groups_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_no_pair_across_folds_is_alike(tmp_path: Path) -> None:
     sequences = families(12, 5)
-    folds = k_folds(sequences, 4, 0, tmp_path)
-    closest, i, j = closest_across(sequences, folds)
+    cv_splits = assign_splits(sequences, 4, 0, tmp_path)
+    closest, i, j = closest_across(sequences, cv_splits)
     assert closest < IDENTITY
-    assert folds[i] != folds[j]
+    assert cv_splits[i] != cv_splits[j]
     scattered = np.arange(len(sequences)) % 4
     assert closest_across(sequences, scattered)[0] > IDENTITY
 
@@ -65,14 +65,16 @@ def test_no_pair_across_folds_is_alike(tmp_path: Path) -> None:
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.text("ACGU", min_size=1, max_size=15), min_size=2, max_size=10), st.data())
 def test_the_closest_pair_is_the_closest(sequences: list[str], data: st.DataObject) -> None:
-    folds = np.array(data.draw(st.permutations([n % 2 for n in range(len(sequences))])))
-    closest, i, j = closest_across(sequences, folds)
+    cv_splits = np.array(data.draw(st.permutations([n % 2 for n in range(len(sequences))])))
+    closest, i, j = closest_across(sequences, cv_splits)
     across = [
-        identity(sequences[a], sequences[b]) for a, b in combinations(range(len(sequences)), 2) if folds[a] != folds[b]
+        identity(sequences[a], sequences[b])
+        for a, b in combinations(range(len(sequences)), 2)
+        if cv_splits[a] != cv_splits[b]
     ]
     assert closest == pytest.approx(max(across))
     assert identity(sequences[i], sequences[j]) == pytest.approx(closest)
-    assert folds[i] != folds[j]
+    assert cv_splits[i] != cv_splits[j]
 
 
 def test_one_fold_has_no_pair() -> None:
@@ -82,10 +84,10 @@ def test_one_fold_has_no_pair() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 12), min_size=12, max_size=200), st.integers(1, 4), st.integers(0, 5))
-def test_dealing_keeps_groups_whole_and_folds_even(groups: list[int], folds: int, seed: int) -> None:
+def test_dealing_keeps_groups_whole_and_folds_even(groups: list[int], cv_splits: int, seed: int) -> None:
     numbers = np.array([*groups, *range(4)])
-    dealt = deal(numbers, folds, seed)
-    assert set(dealt.tolist()) == set(range(folds))
+    dealt = deal(numbers, cv_splits, seed)
+    assert set(dealt.tolist()) == set(range(cv_splits))
     for group in set(numbers.tolist()):
         assert len(set(dealt[numbers == group].tolist())) == 1
     sizes = np.bincount(dealt)
@@ -103,14 +105,14 @@ def test_dealing_is_a_function_of_the_seed() -> None:
 
 def test_groups_are_kept_and_equal_sequences_stay_together(tmp_path: Path) -> None:
     sequences = families(8, 2)
-    folds = k_folds(sequences, 3, 0, tmp_path)
+    cv_splits = assign_splits(sequences, 3, 0, tmp_path)
     (file,) = tmp_path.iterdir()
     stamp = os.stat(file)
-    twice = k_folds([*reversed(sequences), *sequences], 3, 0, tmp_path)
+    twice = assign_splits([*reversed(sequences), *sequences], 3, 0, tmp_path)
     assert os.stat(file) == stamp
     assert (twice[:16][::-1] == twice[16:]).all()
-    np.testing.assert_array_equal(folds, k_folds(sequences, 3, 0, tmp_path))
-    k_folds(sequences[1:], 3, 0, tmp_path)
+    np.testing.assert_array_equal(cv_splits, assign_splits(sequences, 3, 0, tmp_path))
+    assign_splits(sequences[1:], 3, 0, tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
 
 
@@ -121,11 +123,11 @@ def test_folds_of_the_real_file(shared_data: Path, tmp_path: Path) -> None:
     table = ReactivityTable.open(shared_data / "reactivity" / "train_data.parquet", tmp_path)
     sequences = table.sequences()
     start, cpu = time.perf_counter(), time.process_time()
-    folds = k_folds(sequences, 5, 0, tmp_path)
+    cv_splits = assign_splits(sequences, 5, 0, tmp_path)
     print(f"grouped in {time.perf_counter() - start:.0f} s ({time.process_time() - cpu:.0f} s of CPU time)")
-    print("examples per fold:", np.bincount(folds))
-    assert np.ptp(np.bincount(folds)) <= 1
+    print("examples per fold:", np.bincount(cv_splits))
+    assert np.ptp(np.bincount(cv_splits)) <= 1
     some = np.random.default_rng(0).choice(len(sequences), 3000, replace=False)
-    closest, i, j = closest_across([sequences[n] for n in some], folds[some])
+    closest, i, j = closest_across([sequences[n] for n in some], cv_splits[some])
     print(f"closest of 3000 sequences across folds: {closest:.3f}, {sequences[some[i]]} {sequences[some[j]]}")
     assert closest < IDENTITY

@@ -103,12 +103,12 @@ def test_what_is_used_decides_what_is_observed(table: ReactivityTable) -> None:
 
 
 def test_minimal_signal_to_noise(table: ReactivityTable) -> None:
-    kept = trainable(table, 1.0)
-    assert kept[0, 1]  # unknown
-    assert not kept[2, 0]  # not measured
+    selected = trainable(table, 1.0)
+    assert selected[0, 1]  # unknown
+    assert not selected[2, 0]  # not measured
     known = ~np.isnan(table.signal_to_noise)
-    np.testing.assert_array_equal(kept[known], table.signal_to_noise[known] >= 1)
-    assert 0 < kept[known].sum() < known.sum()
+    np.testing.assert_array_equal(selected[known], table.signal_to_noise[known] >= 1)
+    assert 0 < selected[known].sum() < known.sum()
 
 
 def test_misfits_are_refused(table: ReactivityTable, pairs: MappedPairs, tmp_path: Path) -> None:

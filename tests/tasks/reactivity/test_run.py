@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from rnagen.checkpoints.reactivity import load_reactivity_checkpoint
 from rnagen.cli.train import main
-from rnagen.config.files import load_yaml, overlay
+from rnagen.config.files import load_config, load_yaml
 from rnagen.config.reactivity import ReactivityConfig
 from rnagen.tasks.reactivity.data import EpochStream, ReactivityDataModule
 from rnagen.tasks.reactivity.dataset import ReactivityBatch, collate
@@ -42,7 +42,7 @@ def profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def config_of(path: Path, **options) -> ReactivityConfig:
     values = {"encoder_dim": 16, "encoder_layers": 2, "encoder_heads": 2, "batch_size": 4}
-    return overlay(ReactivityConfig(), {**values, "data": path, "cache": path.parent / "cache", **options}, "test")
+    return load_config(ReactivityConfig(), {**values, "data": path, "cache": path.parent / "cache", **options}, "test")
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_held_out_sequences_do_not_train(profiles: Path) -> None:
     assert short.train.lengths.max() <= 30
     assert short.val is not None
     assert short.val.lengths.max() > 30
-    everything = ReactivityDataModule(config_of(profiles, fold=None))
+    everything = ReactivityDataModule(config_of(profiles, cv_split=None))
     everything.setup("fit")
     assert everything.val is None
     assert len(everything.train) == COUNT
@@ -137,8 +137,8 @@ def test_held_out_sequences_do_not_train(profiles: Path) -> None:
 
 def test_every_fold_is_another_part(profiles: Path) -> None:
     parts = []
-    for fold in range(5):
-        data = ReactivityDataModule(config_of(profiles, fold=fold))
+    for cv_split in range(5):
+        data = ReactivityDataModule(config_of(profiles, cv_split=cv_split))
         data.setup("fit")
         assert data.val is not None
         parts += data.val.numbers.tolist()
@@ -290,6 +290,6 @@ def test_impossible_values_are_named(train, capsys, flags: tuple[str, str]) -> N
 
 def test_preset_is_a_configuration() -> None:
     values = load_yaml(ROOT / "configs" / "reactivity.yaml")
-    config = overlay(ReactivityConfig(), values, "preset")
+    config = load_config(ReactivityConfig(), values, "preset")
     assert (config.run.epochs, config.optim.lr, config.optim.weight_decay) == (32, 5e-4, 0.05)
     assert (config.optim.warmup, config.optim.grad_clip) == (0.02, 3.0)

@@ -94,13 +94,13 @@ def test_a_trained_encoder_moves_by_its_rate(tmp_path: Path, kind: str) -> None:
 
 def test_weights_without_encoder_are_a_start_for_one_with(tmp_path: Path) -> None:
     module, start = make_module(tmp_path, 0.0), tiny_model()
-    kept = {n: t.clone() for n, t in module.model.state_dict().items() if n.startswith(("encoder", "conditioning"))}
+    selected = {n: t.clone() for n, t in module.model.state_dict().items() if n.startswith(("encoder", "conditioning"))}
     module.load_weights(start)
     for model in (module.model, module.ema.module):
         state = model.state_dict()
         assert all(torch.equal(state[name], value) for name, value in start.state_dict().items())
-        assert all(torch.equal(state[n], t) for n, t in kept.items() if n.startswith("encoder"))
-    assert all(torch.equal(module.model.state_dict()[name], value) for name, value in kept.items())
+        assert all(torch.equal(state[n], t) for n, t in selected.items() if n.startswith("encoder"))
+    assert all(torch.equal(module.model.state_dict()[name], value) for name, value in selected.items())
 
 
 def structure_checkpoint(path: Path) -> Checkpoint:

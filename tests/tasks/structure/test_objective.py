@@ -10,8 +10,8 @@ from rnagen.data.chains import Batch
 from rnagen.features import RNAFeatures
 from rnagen.geometry import random_rotations
 from rnagen.model.model import RNAFlowModel
-from rnagen.structure import EVIDENCE
-from rnagen.tasks.structure.objective import Draws, consistency, draw, objective, total
+from rnagen.structure import PAIR_FEATURES
+from rnagen.tasks.structure.objective import StepNoise, consistency, draw_noise, objective, total
 from rnagen.transport.flow import Transport
 from tests.helpers.tiny import TINY, make_batch, make_chain, tiny_model
 
@@ -22,20 +22,20 @@ def small_batch(resolved: float = 0.9) -> Batch:
     return make_batch([make_chain(n, seed=n, resolved=resolved) for n in LENGTHS])
 
 
-def some_draws(batch: Batch, copies: int, times: str, config=TINY) -> Draws:
+def some_draws(batch: Batch, copies: int, times: str, config=TINY) -> StepNoise:
     dataset, transport = (
         replace(config.dataset, copies=copies),
         replace(config.transport, time_distribution=times),
     )
-    return draw(batch, replace(config, dataset=dataset, transport=transport), step=0)
+    return draw_noise(batch, replace(config, dataset=dataset, transport=transport), step=0)
 
 
-def losses(batch: Batch, draws: Draws, model=None, config=TINY) -> dict[str, torch.Tensor]:
+def losses(batch: Batch, noise_of_step: StepNoise, model=None, config=TINY) -> dict[str, torch.Tensor]:
     transport = Transport(config.transport.path_type, config.transport.prediction)
-    return objective(model or tiny_model(config), transport, batch, draws, config)
+    return objective(model or tiny_model(config), transport, batch, noise_of_step, config)
 
 
-def pad(batch: Batch, draws: Draws, extra: int) -> tuple[Batch, Draws]:
+def pad(batch: Batch, noise_of_step: StepNoise, extra: int) -> tuple[Batch, StepNoise]:
     f = batch.features
     features = RNAFeatures(
         F.pad(f.bases, (0, extra)),
@@ -45,13 +45,13 @@ def pad(batch: Batch, draws: Draws, extra: int) -> tuple[Batch, Draws]:
     )
     coords = F.pad(batch.coords, (0, 0, 0, 0, 0, extra), value=0.0)
     wider = Batch(features, coords, F.pad(batch.mask, (0, 0, 0, extra)), batch.seed)
-    return wider, replace(draws, noise=F.pad(draws.noise, (0, 0, 0, 0, 0, extra)))
+    return wider, replace(noise_of_step, noise=F.pad(noise_of_step.noise, (0, 0, 0, 0, 0, extra)))
 
 
 def test_padding_changes_nothing() -> None:
     batch = small_batch()
-    draws = some_draws(batch, 3, "uniform")
-    plain, padded = losses(batch, draws), losses(*pad(batch, draws, 32))
+    noise_of_step = some_draws(batch, 3, "uniform")
+    plain, padded = losses(batch, noise_of_step), losses(*pad(batch, noise_of_step, 32))
     for name, value in plain.items():
         torch.testing.assert_close(padded[name], value, atol=1e-5, rtol=1e-5)
 
@@ -71,11 +71,11 @@ def test_random_numbers_are_a_function_of_the_seed_of_the_batch() -> None:
 def test_processes_draw_together_what_one_draws_for_the_whole_batch() -> None:
     config = replace(TINY, dataset=replace(TINY.dataset, condition_dropout=0.5))
     whole = make_batch([make_chain(n, seed=n) for n in (20, 14, 9, 12)])
-    together = draw(whole, config, step=0)
+    together = draw_noise(whole, config, step=0)
     for rank in range(2):
         # What a batch holds says nothing of its draws, but for its size.
         part = replace(whole, coords=whole.coords[rank::2], mask=whole.mask[rank::2], rank=rank, world=2)
-        mine = draw(part, config, step=0)
+        mine = draw_noise(part, config, step=0)
         for name in ("rotation", "t", "noise", "hidden"):
             assert torch.equal(getattr(mine, name), getattr(together, name)[rank::2]), name
 
@@ -83,15 +83,15 @@ def test_processes_draw_together_what_one_draws_for_the_whole_batch() -> None:
 def test_the_loss_does_not_see_the_pose_of_the_target() -> None:
     """The pose in the file is replaced by the drawn one: turning and moving the file only composes with it."""
     batch = small_batch(resolved=1.0)
-    draws = some_draws(batch, 3, "uniform")
+    noise_of_step = some_draws(batch, 3, "uniform")
     turn = random_rotations(2, torch.Generator().manual_seed(4))
     moved = torch.where(
         batch.mask[..., None],
         torch.einsum("bij,blaj->blai", turn, batch.coords) + torch.tensor([30.0, -70.0, 5.0]),
         0.0,
     )
-    turned_back = replace(draws, rotation=draws.rotation @ turn.mT[:, None])
-    plain, other = losses(batch, draws), losses(replace(batch, coords=moved), turned_back)
+    turned_back = replace(noise_of_step, rotation=noise_of_step.rotation @ turn.mT[:, None])
+    plain, other = losses(batch, noise_of_step), losses(replace(batch, coords=moved), turned_back)
     for name, value in plain.items():
         torch.testing.assert_close(other[name], value, atol=2e-4, rtol=2e-4)
 
@@ -99,16 +99,16 @@ def test_the_loss_does_not_see_the_pose_of_the_target() -> None:
 def test_a_perfect_prediction_in_another_pose_has_no_aligned_flow_loss() -> None:
     """The aligned target forgives the pose; the plain one does not."""
     batch = small_batch(resolved=1.0)
-    draws = some_draws(batch, 2, "uniform")
+    noise_of_step = some_draws(batch, 2, "uniform")
     t = 0.2
-    draws = replace(draws, t=torch.full_like(draws.t, t))
+    noise_of_step = replace(noise_of_step, t=torch.full_like(noise_of_step.t, t))
 
     class Oracle(RNAFlowModel):
         """Predicts the true structure, turned by a quarter."""
 
         def forward(self, x_t: torch.Tensor, t: torch.Tensor, context, previous=None) -> torch.Tensor:
             mask = batch.mask[:, None, :, :, None].expand_as(x_t)
-            x1 = torch.einsum("bkij,blaj->bklai", draws.rotation, batch.coords / 16)
+            x1 = torch.einsum("bkij,blaj->bklai", noise_of_step.rotation, batch.coords / 16)
             x1 = x1 - (x1 * mask).sum((2, 3), keepdim=True) / mask.sum((2, 3), keepdim=True)
             quarter = torch.tensor([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
             x1 = torch.where(mask, x1 @ quarter.mT, 0.0)
@@ -117,7 +117,7 @@ def test_a_perfect_prediction_in_another_pose_has_no_aligned_flow_loss() -> None
 
     def run(aligned: bool) -> dict[str, torch.Tensor]:
         config = replace(TINY, loss=replace(TINY.loss, aligned=aligned))
-        return losses(batch, draws, Oracle(config.model), config)
+        return losses(batch, noise_of_step, Oracle(config.model), config)
 
     with_alignment = run(True)
     # ε in the distances is all that is left.
@@ -129,9 +129,9 @@ def test_a_perfect_prediction_in_another_pose_has_no_aligned_flow_loss() -> None
 
 def test_a_mirror_image_is_seen() -> None:
     batch = small_batch(resolved=1.0)
-    draws = some_draws(batch, 3, "uniform")
+    noise_of_step = some_draws(batch, 3, "uniform")
     mirrored = replace(batch, coords=batch.coords * torch.tensor([1.0, 1.0, -1.0]))
-    plain, other = losses(batch, draws), losses(mirrored, draws)
+    plain, other = losses(batch, noise_of_step), losses(mirrored, noise_of_step)
     torch.testing.assert_close(plain["distogram"], other["distogram"])  # distances cannot see it
     assert (plain["aligned_mae"] - other["aligned_mae"]).abs().min() > 1e-4
     assert (plain["flow"] - other["flow"]).abs().min() > 1e-4
@@ -178,11 +178,11 @@ def test_structure_losses_ramp_up() -> None:
 
 def test_bfloat16_networks_leave_the_geometry_exact() -> None:
     batch = small_batch()
-    draws = some_draws(batch, 2, "uniform")
+    noise_of_step = some_draws(batch, 2, "uniform")
     model = tiny_model()
-    exact = losses(batch, draws, model)
+    exact = losses(batch, noise_of_step, model)
     with torch.autocast("cpu", torch.bfloat16):
-        rounded = losses(batch, draws, model)
+        rounded = losses(batch, noise_of_step, model)
     for name, value in exact.items():
         assert rounded[name].dtype == torch.float32
         torch.testing.assert_close(rounded[name], value, rtol=0.05, atol=0.02)
@@ -192,33 +192,33 @@ def test_hidden_conditions_are_hidden_whole() -> None:
     """An example drawn without its condition has the loss of an RNA of which only the length is known."""
     config = replace(TINY, dataset=replace(TINY.dataset, condition_dropout=0.5))
     batch = make_batch([make_chain(12, seed=s) for s in range(16)])
-    draws = draw(batch, config, step=0)
-    assert 0 < draws.hidden.sum() < 16
-    told = replace(draws, hidden=torch.zeros_like(draws.hidden))
-    with_hidden, without = losses(batch, draws, config=config), losses(batch, told, config=config)
+    noise_of_step = draw_noise(batch, config, step=0)
+    assert 0 < noise_of_step.masked.sum() < 16
+    told = replace(noise_of_step, masked=torch.zeros_like(noise_of_step.masked))
+    with_hidden, without = losses(batch, noise_of_step, config=config), losses(batch, told, config=config)
     other_bases = replace(batch.features, bases=(batch.features.bases + 1) % 4)
     blank = replace(other_bases, pair_probabilities=torch.zeros_like(other_bases.pair_probabilities))
-    changed = losses(replace(batch, features=blank), draws, config=config)
+    changed = losses(replace(batch, features=blank), noise_of_step, config=config)
     for name in ("flow", "distogram"):
-        torch.testing.assert_close(with_hidden[name][draws.hidden], changed[name][draws.hidden])
-        assert (with_hidden[name][~draws.hidden] != changed[name][~draws.hidden]).all()
-        torch.testing.assert_close(with_hidden[name][~draws.hidden], without[name][~draws.hidden])
-        assert (with_hidden[name][draws.hidden] != without[name][draws.hidden]).all()
+        torch.testing.assert_close(with_hidden[name][noise_of_step.masked], changed[name][noise_of_step.masked])
+        assert (with_hidden[name][~noise_of_step.masked] != changed[name][~noise_of_step.masked]).all()
+        torch.testing.assert_close(with_hidden[name][~noise_of_step.masked], without[name][~noise_of_step.masked])
+        assert (with_hidden[name][noise_of_step.masked] != without[name][noise_of_step.masked]).all()
 
 
 def test_channels_of_evidence_are_hidden_one_by_one() -> None:
-    model = replace(TINY.model, evidence=EVIDENCE)
-    config = replace(TINY, model=model, dataset=replace(TINY.dataset, evidence_dropout=0.3))
+    model = replace(TINY.model, pair_features=PAIR_FEATURES)
+    config = replace(TINY, model=model, dataset=replace(TINY.dataset, pair_feature_dropout=0.3))
     batch = make_batch([make_chain(12, seed=s) for s in range(32)])
-    draws = draw(batch, config, step=0)
-    assert draws.hidden_evidence.float().mean() == pytest.approx(0.3, abs=0.1)
-    assert len(set(map(tuple, draws.hidden_evidence.tolist()))) > 4
+    noise_of_step = draw_noise(batch, config, step=0)
+    assert noise_of_step.masked_pair_features.float().mean() == pytest.approx(0.3, abs=0.1)
+    assert len(set(map(tuple, noise_of_step.masked_pair_features.tolist()))) > 4
     told = tiny_model(config)
-    seen = losses(batch, draws, told, config)
-    assert batch.features.evidence is not None
-    blank = batch.features.evidence.masked_fill(draws.hidden_evidence[:, None, None], 0)
-    by_hand = replace(batch, features=replace(batch.features, evidence=blank))
-    nothing = replace(draws, hidden_evidence=torch.zeros_like(draws.hidden_evidence))
+    seen = losses(batch, noise_of_step, told, config)
+    assert batch.features.pair_features is not None
+    blank = batch.features.pair_features.masked_fill(noise_of_step.masked_pair_features[:, None, None], 0)
+    by_hand = replace(batch, features=replace(batch.features, pair_features=blank))
+    nothing = replace(noise_of_step, masked_pair_features=torch.zeros_like(noise_of_step.masked_pair_features))
     assert torch.equal(seen["distogram"], losses(by_hand, nothing, told, config)["distogram"])
     assert (seen["distogram"] != losses(batch, nothing, told, config)["distogram"]).any()
 
@@ -226,14 +226,14 @@ def test_channels_of_evidence_are_hidden_one_by_one() -> None:
 def test_half_of_the_steps_see_their_own_estimate() -> None:
     config = replace(TINY, model=replace(TINY.model, self_conditioning=True))
     batch = small_batch()
-    coins = [draw(batch, config, step).self_condition for step in range(200)]
+    coins = [draw_noise(batch, config, step).self_condition for step in range(200)]
     assert 80 < sum(coins) < 120
-    assert not any(draw(batch, TINY, step).self_condition for step in range(20))
+    assert not any(draw_noise(batch, TINY, step).self_condition for step in range(20))
     model = tiny_model(config)
-    draws = replace(draw(batch, config, 0), self_condition=False)
+    noise_of_step = replace(draw_noise(batch, config, 0), self_condition=False)
     first, second = (
-        losses(batch, draws, model, config),
-        losses(batch, replace(draws, self_condition=True), model, config),
+        losses(batch, noise_of_step, model, config),
+        losses(batch, replace(noise_of_step, self_condition=True), model, config),
     )
     assert (first["flow"] != second["flow"]).all()
     total(second, config.loss, 10).backward()
@@ -257,7 +257,7 @@ def test_the_own_estimate_is_what_the_model_said_first() -> None:
             return said
 
     model = Recorder(config.model)
-    losses(batch, replace(draw(batch, config, 0), self_condition=True), model, config)
+    losses(batch, replace(draw_noise(batch, config, 0), self_condition=True), model, config)
     first, expected, second = seen
     assert not first.any()
     torch.testing.assert_close(second, expected)
@@ -266,18 +266,18 @@ def test_the_own_estimate_is_what_the_model_said_first() -> None:
 def test_consistency_compares_two_times_of_one_path() -> None:
     config = replace(TINY, loss=replace(TINY.loss, consistency_weight=1.0), dataset=replace(TINY.dataset, copies=4))
     batch = small_batch(resolved=1.0)
-    draws = draw(batch, config, 0)
-    for value in (draws.noise, draws.rotation):
+    noise_of_step = draw_noise(batch, config, 0)
+    for value in (noise_of_step.noise, noise_of_step.rotation):
         torch.testing.assert_close(value[:, :2], value[:, 2:])
         assert (value[:, 0] != value[:, 1]).any()
-    assert (draws.t[:, :2] != draws.t[:, 2:]).all()
-    terms = losses(batch, draws, config=config)
+    assert (noise_of_step.t[:, :2] != noise_of_step.t[:, 2:]).all()
+    terms = losses(batch, noise_of_step, config=config)
     assert (terms["consistency"] > 0).all()
-    same_time = replace(draws, t=draws.t[:, :2].repeat(1, 2))
+    same_time = replace(noise_of_step, t=noise_of_step.t[:, :2].repeat(1, 2))
     torch.testing.assert_close(losses(batch, same_time, config=config)["consistency"], torch.zeros(2))
-    padded = losses(*pad(batch, draws, 32), config=config)
+    padded = losses(*pad(batch, noise_of_step, 32), config=config)
     torch.testing.assert_close(padded["consistency"], terms["consistency"], atol=1e-5, rtol=1e-5)
-    assert "consistency" not in losses(batch, draws)
+    assert "consistency" not in losses(batch, noise_of_step)
 
 
 def test_the_earlier_time_learns_from_the_later() -> None:

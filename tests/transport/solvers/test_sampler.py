@@ -41,7 +41,7 @@ def forms(method: str):
     return tuple(DIFFUSIONS) if method in SDE_METHODS else ("annealed",)
 
 
-def draws():
+def plans():
     """Not of seed 0, which made the starting points."""
     generator = torch.Generator().manual_seed(1)
     return lambda shape: torch.randn(shape, generator=generator, dtype=torch.float64)
@@ -49,7 +49,7 @@ def draws():
 
 def solve(path: str, prediction: str, n: int = 3, data=DATA, adjust=None, **options):
     sampler = Sampler(Transport(path, prediction), **options)
-    return sampler.sample(data.network(path, prediction), white_noise(n), draws(), adjust=adjust)
+    return sampler.sample(data.network(path, prediction), white_noise(n), plans(), adjust=adjust)
 
 
 def lacking(path: str, t: float):
@@ -106,7 +106,7 @@ def test_data_of_one_point_are_met(path, prediction, method):
         return (x - c.alpha * point) / c.sigma
 
     for form in forms(method):
-        x = Sampler(transport, method, 10, diffusion_form=form).sample(network, white_noise(3), draws()).x
+        x = Sampler(transport, method, 10, diffusion_form=form).sample(network, white_noise(3), plans()).x
         assert torch.allclose(x, point.expand_as(x), atol=0.02 if method == "dopri5" else 1e-9), form
 
 
@@ -149,7 +149,7 @@ def test_trap6_evaluations_are_counted(path, method, last_step, expected):
         return network(x, t)
 
     sampler = Sampler(Transport(path, prediction), method, 10, last_step=last_step)
-    assert sampler.sample(counted, white_noise(5), draws()).evaluations == len(calls) == expected
+    assert sampler.sample(counted, white_noise(5), plans()).evaluations == len(calls) == expected
 
 
 @each_path_and_method
@@ -168,7 +168,7 @@ def test_trap3_the_network_and_the_adjustment_are_told_clamped_times_only(path, 
 
     for grid in ("uniform",) if method in CHOOSE_THEIR_TIMES else GRIDS:
         sampler = Sampler(Transport(path, prediction), method, 4, grid)
-        sampler.sample(listening, white_noise(2), draws(), adjust=adjust)
+        sampler.sample(listening, white_noise(2), plans(), adjust=adjust)
     assert told == adjusted
     assert told == clamp_time(torch.tensor(told, dtype=torch.float64)).tolist()
     assert min(told) == 1e-3
@@ -210,7 +210,7 @@ def test_projection_reaches_every_method():
 
     for method in SAMPLING_METHODS:
         sampler = Sampler(Transport("Sqrt", "noise"), method, 5)
-        x = sampler.sample(DATA.network("Sqrt", "noise"), white_noise(3), draws(), project=recentre).x
+        x = sampler.sample(DATA.network("Sqrt", "noise"), white_noise(3), plans(), project=recentre).x
         assert x.mean(0).abs().max() < 1e-9, method
 
 
@@ -225,9 +225,9 @@ def test_same_noise_gives_the_same_bits(method):
 )
 def test_a_batch_equals_its_samples_one_by_one(method, churn):
     sampler, network = Sampler(Transport("Sqrt", "noise"), method, 6, churn=churn), DATA.network("Sqrt", "noise")
-    together = sampler.sample(network, white_noise(3), draws()).x
+    together = sampler.sample(network, white_noise(3), plans()).x
     for k in range(3):
-        whole = draws()
+        whole = plans()
         alone = sampler.sample(network, white_noise(3)[k : k + 1], lambda _, k=k, w=whole: w((3, 2))[k : k + 1]).x
         assert torch.allclose(alone, together[k : k + 1], atol=1e-9, rtol=0)
 
@@ -257,7 +257,7 @@ def test_churn_reaches_the_ordinary_equations(path, method):
 def test_no_gradient_is_kept():
     weight = torch.ones((), requires_grad=True)
     sampler = Sampler(Transport(), "euler", 3)
-    assert not sampler.sample(lambda x, t: weight * x, torch.randn(2, 3), draws()).x.requires_grad
+    assert not sampler.sample(lambda x, t: weight * x, torch.randn(2, 3), plans()).x.requires_grad
 
 
 @pytest.mark.parametrize(("path", "prediction", "method"), REFUSED)
@@ -330,7 +330,7 @@ def test_a_late_start_is_a_start_from_less_noise(path, prediction, method):
         return network(x, t)
 
     n, steps = (3, 25) if method in METHODS else (1000, 25)
-    x = Sampler(transport, method, steps, start=start).sample(listening, white_noise(n), draws()).x
+    x = Sampler(transport, method, steps, start=start).sample(listening, white_noise(n), plans()).x
     assert min(told) == pytest.approx(start)
     assert torch.allclose(torch.cov(x.T), DATA.covariance, atol=0.2)
 

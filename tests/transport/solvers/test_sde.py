@@ -41,8 +41,8 @@ def solve(path: str, form: str, x0, draw_noise, prediction: str = "velocity", **
 
 def exact(path: str, form: str, steps: int, **options):
     """Mean and covariance that the solver gives to infinitely many samples."""
-    draws = ExactNoise(steps + 1)
-    x = solve(path, form, draws(draws.shape), draws, steps=steps, **options)
+    plans = ExactNoise(steps + 1)
+    x = solve(path, form, plans(plans.shape), plans, steps=steps, **options)
     return x.mean(0), torch.cov(x.T)
 
 
@@ -91,10 +91,10 @@ def test_weak_order_of_convergence(path, method, order):
         return mean[0], covariance[0]
 
     def error(steps):
-        draws = ExactNoise(steps + 1)
+        plans = ExactNoise(steps + 1)
         mean, covariance = moments(0.1)
-        x = mean + draws(draws.shape) @ torch.linalg.cholesky(covariance).T
-        x = solve(path, "sigma", x, draws, steps=steps, method=method, last_step="none", t0=0.1, t1=0.7)
+        x = mean + plans(plans.shape) @ torch.linalg.cholesky(covariance).T
+        x = solve(path, "sigma", x, plans, steps=steps, method=method, last_step="none", t0=0.1, t1=0.7)
         mean, covariance = moments(0.7)
         return (x.mean(0) - mean).abs().max() + (torch.cov(x.T) - covariance).abs().max()
 
@@ -191,10 +191,10 @@ def counting(times):
 @pytest.mark.parametrize("last_step", LAST_STEPS)
 @each_method
 def test_trap6_steps_evaluations_and_draws_are_counted(method, last_step):
-    times, draws = [], []
+    times, plans = [], []
 
     def draw(shape):
-        draws.append(shape)
+        plans.append(shape)
         return torch.zeros(shape)
 
     solution = integrate_sde(
@@ -209,7 +209,7 @@ def test_trap6_steps_evaluations_and_draws_are_counted(method, last_step):
     )
     ordinary = 50 if last_step == "none" else 49
     assert solution.evaluations == len(times) == 50 + (ordinary if method == "sde-heun" else 0)
-    assert draws == [torch.Size([2, 5, 3])] * ordinary
+    assert plans == [torch.Size([2, 5, 3])] * ordinary
     assert min(times) == 0
     assert max(times) <= 1
     assert torch.allclose(solution.x, torch.full((2, 5, 3), 5.0 if last_step == "tweedie" else 1.0))

@@ -5,7 +5,7 @@ import torch
 from rnagen.config.confidence import HeadConfig
 from rnagen.data.chains import Chain
 from rnagen.model.confidence import ConfidenceHead
-from rnagen.tasks.confidence.conformers import Judged, judge_conformers
+from rnagen.tasks.confidence.conformers import ScoredConformers, score_conformers
 from tests.helpers.tiny import TINY_MODEL
 
 TINY_HEAD = HeadConfig(head_dim=16, head_pair_dim=8, head_layers=1, head_heads=2, levels=11)
@@ -20,9 +20,9 @@ def tiny_head(seed: int = 0) -> ConfidenceHead:
     return ConfidenceHead(TINY_HEAD, TINY_MODEL.embed_dim, TINY_MODEL.pair_dim).eval()
 
 
-def perturbed(chain: Chain, noises: list[float], seed: int = 0) -> Judged:
+def perturbed(chain: Chain, noises: list[float], seed: int = 0) -> ScoredConformers:
     """Conformers of a chain: its first model with noise of so many Å."""
     generator = torch.Generator().manual_seed(seed)
     true = torch.from_numpy(chain.coords[0, :, C1])
     c1 = torch.stack([true + noise * torch.randn(true.shape, generator=generator) for noise in noises])
-    return judge_conformers(c1, chain, C1)
+    return score_conformers(c1, chain, C1)

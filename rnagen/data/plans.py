@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
-POOL = 16
+WINDOW = 16
 """Global batches whose draws are sorted by length together, to keep padding low."""
 BUCKETS = 6
 """Lengths that batches are padded to: a compiled model sees few shapes."""
@@ -19,7 +19,7 @@ secondary structure."""
 
 
 @dataclass(frozen=True)
-class BatchDraw:
+class BatchPlan:
     """One global batch to be made: B rows of the training set, and what chooses conformers and crops."""
 
     rows: Int[np.ndarray, " B"]
@@ -47,13 +47,13 @@ def padded_length(length: int, crop: int) -> int:
 
 
 @runtime_checkable
-class BatchDraws(Protocol):
+class BatchPlans(Protocol):
     """Global batches by step."""
 
-    def at(self, step: int) -> BatchDraw: ...
+    def at(self, step: int) -> BatchPlan: ...
 
 
-class DrawStream:
+class PlanStream:
     """Global batches by step, of chains of similar length, weighted by chain.
 
     Args:
@@ -77,23 +77,23 @@ class DrawStream:
         self.crop = crop
         self.batch_size = batch_size
         self.seed = seed
-        self._pool = lru_cache(maxsize=1)(self._draw_pool)
+        self._window = lru_cache(maxsize=1)(self._plan_window)
 
-    def at(self, step: int) -> BatchDraw:
+    def at(self, step: int) -> BatchPlan:
         """The batch of a step, counted from the start of training."""
-        pool, place = divmod(step, POOL)
-        return self._pool(pool)[place]
+        window, place = divmod(step, WINDOW)
+        return self._window(window)[place]
 
-    def _draw_pool(self, pool: int) -> list[BatchDraw]:
-        rng = np.random.default_rng([self.seed, pool])
-        rows = rng.choice(len(self.weights), size=POOL * self.batch_size, p=self.weights)
-        rows = rows[np.argsort(self.lengths[rows], kind="stable")].reshape(POOL, self.batch_size)
-        rows = rows[rng.permutation(POOL)]
-        choices = rng.random((POOL, self.batch_size, CHOICES), dtype=np.float32)
-        seeds = rng.integers(2**62, size=POOL)
+    def _plan_window(self, window: int) -> list[BatchPlan]:
+        rng = np.random.default_rng([self.seed, window])
+        rows = rng.choice(len(self.weights), size=WINDOW * self.batch_size, p=self.weights)
+        rows = rows[np.argsort(self.lengths[rows], kind="stable")].reshape(WINDOW, self.batch_size)
+        rows = rows[rng.permutation(WINDOW)]
+        choices = rng.random((WINDOW, self.batch_size, CHOICES), dtype=np.float32)
+        seeds = rng.integers(2**62, size=WINDOW)
         longest = self.lengths[rows].max(1)
         return [
-            BatchDraw(r, c, padded_length(int(n), self.crop), int(s))
+            BatchPlan(r, c, padded_length(int(n), self.crop), int(s))
             for r, c, n, s in zip(rows, choices, longest, seeds)
         ]
 
@@ -108,13 +108,13 @@ class WarmUp:
         rows: of the training set.
     """
 
-    def __init__(self, first: BatchDraws, steps: int, then: BatchDraws, rows: int) -> None:
+    def __init__(self, first: BatchPlans, steps: int, then: BatchPlans, rows: int) -> None:
         self.first = first
         self.steps = steps
         self.then = then
         self.rows = rows
 
-    def at(self, step: int) -> BatchDraw:
+    def at(self, step: int) -> BatchPlan:
         """The batch of a step, counted from the start of training."""
         if step >= self.steps:
             return self.then.at(step)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from rnagen.data.draws import BUCKETS, POOL, DrawStream, WarmUp, chain_weights, padded_length
+from rnagen.data.plans import BUCKETS, POOL, PlanStream, WarmUp, chain_weights, padded_length
 
 LENGTHS = np.arange(20, 80)
 
 
-def make_stream(seed: int = 3, batch_size: int = 4, crop: int = 60) -> DrawStream:
-    return DrawStream(chain_weights(LENGTHS, np.arange(60), 0.7, 0.6), LENGTHS, crop, batch_size, seed)
+def make_stream(seed: int = 3, batch_size: int = 4, crop: int = 60) -> PlanStream:
+    return PlanStream(chain_weights(LENGTHS, np.arange(60), 0.7, 0.6), LENGTHS, crop, batch_size, seed)
 
 
 def test_a_draw_is_a_function_of_seed_and_step() -> None:
@@ -26,9 +26,9 @@ def test_a_draw_is_a_function_of_seed_and_step() -> None:
 
 def test_chains_are_drawn_by_their_weights() -> None:
     stream = make_stream(batch_size=64)
-    drawn = np.concatenate([stream.at(step).rows for step in range(20 * POOL)])
-    frequency = np.bincount(drawn, minlength=60) / len(drawn)
-    np.testing.assert_allclose(frequency, stream.weights, atol=5 * np.sqrt(stream.weights.max() / len(drawn)))
+    sampled = np.concatenate([stream.at(step).rows for step in range(20 * POOL)])
+    frequency = np.bincount(sampled, minlength=60) / len(sampled)
+    np.testing.assert_allclose(frequency, stream.weights, atol=5 * np.sqrt(stream.weights.max() / len(sampled)))
 
 
 def test_weights_follow_length_and_cluster() -> None:
