@@ -16,7 +16,7 @@ from torch.utils.data import BatchSampler, RandomSampler, Sampler
 
 from rnagen.structure import BASES
 from rnagen.tasks.reactivity.batches import LengthMatchedBatchSampler
-from rnagen.tasks.reactivity.dataset import ReactivityBatch, ReactivityDataset, collate, trainable
+from rnagen.tasks.reactivity.dataset import ReactivityBatch, ReactivityDataset, reactivity_batch, trainable
 from rnagen.tasks.reactivity.table import ReactivityTable
 
 BATCH_SIZES = (16, 64)
@@ -42,7 +42,7 @@ class SmallEncoder(nn.Module):
 
 
 def padding(batches: list[list[int]], dataset: ReactivityDataset) -> tuple[float, float]:
-    """Share of padding in the residues of an epoch: padded to the longest, and as `collate` pads."""
+    """Share of padding in the residues of an epoch: padded to the longest, and as `reactivity_batch` pads."""
     residues = int(dataset.lengths.sum())
     longest = [(len(batch), int(dataset.lengths[batch].max())) for batch in batches]
     exact = sum(size * length for size, length in longest)
@@ -54,7 +54,7 @@ def collated_per_second(batches: list[list[int]], dataset: ReactivityDataset) ->
     """Examples read and collated per second."""
     start = time.perf_counter()
     for batch in batches:
-        collate([dataset[index] for index in batch])
+        reactivity_batch([dataset[index] for index in batch])
     return sum(map(len, batches)) / (time.perf_counter() - start)
 
 
@@ -63,7 +63,7 @@ def trained_per_second(batches: list[list[int]], dataset: ReactivityDataset, dev
     torch.manual_seed(0)
     model = SmallEncoder(len(dataset.table.experiments)).to(device)
     optimizer = torch.optim.AdamW(model.parameters())
-    ready = [collate([dataset[index] for index in batch]).to(device) for batch in batches]
+    ready = [reactivity_batch([dataset[index] for index in batch]).to(device) for batch in batches]
 
     def step(batch: ReactivityBatch) -> None:
         optimizer.zero_grad()

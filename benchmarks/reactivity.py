@@ -27,7 +27,7 @@ from rnagen.config.reactivity import ReactivityConfig
 from rnagen.model.reactivity import ReactivityModel
 from rnagen.structure import BASES
 from rnagen.tasks.reactivity.data import ReactivityDataModule
-from rnagen.tasks.reactivity.dataset import ReactivityDataset, collate
+from rnagen.tasks.reactivity.dataset import ReactivityDataset, reactivity_batch
 from rnagen.tasks.reactivity.flip import flipped
 from rnagen.tasks.reactivity.infer import predict
 from rnagen.tasks.reactivity.module import weighted_error
@@ -85,7 +85,7 @@ def seconds_per_step(config: ReactivityConfig, dataset: ReactivityDataset) -> fl
     size, taken = config.dataset.batch_size, []
     for place in np.linspace(0, len(order) - size, 7).astype(int):
         started = time.process_time()
-        batch = flipped(collate([dataset[int(i)] for i in order[place : place + size]]))
+        batch = flipped(reactivity_batch([dataset[int(i)] for i in order[place : place + size]]))
         weighted_error(model(batch.features), batch).backward()
         taken.append(time.process_time() - started)
     return float(np.median(taken[1:]))
@@ -211,7 +211,7 @@ def predictions(
         order = examples[np.argsort(dataset.lengths[examples], kind="stable")]
         found: dict[int, list[np.ndarray]] = {}
         for start in range(0, len(order), 16):
-            batch = collate([dataset[int(i)] for i in order[start : start + 16]])
+            batch = reactivity_batch([dataset[int(i)] for i in order[start : start + 16]])
             predicted = predict([model], batch.features, flip=True).numpy()
             for row, index in enumerate(order[start : start + 16]):
                 seen = batch.observed[row].numpy()

@@ -24,11 +24,11 @@ from rnagen.checkpoints.confidence import find_confidence
 from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
 from rnagen.config.sampling import SamplerConfig
 from rnagen.data.store import StructureStore
+from rnagen.features import from_chain
 from rnagen.metrics import bootstrap_interval, tm_matrix
 from rnagen.sampling.confidence import confidence_logits, confidence_of
 from rnagen.sampling.selection import DIVERSITY_WEIGHT, choose
 from rnagen.tasks.confidence.conformers import Drawing, conformers_file, sample_conformer_set
-from rnagen.tasks.structure.module import chain_features
 
 
 @dataclass
@@ -78,7 +78,7 @@ def run(options: Options) -> None:
         distances = 1 - tm_matrix(scores.c1).numpy()
         chosen = {f"first {N}": list(range(N)), f"{N} by clusters": choose(distances, N)}
         if confidence is not None:
-            logits = confidence_logits(checkpoint.model, confidence.head, chain_features(chain), scores.c1)
+            logits = confidence_logits(checkpoint.model, confidence.head, from_chain(chain), scores.c1)
             predicted = confidence_of(logits).tm
             for weight in options.weights:
                 chosen[f"{N} by confidence, weight {weight}"] = choose(distances, N, predicted, weight)

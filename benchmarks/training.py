@@ -123,7 +123,8 @@ if __name__ == "__main__":
                 )
                 plain = watch.seconds
             share = sum(k * counted[n] for n, k in watch.lengths.items()) / watch.seconds / top
+            tokens = visible * size.copies / watch.seconds
             print(
-                f"{name:>9}: {STEPS / watch.seconds:7.3f} steps/s {visible * size.copies / watch.seconds:10,.0f} tokens/s"
+                f"{name:>9}: {STEPS / watch.seconds:7.3f} steps/s {tokens:10,.0f} tokens/s"
                 f"  {share:6.1%} of the peak  {plain / watch.seconds:5.2f} ×"
             )

@@ -12,15 +12,14 @@ from rich.progress import track
 
 from rnagen.checkpoints.files import Checkpoint
 from rnagen.config.sampling import SamplerConfig
-from rnagen.data.chains import Chain
 from rnagen.data.store import StructureStore
 from rnagen.evaluation.baselines import helix
+from rnagen.features import Chain, from_chain
 from rnagen.metrics import best_of, bootstrap_interval, diversity, tm_scores
 from rnagen.prepare.pack import pack_rows, split_rows
 from rnagen.sampling.denoiser import Guide
 from rnagen.sampling.ensemble import draw_ensemble
 from rnagen.structure import BASES
-from rnagen.tasks.structure.module import chain_features
 
 N = 5
 """Conformers per RNA."""
@@ -67,7 +66,7 @@ def chain_scores(
         ensemble = draw_ensemble(
             checkpoint.model,
             checkpoint.config.transport,
-            chain_features(chain),
+            from_chain(chain),
             chain.name,
             sequence,
             N,

@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+from rnagen.version import __version__
+
 if TYPE_CHECKING:
     from rnagen.api import sample
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "sample"]
 
 

@@ -1,12 +1,19 @@
 """What the model sees of an RNA before it makes coordinates."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float16, Float32, Int, Int16, Int32
 from torch import Tensor
 
-from rnagen.structure import BASES, UNKNOWN
+from rnagen.config.structure import ModelConfig
+from rnagen.io.alignment import Alignment
+from rnagen.secondary.pairs import SparsePairs, joined, no_pair_features
+from rnagen.structure import ALIGNED, BASES, UNKNOWN, encode_sequence
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,35 @@ class Encoded:
         masked = masked[:, None, None, None]
         pair = None if self.pair is None else self.pair.masked_fill(masked, 0)
         return Encoded(self.layers.masked_fill(masked, 0), pair)
+
+
+class EncodedRNA(NamedTuple):
+    """`rnagen.features.Encoded` of one RNA, or of some of its residues, in half precision."""
+
+    layers: Float16[np.ndarray, "L n d"]
+    pair: Float16[np.ndarray, "L L c"] | None
+
+    def batch(self) -> Encoded:
+        """As a batch of one."""
+        pair = None if self.pair is None else torch.from_numpy(self.pair)[None]
+        return Encoded(torch.from_numpy(self.layers)[None], pair)
+
+
+@dataclass(frozen=True)
+class EncodedFile:
+    """Where the encoding of one RNA lies. Picklable: a worker process maps the same files."""
+
+    layers: Path
+    pair: Path | None
+
+    def crop(self, residues: Int[np.ndarray, " crop"]) -> EncodedRNA:
+        """The rows (and columns) of some residues; nothing else is read."""
+        pair = None if self.pair is None else np.load(self.pair, mmap_mode="r")[np.ix_(residues, residues)]
+        return EncodedRNA(np.load(self.layers, mmap_mode="r")[residues], pair)
+
+    def whole(self) -> EncodedRNA:
+        """All residues, in memory."""
+        return EncodedRNA(np.load(self.layers), None if self.pair is None else np.load(self.pair))
 
 
 @dataclass(frozen=True)
@@ -109,3 +145,123 @@ class RNAFeatures:
     def visible(self) -> Bool[Tensor, " B"]:
         """RNAs of which more is known than their length: they have a base that is not N."""
         return ((self.bases != BASES.index("N")) & self.mask).any(1)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One chain with the atoms that the model generates."""
+
+    name: str
+    bases: Int32[np.ndarray, " L"]
+    residue_index: Int32[np.ndarray, " L"]
+    coords: Float32[np.ndarray, "M L A 3"]
+    mask: Bool[np.ndarray, "M L A"]
+    pairs: SparsePairs
+    pair_tables: Int16[np.ndarray, "L 2"]
+    """Base-paired partner of each residue in the structure, and in a fold that ViennaRNA drew: see
+    `rnagen.data.store`."""
+    encoded: EncodedFile | None = None
+    """What a frozen encoder says of it."""
+
+    @property
+    def sequence(self) -> str:
+        """Over `BASES`."""
+        return "".join(BASES[code] for code in self.bases)
+
+
+def from_residues(
+    bases: Int32[np.ndarray, " L"],
+    pairs: SparsePairs | None = None,
+    residue_index: Int32[np.ndarray, " L"] | None = None,
+    pair_table: Int16[np.ndarray, " L"] | None = None,
+    encoded: Encoded | None = None,
+) -> RNAFeatures:
+    """Features [1, L] of one RNA. Every other maker goes through this one.
+
+    Args:
+        bases: codes over `rnagen.structure.BASES`.
+        pairs: base pairs of the whole sequence, with pair features where they have columns; no pairs by default.
+        residue_index: 1 to L by default.
+        pair_table: secondary structure that the conformers are conditioned on.
+        encoded: output of the model's encoder, where it is known.
+    """
+    length = len(bases)
+    index = np.arange(1, length + 1, dtype=np.int32) if residue_index is None else residue_index
+    probabilities = np.zeros((length, length), dtype=np.float32) if pairs is None else pairs.dense()
+    has_features = pairs is not None and pairs.pair_features.shape[1] > 0
+    return RNAFeatures(
+        bases=torch.from_numpy(bases)[None],
+        residue_index=torch.from_numpy(index)[None],
+        mask=torch.ones(1, length, dtype=torch.bool),
+        pair_probabilities=torch.from_numpy(probabilities)[None],
+        encoded=encoded,
+        pair_features=torch.from_numpy(pairs.dense_features())[None] if pairs is not None and has_features else None,
+        pair_table=None if pair_table is None else torch.from_numpy(pair_table).long()[None],
+    )
+
+
+def from_chain(chain: Chain) -> RNAFeatures:
+    """Features [1, L] of a whole chain, without a secondary structure to be conditioned on."""
+    encoded = None if chain.encoded is None else chain.encoded.whole().batch()
+    return from_residues(chain.bases, chain.pairs, chain.residue_index, encoded=encoded)
+
+
+def from_sequence(
+    config: ModelConfig,
+    sequence: str,
+    pair_table: Int16[np.ndarray, " L"] | None = None,
+    alignment: Alignment | None = None,
+) -> RNAFeatures:
+    """Features [1, L] of a sequence, with all that a model of this configuration reads; pairs by ViennaRNA.
+
+    Args:
+        config: of the model.
+        sequence: over `rnagen.structure.BASES`.
+        pair_table: secondary structure that the conformers are conditioned on.
+        alignment: whose query is the sequence, for a model that reads alignments.
+
+    Raises:
+        ValueError: the sequence is too long to be folded.
+    """
+    # A machine that only trains reads its base pairs from the dataset and has no ViennaRNA.
+    from rnagen.secondary.vienna import sparse_base_pairs, with_other_models
+
+    pairs = sparse_base_pairs(sequence)
+    if config.pair_features:
+        from rnagen.secondary.coevolution import alignment_features
+
+        aligned = no_pair_features(len(sequence), len(ALIGNED)) if alignment is None else alignment_features(alignment)
+        pairs = joined(with_other_models(pairs, sequence), aligned)
+    return from_residues(encode_sequence(sequence), pairs, pair_table=pair_table)
+
+
+def collate(parts: Sequence[RNAFeatures], length: int) -> RNAFeatures:
+    """One padded batch [B, length] of features [1, L] that carry the same fields."""
+
+    def stacked(name: str, axes: int, fill: int = 0) -> Any:
+        values = [getattr(part, name) for part in parts]
+        return None if values[0] is None else _padded(values, length, axes, fill)
+
+    encoded = None
+    if parts[0].encoded is not None:
+        known = [part.encoded for part in parts if part.encoded is not None]
+        pairs = [one.pair for one in known if one.pair is not None]
+        layers = _padded([one.layers for one in known], length, 1)
+        encoded = Encoded(layers, _padded(pairs, length, 2) if pairs else None)
+    return RNAFeatures(
+        bases=stacked("bases", 1),
+        residue_index=stacked("residue_index", 1),
+        mask=stacked("mask", 1),
+        pair_probabilities=stacked("pair_probabilities", 2),
+        encoded=encoded,
+        pair_features=stacked("pair_features", 2),
+        pair_table=stacked("pair_table", 1, UNKNOWN),
+    )
+
+
+def _padded(values: Sequence[Tensor], length: int, axes: int, fill: int = 0) -> Tensor:
+    """Tensors [1, L, ...] as one [B, length, ...]; their first `axes` axes after the batch are padded."""
+    out = values[0].new_full((len(values), *[length] * axes, *values[0].shape[1 + axes :]), fill)
+    for row, value in zip(out, values):
+        row[tuple(slice(n) for n in value.shape[1 : 1 + axes])] = value[0]
+    return out

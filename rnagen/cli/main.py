@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(f"  {verb:<12}{what}" for verb, what in VERBS.items()))
         return 0
     if arguments[0] == "--version":
-        from rnagen import __version__
+        from rnagen.version import __version__
 
         print(__version__)
         return 0

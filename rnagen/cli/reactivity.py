@@ -186,7 +186,7 @@ def describe_run(
     import RNA
     import torch
 
-    from rnagen import __version__
+    from rnagen.version import __version__
 
     records = "".join(f">{target.name}\n{target.sequence}\n" for target in targets)
     return {

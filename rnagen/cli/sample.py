@@ -227,8 +227,8 @@ def describe_run(targets: list["Target"], config: SampleConfig, models: "Models"
 
     import torch
 
-    from rnagen import __version__
     from rnagen.io.atomic import hash_files
+    from rnagen.version import __version__
 
     checkpoint, confidence, guide = models.structure, models.confidence, models.guide
     records = "".join(f">{target.name}\n{target.sequence}\n{target.secondary_structure or ''}" for target in targets)

@@ -1,38 +1,12 @@
-"""A chain as arrays, and a batch of crops as tensors."""
+"""A batch of crops."""
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int16, Int32
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from rnagen.data.encodings import EncodedFile
 from rnagen.features import RNAFeatures
-from rnagen.secondary.pairs import SparsePairs
-from rnagen.structure import BASES
-
-
-@dataclass(frozen=True)
-class Chain:
-    """One chain with the atoms that the model generates."""
-
-    name: str
-    bases: Int32[np.ndarray, " L"]
-    residue_index: Int32[np.ndarray, " L"]
-    coords: Float32[np.ndarray, "M L A 3"]
-    mask: Bool[np.ndarray, "M L A"]
-    pairs: SparsePairs
-    pair_tables: Int16[np.ndarray, "L 2"]
-    """Base-paired partner of each residue in the structure, and in a fold that ViennaRNA drew: see
-    `rnagen.data.store`."""
-    encoded: EncodedFile | None = None
-    """What a frozen encoder says of it."""
-
-    @property
-    def sequence(self) -> str:
-        """Over `BASES`."""
-        return "".join(BASES[code] for code in self.bases)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from rnagen.data.chains import Batch
 from rnagen.data.crops import contiguous_crops, scaled, spatial_crops
-from rnagen.data.encodings import EncodedFile, encoded_crops
+from rnagen.data.encodings import encoded_crops
 from rnagen.data.packed import PackedChains
 from rnagen.data.plans import BatchPlan
-from rnagen.features import RNAFeatures
+from rnagen.features import EncodedFile, RNAFeatures
 from rnagen.structure import UNKNOWN
 
 

@@ -10,12 +10,11 @@ import torch
 from jaxtyping import Float16
 from torch import Tensor
 
-from rnagen.data.encodings import EncodedFile, EncodedRNA
-from rnagen.features import RNAFeatures
+from rnagen.features import EncodedFile, EncodedRNA, from_residues
 from rnagen.io.atomic import atomic_write
 from rnagen.model.conditioning import read
 from rnagen.model.encoders import Encoder
-from rnagen.prepare.parallel import parallel_map
+from rnagen.parallel import parallel_map
 from rnagen.secondary.pairs import SparsePairs
 from rnagen.structure import encode_sequence
 
@@ -74,14 +73,8 @@ def encode_rna(encoder: Encoder, sequence: str, pairs: SparsePairs) -> EncodedRN
     Raises:
         ValueError: a value is not finite in half precision.
     """
-    length, device = len(sequence), next(encoder.parameters()).device
-    features = RNAFeatures(
-        bases=torch.from_numpy(encode_sequence(sequence))[None],
-        residue_index=torch.arange(1, length + 1, dtype=torch.int32)[None],
-        mask=torch.ones(1, length, dtype=torch.bool),
-        pair_probabilities=torch.from_numpy(pairs.dense())[None],
-    )
-    encoded = read(encoder, features.to(device))
+    features = from_residues(encode_sequence(sequence), pairs)
+    encoded = read(encoder, features.to(next(encoder.parameters()).device))
     return EncodedRNA(_half(encoded.layers), None if encoded.pair is None else _half(encoded.pair))
 
 

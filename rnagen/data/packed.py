@@ -18,8 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from rnagen.data.chains import Chain
 from rnagen.errors import InputError
+from rnagen.features import Chain
 from rnagen.io.atomic import atomic_write
 from rnagen.secondary.pairs import SparsePairs
 from rnagen.structure import PAIR_FEATURES

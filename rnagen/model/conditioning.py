@@ -6,10 +6,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnagen.config.structure import ModelConfig
-from rnagen.features import Encoded, RNAFeatures
+from rnagen.features import Encoded, RNAFeatures, from_residues
 from rnagen.model.encoders import Encoder
 from rnagen.model.trunk import TrunkCondition, zero_linear
-from rnagen.structure import BASES
+from rnagen.structure import BASES, encode_sequence
 
 
 class EncoderConditioning(nn.Module):
@@ -54,13 +54,7 @@ def freeze_unread(encoder: Encoder) -> None:
     training = encoder.training
     encoder.eval()
     device = next(encoder.parameters()).device
-    features = RNAFeatures(
-        bases=torch.arange(len(BASES), device=device)[None],
-        residue_index=torch.arange(1, len(BASES) + 1, device=device)[None],
-        mask=torch.ones(1, len(BASES), dtype=torch.bool, device=device),
-        pair_probabilities=torch.zeros(1, len(BASES), len(BASES), device=device),
-    )
-    encoded = read(encoder, features)
+    encoded = read(encoder, from_residues(encode_sequence(BASES)).to(device))
     outputs = [output.sum() for output in (encoded.layers, encoded.pair) if output is not None]
     parameters = [p for p in encoder.parameters() if p.requires_grad]
     gradients = torch.autograd.grad(outputs, parameters, allow_unused=True)

@@ -26,9 +26,9 @@ from rnagen.data.store import StructureStore
 from rnagen.errors import InputError
 from rnagen.io import alignment
 from rnagen.io.atomic import atomic_write, hash_files
+from rnagen.parallel import parallel_map
 from rnagen.prepare import clusters, metadata, store_writer
 from rnagen.prepare.metadata import ChainMetadata, read_metadata
-from rnagen.prepare.parallel import parallel_map
 from rnagen.prepare.parsed import ParsedCache, ParsedSource, reader_version
 from rnagen.prepare.sources import Source, file_signature, find_metadata, find_sources
 from rnagen.secondary import coevolution, pairs

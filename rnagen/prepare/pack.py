@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnagen.data.chains import Chain
 from rnagen.data.filters import check_dates
 from rnagen.data.packed import PackedChains, PackedData, pack_chains
 from rnagen.data.store import INDEX, StructureStore
 from rnagen.errors import InputError
+from rnagen.features import Chain
 from rnagen.prepare.synthetic import synthetic_dataset
 from rnagen.structure import encode_sequence
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-import rnagen
 from rnagen.data.store import ARRAYS, FORMAT_VERSION, INDEX, INDEX_COLUMNS, MANIFEST
 from rnagen.io.atomic import hash_files
 from rnagen.secondary.native import canonical_pair_table, nearest_pair_table
 from rnagen.secondary.pairs import MINIMUM_PROBABILITY, SecondaryStructures, SparsePairs
 from rnagen.structure import HEAVY_ATOMS, PAIR_FEATURES, RNAStructure
+from rnagen.version import __version__
 
 STAGING = ".staging"
 
@@ -46,7 +46,7 @@ def write_store(
     index.to_parquet(staging / INDEX, index=False)
     manifest = {
         "format": FORMAT_VERSION,
-        "rnagen": rnagen.__version__,
+        "rnagen": __version__,
         "viennarna": viennarna_version,
         "minimum_probability": MINIMUM_PROBABILITY,
         "atoms": list(HEAVY_ATOMS),

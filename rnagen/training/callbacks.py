@@ -12,7 +12,7 @@ from typing import Any
 import lightning as L
 import torch
 
-from rnagen import __version__
+from rnagen.version import __version__
 
 STATE = "last.ckpt"
 """Training state: model, average, optimizer, schedule, position. For resuming only, never for sampling."""

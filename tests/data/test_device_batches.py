@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from rnagen.data.chains import Batch, Chain
+from rnagen.data.chains import Batch
 from rnagen.data.device_batches import DeviceChains
 from rnagen.data.plans import CHOICES, BatchPlan
+from rnagen.features import Chain
 from rnagen.structure import UNKNOWN, UNPAIRED
 from tests.helpers.tiny import make_chain, make_draw, packed
 

@@ -10,11 +10,10 @@ import torch
 
 from rnagen.data import encoded_cache as encoded
 from rnagen.data.encoded_cache import EncodedCache, encode_rna, encoder_fingerprint
-from rnagen.data.encodings import EncodedFile
+from rnagen.features import EncodedFile, from_chain
 from rnagen.model.conditioning import read
 from rnagen.secondary.pairs import SparsePairs
 from rnagen.tasks.structure.data import with_encodings
-from rnagen.tasks.structure.module import chain_features
 from tests.helpers.encoders import KINDS, encoder, encoder_config, model_with_encoder
 from tests.helpers.tiny import make_batch, make_chain
 
@@ -31,7 +30,7 @@ def test_what_is_read_is_what_the_encoder_says(tmp_path: Path, kind: str) -> Non
     cache, chain = cache_of(tmp_path, kind), make_chain(23)
     [file] = cache.encode([(chain.sequence, chain.pairs)])
     with torch.no_grad():
-        said = read(cache.encoder, chain_features(chain))
+        said = read(cache.encoder, from_chain(chain))
     stored = file.whole()
     assert stored.layers.dtype == np.float16
     np.testing.assert_allclose(stored.layers, said.layers[0].numpy(), **HALF)
@@ -131,7 +130,7 @@ def test_examples_are_cropped_and_padded_with_their_encodings(tmp_path: Path, ki
             np.testing.assert_array_equal(said.pair[row][real][:, real].numpy(), stored.pair[rows][:, rows])
     with torch.no_grad():
         from_crop = read(model.encoder, batch.features)
-        whole = read(model.encoder, chain_features(replace(chains[1], encoded=None)))
+        whole = read(model.encoder, from_chain(replace(chains[1], encoded=None)))
     assert (from_crop.layers[0, :16] - said.layers[0, :16]).abs().max() > 0.05
     np.testing.assert_allclose(said.layers[1, :13].float().numpy(), whole.layers[0].numpy(), **HALF)
 
@@ -141,7 +140,7 @@ def test_a_model_answers_from_the_cache_as_without(tmp_path: Path, kind: str) ->
     model, chain = model_with_encoder(kind), make_chain(23)
     [cached] = with_encodings([chain], EncodedCache(tmp_path, model.encoder))
     with torch.no_grad():
-        expected, found = model.encode(chain_features(chain))[0], model.encode(chain_features(cached))[0]
+        expected, found = model.encode(from_chain(chain))[0], model.encode(from_chain(cached))[0]
     torch.testing.assert_close(found.single, expected.single, rtol=1e-2, atol=1e-2)
     torch.testing.assert_close(found.pair, expected.pair, rtol=1e-2, atol=2e-2)
 

@@ -3,7 +3,7 @@
 import torch
 
 from rnagen.config.confidence import HeadConfig
-from rnagen.data.chains import Chain
+from rnagen.features import Chain
 from rnagen.model.confidence import ConfidenceHead
 from rnagen.tasks.confidence.conformers import ScoredConformers, score_conformers
 from tests.helpers.tiny import TINY_MODEL

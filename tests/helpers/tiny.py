@@ -7,10 +7,11 @@ import torch
 
 from rnagen.config.sampling import SamplerConfig
 from rnagen.config.structure import DataConfig, LossConfig, ModelConfig, OptimConfig, RunConfig, TrainConfig
-from rnagen.data.chains import Batch, Chain
+from rnagen.data.chains import Batch
 from rnagen.data.device_batches import DeviceChains
 from rnagen.data.packed import PackedChains, pack_chains
 from rnagen.data.plans import CHOICES, BatchPlan, padded_length
+from rnagen.features import Chain
 from rnagen.model.model import RNAFlowModel
 from rnagen.secondary.pairs import SparsePairs
 from rnagen.structure import PAIR_FEATURES, UNPAIRED

@@ -17,12 +17,11 @@ from torch import Tensor
 
 from rnagen.checkpoints.files import Checkpoint
 from rnagen.config.sampling import SamplerConfig
-from rnagen.data.chains import Chain
 from rnagen.errors import InputError
+from rnagen.features import Chain, from_chain
 from rnagen.io.atomic import atomic_write
 from rnagen.metrics import FAST_SEEDS, c1_lddt, tm_scores
 from rnagen.sampling.ensemble import SamplingError, draw_ensemble
-from rnagen.tasks.structure.module import chain_features
 
 FORMAT = 1
 SAVE_SECONDS = 120.0
@@ -79,7 +78,7 @@ def sample_scored(checkpoint: Checkpoint, chain: Chain, drawing: Drawing) -> Sco
         ensemble = draw_ensemble(
             checkpoint.model,
             checkpoint.config.transport,
-            chain_features(chain),
+            from_chain(chain),
             chain.name,
             chain.sequence,
             drawing.conformers,

@@ -12,13 +12,12 @@ from torch.utils.data import DataLoader
 
 from rnagen.checkpoints.files import Checkpoint
 from rnagen.config.confidence import ConfidenceConfig, ConformerSetConfig
-from rnagen.data.chains import Chain
 from rnagen.data.filters import trainable
 from rnagen.data.packed import PackedChains
 from rnagen.data.padding import pad
 from rnagen.data.plans import BatchPlan, PlanStream, chain_weights
 from rnagen.errors import InputError
-from rnagen.features import RNAFeatures
+from rnagen.features import Chain, RNAFeatures, collate, from_chain
 from rnagen.tasks.confidence.baselines import Consensus, LengthBaseline, consensus
 from rnagen.tasks.confidence.conformers import Drawing, ScoredConformers, conformers_file, sample_conformer_set
 from rnagen.tasks.structure.data import read_data
@@ -64,7 +63,7 @@ class ScoredChains:
         """Some of the conformers of each chain that is drawn, in a process's share of the batch."""
         known = [self.chains[row] for row in plan.rows[rank::world]]
         rng = np.random.default_rng([plan.seed, rank])
-        return collate([(one.chain, some_of(one.scores, self.copies, rng)) for one in known], plan.length)
+        return scored_batch([(one.chain, some_of(one.scores, self.copies, rng)) for one in known], plan.length)
 
 
 def some_of(scores: ScoredConformers, count: int, rng: np.random.Generator) -> ScoredConformers:
@@ -74,7 +73,7 @@ def some_of(scores: ScoredConformers, count: int, rng: np.random.Generator) -> S
     return ScoredConformers(**{name: value[rows] for name, value in vars(scores).items()})
 
 
-def collate(examples: list[tuple[Chain, ScoredConformers]], length: int) -> ScoredBatch:
+def scored_batch(examples: list[tuple[Chain, ScoredConformers]], length: int) -> ScoredBatch:
     """Examples with equally many conformers, padded to `length` residues."""
     chains, scores = zip(*examples)
 
@@ -82,14 +81,7 @@ def collate(examples: list[tuple[Chain, ScoredConformers]], length: int) -> Scor
         # The residues are the second axis: the first of what is padded.
         return pad([getattr(one, name).transpose(0, 1).numpy() for one in scores], length).transpose(1, 2)
 
-    lengths = torch.tensor([len(chain.bases) for chain in chains])
-    features = RNAFeatures(
-        bases=pad([chain.bases for chain in chains], length),
-        residue_index=pad([chain.residue_index for chain in chains], length),
-        mask=torch.arange(length) < lengths[:, None],
-        pair_probabilities=pad([chain.pairs.dense() for chain in chains], length, axes=2),
-        pair_features=pad([chain.pairs.dense_features() for chain in chains], length, axes=2),
-    )
+    features = collate([from_chain(chain) for chain in chains], length)
     return ScoredBatch(
         features, padded("c1"), padded("lddt"), padded("scored"), torch.stack([one.tm for one in scores])
     )

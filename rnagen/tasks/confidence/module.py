@@ -10,13 +10,13 @@ from torch import Tensor
 from rnagen.checkpoints.files import Checkpoint
 from rnagen.config.confidence import ConfidenceConfig
 from rnagen.errors import ConfigError
+from rnagen.features import from_chain
 from rnagen.model.confidence import ConfidenceHead, ConfidenceLogits, spread
 from rnagen.model.model import RNAFlowModel
 from rnagen.sampling.confidence import confidence_logits, confidence_of
 from rnagen.tasks.confidence.baselines import LengthBaseline
 from rnagen.tasks.confidence.data import ScoredBatch, ScoredChain
 from rnagen.tasks.confidence.report import ReportedTarget, summarize
-from rnagen.tasks.structure.module import chain_features
 from rnagen.training.one_cycle import OneCycleModule
 
 STATE_KEY = "structure_model"
@@ -82,7 +82,7 @@ class ConfidenceModule(OneCycleModule):
     def validation_step(self, known: ScoredChain, batch_idx: int) -> None:
         """All conformers of a chain, judged as `sample.py` does it."""
         scores, chain = known.scores, known.chain
-        logits = confidence_logits(self.frozen.on(self.device), self.head, chain_features(chain), scores.c1)
+        logits = confidence_logits(self.frozen.on(self.device), self.head, from_chain(chain), scores.c1)
         self.val_losses.append(float(sum(losses(logits, scores.lddt[None], scores.scored[None], scores.tm[None]))))
         found = confidence_of(logits)
         length_tm, length_lddt = self.baseline.predict(len(chain.bases))

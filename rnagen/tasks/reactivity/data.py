@@ -13,7 +13,7 @@ from rnagen.config.reactivity import ReactivityConfig
 from rnagen.errors import InputError
 from rnagen.tasks.reactivity.batches import LengthMatchedBatchSampler
 from rnagen.tasks.reactivity.cv_splits import assign_splits
-from rnagen.tasks.reactivity.dataset import ReactivityDataset, ReactivityExample, collate, trainable
+from rnagen.tasks.reactivity.dataset import ReactivityDataset, ReactivityExample, reactivity_batch, trainable
 from rnagen.tasks.reactivity.pairs import MappedPairs
 from rnagen.tasks.reactivity.table import ReactivityTable
 from rnagen.training.stream import ResumableData
@@ -132,7 +132,7 @@ class ReactivityDataModule(ResumableData):
         return DataLoader(
             dataset,
             batch_sampler=batches,
-            collate_fn=collate,
+            collate_fn=reactivity_batch,
             num_workers=self.config.dataset.num_workers,
             pin_memory=self.trainer.strategy.root_device.type == "cuda",
         )

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int, Int32, Int64
+from jaxtyping import Bool, Float, Float32, Int, Int64
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from rnagen.data.padding import pad, padded_length
-from rnagen.features import RNAFeatures
+from rnagen.features import RNAFeatures, collate, from_residues
 from rnagen.structure import encode_sequence
 from rnagen.tasks.reactivity.pairs import MappedPairs
 from rnagen.tasks.reactivity.table import ReactivityTable
@@ -24,9 +24,8 @@ class ReactivityExample:
 
     number: int
     """Position in the table."""
-    bases: Int32[np.ndarray, " L"]
-    residue_index: Int32[np.ndarray, " L"]
-    pair_probabilities: Float32[np.ndarray, "L L"]
+    features: RNAFeatures
+    """[1, L]"""
     reactivity: Float32[np.ndarray, "L E"]
     observed: Bool[np.ndarray, "L E"]
     weight: Float32[np.ndarray, " E"]
@@ -108,13 +107,10 @@ class ReactivityDataset(Dataset[ReactivityExample]):
         bases = encode_sequence(self.table.sequence(number))
         values = self.table.reactivity(number)
         observed = np.isfinite(values) & self.used[number]
-        length, channels = values.shape
-        none = np.zeros((length, length), dtype=np.float32)
+        channels = values.shape[1]
         return ReactivityExample(
             number=number,
-            bases=bases,
-            residue_index=np.arange(1, length + 1, dtype=np.int32),
-            pair_probabilities=none if self.pairs is None else self.pairs[number].dense(),
+            features=from_residues(bases, None if self.pairs is None else self.pairs[number]),
             reactivity=np.where(observed, values, np.float32(0)),
             observed=observed,
             weight=reliability(self.table.signal_to_noise[number]) if self.weights else np.ones(channels, np.float32),
@@ -122,21 +118,15 @@ class ReactivityDataset(Dataset[ReactivityExample]):
         )
 
 
-def collate(examples: list[ReactivityExample]) -> ReactivityBatch:
+def reactivity_batch(examples: list[ReactivityExample]) -> ReactivityBatch:
     """Pad examples to the longest of them, rounded up to a multiple of `LENGTH_BUCKET`."""
-    length = padded_length([len(e.bases) for e in examples], LENGTH_BUCKET)
+    length = padded_length([len(e.reactivity) for e in examples], LENGTH_BUCKET)
 
     def padded(name: str, axes: int) -> Tensor:
         return pad([getattr(e, name) for e in examples], length, axes)
 
-    features = RNAFeatures(
-        bases=padded("bases", 1),
-        residue_index=padded("residue_index", 1),
-        mask=torch.arange(length) < torch.tensor([len(e.bases) for e in examples])[:, None],
-        pair_probabilities=padded("pair_probabilities", 2),
-    )
     return ReactivityBatch(
-        features=features,
+        features=collate([example.features for example in examples], length),
         reactivity=padded("reactivity", 1),
         observed=padded("observed", 1),
         weight=padded("weight", 0),

@@ -42,10 +42,10 @@ def flipped_features(features: RNAFeatures, which: Bool[Tensor, " B"] | None = N
     length = mask.shape[1]
     rows = order[:, :, None].expand(-1, -1, length)
     columns = order[:, None, :].expand(-1, length, -1)
-    return RNAFeatures(
+    return replace(
+        features,
         bases=features.bases.gather(1, order),
         residue_index=torch.where(turned, mirrored, index),
-        mask=mask,
         pair_probabilities=features.pair_probabilities.gather(1, rows).gather(2, columns),
     )
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from rnagen.checkpoints.reactivity import ReactivityCheckpoint, load_reactivity_checkpoint
 from rnagen.config.encoder import EncoderConfig
-from rnagen.data.padding import pad, padded_length
+from rnagen.data.padding import padded_length
 from rnagen.errors import ConfigError
-from rnagen.features import RNAFeatures
+from rnagen.features import RNAFeatures, collate, from_residues
 from rnagen.model.encoders.memory import encoder_memory
 from rnagen.model.reactivity import ReactivityModel
 from rnagen.secondary.pairs import SparsePairs
@@ -58,7 +58,7 @@ def predict_profiles(
     """(number, reactivity) of each sequence over `BASES`, the short ones first; see `predict`.
 
     Args:
-        fold: base pairs of a sequence; None for models that do not look at them (`needs_pairs`).
+        pairs_of: base pairs of a sequence; None for models that do not look at them (`needs_pairs`).
         batch_size: most sequences in a batch; no more than `BATCH_PAIRS` allow.
     """
     device = next(models[0].parameters()).device
@@ -70,18 +70,10 @@ def predict_profiles(
 
 
 def make_features(sequences: Sequence[str], pairs_of: Callable[[str], SparsePairs] | None) -> RNAFeatures:
-    """One padded batch of sequences over `BASES`, on the CPU; without `fold` the pair probabilities are zero."""
-    lengths = [len(sequence) for sequence in sequences]
-    length = padded_length(lengths, LENGTH_BUCKET)
-    pairs = torch.zeros(len(sequences), length, length)
-    if pairs_of is not None:
-        pairs = pad([pairs_of(sequence).dense() for sequence in sequences], length, axes=2)
-    return RNAFeatures(
-        bases=pad([encode_sequence(sequence) for sequence in sequences], length),
-        residue_index=pad([np.arange(1, n + 1, dtype=np.int32) for n in lengths], length),
-        mask=torch.arange(length) < torch.tensor(lengths)[:, None],
-        pair_probabilities=pairs,
-    )
+    """One padded batch of sequences over `BASES`, on the CPU; without `pairs_of` the pair probabilities are zero."""
+    pairs = [None if pairs_of is None else pairs_of(sequence) for sequence in sequences]
+    parts = [from_residues(encode_sequence(sequence), known) for sequence, known in zip(sequences, pairs)]
+    return collate(parts, padded_length([len(sequence) for sequence in sequences], LENGTH_BUCKET))
 
 
 def load_models(paths: Sequence[Path], device: torch.device | str = "cpu") -> list[ReactivityCheckpoint]:

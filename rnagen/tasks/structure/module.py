@@ -9,10 +9,10 @@ from torch import Tensor
 from torchmetrics import MeanMetric
 
 from rnagen.config.structure import OptimConfig, TrainConfig
-from rnagen.data.chains import Batch, Chain
+from rnagen.data.chains import Batch
 from rnagen.data.plans import BUCKETS
 from rnagen.evaluation.baselines import helix
-from rnagen.features import RNAFeatures
+from rnagen.features import Chain, from_chain
 from rnagen.metrics.tm import tm_scores
 from rnagen.model.conditioning import freeze_unread
 from rnagen.model.model import RNAFlowModel
@@ -131,7 +131,7 @@ class FlowModule(MeasuredModule):
     def validation_step(self, chain: Chain, batch_idx: int) -> None:
         """Sample a whole chain with the averaged weights and score it against all its models."""
         config = self.config
-        features = chain_features(chain)
+        features = from_chain(chain)
         ensemble = draw_ensemble(
             self.shipped_model,
             config.transport,
@@ -181,15 +181,3 @@ def rate_factor(options: OptimConfig) -> Callable[[int], float]:
         return LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * progress))
 
     return factor
-
-
-def chain_features(chain: Chain) -> RNAFeatures:
-    """Features [1, L] of a whole chain; nothing is said of its secondary structure."""
-    return RNAFeatures(
-        bases=torch.from_numpy(chain.bases)[None],
-        residue_index=torch.from_numpy(chain.residue_index)[None],
-        mask=torch.ones(1, len(chain.bases), dtype=torch.bool),
-        pair_probabilities=torch.from_numpy(chain.pairs.dense())[None],
-        pair_features=torch.from_numpy(chain.pairs.dense_features())[None],
-        encoded=None if chain.encoded is None else chain.encoded.whole().batch(),
-    )

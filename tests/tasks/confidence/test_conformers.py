@@ -11,6 +11,7 @@ from rnagen.checkpoints.files import load_checkpoint, save_checkpoint
 from rnagen.config.confidence import ConformerSetConfig
 from rnagen.config.sampling import SamplerConfig
 from rnagen.errors import InputError
+from rnagen.features import from_chain
 from rnagen.metrics import c1_lddt, tm_score
 from rnagen.sampling.ensemble import draw_ensemble
 from rnagen.tasks.confidence.baselines import LengthBaseline, consensus
@@ -22,7 +23,6 @@ from rnagen.tasks.confidence.conformers import (
     sample_scored,
     score_conformers,
 )
-from rnagen.tasks.structure.module import chain_features
 from tests.helpers.scored import C1, perturbed
 from tests.helpers.tiny import TINY, make_chain, tiny_model
 
@@ -58,7 +58,7 @@ def test_what_is_drawn_is_what_sampling_draws(checkpoint) -> None:
     assert len(scores.tm) == 5
     for place, tau in enumerate(DRAWING.taus):
         options = replace(DRAWING.sampler, tau=tau)
-        features = chain_features(chain)
+        features = from_chain(chain)
         sampled = draw_ensemble(
             checkpoint.model, TINY.transport, features, chain.name, chain.sequence, 2, options, seed=0
         )
@@ -80,7 +80,7 @@ def test_the_file_holds_what_was_drawn_and_grows(checkpoint, tmp_path: Path, mon
         assert chain.name == chains[2].name, "the others are there"
         return sample_scored(checkpoint, chain, drawing)
 
-    monkeypatch.setattr("rnagen.tasks.confidence.conformers.draw_judged", other)
+    monkeypatch.setattr("rnagen.tasks.confidence.conformers.sample_scored", other)
     again = sample_conformer_set(checkpoint, chains[::-1], DRAWING, file)
     for one, two in zip(first, again[:0:-1], strict=True):
         assert all(torch.equal(vars(one)[part], vars(two)[part]) for part in vars(one))
@@ -97,7 +97,7 @@ def test_an_interruption_or_the_end_of_the_time_loses_nothing(checkpoint, tmp_pa
         return sample_scored(checkpoint, chain, drawing)
 
     with monkeypatch.context() as patch:
-        patch.setattr("rnagen.tasks.confidence.conformers.draw_judged", interrupted)
+        patch.setattr("rnagen.tasks.confidence.conformers.sample_scored", interrupted)
         with pytest.raises(KeyboardInterrupt):
             sample_conformer_set(checkpoint, chains, DRAWING, file)
     assert set(read_conformers(file)) == {chains[0].name}

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from rnagen.secondary.vienna import base_pair_probabilities
 from rnagen.structure import BASES
-from rnagen.tasks.reactivity.dataset import ReactivityBatch, ReactivityDataset, collate, reliability, trainable
+from rnagen.tasks.reactivity.dataset import ReactivityBatch, ReactivityDataset, reactivity_batch, reliability, trainable
 from rnagen.tasks.reactivity.flip import flipped, flipped_features, reversal
 from rnagen.tasks.reactivity.pairs import MappedPairs
 from rnagen.tasks.reactivity.table import ReactivityTable
@@ -39,7 +39,7 @@ def pairs(table: ReactivityTable, tmp_path_factory: pytest.TempPathFactory) -> M
 
 def whole(table: ReactivityTable, pairs: MappedPairs | None = None, **options) -> ReactivityBatch:
     dataset = ReactivityDataset(table, trainable(table), pairs, **options)
-    return collate([dataset[n] for n in range(len(dataset))])
+    return reactivity_batch([dataset[n] for n in range(len(dataset))])
 
 
 def test_a_batch_holds_what_the_table_holds(table: ReactivityTable, pairs: MappedPairs) -> None:
@@ -97,7 +97,7 @@ def test_what_is_used_decides_what_is_observed(table: ReactivityTable) -> None:
     dataset = ReactivityDataset(table, used)
     assert dataset.numbers.tolist() == [1, 4]
     assert dataset.lengths.tolist() == table.lengths[[1, 4]].tolist()
-    batch = collate([dataset[0], dataset[1]])
+    batch = reactivity_batch([dataset[0], dataset[1]])
     np.testing.assert_array_equal(batch.observed.any(dim=1), [[True, False], [False, True]])
     assert not batch.reactivity[0, :, 1].any()
 
@@ -120,8 +120,10 @@ def test_misfits_are_refused(table: ReactivityTable, pairs: MappedPairs, tmp_pat
 
 def test_a_worker_process_gives_the_same(table: ReactivityTable, pairs: MappedPairs) -> None:
     dataset = ReactivityDataset(table, trainable(table), pairs)
-    here = list(DataLoader(dataset, batch_size=3, collate_fn=collate))
-    there = list(DataLoader(pickle.loads(pickle.dumps(dataset)), batch_size=3, collate_fn=collate, num_workers=1))
+    here = list(DataLoader(dataset, batch_size=3, collate_fn=reactivity_batch))
+    there = list(
+        DataLoader(pickle.loads(pickle.dumps(dataset)), batch_size=3, collate_fn=reactivity_batch, num_workers=1)
+    )
     assert len(here) == len(there) == 3
     for one, other in zip(here, there):
         assert torch.equal(one.reactivity, other.reactivity)

@@ -11,7 +11,7 @@ from rnagen.features import RNAFeatures
 from rnagen.model.reactivity import ReactivityModel
 from rnagen.secondary.vienna import sparse_base_pairs
 from rnagen.tasks.reactivity import infer
-from rnagen.tasks.reactivity.dataset import ReactivityDataset, collate, trainable
+from rnagen.tasks.reactivity.dataset import ReactivityDataset, reactivity_batch, trainable
 from rnagen.tasks.reactivity.flip import flipped_features
 from rnagen.tasks.reactivity.infer import estimated_memory, make_features, needs_pairs, predict, predict_profiles
 from rnagen.tasks.reactivity.pairs import MappedPairs
@@ -68,7 +68,7 @@ def test_features_are_those_of_training(tmp_path) -> None:
     table = ReactivityTable.open(write_profiles(make_profiles(3), tmp_path / "a.parquet"), tmp_path)
     sequences = table.sequences()
     dataset = ReactivityDataset(table, trainable(table), MappedPairs.of(sequences, tmp_path))
-    batch = collate([dataset[n] for n in range(3)]).features
+    batch = reactivity_batch([dataset[n] for n in range(3)]).features
     for name, value in vars(make_features(sequences, sparse_base_pairs)).items():
         torch.testing.assert_close(value, getattr(batch, name), msg=name)
     assert not make_features(sequences, None).pair_probabilities.any()

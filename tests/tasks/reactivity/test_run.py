@@ -19,7 +19,7 @@ from rnagen.cli.train import main
 from rnagen.config.files import load_config, load_yaml
 from rnagen.config.reactivity import ReactivityConfig
 from rnagen.tasks.reactivity.data import EpochStream, ReactivityDataModule
-from rnagen.tasks.reactivity.dataset import ReactivityBatch, collate
+from rnagen.tasks.reactivity.dataset import ReactivityBatch, reactivity_batch
 from rnagen.tasks.reactivity.module import ReactivityModule, weighted_error
 from tests.helpers.profiles import make_profiles, write_profiles
 
@@ -221,7 +221,7 @@ def test_it_learns_what_can_be_learnt(profiles: Path, tmp_path: Path) -> None:
 def batch_of(profiles: Path) -> ReactivityBatch:
     data = ReactivityDataModule(config_of(profiles))
     data.setup("fit")
-    return collate([data.train[n] for n in range(4)])
+    return reactivity_batch([data.train[n] for n in range(4)])
 
 
 def test_loss_is_the_weighted_mean_of_what_was_observed(profiles: Path) -> None:
