@@ -227,7 +227,7 @@ def describe_run(targets: list["Target"], config: SampleConfig, models: "Models"
 
     import torch
 
-    from rnagen.io.atomic import hash_files
+    from rnagen.io.files import hash_files
     from rnagen.version import __version__
 
     checkpoint, confidence, guide = models.structure, models.confidence, models.guide

@@ -11,7 +11,7 @@ from jaxtyping import Float16
 from torch import Tensor
 
 from rnagen.features import EncodedFile, EncodedRNA, from_residues
-from rnagen.io.atomic import atomic_write
+from rnagen.io.files import atomic_write
 from rnagen.model.conditioning import read
 from rnagen.model.encoders import Encoder
 from rnagen.parallel import parallel_map

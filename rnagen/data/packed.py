@@ -20,7 +20,7 @@ from torch import Tensor
 
 from rnagen.errors import InputError
 from rnagen.features import Chain
-from rnagen.io.atomic import atomic_write
+from rnagen.io.files import atomic_write
 from rnagen.secondary.pairs import SparsePairs
 from rnagen.structure import PAIR_FEATURES
 

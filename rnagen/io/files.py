@@ -1,14 +1,20 @@
-"""Text files, gzipped or not: read with a reason when they cannot be, written whole or not at all."""
+"""Files: text is read with a reason when that fails; whatever is written appears whole or not at all; hashes."""
 
 import gzip
+import hashlib
 import os
 import tempfile
 import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from rnagen.errors import InputError
 
 _GZIP_MAGIC = b"\x1f\x8b"
+TEMPORARY = ".tmp"
+"""Suffix of files that are being written; a killed process leaves them behind."""
 
 
 def read_text(path: Path) -> str:
@@ -32,18 +38,20 @@ def read_text(path: Path) -> str:
     return data.decode("utf-8-sig", errors="replace")
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write `text` so that a reader sees the old file or the whole new one; gzipped when the name ends in `.gz`.
+@contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """Open a binary file that takes the name `path` when the block ends well; after an error nothing is left.
 
-    The bytes depend on `text` alone (no time stamp in the gzip header).
+    The folder is made if needed. A reader sees the old file or the whole new one, also after a power failure.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full.
     """
-    data = text.encode()
-    if path.suffix == ".gz":
-        data = gzip.compress(data, mtime=0)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_UMASK)
@@ -61,6 +69,29 @@ def _read_umask() -> int:
 
 _UMASK = _read_umask()
 """Read once: mkstemp makes private files, and os.umask cannot be asked without setting it."""
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` by `atomic_write`; gzipped when the name ends in `.gz`.
+
+    The bytes depend on `text` alone (no time stamp in the gzip header).
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full.
+    """
+    data = text.encode()
+    with atomic_write(path) as file:
+        file.write(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+
+
+def hash_files(paths: Iterable[Path]) -> str:
+    """SHA-256 over the contents of files, in the order given."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
 
 
 def stem(path: Path) -> str:

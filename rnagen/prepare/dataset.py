@@ -25,7 +25,7 @@ from rnagen.data import store
 from rnagen.data.store import StructureStore
 from rnagen.errors import InputError
 from rnagen.io import alignment
-from rnagen.io.atomic import atomic_write, hash_files
+from rnagen.io.files import atomic_write, hash_files
 from rnagen.parallel import parallel_map
 from rnagen.prepare import clusters, metadata, store_writer
 from rnagen.prepare.metadata import ChainMetadata, read_metadata

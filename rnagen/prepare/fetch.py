@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from rnagen.io.atomic import atomic_write
+from rnagen.io.files import atomic_write
 
 DEFAULT_URL = "https://files.rcsb.org/download/{entry}.cif.gz"
 ATTEMPTS = 4

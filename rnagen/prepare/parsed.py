@@ -14,7 +14,7 @@ import numpy as np
 import rnagen.io
 import rnagen.prepare.quality as quality_module
 from rnagen.errors import InputError
-from rnagen.io.atomic import atomic_write, hash_files
+from rnagen.io.files import atomic_write, hash_files
 from rnagen.io.kaggle import read_labels, read_sequences
 from rnagen.io.read import read_structures
 from rnagen.prepare.metadata import chain_id

@@ -8,7 +8,7 @@ import pandas as pd
 
 from rnagen.data.store import StructureStore
 from rnagen.errors import InputError
-from rnagen.io.atomic import atomic_write
+from rnagen.io.files import atomic_write
 from rnagen.prepare.metadata import ChainMetadata, read_metadata
 
 CUTOFF = "2022-05-27"

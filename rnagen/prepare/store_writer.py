@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from rnagen.data.store import ARRAYS, FORMAT_VERSION, INDEX, INDEX_COLUMNS, MANIFEST
-from rnagen.io.atomic import hash_files
+from rnagen.io.files import hash_files
 from rnagen.secondary.native import canonical_pair_table, nearest_pair_table
 from rnagen.secondary.pairs import MINIMUM_PROBABILITY, SecondaryStructures, SparsePairs
 from rnagen.structure import HEAVY_ATOMS, PAIR_FEATURES, RNAStructure

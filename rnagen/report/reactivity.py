@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from rnagen.io.atomic import atomic_write
+from rnagen.io.files import atomic_write
 from rnagen.secondary.vienna import base_pair_probabilities, mfe_pairs
 from rnagen.structure import BASES
 

@@ -11,7 +11,7 @@ import rnagen.io.alignment
 import rnagen.secondary.coevolution
 from rnagen.errors import InputError
 from rnagen.io.alignment import read_alignment
-from rnagen.io.atomic import atomic_write, hash_files
+from rnagen.io.files import atomic_write, hash_files
 from rnagen.secondary.coevolution import alignment_features
 from rnagen.secondary.pairs import SparsePairs
 

@@ -11,8 +11,8 @@ import numpy as np
 import RNA
 from jaxtyping import Float32, Int16
 
-from rnagen.io.atomic import atomic_write
 from rnagen.io.dot_bracket import parse_dot_bracket
+from rnagen.io.files import atomic_write
 from rnagen.secondary.pairs import MINIMUM_PROBABILITY, SecondaryStructures, SparsePairs, as_pair_features, joined
 from rnagen.structure import ENERGIES
 
@@ -124,7 +124,7 @@ class SecondaryStructureCache:
         try:
             with np.load(self.path(sequence), allow_pickle=False) as stored:
                 pairs = SparsePairs(len(sequence), stored["pairs"], stored["probabilities"], stored["pair_features"])
-                return SecondaryStructures(pairs, stored["drawn"])
+                return SecondaryStructures(pairs, stored["sampled"])
         except (FileNotFoundError, BadZipFile, KeyError, ValueError, EOFError):
             return None
 

@@ -19,7 +19,7 @@ from rnagen.checkpoints.files import Checkpoint
 from rnagen.config.sampling import SamplerConfig
 from rnagen.errors import InputError
 from rnagen.features import Chain, from_chain
-from rnagen.io.atomic import atomic_write
+from rnagen.io.files import atomic_write
 from rnagen.metrics import FAST_SEEDS, c1_lddt, tm_scores
 from rnagen.sampling.ensemble import SamplingError, draw_ensemble
 

@@ -11,7 +11,7 @@ from jaxtyping import Float32
 from pyarrow import csv, ipc, parquet
 
 from rnagen.errors import InputError
-from rnagen.io.atomic import atomic_write
+from rnagen.io.files import atomic_write
 from rnagen.io.residues import clean_sequence
 
 FORMAT = 1

@@ -13,7 +13,7 @@ from rich.progress import track
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from rnagen.io.atomic import atomic_write
+from rnagen.io.files import atomic_write
 from rnagen.prepare.clusters import IDENTITY
 
 BLOCK = 256

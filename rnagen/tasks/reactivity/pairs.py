@@ -12,7 +12,7 @@ import pyarrow as pa
 from jaxtyping import Int64
 from pyarrow import ipc
 
-from rnagen.io.atomic import atomic_write
+from rnagen.io.files import atomic_write
 from rnagen.parallel import parallel_map
 from rnagen.secondary.pairs import MINIMUM_PROBABILITY, SparsePairs
 from rnagen.tasks.reactivity.mapped import map_table

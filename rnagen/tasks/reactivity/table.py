@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from jaxtyping import Bool, Float32, Int32, Int64
 
 from rnagen.errors import InputError
-from rnagen.io.atomic import hash_files
+from rnagen.io.files import hash_files
 from rnagen.tasks.reactivity.convert import FORMAT, convert
 from rnagen.tasks.reactivity.mapped import map_table
 
