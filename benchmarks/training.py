@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rnagen.cli.options import parse
 from rnagen.config.structure import TrainConfig
-from rnagen.data.chains import Batch
+from rnagen.data.batches import Batch
 from rnagen.data.plans import POOL
 from rnagen.tasks.structure.data import RNADataModule
 from rnagen.tasks.structure.module import FlowModule

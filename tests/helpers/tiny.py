@@ -7,8 +7,8 @@ import torch
 
 from rnagen.config.sampling import SamplerConfig
 from rnagen.config.structure import DataConfig, LossConfig, ModelConfig, OptimConfig, RunConfig, TrainConfig
-from rnagen.data.chains import Batch
-from rnagen.data.device_batches import DeviceChains
+from rnagen.data.batches import Batch
+from rnagen.data.batches import DeviceChains
 from rnagen.data.packed import PackedChains, pack_chains
 from rnagen.data.plans import CHOICES, BatchPlan, padded_length
 from rnagen.features import Chain

@@ -7,9 +7,9 @@ from pathlib import Path
 from torch.utils.data import DataLoader
 
 from rnagen.config.structure import TrainConfig
-from rnagen.data.chains import Batch
-from rnagen.data.device_batches import DeviceChains
-from rnagen.data.encoded_cache import EncodedCache
+from rnagen.data.batches import Batch
+from rnagen.data.batches import DeviceChains
+from rnagen.data.encodings import EncodedCache
 from rnagen.data.filters import check_dates, quality_filter, share_of_clusters, to_overfit, trainable
 from rnagen.data.packed import PackedChains, PackedData, load_packed
 from rnagen.data.plans import BatchPlans, PlanStream, WarmUp, chain_weights

@@ -9,7 +9,7 @@ from torch import Tensor
 from torchmetrics import MeanMetric
 
 from rnagen.config.structure import OptimConfig, TrainConfig
-from rnagen.data.chains import Batch
+from rnagen.data.batches import Batch
 from rnagen.data.plans import BUCKETS
 from rnagen.evaluation.baselines import helix
 from rnagen.features import Chain, from_chain

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from rnagen.config.structure import LossConfig, TrainConfig
-from rnagen.data.chains import Batch
+from rnagen.data.batches import Batch
 from rnagen.geometry import center, random_rotations, superpose
 from rnagen.losses import aligned_mae, distogram_cross_entropy, pair_distances
 from rnagen.model.model import RNAFlowModel

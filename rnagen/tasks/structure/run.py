@@ -13,7 +13,7 @@ import yaml
 from rnagen.checkpoints.files import load_checkpoint, save_checkpoint
 from rnagen.config.files import to_plain
 from rnagen.config.structure import ModelConfig, TrainConfig
-from rnagen.data.encoded_cache import EncodedCache
+from rnagen.data.encodings import EncodedCache
 from rnagen.errors import ConfigError
 from rnagen.sampling.ensemble import check_sampling
 from rnagen.tasks.structure.data import RNADataModule

@@ -9,7 +9,7 @@ import torch
 from rnagen.checkpoints.files import Checkpoint, load_checkpoint, save_checkpoint
 from rnagen.checkpoints.reactivity import load_reactivity_checkpoint
 from rnagen.config.structure import TrainConfig
-from rnagen.data.encoded_cache import EncodedCache
+from rnagen.data.encodings import EncodedCache
 from rnagen.errors import ConfigError, InputError
 from rnagen.tasks.structure.data import with_encodings
 from rnagen.tasks.structure.encoder import Pretrained, choose_encoder

@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from rnagen.config.structure import OptimConfig
-from rnagen.data.chains import Batch
+from rnagen.data.batches import Batch
 from rnagen.tasks.structure.module import LOWEST_RATE, FlowModule, rate_factor
 from rnagen.training.average import MovingAverage
 from tests.helpers.tiny import TINY, make_batch, make_chain

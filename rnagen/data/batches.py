@@ -1,38 +1,58 @@
 """The training set on the training device: batches are gathered there, without any work per example in Python."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor
 
-from rnagen.data.chains import Batch
+from rnagen.data.chains import Chains
 from rnagen.data.crops import contiguous_crops, scaled, spatial_crops
 from rnagen.data.encodings import encoded_crops
-from rnagen.data.packed import PackedChains
 from rnagen.data.plans import BatchPlan
 from rnagen.features import EncodedFile, RNAFeatures
 from rnagen.structure import UNKNOWN
 
 
-class DeviceChains:
-    """Chains in the memory of a device, and the crops of them that a draw names.
+@dataclass(frozen=True)
+class Batch:
+    """Crops padded to one length: every `world`-th of a global batch, from its `rank`-th on."""
 
-    Sizes that tensors take come from counts kept on the host: the device is never waited for.
+    features: RNAFeatures
+    coords: Float[Tensor, "B L A 3"]
+    """Å; zero where masked."""
+    mask: Bool[Tensor, "B L A"]
+    seed: int
+    """Of everything random about the global batch."""
+    rank: int = 0
+    world: int = 1
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same batch on another device; Lightning moves batches by calling this."""
+        features, coords, mask = self.features.to(device), self.coords.to(device), self.mask.to(device)
+        return Batch(features, coords, mask, self.seed, self.rank, self.world)
+
+
+class DeviceChains:
+    """Chains in the memory of a device, and the crops of them that a plan names.
+
+    Tensor sizes come from counts on the host, so that the host never waits for the device.
 
     Args:
         chains: the training set.
         crop: residues of the longest example.
         spatial_share: share of crops that take the residues nearest to a random one.
         device: where the batches are wanted.
-        structure_share: share of examples with a secondary structure, half of them their own, half one that was drawn.
-        evidence: whether batches carry the evidence for base pairs.
-        encodings: what a frozen encoder says of each chain. These are read from their files, example by example.
+        structure_share: share of examples with a secondary structure: for half of them their own, for half a sampled
+            one.
+        pair_features: whether batches carry pair features.
+        encodings: output of a frozen encoder for each chain, read from its file example by example.
     """
 
     def __init__(
         self,
-        chains: PackedChains,
+        chains: Chains,
         crop: int,
         spatial_share: float,
         device: torch.device | str = "cpu",
@@ -60,7 +80,7 @@ class DeviceChains:
         self.pair_tables = chains.pair_tables.to(device)
 
     def batch(self, plan: BatchPlan, rank: int = 0, world: int = 1) -> Batch:
-        """The share of a global batch that falls to a process: every `world`-th example from the `rank`-th on."""
+        """A process's share of a global batch: every `world`-th example from the `rank`-th on."""
         host_rows = plan.rows[rank::world]
         rows = torch.from_numpy(host_rows).to(self.device, non_blocking=True)
         choices = torch.from_numpy(plan.choices[rank::world]).to(self.device, non_blocking=True)
@@ -68,7 +88,7 @@ class DeviceChains:
         models = self.model_offsets[rows] + lengths * scaled(choices[:, 0], self.num_models[rows])
         visible = self._crop(models, lengths, int(self.host_lengths[host_rows].max()), choices)
 
-        # Where each residue of a chain comes to stand; those that are not shown share a place that is cut off.
+        # Place of each residue in its crop; residues outside it share a place that is cut off.
         place = torch.where(visible, visible.cumsum(1) - 1, plan.length)
         position = torch.arange(visible.shape[1], device=self.device).expand_as(place)
         residues = position.new_zeros(len(rows), plan.length + 1).scatter(1, place, position)[:, : plan.length]
@@ -111,8 +131,8 @@ class DeviceChains:
     def _visible_pairs(
         self, rows: Int64[Tensor, " B"], most: int, place: Int64[Tensor, "B W"], length: int
     ) -> tuple[tuple[Int64[Tensor, "B P"], ...], Int64[Tensor, "B P"]]:
-        """(example, i, j) of up to `most` pairs, where they stand in the crop, and their rows in the flat tensors; i or
-        j is `length` for pairs that are not shown."""
+        """(example, i, j) of up to `most` pairs in each crop, and their rows in the flat tensors; i or j is `length` for
+        pairs outside the crop."""
         number = torch.arange(most, device=self.device)
         selected = number < self.pair_counts[rows, None]
         index = torch.where(selected, self.pair_offsets[rows, None] + number, 0)
@@ -128,8 +148,8 @@ class DeviceChains:
         place: Int64[Tensor, "B W"],
         mask: Bool[Tensor, "B L"],
     ) -> Int64[Tensor, "B L"]:
-        """Partners as positions in the crop; unknown for RNAs without secondary structure, and where the partner is cut
-        off."""
+        """Pair tables as positions in the crop; unknown for RNAs that are not conditioned on a secondary structure, and
+        where the paired residue is outside the crop."""
         which = (choice < self.structure_share / 2).long()
         pair_table = self.pair_tables[of_chain, which[:, None]].long()
         seen = place.gather(1, pair_table.clamp(min=0, max=place.shape[1] - 1))

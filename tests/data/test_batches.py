@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from rnagen.data.chains import Batch
-from rnagen.data.device_batches import DeviceChains
+from rnagen.data.batches import Batch
+from rnagen.data.batches import DeviceChains
 from rnagen.data.plans import CHOICES, BatchPlan
 from rnagen.features import Chain
 from rnagen.structure import UNKNOWN, UNPAIRED

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from rnagen.data import encoded_cache as encoded
-from rnagen.data.encoded_cache import EncodedCache, encode_rna, encoder_fingerprint
+from rnagen.data.encodings import EncodedCache, encode_rna, encoder_fingerprint
 from rnagen.features import EncodedFile, from_chain
 from rnagen.model.conditioning import read
 from rnagen.secondary.pairs import SparsePairs
