@@ -53,7 +53,8 @@ def run(options: PackOptions) -> int:
     """
     if "C1'" not in options.atoms:
         raise ConfigError(f"atoms: {options.atoms!r} cannot be used: C1' is scored")
-    from rnagen.prepare.pack import pack_dataset, pack_synthetic
+    from rnagen.data.dataset import pack_dataset
+    from rnagen.prepare.pack import pack_synthetic
 
     packed = pack_dataset(options.data, options.splits, options.cutoff, options.atoms)
     if options.synthetic:
