@@ -9,11 +9,11 @@ import numpy as np
 from rnagen.checkpoints.files import Checkpoint
 from rnagen.data.filters import share_of_clusters, trainable
 from rnagen.data.packed import PackedChains, PackedData
+from rnagen.data.dataset import read_data
 from rnagen.errors import InputError
 from rnagen.evaluation.inputs import read_references
 from rnagen.evaluation.scores import LEAKAGE, filter_by_date
 from rnagen.structure import RNAStructure
-from rnagen.tasks.structure.data import read_data
 
 SETS = ("train", "validation", "casp15")
 ATOMS = ("C1'",)

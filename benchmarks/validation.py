@@ -12,11 +12,11 @@ from rich.progress import track
 
 from rnagen.checkpoints.files import Checkpoint
 from rnagen.config.sampling import SamplerConfig
+from rnagen.data.dataset import pack_rows, split_rows
 from rnagen.data.store import StructureStore
 from rnagen.evaluation.baselines import helix
 from rnagen.features import Chain, from_chain
 from rnagen.metrics import best_of, bootstrap_interval, diversity, tm_scores
-from rnagen.prepare.pack import pack_rows, split_rows
 from rnagen.sampling.denoiser import Guide
 from rnagen.sampling.ensemble import draw_ensemble
 from rnagen.structure import BASES

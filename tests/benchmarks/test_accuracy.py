@@ -187,7 +187,7 @@ def test_what_cannot_be_compared_is_refused(world: Path, flags: list[str], capsy
 def test_a_smaller_training_set_is_that_of_the_checkpoint(world: Path) -> None:
     from accuracy_targets import training_chains
 
-    from rnagen.tasks.structure.data import read_data
+    from rnagen.data.dataset import read_data
 
     config = replace(TINY, dataset=replace(TINY.dataset, train_share=0.5), run=replace(TINY.run, seed=4))
     checkpoint = load_checkpoint(save(world, "half", chains=4))

@@ -39,7 +39,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def train(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Run train.py on the synthetic dataset into tmp_path/NAME; returns the exit code."""
     # Synthetic RNA has no release date; the gate itself is tested with the data module.
-    monkeypatch.setattr("rnagen.prepare.pack.check_dates", lambda *_: None)
+    monkeypatch.setattr("rnagen.data.dataset.check_dates", lambda *_: None)
 
     def call(name: str, *flags: str | Path) -> int:
         places = ["--data", data / "data", "--splits", data, "--run-dir", tmp_path, "--run-name", name]

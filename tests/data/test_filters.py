@@ -9,11 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rnagen.data.dataset import pack_dataset, split_rows
 from rnagen.data.filters import check_dates, quality_filter, share_of_clusters, to_overfit, trainable
 from rnagen.data.packed import PackedChains
 from rnagen.data.store import INDEX_COLUMNS, StructureStore
 from rnagen.errors import InputError
-from rnagen.prepare.pack import pack_dataset, split_rows
 from rnagen.prepare.synthetic import synthetic_dataset
 from rnagen.structure import BEADS
 from tests.helpers.tiny import make_chain, packed

@@ -16,11 +16,11 @@ from rnagen.data.filters import trainable
 from rnagen.data.packed import PackedChains
 from rnagen.data.padding import pad
 from rnagen.data.plans import BatchPlan, PlanStream, chain_weights
+from rnagen.data.dataset import read_data
 from rnagen.errors import InputError
 from rnagen.features import Chain, RNAFeatures, collate, from_chain
 from rnagen.tasks.confidence.baselines import Consensus, LengthBaseline, consensus
 from rnagen.tasks.confidence.conformers import Drawing, ScoredConformers, conformers_file, sample_conformer_set
-from rnagen.tasks.structure.data import read_data
 from rnagen.training.stream import BatchStream, ResumableData
 
 

@@ -7,12 +7,21 @@ from pathlib import Path
 from torch.utils.data import DataLoader
 
 from rnagen.config.structure import TrainConfig
+<<<<<<< HEAD
 from rnagen.data.batches import Batch
 from rnagen.data.batches import DeviceChains
 from rnagen.data.encodings import EncodedCache
 from rnagen.data.filters import check_dates, quality_filter, share_of_clusters, to_overfit, trainable
 from rnagen.data.packed import PackedChains, PackedData, load_packed
+=======
+from rnagen.data.chains import Batch
+from rnagen.data.device_batches import DeviceChains
+from rnagen.data.encoded_cache import EncodedCache
+from rnagen.data.filters import quality_filter, share_of_clusters, to_overfit, trainable
+from rnagen.data.packed import PackedChains, PackedData
+>>>>>>> origin/main
 from rnagen.data.plans import BatchPlans, PlanStream, WarmUp, chain_weights
+from rnagen.data.dataset import read_data
 from rnagen.errors import InputError
 from rnagen.features import Chain
 from rnagen.training.stream import BatchStream, ResumableData
@@ -138,25 +147,3 @@ def with_encodings(chains: list[Chain], cache: EncodedCache) -> list[Chain]:
     """The same chains with what the encoder of the cache says of them, computed where it is not known yet."""
     files = cache.encode([(chain.sequence, chain.pairs) for chain in chains])
     return [replace(chain, encoded=file) for chain, file in zip(chains, files)]
-
-
-def read_data(data: Path, splits: Path, cutoff: str, atoms: tuple[str, ...]) -> PackedData:
-    """The sets of a packed file, or of a dataset folder and a folder of splits, past the date gate.
-
-    Raises:
-        InputError: data or splits cannot be read, lack an atom that is to be generated, or hold a training chain that
-            must not train.
-    """
-    if data.is_file():
-        packed = load_packed(data)
-        check_dates(packed.train, cutoff, data)
-        try:
-            parts = (packed.train, packed.val, packed.synthetic)
-            train, val, synthetic = (chains.select_atoms(atoms) for chains in parts)
-            return replace(packed, train=train, val=val, synthetic=synthetic)
-        except KeyError as error:
-            raise InputError(data, None, f"was packed without the atom {error}") from None
-    # Only where they are needed: a machine that trains from a packed file has neither pandas nor pyarrow.
-    from rnagen.prepare.pack import pack_dataset
-
-    return pack_dataset(data, splits, cutoff, atoms)

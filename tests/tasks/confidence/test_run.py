@@ -14,12 +14,12 @@ from rnagen.checkpoints.confidence import find_confidence, load_confidence_check
 from rnagen.checkpoints.files import load_checkpoint, save_checkpoint
 from rnagen.cli.train import main
 from rnagen.config.confidence import ConformerSetConfig
+from rnagen.data.dataset import pack_rows
 from rnagen.data.packed import PackedData, save_packed
 from rnagen.data.store import StructureStore
 from rnagen.errors import ConfigError
 from rnagen.model.confidence import ConfidenceLogits, expected, spread
 from rnagen.model.trunk import TrunkOutput
-from rnagen.prepare.pack import pack_rows
 from rnagen.prepare.synthetic import synthetic_dataset
 from rnagen.tasks.confidence.data import ScoredChain, ScoredChains, chosen
 from rnagen.tasks.confidence.module import losses
