@@ -1,15 +1,14 @@
 """The RNAs that a checkpoint is measured on: some that it trained on, the validation chains, and CASP15."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from rnagen.checkpoints.files import Checkpoint
+from rnagen.data.chains import Chains
+from rnagen.data.dataset import TrainingData, read_data
 from rnagen.data.filters import share_of_clusters, trainable
-from rnagen.data.packed import PackedChains, PackedData
-from rnagen.data.dataset import read_data
 from rnagen.errors import InputError
 from rnagen.evaluation.inputs import read_references
 from rnagen.evaluation.scores import LEAKAGE, filter_by_date
@@ -48,31 +47,31 @@ def target_sets(
         InputError: data cannot be read, a target is older than the cutoff, or the training chains are not those that
             the checkpoint saw.
     """
-    packed = read_data(data, splits, checkpoint.metadata["cutoff"], ATOMS)
-    short = packed.val.select((packed.val.lengths <= max_length).nonzero()[:, 0].tolist())
+    found = read_data(data, splits, checkpoint.metadata["cutoff"], ATOMS)
+    short = found.val.select((found.val.lengths <= max_length).nonzero()[:, 0].tolist())
     sets: dict[str, Targets] = {}
     if "train" in chosen:
-        seen = training_chains(checkpoint, packed, data)
+        seen = training_chains(checkpoint, found, data)
         rows = matched_rows(seen.lengths.tolist(), seen.clusters.tolist(), short.lengths.tolist(), train_chains)
         sets["train"] = references(seen.select(rows))
     if "validation" in chosen:
         sets["validation"] = references(short)
     if "casp15" in chosen:
-        found = read_references(casp15, None)
-        sets["casp15"] = {name: structure for name, structure in found.items() if len(structure) <= max_length}
+        targets = read_references(casp15, None)
+        sets["casp15"] = {name: structure for name, structure in targets.items() if len(structure) <= max_length}
     for name in sets.keys() - {"train"}:
         refuse_seen(checkpoint, sets[name])
-    return {name: sets[name] for name in chosen}, packed.fingerprint
+    return {name: sets[name] for name in chosen}, found.fingerprint
 
 
-def training_chains(checkpoint: Checkpoint, packed: PackedData, data: Path) -> PackedChains:
+def training_chains(checkpoint: Checkpoint, sets: TrainingData, data: Path) -> Chains:
     """The chains that a checkpoint trained on, in a dataset that may have been prepared anew since.
 
     Raises:
         InputError: other data, or other splits: they would give it another number of chains.
     """
     options, chains = checkpoint.config.dataset, checkpoint.metadata["data"]["chains"]
-    seen = trainable(packed.train, options.min_length, data)
+    seen = trainable(sets.train, options.min_length, data)
     seen = share_of_clusters(seen, options.train_share, checkpoint.config.run.seed)
     if len(seen) != chains:
         reason = f"was trained on {chains} chains, here it would be on {len(seen)}: leave train out of --sets"
@@ -104,13 +103,9 @@ def matched_rows(lengths: Sequence[int], clusters: Sequence[int], wanted: Sequen
     return sorted(rows)
 
 
-def references(chains: PackedChains) -> Targets:
+def references(chains: Chains) -> Targets:
     """Chains as structures with their dates."""
-    found = {}
-    for chain, date in zip(chains.chains(), chains.release_dates):
-        structure = RNAStructure(chain.name, chain.sequence, chain.coords, chain.mask, ATOMS, chain.residue_index)
-        found[chain.name] = replace(structure, release_date=date)
-    return found
+    return {name: chains.structure(row) for name, row in chains.rows.items()}
 
 
 def refuse_seen(checkpoint: Checkpoint, targets: Targets) -> None:

@@ -25,7 +25,8 @@ import pandas as pd
 import tyro
 from rich.progress import track
 
-from rnagen.data.store import StructureStore
+from rnagen.data.chains import Chains
+from rnagen.data.dataset import Dataset
 from rnagen.errors import InputError
 from rnagen.io.alignment import Alignment, read_alignment
 from rnagen.metrics import bootstrap_interval
@@ -73,22 +74,21 @@ class Chain:
     """Pairs by both definitions, by all atoms, by C1' alone; None without all atoms."""
 
 
-def chains(options: Options, store: StructureStore) -> tuple[list[int], dict[int, Alignment], int]:
+def chains(options: Options, store: Chains) -> tuple[list[int], dict[int, Alignment], int]:
     """Rows of the chains with an alignment, their alignments, and how many alignments are of another sequence."""
     files = {alignment_name(file.name.removesuffix(SUFFIX)): file for file in options.alignments.glob(f"*{SUFFIX}")}
     table = pd.read_csv(options.splits / f"{options.split}.csv", dtype=str, keep_default_na=False)
-    present = set(store.index["id"])
     alignments: dict[int, Alignment] = {}
     clusters, refused = set(), 0
     for name in table["id"]:
-        if name not in present or name not in files:
+        if name not in store.rows or name not in files:
             continue
-        row = store.row(name)
-        if not SHORTEST <= store.value(row, "length") <= LONGEST or store.value(row, "cluster") in clusters:
+        row = store.rows[name]
+        if not SHORTEST <= int(store.lengths[row]) <= LONGEST or store.infos[row].cluster in clusters:
             continue
         try:
             alignments[row] = read_alignment(files[name], store.sequence(row))
-            clusters.add(store.value(row, "cluster"))
+            clusters.add(store.infos[row].cluster)
         except InputError:
             refused += 1
     rows = list(alignments)
@@ -103,17 +103,18 @@ def distances(coords: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.where(mask[:, None] & mask[None], apart, np.inf)
 
 
-def observe(store: StructureStore, row: int, alignment: Alignment) -> Chain:
+def observe(store: Chains, row: int, alignment: Alignment) -> Chain:
     """Distances and pairs of the first model."""
-    sequence, coords, mask = store.sequence(row), store.coords(row)[0], store.mask(row)[0]
+    structure = store.structure(row)
+    sequence, coords, mask = structure.sequence, structure.coords[0], structure.mask[0]
     residues = np.arange(len(sequence))
     carbon = distances(coords[:, HEAVY_ATOMS.index("C1'")], mask[:, HEAVY_ATOMS.index("C1'")])
     possible = np.array([[a + b in CANONICAL for b in sequence] for a in sequence])
     possible &= np.abs(np.subtract.outer(residues, residues)) >= SEPARATION
     helical = helices(possible & (carbon > 9.3) & (carbon < 11.7))
-    if store.value(row, "kind") != "full":
+    if store.infos[row].kind != "full":
         return Chain(row, alignment, carbon, helical, None)
-    pair_table = canonical_pair_table(store.structure(row))
+    pair_table = canonical_pair_table(structure)
     pairs = pair_table[:, None] == residues
     both = (int((pairs & helical).sum()), int(pairs.sum()), int(helical.sum()))
     return Chain(row, alignment, carbon, pairs, both)
@@ -157,10 +158,10 @@ def highest(score: np.ndarray, true: np.ndarray, count: int) -> float:
     return float((true[above].sum() + true[level].mean() * (count - above.sum())) / count)
 
 
-def measure(store: StructureStore, chain: Chain) -> Iterator[tuple[str, str, float]]:
+def measure(store: Chains, chain: Chain) -> Iterator[tuple[str, str, float]]:
     """(score, measure, value) of a chain."""
     length = len(chain.pairs)
-    alone = store.base_pairs(chain.row)
+    alone = store.chain(chain.row).pairs.dense()
     pair_features = alignment_features(chain.alignment).dense_features()
     scores = {"floor: sequence alone": alone}
     scores |= {channel: pair_features[..., k] for k, channel in enumerate(ALIGNED)}
@@ -190,7 +191,7 @@ def measure(store: StructureStore, chain: Chain) -> Iterator[tuple[str, str, flo
 
 def run(options: Options) -> None:
     """Score and print."""
-    store = StructureStore.open(options.data)
+    store = Dataset.open(options.data).chains
     rows, alignments, refused = chains(options, store)
     if not rows:
         raise SystemExit("no chain of this split and length has an alignment here")

@@ -23,7 +23,7 @@ from validation import N, validation_chains
 from rnagen.checkpoints.confidence import find_confidence
 from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
 from rnagen.config.sampling import SamplerConfig
-from rnagen.data.store import StructureStore
+from rnagen.data.dataset import Dataset
 from rnagen.features import from_chain
 from rnagen.metrics import bootstrap_interval, tm_matrix
 from rnagen.sampling.confidence import confidence_logits, confidence_of
@@ -70,7 +70,7 @@ def run(options: Options) -> None:
     atoms = checkpoint.config.model.atoms
     chains = validation_chains(options.data, options.splits, atoms, options.max_length)
     drawing = Drawing(SamplerConfig(tau=options.tau), (options.tau,), options.candidates, 0, 0)
-    file = conformers_file(options.cache, checkpoint, StructureStore.open(options.data).fingerprint, drawing)
+    file = conformers_file(options.cache, checkpoint, Dataset.open(options.data).fingerprint, drawing)
     pools = sample_conformer_set(checkpoint, chains, drawing, file)
     rows: dict[str, list[tuple[float, float]]] = {}
     for chain, scores in track(list(zip(chains, pools)), description="choosing", transient=True):

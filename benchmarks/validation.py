@@ -12,8 +12,7 @@ from rich.progress import track
 
 from rnagen.checkpoints.files import Checkpoint
 from rnagen.config.sampling import SamplerConfig
-from rnagen.data.dataset import pack_rows, split_rows
-from rnagen.data.store import StructureStore
+from rnagen.data.dataset import Dataset
 from rnagen.evaluation.baselines import helix
 from rnagen.features import Chain, from_chain
 from rnagen.metrics import best_of, bootstrap_interval, diversity, tm_scores
@@ -49,8 +48,8 @@ def validation_chains(data: Path, splits: Path, atoms: tuple[str, ...], max_leng
     Raises:
         InputError: there is no such dataset or split.
     """
-    store = StructureStore.open(data)
-    chains = pack_rows(store, split_rows(store, splits / "val.csv"), atoms).chains()
+    dataset = Dataset.open(data)
+    chains = dataset.chains.select(dataset.split("val", splits), atoms).chains()
     return [chain for chain in chains if len(chain.bases) <= max_length]
 
 

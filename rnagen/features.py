@@ -158,8 +158,8 @@ class Chain:
     mask: Bool[np.ndarray, "M L A"]
     pairs: SparsePairs
     pair_tables: Int16[np.ndarray, "L 2"]
-    """Base-paired partner of each residue in the structure, and in a fold that ViennaRNA drew: see
-    `rnagen.data.store`."""
+    """Paired residue of each in the structure, and in a secondary structure sampled by ViennaRNA: see
+    `rnagen.data.chains`."""
     encoded: EncodedFile | None = None
     """What a frozen encoder says of it."""
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 VERBS = {
     "prepare": "structure files and tables -> a dataset folder",
-    "pack": "a dataset folder and its splits -> one file to train from",
     "train": "train a model on a dataset (train.py is the same)",
     "sample": "draw conformers for sequences (sample.py is the same)",
     "reactivity": "predict chemical-mapping reactivity, or check a table of it",

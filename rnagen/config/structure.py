@@ -123,10 +123,10 @@ class DataConfig:
     """What is trained on and how it is drawn."""
 
     data: Path = Path("data")
-    """Prepared dataset (`rnagen prepare`), or the file it was packed to (`rnagen pack`); where absent, a built-in
-    synthetic set is made in `run_dir` and used."""
+    """Dataset folder or file (`rnagen prepare`); where absent, a built-in synthetic set is made in `run_dir` and
+    used."""
     splits: Path = Path("splits")
-    """Folder with train.csv and val.csv; a packed file has its own."""
+    """Folder with train.csv and val.csv; a file of `rnagen prepare --beads` carries its own splits."""
     cutoff: str = "2022-05-27"
     """Date gate: no chain released on or after this date trains. Recorded in the checkpoint."""
     crop: int = 96
@@ -151,7 +151,7 @@ class DataConfig:
     spatial_crop: float = 0.3
     """Share of crops that take the residues nearest to a random one instead of a contiguous stretch."""
     synthetic_steps: int = 0
-    """First steps, which see synthetic A-form RNA instead of the data. A packed file must hold it."""
+    """First steps, which see synthetic A-form RNA instead of the data."""
     condition_dropout: float = 0.0
     """Share of examples shown without sequence and base pairs: a model for `--cfg-scale`."""
     pair_feature_dropout: float = 0.0

@@ -131,8 +131,8 @@ class DeviceChains:
     def _visible_pairs(
         self, rows: Int64[Tensor, " B"], most: int, place: Int64[Tensor, "B W"], length: int
     ) -> tuple[tuple[Int64[Tensor, "B P"], ...], Int64[Tensor, "B P"]]:
-        """(example, i, j) of up to `most` pairs in each crop, and their rows in the flat tensors; i or j is `length` for
-        pairs outside the crop."""
+        """(example, i, j) of up to `most` pairs in each crop, and their rows in the flat tensors; i or j is `length`
+        for pairs outside the crop."""
         number = torch.arange(most, device=self.device)
         selected = number < self.pair_counts[rows, None]
         index = torch.where(selected, self.pair_offsets[rows, None] + number, 0)

@@ -96,6 +96,11 @@ class Dataset:
         return [self.chains.rows[name] for name in names if name in self.chains.rows]
 
     @property
+    def has_synthetic(self) -> bool:
+        """Whether the file holds synthetic RNA for the first steps of a training."""
+        return any(info.split == "synthetic" for info in self.chains.infos)
+
+    @property
     def has_splits(self) -> bool:
         """Whether the file carries its own splits."""
         return any(info.split for info in self.chains.infos)
@@ -191,15 +196,15 @@ def write_dataset(
                 content = np.ascontiguousarray(array, dtype=_LAYOUT[name][1])
                 if content.shape[1:] != _width(name, atoms):
                     raise ValueError(f"{info.name}: {name} of shape {content.shape} do not fit the dataset")
-                digest.update(content)
+                digest.update(content.data)
                 rows[name] += len(content)
                 if name == "coords":
-                    file.write(content)
+                    file.write(content.data)
                 else:
                     rest[name].append(content)
         for contents in rest.values():
             for content in contents:
-                file.write(content)
+                file.write(content.data)
         described["fingerprint"] = fingerprint or digest.hexdigest()
         file.seek(0)
         file.write(room.to_bytes(8, "little") + _header(rows, described).ljust(room))
@@ -208,7 +213,7 @@ def write_dataset(
 
 _AGAIN = "make it again with `rnagen prepare INPUTS --out FOLDER`"
 _COLUMNS = tuple(item.name for item in fields(ChainInfo))
-_LAYOUT = {
+_LAYOUT: dict[str, tuple[str, np.dtype[Any]]] = {
     "coords": ("F32", np.dtype("<f4")),
     "pair_probabilities": ("F32", np.dtype("<f4")),
     "residue_index": ("I32", np.dtype("<i4")),

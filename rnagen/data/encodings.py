@@ -24,8 +24,8 @@ class EncodedCache:
     """A folder of encodings by one encoder, one or two files per RNA: 2·n·d bytes a residue for n layers of width d,
     and 2·c bytes a pair of residues where there is a pair representation. A file appears whole or not at all.
 
-    The encoder reads the full sequence with residues numbered from 1, as in its own training: an encoding depends on the
-    sequence and its base pairs, not on the numbering of a chain.
+    The encoder reads the full sequence with residues numbered from 1, as in its own training: an encoding depends on
+    the sequence and its base pairs, not on the numbering of a chain.
 
     Args:
         folder: for encodings by any encoder; each has a folder in it, named by its weights.

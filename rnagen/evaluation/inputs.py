@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rnagen.data.store import MANIFEST, StructureStore
+from rnagen.data.dataset import Dataset, is_dataset
 from rnagen.errors import InputError
 from rnagen.io.files import read_text, stem
 from rnagen.io.kaggle import read_labels, read_sequences
@@ -60,12 +60,12 @@ def read_references(path: Path, split: Path | None) -> dict[str, RNAStructure]:
     """
     if not path.exists():
         raise InputError(path, None, "no such file or folder")
-    if split is not None and not (path / MANIFEST).is_file():
+    if split is not None and not is_dataset(path):
         raise InputError(path, None, "a split needs a dataset made by `rnagen prepare` as the references")
+    if is_dataset(path):
+        return _from_dataset(path, split)
     if path.is_file():
         return _labels_with_dates(path)
-    if (path / MANIFEST).is_file():
-        return _from_dataset(path, split)
     found: list[RNAStructure] = []
     for file in _structure_files(path):
         chains = read_structures(file)
@@ -148,16 +148,16 @@ def _labels_with_dates(path: Path) -> dict[str, RNAStructure]:
 
 
 def _from_dataset(folder: Path, split: Path | None) -> dict[str, RNAStructure]:
-    store = StructureStore.open(folder)
+    chains = Dataset.open(folder).chains
     if split is None:
-        return {store.value(row, "id"): store.structure(row) for row in range(len(store))}
+        return {name: chains.structure(row) for name, row in chains.rows.items()}
     table = csv.DictReader(read_text(split).splitlines())
     if "id" not in (table.fieldnames or []):
         raise InputError(split, None, "no column id")
     found = {}
     for entry in table:
         try:
-            found[entry["id"]] = store.structure(store.row(entry["id"]))
+            found[entry["id"]] = chains.structure(chains.rows[entry["id"]])
         except KeyError:
             raise InputError(split, entry["id"], f"is not in the dataset {folder}") from None
     if not found:

@@ -1,10 +1,10 @@
-"""Structure files and Kaggle tables -> one dataset folder (see `rnagen.data.store`), resumable at any moment.
+"""Structure files and Kaggle tables -> one dataset folder (see `rnagen.data.dataset`), resumable at any moment.
 
-out/                 the dataset
-out/skipped.csv      files and chains that could not be used, and why
-out/duplicates.csv   chains that came twice, and which copy was kept
-out/work             what makes the next run quick: downloads, parsed files, base pairs, the state of the last run.
-                     It can be deleted.
+out/chains.safetensors   the dataset
+out/skipped.csv          files and chains that could not be used, and why
+out/duplicates.csv       chains that came twice, and which copy was used
+out/work                 what makes the next run quick: downloads, parsed files, secondary structures, the state of the
+                         last run. It can be deleted.
 """
 
 import csv
@@ -12,32 +12,34 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import RNA
 
-import rnagen.secondary.alignments as aligned_data
-from rnagen.data import store
-from rnagen.data.store import StructureStore
+import rnagen.secondary.alignments as alignments_module
+from rnagen.data import dataset as format_module
+from rnagen.data.chains import ChainInfo
+from rnagen.data.dataset import FILE, FORMER, Dataset, write_dataset
 from rnagen.errors import InputError
+from rnagen.features import Chain
 from rnagen.io import alignment
-from rnagen.io.files import atomic_write, hash_files
+from rnagen.io.files import TEMPORARY, atomic_write, hash_files
 from rnagen.parallel import parallel_map
-from rnagen.prepare import clusters, metadata, store_writer
+from rnagen.prepare import chains as chains_module
+from rnagen.prepare import clusters, metadata
+from rnagen.prepare.chains import as_chain
 from rnagen.prepare.metadata import ChainMetadata, read_metadata
-from rnagen.prepare.parsed import ParsedCache, ParsedSource, reader_version
+from rnagen.prepare.parsed import ParsedCache, ParsedChain, ParsedSource, reader_version
 from rnagen.prepare.sources import Source, file_signature, find_metadata, find_sources
-from rnagen.secondary import coevolution, pairs
-from rnagen.secondary import native as paired
-from rnagen.secondary import vienna as basepairs
+from rnagen.secondary import coevolution, native, pairs, vienna
 from rnagen.secondary.alignments import AlignmentCache, alignment_name, find_alignments
-from rnagen.secondary.pairs import SecondaryStructures, SparsePairs, joined, no_pair_features
+from rnagen.secondary.pairs import SparsePairs
 from rnagen.secondary.vienna import MAXIMUM_LENGTH, SecondaryStructureCache
-from rnagen.structure import ALIGNED, RNAStructure
+from rnagen.structure import HEAVY_ATOMS
 
 WORK = "work"
 STATE = "state.json"
@@ -52,6 +54,15 @@ class Skip:
     reason: str
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """A chain that goes into the dataset, and where it is read from."""
+
+    parsed: ParsedChain
+    source: Source
+    position: int
+
+
 @dataclass
 class PrepareReport:
     """What a run of `prepare` did."""
@@ -64,10 +75,26 @@ class PrepareReport:
     """Metadata tables that were used."""
     skipped: list[Skip] = field(default_factory=list)
     duplicates: list[Skip] = field(default_factory=list)
-    """Chains that came twice; `reason` names the copy that was kept."""
+    """Chains that came twice; `reason` names the copy that was used."""
     fingerprint: str = ""
     up_to_date: bool = False
     """Nothing had changed since the last run, and nothing was done."""
+
+    def lines(self, out: Path) -> list[str]:
+        """What was done, for the user: one line for the dataset and one for each of the most common reasons to skip."""
+        state = "nothing changed, nothing done: " if self.up_to_date else ""
+        found = [
+            f"{out}: {state}{self.chains} chains ({self.full_atom} with all atoms, "
+            f"{self.chains - self.full_atom} with C1' only) of {self.files} files; "
+            f"{len(self.duplicates)} duplicates left out; fingerprint {self.fingerprint[:12]}",
+            f"metadata: {', '.join(self.metadata) or 'none (dates as in the files)'}",
+        ]
+        if self.skipped:
+            found.append(f"{len(self.skipped)} skipped, listed in {out / 'skipped.csv'}:")
+        example = {skip.reason: f"{skip.file} {skip.chain}".strip() for skip in reversed(self.skipped)}
+        for reason, count in Counter(skip.reason for skip in self.skipped).most_common(12):
+            found.append(f"  {count:5d}  {reason} (for example {example[reason]})")
+        return found
 
 
 def prepare(
@@ -82,13 +109,13 @@ def prepare(
     """Make or update the dataset folder `out`. Inputs are only read.
 
     Args:
-        inputs: folders, structure files and Kaggle tables; see `find_sources` for what is taken.
-        out: a new or empty folder, or a dataset made earlier, of which what has not changed is kept.
+        inputs: folders, structure files and Kaggle tables; see `find_sources` for which files of a folder are used.
+        out: a new or empty folder, or a dataset made earlier; work that is still valid is reused.
         metadata_table: dates, clusters and benchmarks; without it, each `index.csv` inside or beside an input.
         workers: processes. The result does not depend on their number.
-        only: keep these chains alone, and prefer these facts about them.
+        only: use these chains alone, and prefer these facts about them.
         assume_date: release date of chains for which neither metadata nor file has one.
-        alignments: folder of alignments, named by chain; one that is of another sequence is told among what is skipped.
+        alignments: folder of alignments, named by chain; one of another sequence is listed among the skipped files.
 
     Raises:
         InputError: an input or the metadata cannot be used, `out` holds something else, or no chain is left.
@@ -105,6 +132,7 @@ def prepare(
 
     work = out / WORK
     work.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(out)
     parsed_cache = ParsedCache(work / "parsed", reader_version())
     structure_cache = SecondaryStructureCache(work / "structures")
     parsed = _parse(sources, parsed_cache, workers)
@@ -112,37 +140,30 @@ def prepare(
     chosen = _choose(sources, parsed, report, only)
     if not chosen:
         raise InputError(", ".join(map(str, inputs)), None, "no usable RNA chain: " + _first_reasons(report.skipped))
-    _fold({row["sequence"] for row, _ in chosen}, structure_cache, workers)
-
+    _predict({one.parsed.sequence for one in chosen}, structure_cache, workers)
     pair_features = _align(chosen, aligned, AlignmentCache(work / "alignments"), workers, report)
-
-    rows = [_complete(row, source, known, assume_date) for row, source in chosen]
-    for row, cluster in zip(
-        rows, clusters.greedy_clusters([r["sequence"] for r in rows], [r["cluster"] for r in rows])
-    ):
-        row["cluster"] = cluster
-    report.fingerprint = store_writer.write_store(
-        out, rows, _contents(chosen, parsed_cache, structure_cache, pair_features), RNA.__version__
-    )
-    report.chains, report.full_atom = len(rows), sum(row["kind"] == "full" for row in rows)
+    infos = _with_clusters(chosen, [_complete(one, known, assume_date) for one in chosen], known)
+    contents = _contents(chosen, parsed_cache, structure_cache, pair_features)
+    report.fingerprint = write_dataset(out / FILE, HEAVY_ATOMS, infos, contents, RNA.__version__)
+    report.chains, report.full_atom = len(infos), sum(info.kind == "full" for info in infos)
     _write_table(out / "skipped.csv", ["file", "chain", "reason"], report.skipped)
     _write_table(out / "duplicates.csv", ["file", "chain", "kept"], report.duplicates)
-    _forget_unused(parsed_cache.folder, {parsed_cache.path(source) for source in sources})
+    _remove_unused(parsed_cache.folder, {parsed_cache.path(source) for source in sources})
     with atomic_write(work / STATE) as file:
         file.write(json.dumps({"signature": signature, "report": asdict(report)}).encode())
     return report
 
 
 def refuse_foreign(out: Path) -> None:
-    """Refuse a folder that this command did not make.
+    """Refuse a folder that `rnagen prepare` did not make.
 
     Raises:
         InputError: it is a file, or holds something else.
     """
     if out.exists() and not out.is_dir():
         raise InputError(out, None, "is a file, not a folder to write a dataset to")
-    if out.is_dir() and any(out.iterdir()) and not (out / WORK).is_dir() and not (out / store.MANIFEST).is_file():
-        raise InputError(out, None, f"holds something else ({min(p.name for p in out.iterdir())}): give a new folder")
+    if out.is_dir() and any(out.iterdir()) and not any((out / name).exists() for name in (WORK, FILE, *FORMER)):
+        raise InputError(out, None, f"holds something else ({min(p.name for p in out.iterdir())}); name a new folder")
 
 
 def _signature(
@@ -153,7 +174,8 @@ def _signature(
     alignments: list[Path],
 ) -> str:
     """A hash that changes when the result could: inputs, metadata, code and versions."""
-    modules = [aligned_data, basepairs, clusters, coevolution, alignment, metadata, paired, pairs, store, store_writer]
+    modules = [alignment, alignments_module, chains_module, clusters, coevolution, format_module, metadata, native]
+    modules += [pairs, vienna]
     code = hash_files([Path(str(module.__file__)) for module in modules] + [Path(__file__)])
     files = [[file_signature(file) for file in some] for some in (tables, alignments)]
     facts = [[s.label, s.signature()] for s in sources], files
@@ -165,7 +187,7 @@ def _finished(out: Path, signature: str) -> PrepareReport | None:
     """Report of the last run, if it had the same signature and its dataset is still there."""
     try:
         state = json.loads((out / WORK / STATE).read_text())
-        fingerprint = StructureStore.open(out).fingerprint
+        fingerprint = Dataset.open(out).fingerprint
     except (FileNotFoundError, ValueError):  # no state, half a state, no dataset
         return None
     report = state["report"]
@@ -188,23 +210,23 @@ def _choose(
     parsed: dict[Source, ParsedSource],
     report: PrepareReport,
     only: dict[str, ChainMetadata] | None,
-) -> list[tuple[dict[str, Any], Source]]:
-    """One copy of each chain, sorted by id: full atoms before C1' only, then the first of the inputs."""
-    chosen: dict[str, tuple[dict[str, Any], Source]] = {}
+) -> list[_Chosen]:
+    """One copy of each chain, sorted by name: full atoms before C1' only, then the first of the inputs."""
+    chosen: dict[str, _Chosen] = {}
     for source in sorted(sources, key=lambda source: source.is_table):
         if parsed[source].refusal:
             report.skipped.append(Skip(source.label, "", parsed[source].refusal))
-        for row in parsed[source].chains:
-            if only is not None and row["id"] not in only:
+        for position, chain in enumerate(parsed[source].chains):
+            name = chain.info.name
+            if only is not None and name not in only:
                 continue
-            reason = _unusable(row)
+            reason = _unusable(chain)
             if reason:
-                report.skipped.append(Skip(source.label, row["id"], reason))
-            elif row["id"] in chosen:
-                selected = chosen[row["id"]][1]
-                report.duplicates.append(Skip(source.label, row["id"], selected.label))
+                report.skipped.append(Skip(source.label, name, reason))
+            elif name in chosen:
+                report.duplicates.append(Skip(source.label, name, chosen[name].source.label))
             else:
-                chosen[row["id"]] = (row, source)
+                chosen[name] = _Chosen(chain, source, position)
     found = {*chosen, *(skip.chain for skip in report.skipped)}
     report.skipped += [
         Skip("", name, "not found in the files of its entry") for name in sorted({*(only or {})} - found)
@@ -212,50 +234,53 @@ def _choose(
     return [chosen[name] for name in sorted(chosen)]
 
 
-def _unusable(row: dict[str, Any]) -> str:
-    if row["length"] > MAXIMUM_LENGTH:
-        return f"{row['length']} nt, more than the {MAXIMUM_LENGTH} that are folded for base-pair probabilities"
-    if row["num_models"] == 0 or row["resolved"] == 0.0:
+def _unusable(chain: ParsedChain) -> str:
+    if len(chain.sequence) > MAXIMUM_LENGTH:
+        return f"{len(chain.sequence)} nt; ViennaRNA predicts base pairs of {MAXIMUM_LENGTH} nt at most here"
+    if chain.num_models == 0 or chain.info.resolved == 0.0:
         return "no residue with a C1' atom"
     return ""
 
 
-def _fold(sequences: set[str], cache: SecondaryStructureCache, workers: int) -> None:
+def _predict(sequences: set[str], cache: SecondaryStructureCache, workers: int) -> None:
     missing = sorted((s for s in sequences if not cache.path(s).is_file()), key=lambda s: (-len(s), s))
-    for _ in parallel_map(partial(_fold_one, cache), missing, workers, "Folding sequences"):
+    for _ in parallel_map(partial(_predict_one, cache), missing, workers, "Predicting base pairs"):
         pass
 
 
-def _fold_one(cache: SecondaryStructureCache, sequence: str) -> None:
+def _predict_one(cache: SecondaryStructureCache, sequence: str) -> None:
     cache.get(sequence)
 
 
-def _complete(row: dict[str, Any], source: Source, known: dict[str, ChainMetadata], assume_date: str) -> dict[str, Any]:
-    """Index columns of a chain; what the metadata says stands before what the file says."""
-    facts = known.get(row["id"], ChainMetadata())
-    resolution = facts.resolution if facts.resolution == facts.resolution else row["resolution"]
-    return row | {
-        "release_date": facts.release_date or row["release_date"] or assume_date,
-        "method": facts.method or row["method"],
-        "resolution": resolution,
-        "title": facts.title or row["title"].strip("'\""),
-        "cluster": facts.cluster,
-        "benchmark": facts.benchmark or row["benchmark"],
-        "target": bool(row["benchmark"]),
-        "source": source.label,
-    }
+def _complete(one: _Chosen, known: Mapping[str, ChainMetadata], assume_date: str) -> ChainInfo:
+    """What is known of a chain; the metadata stand before the file."""
+    info = one.parsed.info
+    facts = known.get(info.name, ChainMetadata())
+    return replace(
+        info,
+        release_date=facts.release_date or info.release_date or assume_date,
+        method=facts.method or info.method,
+        resolution=facts.resolution if facts.resolution == facts.resolution else info.resolution,
+        title=facts.title or info.title.strip("'\""),
+        benchmark=facts.benchmark or info.benchmark,
+        source=one.source.label,
+    )
+
+
+def _with_clusters(
+    chosen: list[_Chosen], infos: list[ChainInfo], known: Mapping[str, ChainMetadata]
+) -> list[ChainInfo]:
+    given = [known[info.name].cluster if info.name in known else None for info in infos]
+    found = clusters.greedy_clusters([one.parsed.sequence for one in chosen], given)
+    return [replace(info, cluster=cluster) for info, cluster in zip(infos, found)]
 
 
 def _align(
-    chosen: list[tuple[dict[str, Any], Source]],
-    files: dict[str, Path],
-    cache: AlignmentCache,
-    workers: int,
-    report: PrepareReport,
+    chosen: list[_Chosen], files: dict[str, Path], cache: AlignmentCache, workers: int, report: PrepareReport
 ) -> dict[str, SparsePairs]:
-    """What the alignments say of the chains that have one, by chain."""
-    named = [(row["id"], files.get(alignment_name(row["id"])), row["sequence"]) for row, _ in chosen]
-    wanted = [(name, file, sequence) for name, file, sequence in named if file is not None]
+    """Pair features of the chains that have an alignment, by name."""
+    named = [(one.parsed.info.name, one.parsed.sequence) for one in chosen]
+    wanted = [(name, files[key], seq) for name, seq in named if (key := alignment_name(name)) in files]
     pair_features = {}
     for (name, file, _), found in parallel_map(partial(_align_one, cache), wanted, workers, "Reading alignments"):
         if isinstance(found, str):
@@ -267,7 +292,7 @@ def _align(
 
 
 def _align_one(cache: AlignmentCache, wanted: tuple[str, Path, str]) -> SparsePairs | str:
-    """What an alignment says of a chain, or why it says nothing."""
+    """Pair features of the alignment of a chain, or the reason why it cannot be used."""
     _, file, sequence = wanted
     try:
         return cache.get(file, sequence)
@@ -276,18 +301,14 @@ def _align_one(cache: AlignmentCache, wanted: tuple[str, Path, str]) -> SparsePa
 
 
 def _contents(
-    chosen: list[tuple[dict[str, Any], Source]],
+    chosen: list[_Chosen],
     parsed_cache: ParsedCache,
     structure_cache: SecondaryStructureCache,
     pair_features: dict[str, SparsePairs],
-) -> Iterator[tuple[RNAStructure, SecondaryStructures]]:
-    for row, source in chosen:
-        structures = structure_cache.get(row["sequence"])
-        aligned = pair_features.get(row["id"], no_pair_features(row["length"], len(ALIGNED)))
-        yield (
-            parsed_cache.structure(source, row["position"]),
-            replace(structures, pairs=joined(structures.pairs, aligned)),
-        )
+) -> Iterator[Chain]:
+    for one in chosen:
+        structure = parsed_cache.structure(one.source, one.position)
+        yield as_chain(structure, structure_cache.get(one.parsed.sequence), pair_features.get(one.parsed.info.name))
 
 
 def _first_reasons(skipped: list[Skip]) -> str:
@@ -304,7 +325,14 @@ def _write_table(path: Path, columns: list[str], skips: list[Skip]) -> None:
         file.write(text.getvalue().encode())
 
 
-def _forget_unused(folder: Path, used: set[Path]) -> None:
+def _remove_unused(folder: Path, used: set[Path]) -> None:
     for path in folder.iterdir():
         if path not in used:
             path.unlink() if path.is_file() else shutil.rmtree(path)
+
+
+def _remove_leftovers(out: Path) -> None:
+    """Remove what a killed run was writing, and the files of a dataset of a former format."""
+    leftovers = [*out.rglob(f".*{TEMPORARY}"), *out.glob("*.npy"), *(out / name for name in FORMER)]
+    for path in leftovers:
+        path.unlink(missing_ok=True)

@@ -15,7 +15,6 @@ from rich.progress import track
 
 from rnagen.io.files import atomic_write
 
-DEFAULT_URL = "https://files.rcsb.org/download/{entry}.cif.gz"
 ATTEMPTS = 4
 FIRST_PAUSE = 1.0
 """Seconds before the second attempt; twice that before the third, and so on."""
@@ -32,9 +31,7 @@ class Download:
     failure: str = ""
 
 
-def fetch_entries(
-    entries: Iterable[str], folder: Path, url: str = DEFAULT_URL, first_pause: float = FIRST_PAUSE
-) -> list[Download]:
+def fetch_entries(entries: Iterable[str], folder: Path, url: str, first_pause: float = FIRST_PAUSE) -> list[Download]:
     """Download gzipped mmCIF files into `folder` as `<entry>.cif.gz`, sorted by entry; those there are kept.
 
     A server error or a lost connection is tried again after a growing pause; an entry that the server does not have

@@ -1,18 +1,19 @@
-"""Read one source file into chains, once: the result, or the refusal, is kept on disk until the file changes."""
+"""Read one source file into chains, once: the result, or the reason for refusing it, stays on disk until the file
+changes."""
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 
 import rnagen.io
 import rnagen.prepare.quality as quality_module
+from rnagen.data.chains import ChainInfo
 from rnagen.errors import InputError
 from rnagen.io.files import atomic_write, hash_files
 from rnagen.io.kaggle import read_labels, read_sequences
@@ -26,10 +27,19 @@ BENCHMARK_OF_TABLES = "casp15"
 
 
 @dataclass(frozen=True)
-class ParsedSource:
-    """What a source file holds: one dictionary of index columns per chain, or the reason why there is none."""
+class ParsedChain:
+    """One chain of a source file, without its coordinates."""
 
-    chains: list[dict[str, Any]]
+    info: ChainInfo
+    sequence: str
+    num_models: int
+
+
+@dataclass(frozen=True)
+class ParsedSource:
+    """What a source file holds."""
+
+    chains: tuple[ParsedChain, ...]
     refusal: str = ""
     """Why the file was refused; empty when it was read."""
 
@@ -56,7 +66,9 @@ class ParsedCache:
         """The stored result without its coordinates; None where there is none or the file is damaged."""
         try:
             with np.load(self.path(source), allow_pickle=False) as stored:
-                return ParsedSource(**json.loads(str(stored["header"])))
+                header = json.loads(str(stored["header"]))
+            chains = [ParsedChain(**chain | {"info": ChainInfo(**chain["info"])}) for chain in header["chains"]]
+            return ParsedSource(tuple(chains), header["refusal"])
         except (FileNotFoundError, BadZipFile, KeyError, ValueError, EOFError):
             return None
 
@@ -67,14 +79,14 @@ class ParsedCache:
             structures: list[RNAStructure] = []
             try:
                 structures = _read(source)
-                parsed = ParsedSource([_describe(s, source) | {"position": k} for k, s in enumerate(structures)])
+                parsed = ParsedSource(tuple(_describe(structure, source) for structure in structures))
             except InputError as error:
-                parsed = ParsedSource([], ": ".join(part for part in (error.record, error.reason) if part))
+                parsed = ParsedSource((), ": ".join(part for part in (error.record, error.reason) if part))
             _save(self.path(source), parsed, structures)
         return parsed
 
     def structure(self, source: Source, position: int) -> RNAStructure:
-        """A chain of a source that was read before, with coordinates; `position` as in its description."""
+        """A chain of a source that was read before, with coordinates, by its position in `ParsedSource.chains`."""
         return _load_structures(self.path(source))[position].select_atoms(HEAVY_ATOMS)
 
 
@@ -91,22 +103,21 @@ def _read(source: Source) -> list[RNAStructure]:
     ]
 
 
-def _describe(structure: RNAStructure, source: Source) -> dict[str, Any]:
-    return {
-        "id": chain_id(structure.entry or structure.name, structure.chain),
-        "entry": structure.entry.lower() if structure.chain else structure.entry,
-        "chain": structure.chain,
-        "sequence": structure.sequence,
-        "length": len(structure),
-        "num_models": structure.num_models,
-        "kind": "c1" if source.is_table else "full",
-        "release_date": structure.release_date,
-        "method": structure.method,
-        "resolution": structure.resolution,
-        "title": structure.title,
-        "benchmark": BENCHMARK_OF_TABLES if source.is_table and _has_references(source.path) else "",
-        **quality_module.quality(structure),
-    }
+def _describe(structure: RNAStructure, source: Source) -> ParsedChain:
+    is_benchmark = source.is_table and _has_references(source.path)
+    info = ChainInfo(
+        name=chain_id(structure.entry or structure.name, structure.chain),
+        entry=structure.entry.lower() if structure.chain else structure.entry,
+        chain=structure.chain,
+        kind="c1" if source.is_table else "full",
+        release_date=structure.release_date,
+        method=structure.method,
+        resolution=structure.resolution,
+        title=structure.title,
+        benchmark=BENCHMARK_OF_TABLES if is_benchmark else "",
+        target=is_benchmark,
+    )
+    return ParsedChain(quality_module.with_quality(info, structure), structure.sequence, structure.num_models)
 
 
 def _has_references(table: Path) -> bool:
@@ -116,9 +127,7 @@ def _has_references(table: Path) -> bool:
 
 
 def _save(path: Path, parsed: ParsedSource, structures: list[RNAStructure]) -> None:
-    arrays: dict[str, np.ndarray] = {
-        "header": np.array(json.dumps({"chains": parsed.chains, "refusal": parsed.refusal}))
-    }
+    arrays: dict[str, np.ndarray] = {"header": np.array(json.dumps(asdict(parsed)))}
     for k, structure in enumerate(structures):
         # A table of C1' alone would grow 27 times with all the atoms.
         atoms = tuple(a for i, a in enumerate(structure.atoms) if structure.mask[:, :, i].any())
@@ -140,7 +149,7 @@ def _load_structures(path: Path) -> list[RNAStructure]:
         chains = json.loads(str(stored["header"]))["chains"]
         return [
             RNAStructure(
-                name=chain["id"],
+                name=chain["info"]["name"],
                 sequence=chain["sequence"],
                 coords=stored[f"coords_{k}"],
                 mask=stored[f"mask_{k}"],

@@ -1,10 +1,13 @@
-"""Numbers that say how far a chain can be trusted as a training example, from its coordinates alone."""
+"""Quality of a chain as a training example, from its coordinates alone."""
+
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Bool, Float32
 from scipy.spatial import cKDTree
 
-from rnagen.structure import RNAStructure
+from rnagen.data.chains import ChainInfo
+from rnagen.structure import BEADS, RNAStructure
 
 BREAK_DISTANCE = 10.5
 """Å between C1' of neighbours: 5.6 in the median, 7.9 at the 90th percentile, 10.4 at the 99.99th of 35,000 bonded
@@ -23,8 +26,8 @@ BEAD_DISTANCES = {("P", "C4'"): (3.2, 4.4), ("C4'", "C1'"): (2.1, 2.7), ("C1'", 
 """Å, the range that covalent geometry leaves to two beads of one residue."""
 
 
-def quality(structure: RNAStructure) -> dict[str, float]:
-    """Quality columns of a chain; those of geometry are of the first of the models with the most C1' atoms.
+def with_quality(info: ChainInfo, structure: RNAStructure) -> ChainInfo:
+    """The record of a chain with its quality; geometry is that of the first of the models with the most C1' atoms.
 
     - `resolved`: fraction of residues with C1' in at least one model;
     - `breaks`: neighbours in the chain farther apart than `BREAK_DISTANCE`, or with unresolved residues or a jump of
@@ -32,27 +35,28 @@ def quality(structure: RNAStructure) -> dict[str, float]:
     - `bond_outliers`: fraction of bead distances outside `BEAD_DISTANCES`;
     - `clashes`: pairs of C1' under `CLASH_DISTANCE`, per resolved residue;
     - `contacts`: fraction of resolved residues within `CONTACT_DISTANCE` of one at least `CONTACT_SEPARATION` away
-      in the sequence: near zero for a strand whose partner is another chain;
+      in the sequence: near zero for a strand that pairs with another chain;
     - `radius_of_gyration`: Å, over C1'.
     """
-    beads = structure.select_atoms(("P", "C4'", "C1'", "N"))
-    has_c1 = beads.mask[:, :, 2]
+    beads = structure.select_atoms(BEADS)
+    has_c1 = beads.mask[:, :, BEADS.index("C1'")]
     model = int(np.argmax(has_c1.sum(axis=1)))
     present = has_c1[model]
-    points = beads.coords[model, present, 2]
+    points = beads.coords[model, present, BEADS.index("C1'")]
     count = len(points)
     numbers = structure.residue_index[present]
     clashing = _close_pairs(points, numbers, CLASH_DISTANCE, 2)
     touching = np.unique(_close_pairs(points, numbers, CONTACT_DISTANCE, CONTACT_SEPARATION))
     spread = ((points - points.mean(axis=0)) ** 2).sum(axis=1).mean() if count else 0.0
-    return {
-        "resolved": float(has_c1.any(axis=0).mean()),
-        "breaks": float(_breaks(points, numbers)),
-        "bond_outliers": _bond_outliers(beads.coords[model], beads.mask[model]),
-        "clashes": len(clashing) / max(count, 1),
-        "contacts": len(touching) / max(count, 1),
-        "radius_of_gyration": float(np.sqrt(spread)),
-    }
+    return replace(
+        info,
+        resolved=float(has_c1.any(axis=0).mean()),
+        breaks=float(_breaks(points, numbers)),
+        bond_outliers=_bond_outliers(beads.coords[model], beads.mask[model]),
+        clashes=len(clashing) / max(count, 1),
+        contacts=len(touching) / max(count, 1),
+        radius_of_gyration=float(np.sqrt(spread)),
+    )
 
 
 def _breaks(points: Float32[np.ndarray, "R 3"], numbers: np.ndarray) -> int:
@@ -69,7 +73,7 @@ def _close_pairs(points: np.ndarray, numbers: np.ndarray, distance: float, separ
 
 
 def _bond_outliers(coords: Float32[np.ndarray, "L 4 3"], mask: Bool[np.ndarray, "L 4"]) -> float:
-    column = {"P": 0, "C4'": 1, "C1'": 2, "N": 3}
+    column = {bead: i for i, bead in enumerate(BEADS)}
     wrong = total = 0
     for (first, second), (low, high) in BEAD_DISTANCES.items():
         a, b = column[first], column[second]

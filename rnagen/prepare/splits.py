@@ -1,15 +1,18 @@
-"""Which chains to train on, to validate on and to be judged by: no later structure, no near copy, no benchmark."""
+"""Which chains train, validate and are scored: no later structure, no near copy, no benchmark in training."""
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import pandas as pd
-
-from rnagen.data.store import StructureStore
+from rnagen.data.chains import Chains
+from rnagen.data.dataset import Dataset, write_dataset
 from rnagen.errors import InputError
-from rnagen.io.files import atomic_write
+from rnagen.io.files import write_text
 from rnagen.prepare.metadata import ChainMetadata, read_metadata
+from rnagen.prepare.synthetic import make_synthetic
+from rnagen.structure import BEADS
 
 CUTOFF = "2022-05-27"
 """First CASP15 RNA target: nothing released from this day on may be trained on."""
@@ -20,54 +23,75 @@ MINIMUM_VALIDATION_LENGTH = 20
 SPLIT_COLUMNS = ("id", "sequence", "release_date", "cluster", "length")
 
 
-def make_splits(index: pd.DataFrame, cutoff: str = CUTOFF) -> dict[str, pd.DataFrame]:
-    """The splits `train`, `val` and `casp15` of a dataset's index, each with `SPLIT_COLUMNS`, sorted by id.
+def make_splits(chains: Chains, cutoff: str = CUTOFF) -> dict[str, list[int]]:
+    """Rows of the splits `train`, `val` and `casp15`, sorted by the name of the chain.
 
     - train: released before the cutoff, no benchmark chain;
     - val: released on the cutoff or later, no benchmark chain, at least `MINIMUM_VALIDATION_LENGTH` nt, in a cluster
       without any chain from before the cutoff; of each cluster the best resolved chain, then the longest, all atoms
-      before C1' only, the first by id;
+      before C1' only, the first by name;
     - casp15: the targets of that benchmark, whatever their date.
 
     A chain without a date is in none of the first two.
     """
-    dated = index["release_date"] != ""
-    earlier = dated & (index["release_date"] < cutoff)
-    benchmark = index["benchmark"] != ""
-    late = (
-        dated
-        & ~earlier
-        & ~benchmark
-        & (index["length"] >= MINIMUM_VALIDATION_LENGTH)
-        & ~index["cluster"].isin(set(index.loc[earlier, "cluster"]))
-    )
-    best_first = index[late].sort_values(
-        ["resolved", "length", "kind", "id"], ascending=[False, False, False, True], kind="stable"
-    )
+    infos, lengths = chains.infos, chains.lengths.tolist()
+    earlier = [row for row, info in enumerate(infos) if "" < info.release_date < cutoff]
+    known_clusters = {infos[row].cluster for row in earlier}
+    late = [
+        row
+        for row, info in enumerate(infos)
+        if info.release_date >= cutoff
+        and not info.benchmark
+        and lengths[row] >= MINIMUM_VALIDATION_LENGTH
+        and info.cluster not in known_clusters
+    ]
+    late.sort(key=lambda row: (-infos[row].resolved, -lengths[row], infos[row].kind != "full", infos[row].name))
+    best = {infos[row].cluster: row for row in reversed(late)}
     chosen = {
-        "train": index[earlier & ~benchmark],
-        "val": best_first.drop_duplicates("cluster"),
-        "casp15": index[(index["benchmark"] == "casp15") & index["target"]],
+        "train": [row for row in earlier if not infos[row].benchmark],
+        "val": list(best.values()),
+        "casp15": [row for row, info in enumerate(infos) if info.benchmark == "casp15" and info.target],
     }
-    return {name: rows.sort_values("id")[list(SPLIT_COLUMNS)] for name, rows in chosen.items()}
+    return {name: sorted(rows, key=lambda row: infos[row].name) for name, rows in chosen.items()}
 
 
-def write_splits(store: StructureStore, folder: Path, cutoff: str = CUTOFF) -> dict[str, int]:
+def write_splits(chains: Chains, folder: Path, cutoff: str = CUTOFF) -> dict[str, int]:
     """Write train.csv, val.csv and casp15.csv into a folder; number of chains of each.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    counts = {}
-    for name, rows in make_splits(store.index, cutoff).items():
+    splits = make_splits(chains, cutoff)
+    for name, rows in splits.items():
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(SPLIT_COLUMNS)
-        writer.writerows(rows.itertuples(index=False))
-        with atomic_write(folder / f"{name}.csv") as file:
-            file.write(text.getvalue().encode())
-        counts[name] = len(rows)
-    return counts
+        for row in rows:
+            info = chains.infos[row]
+            writer.writerow(
+                [info.name, chains.sequence(row), info.release_date, info.cluster, int(chains.lengths[row])]
+            )
+        write_text(folder / f"{name}.csv", text.getvalue())
+    return {name: len(rows) for name, rows in splits.items()}
+
+
+def write_beads(dataset: Dataset, file: Path, cutoff: str = CUTOFF) -> dict[str, int]:
+    """Write the training and validation chains and the synthetic set to one file that carries its splits, with the
+    atoms that models generate by default; number of chains of each.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    splits = make_splits(dataset.chains, cutoff)
+    parts = {name: dataset.chains.select(splits[name], BEADS) for name in ("train", "val")}
+    with TemporaryDirectory() as folder:
+        make_synthetic(Path(folder))
+        made = Dataset.open(Path(folder))
+        parts["synthetic"] = made.chains.select(made.split("train", Path(folder)), BEADS)
+    infos = [replace(info, split=name) for name, part in parts.items() for info in part.infos]
+    chains = (part.chain(row) for part in parts.values() for row in range(len(part)))
+    write_dataset(file, BEADS, infos, chains, dataset.viennarna, dataset.fingerprint)
+    return {name: len(part) for name, part in parts.items()}
 
 
 def read_split(path: Path) -> dict[str, ChainMetadata]:

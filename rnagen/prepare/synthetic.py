@@ -7,21 +7,26 @@ is random, under the one condition that nothing collides.
 import itertools
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
+import RNA
 from jaxtyping import Float64
 from scipy.spatial import cKDTree
 
+from rnagen.data.chains import ChainInfo
+from rnagen.data.dataset import FILE, write_dataset
 from rnagen.prepare.aform import C1, beads_on_backbone, helix, pair_frame
+from rnagen.prepare.chains import as_chain
 from rnagen.prepare.loops import STEP, Loop, Stem, exterior_loop, ring
-from rnagen.prepare.quality import quality
-from rnagen.prepare.store_writer import write_store
-from rnagen.secondary.pairs import SecondaryStructures, joined, no_pair_features
-from rnagen.structure import ALIGNED, BEADS, HEAVY_ATOMS, RNAStructure, glycosidic_nitrogen
+from rnagen.prepare.quality import with_quality
+from rnagen.secondary.vienna import mfe_pairs, secondary_structures_of
+from rnagen.structure import BEADS, HEAVY_ATOMS, RNAStructure, glycosidic_nitrogen
 
 Candidate = TypeVar("Candidate")
 
+TRAINING, VALIDATION, SEED = 512, 8, 0
+"""Chains of the synthetic set, and its seed."""
 MINIMUM_LENGTH = 16
 LENGTHS = (24, 128)
 """Shortest and longest chain of a synthetic dataset."""
@@ -64,57 +69,44 @@ def synthetic_rna(seed: int, length: int) -> RNAStructure:
     return RNAStructure(name, sequence, coords, mask, entry=name, title="synthetic A-form RNA")
 
 
-def synthetic_dataset(folder: Path, n: int, seed: int) -> None:
-    """Write a dataset of n synthetic chains of `LENGTHS` residues, one cluster each, for `StructureStore.open`.
+def make_synthetic(folder: Path) -> None:
+    """Make the synthetic set, `TRAINING` and `VALIDATION` chains, in a folder, unless it is there; some 15 seconds.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    # Training from a prepared dataset imports this module on machines without ViennaRNA.
-    import RNA
+    if not (folder / FILE).is_file():
+        synthetic_dataset(folder, TRAINING + VALIDATION, SEED, VALIDATION)
 
+
+def synthetic_dataset(folder: Path, n: int, seed: int, validation: int | None = None) -> None:
+    """Write a dataset of n synthetic chains of `LENGTHS` residues, one cluster each.
+
+    Args:
+        folder: of the dataset.
+        n: chains.
+        seed: of their lengths; chain k has the seed `seed` + k.
+        validation: the last so many chains validate and the others train; None for a dataset without splits.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
     lengths = np.random.default_rng(seed).integers(LENGTHS[0], LENGTHS[1] + 1, size=n)
     structures = [synthetic_rna(seed + k, int(length)) for k, length in enumerate(lengths)]
-    rows: list[dict[str, Any]] = [
-        {
-            "id": f"synthetic_{k:05d}",
-            "entry": f"synthetic_{k:05d}",
-            "chain": "",
-            "sequence": structure.sequence,
-            "length": len(structure),
-            "num_models": 1,
-            "kind": "full",
-            "release_date": "",
-            "method": "synthetic",
-            "resolution": float("nan"),
-            "title": structure.title,
-            "cluster": k,
-            "benchmark": "",
-            "target": False,
-            "source": structure.name,
-            **quality(structure),
-        }
-        for k, structure in enumerate(structures)
-    ]
-    write_store(
-        folder,
-        rows,
-        ((structure, _secondary_structures(structure.sequence)) for structure in structures),
-        RNA.__version__,
-    )
-
-
-def _secondary_structures(sequence: str) -> SecondaryStructures:
-    from rnagen.secondary.vienna import secondary_structures_of
-
-    found = secondary_structures_of(sequence)
-    return SecondaryStructures(joined(found.pairs, no_pair_features(len(sequence), len(ALIGNED))), found.sampled)
+    infos = []
+    for k, structure in enumerate(structures):
+        name = f"synthetic_{k:05d}"
+        split = "" if validation is None else "train" if k < n - validation else "val"
+        info = ChainInfo(
+            name, name, method="synthetic", title=structure.title, source=structure.name, cluster=k, split=split
+        )
+        infos.append(with_quality(info, structure))
+    chains = (as_chain(structure, secondary_structures_of(structure.sequence)) for structure in structures)
+    write_dataset(folder / FILE, HEAVY_ATOMS, infos, chains, RNA.__version__)
 
 
 def _folded_sequence(rng: np.random.Generator, length: int) -> tuple[str, list[tuple[int, int]]]:
     """A random sequence of which enough is paired, and its minimum-free-energy fold."""
-    from rnagen.secondary.vienna import mfe_pairs
-
     while True:
         bases = rng.choice(list("ACGU"), size=length, p=[0.2, 0.3, 0.3, 0.2])
         bases[-ENDS:] = [COMPLEMENT[base] for base in bases[ENDS - 1 :: -1]]

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint, save_checkpoint
-from rnagen.data.store import StructureStore
+from rnagen.data.dataset import Dataset
 from rnagen.errors import InputError
 from rnagen.io.kaggle import write_labels
 from rnagen.prepare.synthetic import synthetic_dataset, synthetic_rna
+from tests.helpers.chains import rewrite
 from tests.helpers.tiny import TINY, replace, tiny_model
 
 ROOT = Path(__file__).parents[2]
@@ -26,11 +27,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset of synthetic RNA with dates and splits, a table of two benchmark targets, a checkpoint."""
     folder = tmp_path_factory.mktemp("world")
     synthetic_dataset(folder / "data", 12, seed=1)
-    table = folder / "data" / "index.parquet"
-    index = pd.read_parquet(table)
-    dates = ["2020-01-01"] * 9 + ["2023-01-01"] * 3
-    index.assign(release_date=dates, cluster=np.arange(12)).to_parquet(table)
-    for name, part in (("train", index["id"][:9]), ("val", index["id"][9:])):
+    rewrite(folder / "data", release_date=["2020-01-01"] * 9 + ["2023-01-01"] * 3)
+    ids = Dataset.open(folder / "data").chains.names
+    for name, part in (("train", ids[:9]), ("val", ids[9:])):
         (folder / f"{name}.csv").write_text("id\n" + "".join(f"{i}\n" for i in part))
     targets = [replace(synthetic_rna(seed, 20), name=f"R{seed}") for seed in (7, 8)]
     write_labels(folder / "validation_labels.csv", targets)
@@ -42,7 +41,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def save(folder: Path, name: str, cutoff: str = CUTOFF, chains: int = 9, step: int = 50) -> Path:
     config = replace(TINY, run=replace(TINY.run, run_name="tiny"))
-    data = {"source": "made", "fingerprint": StructureStore.open(folder / "data").fingerprint, "chains": chains}
+    data = {"source": "made", "fingerprint": Dataset.open(folder / "data").fingerprint, "chains": chains}
     path = folder / f"{name}.safetensors"
     save_checkpoint(path, tiny_model(), config, {"cutoff": cutoff, "data": data, "step": step, "hours": 0.5})
     return path

@@ -123,16 +123,16 @@ def test_references_from_structure_files(submission: Path, tmp_path: Path) -> No
 
 
 def test_references_from_a_dataset_and_its_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from rnagen.data.store import StructureStore
+    from rnagen.data.dataset import Dataset
     from rnagen.prepare.synthetic import synthetic_dataset
 
     synthetic_dataset(tmp_path / "data", 3, seed=0)
-    store = StructureStore.open(tmp_path / "data")
-    names = [store.value(i, "id") for i in (0, 2)]
+    chains = Dataset.open(tmp_path / "data").chains
+    names = [chains.names[i] for i in (0, 2)]
     split = tmp_path / "val.csv"
     split.write_text("id,length\n" + "".join(f"{name},1\n" for name in names))
     predictions = tmp_path / "x.csv"
-    write_labels(predictions, [store.structure(i) for i in (0, 2)])
+    write_labels(predictions, [chains.structure(i) for i in (0, 2)])
     out = tmp_path / "x.json"
     assert evaluate(predictions, tmp_path / "data", "--split", split, "--no-baselines", "--out", out) == 0
     assert [target["target"] for target in json.loads(out.read_text())["targets"]] == names

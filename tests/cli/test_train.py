@@ -27,9 +27,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared dataset of synthetic RNA with its splits beside it."""
     folder = tmp_path_factory.mktemp("prepared")
     synthetic_dataset(folder / "data", 12, seed=1)
-    from rnagen.data.store import StructureStore
+    from rnagen.data.dataset import Dataset
 
-    ids = list(StructureStore.open(folder / "data").index["id"])
+    ids = Dataset.open(folder / "data").chains.names
     for name, part in (("train", ids[:9]), ("val", ids[9:])):
         (folder / f"{name}.csv").write_text("id\n" + "".join(f"{i}\n" for i in part))
     return folder

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnagen.data import encoded_cache as encoded
+from rnagen.data import encodings as encoded
 from rnagen.data.encodings import EncodedCache, encode_rna, encoder_fingerprint
 from rnagen.features import EncodedFile, from_chain
 from rnagen.model.conditioning import read

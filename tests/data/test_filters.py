@@ -1,32 +1,37 @@
-"""The date gate, and what is left out of training."""
+"""The date filter, and what is left out of training."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnagen.data.dataset import pack_dataset, split_rows
+from rnagen.data.chains import Chains
 from rnagen.data.filters import check_dates, quality_filter, share_of_clusters, to_overfit, trainable
-from rnagen.data.packed import PackedChains
-from rnagen.data.store import INDEX_COLUMNS, StructureStore
 from rnagen.errors import InputError
-from rnagen.prepare.synthetic import synthetic_dataset
-from rnagen.structure import BEADS
-from tests.helpers.tiny import make_chain, packed
+from tests.helpers.tiny import make_chain, stacked
 
 CUTOFF = "2022-05-27"
 HERE = Path("train.csv")
 
 
-def make_chains(**columns) -> PackedChains:
+def with_columns(chains: Chains, **columns: Sequence[Any]) -> Chains:
+    """The chains with other records."""
+    infos = list(chains.infos)
+    for name, values in columns.items():
+        infos = [replace(info, **{name: value}) for info, value in zip(infos, values, strict=True)]
+    return replace(chains, infos=tuple(infos))
+
+
+def make_chains(**columns: Sequence[Any]) -> Chains:
     """Four chains that may train."""
-    chains = packed([make_chain(n, seed=n, models=m) for n, m in ((40, 1), (60, 5), (25, 1), (35, 1))])
+    chains = stacked([make_chain(n, seed=n, models=m) for n, m in ((40, 1), (60, 5), (25, 1), (35, 1))])
     dates = ("2001-01-01", "2022-05-26", "2010-10-10", "2015-05-05")
-    return replace(chains, **{"names": tuple("abcd"), "release_dates": dates, **columns})
+    return with_columns(chains, **{"name": "abcd", "release_date": dates, **columns})
 
 
 def test_good_chains_pass() -> None:
@@ -38,18 +43,18 @@ def test_good_chains_pass() -> None:
     [("2022-05-27", "b: released 2022-05-27"), ("2024-01-01", "b: released 2024-01-01"), ("", "b: has no release")],
 )
 def test_nothing_from_the_cutoff_on_trains(date: str, words: str) -> None:
-    chains = make_chains(release_dates=("2001-01-01", date, "2010-10-10", "2015-05-05"))
+    chains = make_chains(release_date=("2001-01-01", date, "2010-10-10", "2015-05-05"))
     with pytest.raises(InputError, match=words):
         check_dates(chains, CUTOFF, HERE)
 
 
 def test_no_benchmark_chain_trains_whatever_its_date() -> None:
     with pytest.raises(InputError, match="c: belongs to the benchmark casp15"):
-        check_dates(make_chains(benchmarks=("", "", "casp15", "")), CUTOFF, HERE)
+        check_dates(make_chains(benchmark=("", "", "casp15", "")), CUTOFF, HERE)
 
 
 def test_short_and_unresolved_chains_are_left_out() -> None:
-    chains = make_chains(resolved=torch.tensor([0.4, 1.0, 1.0, 0.5]))
+    chains = make_chains(resolved=[0.4, 1.0, 1.0, 0.5])
     assert trainable(chains, 30, HERE).names == ("b", "d")
     with pytest.raises(InputError, match="99 residues or more"):
         trainable(chains, 99, HERE)
@@ -67,7 +72,7 @@ CLUSTERED = [make_chain(n) for n in (20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30,
 def test_a_share_is_of_whole_clusters_and_within_every_larger_one(
     clusters: list[int], shares: tuple[float, float], seed: int
 ) -> None:
-    chains = replace(packed(CLUSTERED), clusters=torch.tensor(clusters, dtype=torch.int32))
+    chains = with_columns(stacked(CLUSTERED), cluster=clusters)
     smaller, larger = (share_of_clusters(chains, share, seed) for share in sorted(shares))
     assert set(smaller.names) <= set(larger.names)
     for share, part in ((min(shares), smaller), (max(shares), larger)):
@@ -78,15 +83,13 @@ def test_a_share_is_of_whole_clusters_and_within_every_larger_one(
 
 
 def test_the_seed_draws_the_share() -> None:
-    chains = packed(CLUSTERED)
+    chains = stacked(CLUSTERED)
     sampled = {share_of_clusters(chains, 0.5, seed).names for seed in range(10)}
     assert len(sampled) > 5
 
 
 def test_poorly_resolved_and_lonely_strands_are_left_out() -> None:
-    chains = make_chains(
-        resolution=torch.tensor([1.5, float("nan"), 4.5, 20.0]), contacts=torch.tensor([1.0, 0.0, 0.3, 0.9])
-    )
+    chains = make_chains(resolution=[1.5, float("nan"), 4.5, 20.0], contacts=[1.0, 0.0, 0.3, 0.9])
     assert quality_filter(chains, None, 0.0, HERE).names == ("a", "b", "c", "d")
     assert quality_filter(chains, 4.5, 0.0, HERE).names == ("a", "b", "c"), "an unknown resolution is no bad one"
     assert quality_filter(chains, 4.4, 0.3, HERE).names == ("a",)
@@ -98,46 +101,9 @@ def test_poorly_resolved_and_lonely_strands_are_left_out() -> None:
 def test_overfitting_takes_a_whole_resolved_chain() -> None:
     assert to_overfit(make_chains(), 96, HERE).names == ("a",)
     assert to_overfit(make_chains(), 36, HERE).names == ("d",)
-    assert to_overfit(make_chains(resolved=torch.tensor([0.9, 1.0, 1.0, 1.0])), 96, HERE).names == ("d",)
+    assert to_overfit(make_chains(resolved=[0.9, 1.0, 1.0, 1.0]), 96, HERE).names == ("d",)
     with pytest.raises(InputError, match="to overfit"):
-        to_overfit(make_chains(resolved=torch.tensor([0.9, 1.0, 1.0, 0.9])), 96, HERE)
-
-
-def test_rows_follow_the_split(tmp_path: Path) -> None:
-    index = pd.DataFrame({**{c: [""] * 4 for c in INDEX_COLUMNS}, "id": list("abcd")})
-    store = StructureStore(Path("made"), {}, index, {})
-    split = tmp_path / "train.csv"
-    split.write_text("id,length\nd,1\na,1\nelsewhere,1\nb,1\nc,1\n")
-    assert split_rows(store, split) == [3, 0, 1, 2]
-    with pytest.raises(InputError, match=r"absent\.csv.*no such file"):
-        split_rows(store, tmp_path / "absent.csv")
-    strange = tmp_path / "strange.csv"
-    strange.write_text("name\nx\n")
-    with pytest.raises(InputError, match=r"strange\.csv.*column id"):
-        split_rows(store, strange)
-
-
-def test_a_dataset_is_packed_past_the_gate(tmp_path: Path) -> None:
-    synthetic_dataset(tmp_path / "data", 3, seed=1)
-    for name, row in (("train", 1), ("val", 2)):
-        (tmp_path / f"{name}.csv").write_text(f"id\nsynthetic_{row:05d}\n")
-    with pytest.raises(InputError, match=r"train\.csv: synthetic_00001: has no release date"):
-        pack_dataset(tmp_path / "data", tmp_path, CUTOFF, BEADS)
-    index = pd.read_parquet(tmp_path / "data" / "index.parquet")
-    index.assign(release_date="2020-01-01").to_parquet(tmp_path / "data" / "index.parquet")
-    data = pack_dataset(tmp_path / "data", tmp_path, CUTOFF, BEADS)
-    assert (data.train.names, data.val.names) == (("synthetic_00001",), ("synthetic_00002",))
-    store = StructureStore.open(tmp_path / "data")
-    expected = store.structure(1).select_atoms(BEADS)
-    assert (data.train.chain(0).coords == expected.coords).all()
-    assert (data.train.chain(0).pairs.dense() == store.base_pairs(1)).all()
-    assert data.train.chain(0).sequence == expected.sequence
-    assert data.fingerprint == store.fingerprint
-    assert data.train.resolution.isnan().all()
-    assert data.train.contacts.tolist() == pytest.approx([store.value(1, "contacts")])
-    # What validates is later by design.
-    index.assign(release_date=["", "2020-01-01", "2024-01-01"]).to_parquet(tmp_path / "data" / "index.parquet")
-    pack_dataset(tmp_path / "data", tmp_path, CUTOFF, BEADS)
+        to_overfit(make_chains(resolved=[0.9, 1.0, 1.0, 0.9]), 96, HERE)
 
 
 @pytest.mark.data

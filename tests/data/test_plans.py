@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rnagen.data.plans import BUCKETS, POOL, PlanStream, WarmUp, chain_weights, padded_length
+from rnagen.data.plans import BUCKETS, WINDOW, PlanStream, WarmUp, chain_weights, padded_length
 
 LENGTHS = np.arange(20, 80)
 
@@ -26,7 +26,7 @@ def test_a_draw_is_a_function_of_seed_and_step() -> None:
 
 def test_chains_are_drawn_by_their_weights() -> None:
     stream = make_stream(batch_size=64)
-    sampled = np.concatenate([stream.at(step).rows for step in range(20 * POOL)])
+    sampled = np.concatenate([stream.at(step).rows for step in range(20 * WINDOW)])
     frequency = np.bincount(sampled, minlength=60) / len(sampled)
     np.testing.assert_allclose(frequency, stream.weights, atol=5 * np.sqrt(stream.weights.max() / len(sampled)))
 
@@ -45,7 +45,7 @@ def test_batches_hold_chains_of_similar_length_in_no_order() -> None:
     assert (np.diff(means) < 0).sum() > 16
 
 
-@pytest.mark.parametrize("steps", [1, POOL, 21])
+@pytest.mark.parametrize("steps", [1, WINDOW, 21])
 def test_a_warm_up_draws_from_the_second_set_and_leaves_what_follows_as_it_is(steps: int) -> None:
     plain, other = make_stream(), make_stream(seed=9)
     stream = WarmUp(other, steps, plain, len(LENGTHS))

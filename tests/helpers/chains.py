@@ -1,9 +1,15 @@
 """Small input files for the tests of data preparation, made by code."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from rnagen.data.dataset import FILE, Dataset, write_dataset
+from rnagen.features import Chain
 from rnagen.io.kaggle import write_labels
 from rnagen.io.write import write_structure
 from rnagen.prepare.synthetic import synthetic_rna
@@ -13,6 +19,29 @@ from rnagen.structure import RNAStructure
 def chain(seed: int, length: int, entry: str, name: str = "A") -> RNAStructure:
     """A synthetic chain under a PDB-like identifier."""
     return replace(synthetic_rna(seed, length), name=f"{entry}_{name}", entry=entry, chain=name)
+
+
+def assert_equal_chains(first: Sequence[Chain], second: Sequence[Chain]) -> None:
+    """Every array of the chains is the same."""
+    assert len(first) == len(second)
+    for one, other in zip(first, second):
+        assert (one.name, one.pairs.length) == (other.name, other.pairs.length)
+        for name in ("bases", "residue_index", "coords", "mask", "pair_tables"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        np.testing.assert_array_equal(one.pairs.dense(), other.pairs.dense())
+        np.testing.assert_array_equal(
+            one.pairs.dense_features().astype(np.float16), other.pairs.dense_features().astype(np.float16)
+        )
+
+
+def rewrite(folder: Path, **columns: Sequence[Any]) -> None:
+    """Give the chains of a dataset folder other dates, clusters or the like."""
+    dataset = Dataset.open(folder)
+    infos = list(dataset.chains.infos)
+    for name, values in columns.items():
+        infos = [replace(info, **{name: value}) for info, value in zip(infos, values, strict=True)]
+    chains = dataset.chains.chains()
+    write_dataset(folder / FILE, dataset.chains.atoms, infos, chains, dataset.viennarna)
 
 
 def write_collection(folder: Path) -> list[RNAStructure]:

@@ -7,9 +7,8 @@ import torch
 
 from rnagen.config.sampling import SamplerConfig
 from rnagen.config.structure import DataConfig, LossConfig, ModelConfig, OptimConfig, RunConfig, TrainConfig
-from rnagen.data.batches import Batch
-from rnagen.data.batches import DeviceChains
-from rnagen.data.packed import PackedChains, pack_chains
+from rnagen.data.batches import Batch, DeviceChains
+from rnagen.data.chains import ChainInfo, Chains
 from rnagen.data.plans import CHOICES, BatchPlan, padded_length
 from rnagen.features import Chain
 from rnagen.model.model import RNAFlowModel
@@ -63,12 +62,10 @@ def make_chain(length: int, seed: int = 0, models: int = 1, resolved: float = 1.
     )
 
 
-def packed(chains: list[Chain]) -> PackedChains:
+def stacked(chains: list[Chain]) -> Chains:
     """Chains without dates, one cluster each, of good quality."""
-    nothing = [""] * len(chains)
-    return pack_chains(
-        chains, TINY_MODEL.atoms, nothing, nothing, range(len(chains)), [2.0] * len(chains), [1.0] * len(chains)
-    )
+    infos = [ChainInfo(chain.name, chain.name, cluster=k, resolution=2.0) for k, chain in enumerate(chains)]
+    return Chains.stack(TINY_MODEL.atoms, infos, chains)
 
 
 def make_draw(chains: list[Chain], crop: int = 64, seed: int = 3) -> BatchPlan:
@@ -81,7 +78,7 @@ def make_draw(chains: list[Chain], crop: int = 64, seed: int = 3) -> BatchPlan:
 def make_batch(chains: list[Chain], crop: int = 64, seed: int = 3) -> Batch:
     """One batch of the whole chains, or of stretches of them."""
     encodings = [chain.encoded for chain in chains if chain.encoded is not None]
-    resident = DeviceChains(packed(chains), crop, 0.0, pair_features=True, encodings=encodings or None)
+    resident = DeviceChains(stacked(chains), crop, 0.0, pair_features=True, encodings=encodings or None)
     return resident.batch(make_draw(chains, crop, seed))
 
 
@@ -97,8 +94,8 @@ __all__ = [
     "make_batch",
     "make_chain",
     "make_draw",
-    "packed",
     "replace",
+    "stacked",
     "stirred",
     "tiny_model",
 ]

@@ -6,13 +6,17 @@ import os
 import shutil
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from rnagen.cli.prepare import PrepareOptions, main, run
-from rnagen.data.store import StructureStore
+from rnagen.cli.prepare import main, run
+from rnagen.config.prepare import PrepareConfig
+from rnagen.data.chains import Chains
+from rnagen.data.dataset import Dataset
 from rnagen.errors import InputError
 from rnagen.io.kaggle import write_labels
 from rnagen.io.write import write_structure
@@ -35,35 +39,42 @@ def dataset(collection: tuple[Path, list[RNAStructure]], tmp_path_factory: pytes
     return out
 
 
+def opened(folder: Path) -> Chains:
+    return Dataset.open(folder).chains
+
+
+def column(folder: Path, name: str) -> dict[str, Any]:
+    return {info.name: getattr(info, name) for info in opened(folder).infos}
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
 
 
 def test_chains_come_out_as_they_went_in(collection: tuple[Path, list[RNAStructure]], dataset: Path) -> None:
-    store = StructureStore.open(dataset)
-    assert list(store.index["id"]) == ["1aaa_A", "2bbb_A", "3ccc_b", "4ddd_A"]
+    chains = opened(dataset)
+    assert chains.names == ("1aaa_A", "2bbb_A", "3ccc_b", "4ddd_A")
     for original in collection[1][:3]:
-        found = store.structure(store.row(original.name))
+        found = chains.structure(chains.rows[original.name])
         assert found.sequence == original.sequence
         np.testing.assert_array_equal(found.mask, original.mask)
         np.testing.assert_allclose(found.coords, original.coords, atol=2e-3)
-    c1 = store.structure(store.row("4ddd_A"))
+    c1 = chains.structure(chains.rows["4ddd_A"])
     expected = collection[1][3].select_atoms(("C1'",))
     np.testing.assert_allclose(c1.select_atoms(("C1'",)).coords, expected.coords, atol=2e-3)
     assert not c1.select_atoms(tuple(b for b in BEADS if b != "C1'")).mask.any()
 
 
 def test_metadata_kind_and_benchmark(dataset: Path) -> None:
-    index = StructureStore.open(dataset).index.set_index("id")
-    assert index["kind"].to_dict() == {"1aaa_A": "full", "2bbb_A": "full", "3ccc_b": "full", "4ddd_A": "c1"}
-    assert index["release_date"].to_dict() == {
+    assert column(dataset, "kind") == {"1aaa_A": "full", "2bbb_A": "full", "3ccc_b": "full", "4ddd_A": "c1"}
+    assert column(dataset, "release_date") == {
         "1aaa_A": "2001-01-01",  # the metadata stand before the table's date
         "2bbb_A": "2022-05-27",
         "3ccc_b": "2023-01-01",
         "4ddd_A": "2023-01-01",
     }
-    assert index["cluster"].to_dict() == {"1aaa_A": 7, "2bbb_A": 8, "3ccc_b": 9, "4ddd_A": 10}
-    assert index["benchmark"].to_dict() == {"1aaa_A": "", "2bbb_A": "", "3ccc_b": "casp15", "4ddd_A": ""}
+    assert column(dataset, "cluster") == {"1aaa_A": 7, "2bbb_A": 8, "3ccc_b": 9, "4ddd_A": 10}
+    assert column(dataset, "benchmark") == {"1aaa_A": "", "2bbb_A": "", "3ccc_b": "casp15", "4ddd_A": ""}
 
 
 def test_skips_and_duplicates_are_listed(dataset: Path) -> None:
@@ -76,12 +87,12 @@ def test_skips_and_duplicates_are_listed(dataset: Path) -> None:
 
 
 def test_second_run_does_nothing(collection: tuple[Path, list[RNAStructure]], dataset: Path) -> None:
-    before = (dataset / "coords.npy").stat().st_mtime_ns
+    before = (dataset / "chains.safetensors").stat().st_mtime_ns
     report = prepare([collection[0]], dataset)
     assert report.up_to_date
     assert report.chains == 4
     assert len(report.skipped) == 1
-    assert (dataset / "coords.npy").stat().st_mtime_ns == before
+    assert (dataset / "chains.safetensors").stat().st_mtime_ns == before
 
 
 def test_workers_and_place_change_no_byte(
@@ -101,7 +112,7 @@ def test_changed_input_rebuilds(collection: tuple[Path, list[RNAStructure]], tmp
     second = prepare([copy], out)
     assert not second.up_to_date
     assert second.fingerprint != first.fingerprint
-    assert list(StructureStore.open(out).index["id"]) == ["1aaa_A", "2bbb_A", "4ddd_A"]
+    assert opened(out).names == ("1aaa_A", "2bbb_A", "4ddd_A")
 
 
 def _prepare(folder: Path, out: Path) -> None:
@@ -124,10 +135,21 @@ def test_killed_run_continues_to_the_same_bytes(
     assert sorted(p.name for p in out.iterdir()) == sorted(p.name for p in dataset.iterdir())
 
 
+def test_the_files_of_a_former_format_give_way(
+    collection: tuple[Path, list[RNAStructure]], dataset: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "data"
+    out.mkdir()
+    for name in ("manifest.json", "index.parquet", "coords.npy"):
+        (out / name).write_text("{}")
+    prepare([collection[0]], out)
+    assert contents(out) == contents(dataset)
+
+
 def test_damaged_work_is_made_again(collection: tuple[Path, list[RNAStructure]], dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "data"
     shutil.copytree(dataset, out)
-    (out / "index.parquet").unlink()
+    (out / "chains.safetensors").unlink()
     for file in (out / "work").rglob("*.npz"):
         file.write_bytes(file.read_bytes()[:100])
     assert not prepare([collection[0]], out).up_to_date
@@ -139,11 +161,10 @@ def test_table_with_several_references_is_a_benchmark(tmp_path: Path) -> None:
     models = RNAStructure("R1107", one.sequence, np.repeat(one.coords, 2, 0), np.repeat(one.mask, 2, 0))
     write_labels(tmp_path / "validation_labels.csv", [models])
     prepare([tmp_path / "validation_labels.csv"], tmp_path / "data")
-    store = StructureStore.open(tmp_path / "data")
-    assert store.value(0, "id") == "R1107"
-    assert store.value(0, "benchmark") == "casp15"
-    assert store.value(0, "target")
-    assert store.structure(0).num_models == 2
+    chains = opened(tmp_path / "data")
+    (info,) = chains.infos
+    assert (info.name, info.benchmark, info.target) == ("R1107", "casp15", True)
+    assert chains.structure(0).num_models == 2
 
 
 def test_foreign_folder_is_refused_and_kept(collection: tuple[Path, list[RNAStructure]], tmp_path: Path) -> None:
@@ -156,16 +177,15 @@ def test_foreign_folder_is_refused_and_kept(collection: tuple[Path, list[RNAStru
 def test_exit_codes(
     collection: tuple[Path, list[RNAStructure]], dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = PrepareOptions((collection[0],), dataset, workers=1, splits=tmp_path / "splits")
+    options = PrepareConfig((collection[0],), dataset, workers=1, splits=tmp_path / "splits")
     assert run(options) == 0
     assert "nothing changed" in capsys.readouterr().out
     assert sorted(p.name for p in (tmp_path / "splits").iterdir()) == ["casp15.csv", "train.csv", "val.csv"]
-    options.strict = True
-    assert run(options) == 1
+    assert run(replace(options, strict=True)) == 1
     for arguments, words in (
         ([str(tmp_path / "absent")], "absent"),
         ([], "no input"),
-        ([str(collection[0]), "--assume-date", "soon"], "'soon' is no date"),
+        ([str(collection[0]), "--assume-date", "soon"], "'soon' is not a date"),
     ):
         assert main([*arguments, "--out", str(tmp_path / "x")]) == 2
         assert words in capsys.readouterr().err
@@ -180,12 +200,10 @@ def test_assumed_dates_fill_in_for_missing_ones_only(
     inputs = [collection[0], tmp_path / "mine"]
     report = prepare(inputs, tmp_path / "plain")
     prepare(inputs, tmp_path / "dated", assume_date="2001-02-03")
-    plain, dated = (StructureStore.open(tmp_path / name).index.set_index("id") for name in ("plain", "dated"))
+    plain, dated = (column(tmp_path / name, "release_date") for name in ("plain", "dated"))
     assert report.chains == len(dated)
-    missing = plain["release_date"] == ""
-    assert missing.any()
-    assert (dated["release_date"][missing] == "2001-02-03").all()
-    assert (dated["release_date"][~missing] == plain["release_date"][~missing]).all()
+    assert "" in plain.values()
+    assert dated == {name: date or "2001-02-03" for name, date in plain.items()}
     # Another assumption is another dataset, not "nothing changed".
     assert not prepare(inputs, tmp_path / "dated", assume_date="2002-02-03").up_to_date
 
@@ -203,9 +221,8 @@ def test_real_data(shared_data: Path, tmp_path: Path) -> None:
     assert report.chains > 2900
     assert report.full_atom > 2400
     assert {skip.chain for skip in report.duplicates} >= {"1a60_A", "1aud_B"}
-    index = StructureStore.open(tmp_path / "data").index
-    assert index["target"].sum() == 12
-    assert (index["benchmark"] == "casp15").sum() >= 25
+    assert sum(column(tmp_path / "data", "target").values()) == 12
+    assert list(column(tmp_path / "data", "benchmark").values()).count("casp15") >= 25
 
 
 def test_alignments_are_kept_beside_the_probabilities(
@@ -223,15 +240,11 @@ def test_alignments_are_kept_beside_the_probabilities(
     assert [(s.chain, s.reason) for s in report.skipped if s.file == "1aaa_A.fasta"] == [
         ("1aaa_A", f"its alignment: the query has 3 residues, but the sequence has {len(chains[0])}")
     ]
-    with_them, without = StructureStore.open(tmp_path / "d"), StructureStore.open(dataset)
-    for i in range(len(without)):
-        np.testing.assert_array_equal(with_them.base_pairs(i), without.base_pairs(i))
-        pair_features = with_them.sparse_base_pairs(i).dense_features()
-        energies = slice(0, len(ENERGIES))
-        np.testing.assert_array_equal(
-            pair_features[..., energies], without.sparse_base_pairs(i).dense_features()[..., energies]
-        )
-        assert pair_features[..., len(ENERGIES) :].any() == (with_them.value(i, "id") == "2bbb_A")
+    for with_it, without in zip(opened(tmp_path / "d").chains(), opened(dataset).chains(), strict=True):
+        np.testing.assert_array_equal(with_it.pairs.dense(), without.pairs.dense())
+        first, second = (chain.pairs.dense_features() for chain in (with_it, without))
+        np.testing.assert_array_equal(first[..., : len(ENERGIES)], second[..., : len(ENERGIES)])
+        assert first[..., len(ENERGIES) :].any() == (with_it.name == "2bbb_A")
     assert prepare([folder], tmp_path / "d", alignments=msa).up_to_date
     (msa / "2BBB_A.a3m").write_text(f">q\n{sequence}\n")
     assert not prepare([folder], tmp_path / "d", alignments=msa).up_to_date

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rnagen.cli.prepare import PrepareOptions, run
-from rnagen.data.store import StructureStore
+from rnagen.cli.prepare import run
+from rnagen.config.prepare import PrepareConfig
+from rnagen.data.dataset import Dataset
 from rnagen.io.write import write_structure
 from rnagen.prepare.fetch import fetch_entries
 from tests.helpers.chains import chain
@@ -86,12 +87,10 @@ def test_only_listed_chains_are_prepared(server: Server, tmp_path: Path, capsys:
     split = tmp_path / "train.csv"
     split.write_text("id,sequence,release_date,cluster,length\n1aaa_A,A,2001-02-03,5,1\n")
     out = tmp_path / "data"
-    options = PrepareOptions((), out, workers=1, fetch=split, fetch_url=server.url)
+    options = PrepareConfig((), out, workers=1, fetch=split, fetch_url=server.url)
     assert run(options) == 0
-    store = StructureStore.open(out)
-    assert list(store.index["id"]) == ["1aaa_A"]
-    assert store.value(0, "release_date") == "2001-02-03"
-    assert store.value(0, "cluster") == 5
+    (info,) = Dataset.open(out).chains.infos
+    assert (info.name, info.release_date, info.cluster) == ("1aaa_A", "2001-02-03", 5)
     assert run(options) == 0
     assert "nothing changed" in capsys.readouterr().out
     split.write_text("id,sequence,release_date,cluster,length\n1aaa_A,A,2001-02-03,5,1\n9zzz_A,A,2001-02-03,6,1\n")

@@ -1,24 +1,28 @@
 """Which chain belongs to which split."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from rnagen.data.store import StructureStore
+from rnagen.data.chains import ChainInfo
+from rnagen.data.dataset import Dataset
 from rnagen.errors import InputError
 from rnagen.prepare.splits import CUTOFF, SPLIT_COLUMNS, make_splits, read_split, write_splits
 from rnagen.prepare.synthetic import synthetic_dataset
+from tests.helpers.chains import rewrite
+from tests.helpers.tiny import make_chain, stacked
 
 
-def row(name: str, date: str, cluster: int, **changes: Any) -> dict[str, Any]:
-    given = {"id": name, "sequence": "A" * 30, "release_date": date, "cluster": cluster, "length": 30, "kind": "full"}
-    return given | {"benchmark": "", "target": False, "resolved": 1.0} | changes
+def row(name: str, date: str, cluster: int, length: int = 30, **changes: Any) -> tuple[int, ChainInfo]:
+    return length, ChainInfo(name, name, release_date=date, cluster=cluster, **changes)
 
 
-def ids(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
-    return {name: list(split["id"]) for name, split in make_splits(pd.DataFrame(rows)).items()}
+def ids(rows: list[tuple[int, ChainInfo]]) -> dict[str, list[str]]:
+    chains = replace(stacked([make_chain(length) for length, _ in rows]), infos=tuple(info for _, info in rows))
+    return {name: [chains.names[row] for row in split] for name, split in make_splits(chains).items()}
 
 
 def test_each_rule_keeps_a_chain_out() -> None:
@@ -54,9 +58,12 @@ def test_best_chain_of_a_cluster_validates(better: dict[str, Any], worse: dict[s
 
 def test_written_splits_are_read_again(tmp_path: Path) -> None:
     synthetic_dataset(tmp_path / "data", 2, seed=0)
-    store = StructureStore.open(tmp_path / "data")
-    store.index.loc[0, "release_date"] = "2001-02-03"
-    assert write_splits(store, tmp_path / "splits") == {"train": 1, "val": 0, "casp15": 0}
+    rewrite(tmp_path / "data", release_date=["2001-02-03", ""])
+    assert write_splits(Dataset.open(tmp_path / "data").chains, tmp_path / "splits") == {
+        "train": 1,
+        "val": 0,
+        "casp15": 0,
+    }
     assert (tmp_path / "splits" / "val.csv").read_text() == ",".join(SPLIT_COLUMNS) + "\n"
     chains = read_split(tmp_path / "splits" / "train.csv")
     assert list(chains) == ["synthetic_00000"]

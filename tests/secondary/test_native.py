@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rnagen.data.store import StructureStore
+from rnagen.data.dataset import Dataset
 from rnagen.secondary.native import canonical_pair_table, nearest_pair_table
 from rnagen.structure import HEAVY_ATOMS, UNKNOWN, UNPAIRED, RNAStructure
 
@@ -54,8 +54,7 @@ def test_a_transfer_rna_has_its_cloverleaf(tmp_path, shared_data) -> None:
     from rnagen.prepare.dataset import prepare
 
     prepare([shared_data / "structures" / "1ehz_A.cif.gz"], tmp_path / "d")
-    store = StructureStore.open(tmp_path / "d")
-    pair_table = canonical_pair_table(store.structure(0))
+    pair_table = canonical_pair_table(Dataset.open(tmp_path / "d").chains.structure(0))
     # Acceptor, D, anticodon and T stems of yeast tRNA-Phe, numbered from 1.
     stems = [(1, 72, 7), (10, 25, 3), (27, 43, 4), (49, 65, 5)]
     expected = [(i + k, j - k) for i, j, n in stems for k in range(n)]

@@ -1,4 +1,4 @@
-"""Training from a packed file needs torch, lightning, numpy, einops, safetensors, jaxtyping and tyro, and what these
+"""Training from a dataset needs torch, lightning, numpy, einops, safetensors, jaxtyping and tyro, and what these
 need: no other library is even installed here."""
 
 import os
@@ -8,8 +8,10 @@ import sys
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-from rnagen.data.packed import PackedData, save_packed
-from tests.helpers.tiny import TINY_FLAGS, make_chain, packed
+from rnagen.data.chains import ChainInfo
+from rnagen.data.dataset import write_dataset
+from rnagen.structure import BEADS
+from tests.helpers.tiny import TINY_FLAGS, make_chain
 
 ROOT = Path(__file__).parents[2]
 ALLOWED = ("torch", "lightning", "numpy", "einops", "safetensors", "jaxtyping", "tyro")
@@ -45,20 +47,19 @@ def bare_machine(folder: Path) -> Path:
     return folder
 
 
-def test_a_bare_machine_trains_from_a_packed_file(tmp_path: Path) -> None:
-    chains = packed([make_chain(n, seed=n) for n in (40, 30, 50)])
-    object.__setattr__(chains, "release_dates", ("2001-01-01",) * 3)
-    save_packed(
-        tmp_path / "train.safetensors",
-        PackedData(chains, packed([make_chain(30)]), packed([make_chain(26)]), "abc", "made"),
-        "",
-    )
+def test_a_bare_machine_trains_from_a_file(tmp_path: Path) -> None:
+    splits = ("train", "train", "train", "val", "synthetic")
+    infos = [
+        ChainInfo(f"c{k}", f"c{k}", split=split, release_date="2001-01-01", cluster=k) for k, split in enumerate(splits)
+    ]
+    chains = [make_chain(n, seed=n) for n in (40, 30, 50, 30, 26)]
+    write_dataset(tmp_path / "beads.safetensors", BEADS, infos, chains, "")
     script = (
         "import sys\nfrom rnagen.cli.main import main\n"
         "code = main(sys.argv[1:])\n"
         f"print('imported:', *({set(UNWANTED)} & set(sys.modules)))\nsys.exit(code)"
     )
-    flags = ["train", "--data", "train.safetensors", *TINY_FLAGS, "--epochs", "1", "--train-batches", "2"]
+    flags = ["train", "--data", "beads.safetensors", *TINY_FLAGS, "--epochs", "1", "--train-batches", "2"]
     flags += ["--synthetic-steps", "1"]
     site = bare_machine(tmp_path / "site")
     assert not any((site / name).exists() for name in UNWANTED)

@@ -12,11 +12,11 @@ from torch.utils.data import DataLoader
 
 from rnagen.checkpoints.files import Checkpoint
 from rnagen.config.confidence import ConfidenceConfig, ConformerSetConfig
+from rnagen.data.chains import Chains
+from rnagen.data.dataset import read_data
 from rnagen.data.filters import trainable
-from rnagen.data.packed import PackedChains
 from rnagen.data.padding import pad
 from rnagen.data.plans import BatchPlan, PlanStream, chain_weights
-from rnagen.data.dataset import read_data
 from rnagen.errors import InputError
 from rnagen.features import Chain, RNAFeatures, collate, from_chain
 from rnagen.tasks.confidence.baselines import Consensus, LengthBaseline, consensus
@@ -158,12 +158,12 @@ class ConfidenceDataModule(ResumableData):
         return DataLoader(self.val_chains, batch_size=None, shuffle=False)  # type: ignore[arg-type]
 
 
-def no_longer_than(chains: PackedChains, longest: int) -> PackedChains:
+def no_longer_than(chains: Chains, longest: int) -> Chains:
     """The chains of `longest` residues or fewer, perhaps none."""
     return chains.select((chains.lengths <= longest).nonzero()[:, 0].tolist())
 
 
-def chosen(chains: PackedChains, options: ConformerSetConfig, seed: int) -> PackedChains:
+def chosen(chains: Chains, options: ConformerSetConfig, seed: int) -> Chains:
     """The chains that are short enough; of each cluster at most `per_cluster`, drawn by the seed.
 
     Raises:

@@ -7,21 +7,12 @@ from pathlib import Path
 from torch.utils.data import DataLoader
 
 from rnagen.config.structure import TrainConfig
-<<<<<<< HEAD
-from rnagen.data.batches import Batch
-from rnagen.data.batches import DeviceChains
+from rnagen.data.batches import Batch, DeviceChains
+from rnagen.data.chains import Chains
+from rnagen.data.dataset import Dataset, TrainingData, read_data, read_sets
 from rnagen.data.encodings import EncodedCache
-from rnagen.data.filters import check_dates, quality_filter, share_of_clusters, to_overfit, trainable
-from rnagen.data.packed import PackedChains, PackedData, load_packed
-=======
-from rnagen.data.chains import Batch
-from rnagen.data.device_batches import DeviceChains
-from rnagen.data.encoded_cache import EncodedCache
 from rnagen.data.filters import quality_filter, share_of_clusters, to_overfit, trainable
-from rnagen.data.packed import PackedChains, PackedData
->>>>>>> origin/main
 from rnagen.data.plans import BatchPlans, PlanStream, WarmUp, chain_weights
-from rnagen.data.dataset import read_data
 from rnagen.errors import InputError
 from rnagen.features import Chain
 from rnagen.training.stream import BatchStream, ResumableData
@@ -48,14 +39,22 @@ class RNADataModule(ResumableData):
         self.description = ""
 
     def prepare_data(self) -> None:
-        """Make the synthetic set where it is wanted and no packed file has it (in one process only)."""
+        """Make the synthetic set where it is needed and the dataset does not hold it (in one process only).
+
+        Raises:
+            InputError: a library that makes it is not installed, or the dataset cannot be read.
+        """
         options = self.config.dataset
         if not options.data.exists():
             print(f"no prepared dataset at {options.data}: training on synthetic A-form RNA instead")
-        if not options.data.exists() or (options.data.is_dir() and options.synthetic_steps):
-            from rnagen.prepare.pack import make_synthetic
-
-            make_synthetic(self.synthetic_folder)
+        elif not options.synthetic_steps or Dataset.open(options.data).has_synthetic:
+            return
+        try:
+            from rnagen.prepare.synthetic import make_synthetic
+        except ImportError as error:
+            reason = f"holds no synthetic RNA, and {error.name}, which makes it, is not installed here; "
+            raise InputError(options.data, None, reason + "train on a file of `rnagen prepare --beads`") from error
+        make_synthetic(self.synthetic_folder)
 
     def setup(self, stage: str) -> None:
         """Read the chains into memory."""
@@ -83,18 +82,15 @@ class RNADataModule(ResumableData):
             self.val_chains = with_encodings(self.val_chains, self.encodings)
         log.info("%s: %d training chains, %d validation chains", self.description, len(train), len(val))
 
-    def _read(self) -> PackedData:
+    def _read(self) -> TrainingData:
         options, atoms = self.config.dataset, self.config.model.atoms
-        if options.data.exists():
-            data = read_data(options.data, options.splits, options.cutoff, atoms)
-            if not options.synthetic_steps or len(data.synthetic):
-                return data
-            if options.data.is_file():
-                raise InputError(options.data, None, "was packed without the synthetic RNA of --synthetic-steps")
-        from rnagen.prepare.pack import pack_synthetic
-
-        synthetic = pack_synthetic(self.synthetic_folder, atoms)
-        return replace(data, synthetic=synthetic.synthetic) if options.data.exists() else synthetic
+        data = read_data(options.data, options.splits, options.cutoff, atoms) if options.data.exists() else None
+        if data is not None and (not options.synthetic_steps or len(data.synthetic)):
+            return data
+        made = read_sets(Dataset.open(self.synthetic_folder), options.splits, atoms)
+        if data is not None:
+            return replace(data, synthetic=made.train)
+        return replace(made, synthetic=made.train, source="synthetic A-form RNA")
 
     @property
     def batches_per_epoch(self) -> int:
@@ -129,7 +125,7 @@ class RNADataModule(ResumableData):
             trainer.world_size,
         )
 
-    def _plans(self, chains: PackedChains) -> PlanStream:
+    def _plans(self, chains: Chains) -> PlanStream:
         assert self.trainer is not None
         options, lengths = self.config.dataset, chains.lengths.numpy()
         weights = chain_weights(lengths, chains.clusters.numpy(), options.length_power, options.cluster_power)

@@ -14,9 +14,7 @@ from rnagen.checkpoints.confidence import find_confidence, load_confidence_check
 from rnagen.checkpoints.files import load_checkpoint, save_checkpoint
 from rnagen.cli.train import main
 from rnagen.config.confidence import ConformerSetConfig
-from rnagen.data.dataset import pack_rows
-from rnagen.data.packed import PackedData, save_packed
-from rnagen.data.store import StructureStore
+from rnagen.data.dataset import Dataset
 from rnagen.errors import ConfigError
 from rnagen.model.confidence import ConfidenceLogits, expected, spread
 from rnagen.model.trunk import TrunkOutput
@@ -24,8 +22,9 @@ from rnagen.prepare.synthetic import synthetic_dataset
 from rnagen.tasks.confidence.data import ScoredChain, ScoredChains, chosen
 from rnagen.tasks.confidence.module import losses
 from rnagen.tasks.confidence.run import seconds_of, time_text
+from tests.helpers.chains import rewrite
 from tests.helpers.scored import TINY_HEAD_FLAGS, perturbed, tiny_head
-from tests.helpers.tiny import TINY, make_chain, make_draw, packed, tiny_model
+from tests.helpers.tiny import TINY, make_chain, make_draw, stacked, tiny_model
 
 TRAINING = [
     *("--task", "confidence", *TINY_HEAD_FLAGS, "--steps", "2", "--conformers", "1", "--other-taus", "1.0"),
@@ -39,16 +38,11 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A structure model, a dataset with its splits, and the conformers, which are drawn once."""
     folder = tmp_path_factory.mktemp("confidence")
     synthetic_dataset(folder / "data", 6, seed=1)
-    store = StructureStore.open(folder / "data")
-    ids = list(store.index["id"])
+    # Synthetic RNA has no release date.
+    rewrite(folder / "data", release_date=["2001-01-01"] * 4 + [""] * 2)
+    ids = Dataset.open(folder / "data").chains.names
     for name, part in (("train", ids[:4]), ("val", ids[4:])):
         (folder / f"{name}.csv").write_text("id\n" + "".join(f"{i}\n" for i in part))
-    # Synthetic RNA has no release date.
-    train, val = (pack_rows(store, rows, TINY.model.atoms) for rows in ([0, 1, 2, 3], [4, 5]))
-    dated = replace(train, release_dates=("2001-01-01",) * 4)
-    save_packed(
-        folder / "dated.safetensors", PackedData(dated, val, packed([]), store.fingerprint, "made"), "2022-05-27"
-    )
     save_checkpoint(folder / "tiny.safetensors", tiny_model(), TINY, {"cutoff": "2022-05-27"})
     return folder
 
@@ -58,7 +52,7 @@ def train(places: Path, tmp_path: Path):
     """Run train.py into tmp_path/NAME; returns the exit code."""
 
     def call(name: str, *flags: str | Path) -> int:
-        given = ["--data", places / "dated.safetensors", "--cache", places / "cache"]
+        given = ["--data", places / "data", "--splits", places, "--cache", places / "cache"]
         given += ["--structure", places / "tiny.safetensors", "--run-dir", tmp_path, "--run-name", name]
         return main([str(f) for f in (*TRAINING, *given, *flags)])
 
@@ -149,7 +143,7 @@ def test_a_chain_past_the_cutoff_is_refused(places: Path, tmp_path: Path, capsys
 
 def test_few_chains_of_a_cluster() -> None:
     lengths = (21, 22, 23, 24, 25, 26, 300)
-    chains = packed([make_chain(length) for length in lengths])
+    chains = stacked([make_chain(length) for length in lengths])
     chains = replace(chains, clusters=torch.tensor([1, 1, 1, 1, 2, 3, 4], dtype=torch.int32))
     options = ConformerSetConfig(per_cluster=2, max_length=200)
     first = chosen(chains, options, seed=0).lengths.tolist()

@@ -1,0 +1,100 @@
+"""rnagen prepare --beads: training from the file is training from the dataset, past the same date filter."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from rnagen.checkpoints.files import load_checkpoint
+from rnagen.cli.main import main
+from rnagen.data.dataset import FILE, Dataset
+from rnagen.io.write import write_structure
+from rnagen.prepare.splits import write_beads, write_splits
+from rnagen.prepare.synthetic import synthetic_dataset
+from tests.helpers.chains import chain, rewrite
+from tests.helpers.tiny import TINY_FLAGS
+
+FAST = [*TINY_FLAGS, "--lr-warmup", "2", "--no-validate", "--epochs", "1", "--train-batches", "4"]
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dated synthetic dataset, its splits, and the file of its beads with a synthetic set of six chains."""
+    folder = tmp_path_factory.mktemp("places")
+    synthetic_dataset(folder / "data", 12, seed=1)
+    rewrite(folder / "data", release_date=["2020-01-01"] * 9 + ["2023-01-01"] * 3)
+    dataset = Dataset.open(folder / "data")
+    write_splits(dataset.chains, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rnagen.prepare.synthetic.TRAINING", 6)
+        patch.setattr("rnagen.prepare.synthetic.VALIDATION", 1)
+        assert write_beads(dataset, folder / "beads.safetensors") == {"train": 9, "val": 3, "synthetic": 6}
+    return folder
+
+
+@pytest.fixture
+def train(places: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Train into tmp_path/NAME; returns the exit code."""
+    monkeypatch.setattr("rnagen.prepare.synthetic.TRAINING", 6)
+    monkeypatch.setattr("rnagen.prepare.synthetic.VALIDATION", 1)
+    folder = ("--data", str(places / "data"), "--splits", str(places))
+    data = {"folder": folder, "beads": ("--data", str(places / "beads.safetensors"))}
+
+    def call(name: str, source: str, *flags: str) -> int:
+        return main(["train", *FAST, "--run-dir", str(tmp_path), "--run-name", name, *data[source], *flags])
+
+    return call
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]
+
+
+def assert_same(first: Path, second: Path) -> None:
+    assert weights(first).keys() == weights(second).keys()
+    assert all(torch.equal(value, weights(second)[name]) for name, value in weights(first).items())
+
+
+@pytest.mark.parametrize("flags", [(), ("--synthetic-steps", "2")])
+def test_training_from_the_file_is_training_from_the_dataset(train, tmp_path: Path, flags: tuple[str, ...]) -> None:
+    for source in ("folder", "beads"):
+        assert train(source, source, *flags) == 0
+    assert_same(tmp_path / "folder", tmp_path / "beads")
+    folder, beads = (load_checkpoint(tmp_path / name / "last.safetensors").metadata for name in ("folder", "beads"))
+    assert folder["data"]["chains"] == beads["data"]["chains"] == 9
+    assert folder["data"]["fingerprint"] == beads["data"]["fingerprint"]
+    assert (tmp_path / "folder" / "synthetic").exists() == bool(flags)
+    assert not (tmp_path / "beads" / "synthetic").exists()
+
+
+def test_a_resumed_run_continues_the_same_warm_up(train, tmp_path: Path) -> None:
+    warm = ("--synthetic-steps", "2")
+    assert train("whole", "beads", *warm) == 0
+    assert train("parts", "beads", *warm, "--train-batches", "1") == 0
+    state = ("--ckpt", str(tmp_path / "parts" / "last.ckpt"))
+    assert train("parts", "beads", *warm, "--train-batches", "1", "--epochs", "4", *state) == 0
+    assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_the_date_filter_holds_again_in_training(train, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("earlier", "beads", "--cutoff", "2020-01-01") == 2
+    assert "released 2020-01-01, but the cutoff is 2020-01-01" in capsys.readouterr().err
+    assert train("atoms", "beads", "--atoms", "C1'", "O3'") == 2
+    assert 'does not hold the atom "O3\'"' in capsys.readouterr().err
+
+
+def test_the_command_writes_dataset_splits_and_beads(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rnagen.prepare.synthetic.TRAINING", 2)
+    write_structure(chain(1, 24, "1aaa"), tmp_path / "1aaa.cif")
+    out, beads = tmp_path / "data", tmp_path / "beads.safetensors"
+    arguments = [str(tmp_path / "1aaa.cif"), "--out", str(out), "--splits", str(tmp_path / "s"), "--beads", str(beads)]
+    assert main(["prepare", *arguments, "--assume-date", "2001-01-01"]) == 0
+    printed = capsys.readouterr().out
+    assert "1 chains (1 with all atoms, 0 with C1' only) of 1 files" in printed
+    assert "beads.safetensors: train 1, val 0, synthetic 2" in printed
+    whole, small = Dataset.open(out), Dataset.open(beads)
+    assert (out / FILE).is_file()
+    assert whole.fingerprint == small.fingerprint
+    assert [info.split for info in small.chains.infos] == ["train", "synthetic", "synthetic"]
