@@ -27,7 +27,7 @@ from accuracy_targets import SETS, target_sets
 from rich.progress import track
 
 from rnagen.checkpoints.confidence import find_confidence
-from rnagen.checkpoints.files import Checkpoint, load_checkpoint
+from rnagen.checkpoints.structure import Checkpoint, load_checkpoint
 from rnagen.cli.options import guarded, parse
 from rnagen.cli.sample import choose_device
 from rnagen.config.files import to_plain

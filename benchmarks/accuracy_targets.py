@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rnagen.checkpoints.files import Checkpoint
+from rnagen.checkpoints.structure import Checkpoint
 from rnagen.data.filters import share_of_clusters, trainable
 from rnagen.data.packed import PackedChains, PackedData
 from rnagen.data.read import read_data

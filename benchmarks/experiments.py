@@ -24,7 +24,7 @@ import yaml
 from scipy import stats
 from validation import chain_floors, chain_scores, validation_chains
 
-from rnagen.checkpoints.files import load_checkpoint
+from rnagen.checkpoints.structure import load_checkpoint
 from rnagen.config.sampling import SamplerConfig
 from rnagen.metrics import bootstrap_interval
 

@@ -14,7 +14,7 @@ import tyro
 import yaml
 from validation import Row, as_json, helix_floor, print_table, score, validation_chains
 
-from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
+from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
 from rnagen.config.files import load_config, load_yaml
 from rnagen.config.sampling import SamplerConfig
 from rnagen.sampling.ensemble import guide_of

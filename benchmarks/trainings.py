@@ -17,7 +17,7 @@ from typing import Any
 import tyro
 from validation import Row, as_json, helix_floor, print_table, score, validation_chains
 
-from rnagen.checkpoints.files import load_checkpoint
+from rnagen.checkpoints.structure import load_checkpoint
 from rnagen.config.sampling import SamplerConfig
 
 VARIANTS = {

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from rnagen.checkpoints.files import Checkpoint
+from rnagen.checkpoints.structure import Checkpoint
 from rnagen.config.sampling import SamplerConfig
 from rnagen.data.dataset import pack_rows, split_rows
 from rnagen.data.store import StructureStore
