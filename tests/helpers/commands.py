@@ -32,7 +32,8 @@ class Command:
 
 def blocks(page: Path, language: str) -> list[str]:
     """Fenced blocks of one language, in order."""
-    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    return [text for name, text in found if name == language]
 
 
 def lines_of(text: str) -> list[str]:
