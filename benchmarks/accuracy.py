@@ -1,4 +1,4 @@
-"""How good a checkpoint is on chains that it trained on, on later ones, and on CASP15, side by side, beside floors.
+"""How good a checkpoint is on chains that it trained on, on later ones, and on CASP15, side by side, beside baselines.
 
     python benchmarks/accuracy.py rnagen/assets/small.safetensors --data data
     python benchmarks/accuracy.py runs/long/step_*.safetensors --sets validation --max-length 260 --steps 10
@@ -21,13 +21,13 @@ from typing import Annotated, Any, Literal
 
 import torch
 import tyro
-from accuracy_saved import Result, read_floors, read_results, write_floors
+from accuracy_saved import Result, read_baselines, read_results, write_baselines
 from accuracy_table import overview, summary, table
 from accuracy_targets import SETS, target_sets
 from rich.progress import track
 
 from rnagen.checkpoints.confidence import find_confidence
-from rnagen.checkpoints.files import Checkpoint, load_checkpoint
+from rnagen.checkpoints.structure import Checkpoint, load_checkpoint
 from rnagen.cli.options import guarded, parse
 from rnagen.cli.sample import choose_device
 from rnagen.config.files import to_plain
@@ -39,7 +39,7 @@ from rnagen.sampling.ensemble import check_sampling
 from rnagen.structure import RNAStructure
 
 RESULTS = Path(__file__).parent / "results" / "accuracy"
-FLOOR_SEED = 0
+BASELINE_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -118,15 +118,17 @@ def measure(path: Path, options: Options) -> Result:
     }
     options.results.mkdir(parents=True, exist_ok=True)
     result = Result.open(options.results, describe(checkpoint), identity)
-    models, baselines = Models(checkpoint, confidence), read_floors(options.results)
+    models, baselines = Models(checkpoint, confidence), read_baselines(options.results)
     for label, targets in sets.items():
         result.expect(label, len(targets))
         waiting = [target for name, target in targets.items() if name not in result.targets[label]]
         for target in track(waiting, f"{result.name}: {label}", transient=True, disable=not sys.stdout.isatty()):
             key = digest(target)
             if key not in baselines:
-                baselines[key] = {name: round(value, 4) for name, value in baseline_scores(target, FLOOR_SEED).items()}
-                write_floors(options.results, baselines)
+                baselines[key] = {
+                    name: round(value, 4) for name, value in baseline_scores(target, BASELINE_SEED).items()
+                }
+                write_baselines(options.results, baselines)
             result.add(label, target.name, {**measure_target(models, target, options), **baselines[key]})
     return result
 
@@ -165,8 +167,8 @@ def describe(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def digest(target: RNAStructure) -> str:
-    """What the floors of a target depend on: they are the same for every checkpoint."""
-    content = hashlib.sha256(f"{FLOOR_SEED} {target.sequence}".encode())
+    """What the baselines of a target depend on: they are the same for every checkpoint."""
+    content = hashlib.sha256(f"{BASELINE_SEED} {target.sequence}".encode())
     for array in (target.coords, target.mask):
         content.update(array.tobytes())
     return f"{target.name} {content.hexdigest()[:16]}"

@@ -1,4 +1,4 @@
-"""Results of `accuracy.py` on disk: one file per checkpoint, chain by chain, and the floors that all share."""
+"""Results of `accuracy.py` on disk: one file per checkpoint, chain by chain, and the baselines that all share."""
 
 import json
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 from rnagen.errors import InputError
 from rnagen.io.files import write_text
 
-FLOORS_FILE = "floors.json"
+BASELINES_FILE = "baselines.json"
 
 
 @dataclass
@@ -80,21 +80,21 @@ def read_results(folder: Path) -> list[Result]:
     Raises:
         InputError: nothing is, or a file is damaged.
     """
-    found = [Result.read(path) for path in folder.glob("*.json") if path.name != FLOORS_FILE]
+    found = [Result.read(path) for path in folder.glob("*.json") if path.name != BASELINES_FILE]
     if not found:
         raise InputError(folder, None, "holds no result: name a checkpoint")
     return sorted(found, key=lambda result: (result.header["config"]["run_name"], result.header["step"]))
 
 
-def read_floors(folder: Path) -> dict[str, dict[str, float]]:
-    """Floors by the digest of their target, as far as they are known."""
-    path = folder / FLOORS_FILE
+def read_baselines(folder: Path) -> dict[str, dict[str, float]]:
+    """Baselines by the digest of their target, as far as they are known."""
+    path = folder / BASELINES_FILE
     return json.loads(path.read_text()) if path.is_file() else {}
 
 
-def write_floors(folder: Path, baselines: dict[str, dict[str, float]]) -> None:
-    """Save the floors."""
-    write_text(folder / FLOORS_FILE, as_text(baselines) + "\n")
+def write_baselines(folder: Path, baselines: dict[str, dict[str, float]]) -> None:
+    """Save the baselines."""
+    write_text(folder / BASELINES_FILE, as_text(baselines) + "\n")
 
 
 def as_text(value: Any, depth: int = 0) -> str:

@@ -33,7 +33,7 @@ def columns(targets: dict[str, dict[str, Any]]) -> dict[str, np.ndarray]:
 
 
 def by_length(targets: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Means over the targets of each band of lengths that has any, with the better one of the floors."""
+    """Means over the targets of each band of lengths that has any, with the better one of the baselines."""
     numbers = columns(targets)
     lengths = np.array([target["length"] for target in targets.values()])
     found = {}
@@ -104,7 +104,7 @@ def table(result: Result) -> list[str]:
         (f"1 − TM among the {n}", "one_minus_tm", ""),
     ]
     for name, label in BASELINES.items():
-        rows += [(f"floor: {label}", name, ""), (f"best of {n} − {label}", f"best_minus_{name}", "+")]
+        rows += [(f"baseline: {label}", name, ""), (f"best of {n} − {label}", f"best_minus_{name}", "+")]
     rows += [("mirror images, mean", "mirror", ""), ("conformers − mirror images", "mean_minus_mirror", "+")]
     header = f"{result.name}: {found['hours']:.1f} h, {found['chains']:,} chains"
     lines = [
@@ -117,7 +117,7 @@ def table(result: Result) -> list[str]:
     for band in BANDS:
         cells = [band_cell(found[part]["by_length"].get(band)) for part in sets]
         if any(cells):
-            lines.append(f"| best of {n}, {band} (better floor; RNAs) | {' | '.join(cells)} |")
+            lines.append(f"| best of {n}, {band} (better baseline; RNAs) | {' | '.join(cells)} |")
     ratios = (f"{found[part]['best']['mean'] / found[part]['helix']['mean']:.2f}" for part in sets)
     mirrors = (mirror_cell(found[part]["mirror_folds"]) for part in sets)
     lines.append(f"| best of {n} / one helix | {' | '.join(ratios)} |")
@@ -137,7 +137,7 @@ def cell(value: dict[str, float], sign: str) -> str:
 
 
 def band_cell(found: dict[str, float] | None) -> str:
-    """Mean (floor; how many), or nothing."""
+    """Mean (baseline; how many), or nothing."""
     return "" if found is None else f"{found['best']:.3f} ({found['baseline']:.3f}; {found['targets']})"
 
 

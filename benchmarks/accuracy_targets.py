@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rnagen.checkpoints.files import Checkpoint
+from rnagen.checkpoints.structure import Checkpoint
 from rnagen.data.chains import Chains
 from rnagen.data.dataset import TrainingData, read_data
 from rnagen.data.filters import share_of_clusters, trainable

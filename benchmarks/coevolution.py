@@ -7,7 +7,7 @@ For chains of 30 to 300 nt with an alignment (ID.MSA.fasta.gz in the folder; the
 each cluster, by effective number of sequences: average precision and best F1 (one threshold per chain, the best) of
 Watson-Crick and GU pairs at |i - j| ≥ 4; and the share of tertiary contacts (C1' nearer than 15 Å, |i - j| ≥ 6, no
 Watson-Crick or GU pair within ±2) among the L/5 highest of the pairs that could be one. `sequence + alignment` is the
-plain sum of the probabilities of the sequence alone and of both channels, with no weight fitted. Floors: the
+plain sum of the probabilities of the sequence alone and of both channels, with no weight fitted. Baselines: the
 probabilities of the sequence alone; for contacts also the rate by chance and the nearest in sequence.
 Brackets: 95 % over chains.
 
@@ -163,7 +163,7 @@ def measure(store: Chains, chain: Chain) -> Iterator[tuple[str, str, float]]:
     length = len(chain.pairs)
     alone = store.chain(chain.row).pairs.dense()
     pair_features = alignment_features(chain.alignment).dense_features()
-    scores = {"floor: sequence alone": alone}
+    scores = {"baseline: sequence alone": alone}
     scores |= {channel: pair_features[..., k] for k, channel in enumerate(ALIGNED)}
     scores["sequence + consensus"] = alone + pair_features[..., 0]
     scores["sequence + alignment"] = alone + pair_features.sum(-1)
@@ -178,8 +178,8 @@ def measure(store: Chains, chain: Chain) -> Iterator[tuple[str, str, float]]:
     # One hairpin leaves nothing tertiary to look for.
     tertiary = contacts.sum() >= length / 5
     if tertiary:
-        yield "floor: chance", "contacts", float(contacts.mean())
-        yield "floor: nearest in sequence", "contacts", highest(-apart[touching], contacts, length // 5)
+        yield "baseline: chance", "contacts", float(contacts.mean())
+        yield "baseline: nearest in sequence", "contacts", highest(-apart[touching], contacts, length // 5)
     for name, score in scores.items():
         if chain.pairs.any():
             average, f1 = precision_recall(score[pairing], chain.pairs[pairing])

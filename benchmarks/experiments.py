@@ -22,9 +22,9 @@ import numpy as np
 import tyro
 import yaml
 from scipy import stats
-from validation import chain_floors, chain_scores, validation_chains
+from validation import chain_baselines, chain_scores, validation_chains
 
-from rnagen.checkpoints.files import load_checkpoint
+from rnagen.checkpoints.structure import load_checkpoint
 from rnagen.config.sampling import SamplerConfig
 from rnagen.metrics import bootstrap_interval
 
@@ -123,7 +123,7 @@ def measure(name: str, seed: int, options: Run) -> dict[str, Any]:
         "step": checkpoint.metadata["step"],
         "hours": checkpoint.metadata["hours"],
         "chains": [chain.name for chain in chains],
-        "helix": chain_floors(chains, checkpoint.config.model.atoms),
+        "helix": chain_baselines(chains, checkpoint.config.model.atoms),
         **chain_scores(checkpoint, chains, options.sampler, run_name),
     }
 

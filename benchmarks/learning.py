@@ -202,7 +202,7 @@ def table(curve: Curve) -> list[str]:
     cells = ["" if gain is None else "{:+.3f} [{:+.3f}, {:+.3f}]".format(*gain) for gain in gains]
     lines.append(f"| ten times more | | {' | '.join(cells)} |")
     baselines = curve.points[-1].baselines
-    lines.append(f"| floor: one helix | | {' | '.join(f'{baselines[label]:.3f}' for label in curve.sets)} |")
+    lines.append(f"| baseline: one helix | | {' | '.join(f'{baselines[label]:.3f}' for label in curve.sets)} |")
     return lines
 
 

@@ -36,7 +36,7 @@ def measure(length: int, options: Options) -> dict[str, float]:
     """One row: seconds of each part, peak memory beyond what the loaded model takes, and its estimate."""
     import torch
 
-    from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
+    from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
     from rnagen.config.sampling import SamplerConfig
     from rnagen.sampling.ensemble import draw_ensemble, estimated_memory, features_of
 

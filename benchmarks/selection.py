@@ -21,7 +21,7 @@ from rich.progress import track
 from validation import N, validation_chains
 
 from rnagen.checkpoints.confidence import find_confidence
-from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
+from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
 from rnagen.config.sampling import SamplerConfig
 from rnagen.data.dataset import Dataset
 from rnagen.features import from_chain

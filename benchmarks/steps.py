@@ -12,9 +12,9 @@ from pathlib import Path
 
 import tyro
 import yaml
-from validation import Row, as_json, helix_floor, print_table, score, validation_chains
+from validation import Row, as_json, helix_baseline, print_table, score, validation_chains
 
-from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
+from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
 from rnagen.config.files import load_config, load_yaml
 from rnagen.config.sampling import SamplerConfig
 from rnagen.sampling.ensemble import guide_of
@@ -67,7 +67,7 @@ def run(options: Options) -> None:
     for name, setting in settings.items():
         rows[name] = score(checkpoint, chains, setting, name, guide if setting.cfg_scale != 1 else None)
         print(f"{name}: best of 5 {rows[name].best5:.3f}", flush=True)
-    baseline = helix_floor(chains, atoms)
+    baseline = helix_baseline(chains, atoms)
     print_table(rows, baseline, len(chains))
     if options.out is not None:
         result = {

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import tyro
-from validation import Row, as_json, helix_floor, print_table, score, validation_chains
+from validation import Row, as_json, helix_baseline, print_table, score, validation_chains
 
-from rnagen.checkpoints.files import load_checkpoint
+from rnagen.checkpoints.structure import load_checkpoint
 from rnagen.config.sampling import SamplerConfig
 
 VARIANTS = {
@@ -104,7 +104,7 @@ def run(options: Options) -> None:
             print(f"{name} {sampler}: best of 5 {row.best5:.3f}", flush=True)
         first, last = losses(options.runs / name)
         flow[name] = {"step": checkpoint.metadata["step"], "flow_first": round(first, 4), "flow_last": round(last, 4)}
-    baseline = helix_floor(chains, atoms)
+    baseline = helix_baseline(chains, atoms)
     for name, value in flow.items():
         print(f"{name}: {value['step']} steps, flow loss {value['flow_first']} → {value['flow_last']}")
     print_table(rows, baseline, len(chains))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from rnagen.checkpoints.files import Checkpoint
+from rnagen.checkpoints.structure import Checkpoint
 from rnagen.config.sampling import SamplerConfig
 from rnagen.data.dataset import Dataset
 from rnagen.evaluation.baselines import helix
@@ -97,7 +97,7 @@ def score(
     return Row(**means, **rest, best5_low=round(low, 4), best5_high=round(high, 4))
 
 
-def chain_floors(chains: Iterable[Chain], atoms: tuple[str, ...]) -> list[float]:
+def chain_baselines(chains: Iterable[Chain], atoms: tuple[str, ...]) -> list[float]:
     """TM-score of one A-form strand, chain by chain."""
     scored = atoms.index("C1'")
     baselines = []
@@ -107,13 +107,13 @@ def chain_floors(chains: Iterable[Chain], atoms: tuple[str, ...]) -> list[float]
     return baselines
 
 
-def helix_floor(chains: Iterable[Chain], atoms: tuple[str, ...]) -> float:
+def helix_baseline(chains: Iterable[Chain], atoms: tuple[str, ...]) -> float:
     """Mean TM-score of one A-form strand on the same chains."""
-    return float(np.mean(chain_floors(chains, atoms)))
+    return float(np.mean(chain_baselines(chains, atoms)))
 
 
 def print_table(rows: dict[str, Row], baseline: float, chains: int) -> None:
-    """The rows with the floor on the same chains."""
+    """The rows with the baseline on the same chains."""
     width = max(map(len, rows))
     print(f"{'':{width}}  best of 1  best of 5 [95 %]          1 − TM  evaluations  seconds")
     for name, row in rows.items():
@@ -123,7 +123,7 @@ def print_table(rows: dict[str, Row], baseline: float, chains: int) -> None:
             f"{name:{width}}  {row.best1:9.3f}  {interval:22}  {row.one_minus_tm:8.3f}  {row.evaluations:11d}"
             f"  {row.seconds:7.1f}{redrawn}"
         )
-    print(f"{chains} validation chains; floor, one helix: {baseline:.3f}")
+    print(f"{chains} validation chains; baseline, one helix: {baseline:.3f}")
 
 
 def as_json(rows: dict[str, Row]) -> dict[str, dict[str, float]]:

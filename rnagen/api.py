@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rnagen.checkpoints.confidence import find_confidence
-from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
+from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
 from rnagen.config.sampling import SamplerConfig
 from rnagen.errors import ConfigError
 from rnagen.io.target import make_target

@@ -1,4 +1,4 @@
-"""A reactivity checkpoint: the files of a structure checkpoint, for the task `reactivity`."""
+"""Reactivity checkpoints: a reactivity model and the experiments whose values it predicts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from rnagen.checkpoints.files import assign_weights, read_config, read_metadata, read_weights, save_model
+from rnagen.checkpoints.files import read_model, save_model
 from rnagen.config.encoder import EncoderConfig
 from rnagen.config.files import to_plain
 from rnagen.errors import InputError
@@ -23,7 +23,7 @@ class ReactivityCheckpoint:
 
     model: ReactivityModel
     metadata: dict[str, Any]
-    """What was saved with it, as `data`, `step`, `metrics`, `training`."""
+    """What was saved with it, such as `data`, `step`, `metrics`, `training`."""
     path: Path
     fingerprint: str
     """SHA-256 of the weights file."""
@@ -34,8 +34,7 @@ def save_reactivity_checkpoint(path: Path, model: ReactivityModel, metadata: dic
 
     `config` in the JSON is the shape of the model alone; the options of its training are the caller's metadata.
     """
-    description = {"task": TASK, "experiments": list(model.experiments), "config": to_plain(model.config)}
-    save_model(path, model, {**description, **metadata})
+    save_model(path, model, TASK, to_plain(model.config), {"experiments": list(model.experiments), **metadata})
 
 
 def load_reactivity_checkpoint(path: Path, device: torch.device | str = "cpu") -> ReactivityCheckpoint:
@@ -45,14 +44,12 @@ def load_reactivity_checkpoint(path: Path, device: torch.device | str = "cpu") -
         InputError: a file is missing, truncated, of another format or task, or weights and description do not fit;
             the message names the file and the first mismatch. A model is never partly loaded.
     """
-    metadata = read_metadata(path, TASK)
-    experiments = metadata.get("experiments")
+    saved = read_model(path, TASK)
+    experiments = saved.metadata.get("experiments")
     names = isinstance(experiments, list) and all(isinstance(name, str) for name in experiments)
     if not names or not experiments or len(set(experiments)) < len(experiments):
-        raise InputError(str(path.with_suffix(".json")), "experiments", f"{experiments!r} is no list of distinct names")
-    weights, fingerprint = read_weights(path, metadata)
-    config = read_config(path, metadata, EncoderConfig())
-    with torch.device("meta"):
-        model = ReactivityModel(config, tuple(experiments))
-    assign_weights(model, weights, path)
-    return ReactivityCheckpoint(model.to(device).eval(), metadata, path, fingerprint)
+        reason = f"{experiments!r} is not a list of distinct names"
+        raise InputError(path.with_suffix(".json"), "experiments", reason)
+    config = saved.config(EncoderConfig())
+    model = saved.build(lambda: ReactivityModel(config, tuple(experiments)), device)
+    return ReactivityCheckpoint(model, saved.metadata, path, saved.fingerprint)

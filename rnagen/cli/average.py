@@ -56,7 +56,7 @@ def run(options: AverageOptions) -> int:
         raise ConfigError(f"weights: {options.weights!r} cannot be used: each must be above 0")
     if options.out.suffix != ".safetensors":
         raise ConfigError(f"out: {options.out} is no name of weights (.safetensors)")
-    from rnagen.checkpoints.files import load_checkpoint, save_checkpoint
+    from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 
     parts = [load_checkpoint(path) for path in options.checkpoints]
     first = parts[0]

@@ -17,7 +17,7 @@ from rnagen.errors import InputError
 from rnagen.io.files import write_text
 
 if TYPE_CHECKING:
-    from rnagen.checkpoints.files import Checkpoint
+    from rnagen.checkpoints.structure import Checkpoint
     from rnagen.evaluation.scores import Summary, TargetScore
     from rnagen.structure import RNAStructure
 

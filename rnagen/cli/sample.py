@@ -136,7 +136,7 @@ def run(config: SampleConfig) -> int:
     targets, errors = read_inputs(config)
     if targets:
         from rnagen.checkpoints.confidence import find_confidence
-        from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
+        from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
         from rnagen.sampling.candidates import Models
         from rnagen.sampling.ensemble import check_sampling
 

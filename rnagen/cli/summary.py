@@ -160,7 +160,7 @@ def _of_config(path: Path) -> tuple[str, "nn.Module"]:
         with on_device:
             return f"{task} model, {encoder.encoder}", ReactivityModel(encoder, EXAMPLE_EXPERIMENTS)
     if isinstance(config, ConfidenceConfig):
-        from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
+        from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
         from rnagen.model.confidence import ConfidenceHead
 
         scores = load_checkpoint(config.dataset.structure or DEFAULT_CHECKPOINT).config.model
@@ -175,7 +175,8 @@ def _of_config(path: Path) -> tuple[str, "nn.Module"]:
 def _of_checkpoint(path: Path) -> tuple[str, "nn.Module"]:
     from rnagen.checkpoints import confidence as confidence
     from rnagen.checkpoints import reactivity as reactivity
-    from rnagen.checkpoints.files import load_checkpoint, read_metadata
+    from rnagen.checkpoints.files import read_metadata
+    from rnagen.checkpoints.structure import load_checkpoint
 
     task = read_metadata(path)["task"]
     if task == confidence.TASK:

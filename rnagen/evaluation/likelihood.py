@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, Checkpoint, load_checkpoint
+from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, Checkpoint, load_checkpoint
 from rnagen.errors import InputError
 from rnagen.features import RNAFeatures
 from rnagen.geometry import random_rotations, rotate

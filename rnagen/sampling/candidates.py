@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from rnagen.checkpoints.confidence import ConfidenceCheckpoint
-from rnagen.checkpoints.files import Checkpoint
+from rnagen.checkpoints.structure import Checkpoint
 from rnagen.config.sampling import SamplerConfig
 from rnagen.io.alignment import read_alignment
 from rnagen.io.target import Target

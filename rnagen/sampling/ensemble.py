@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int16
 from torch import Tensor
 
-from rnagen.checkpoints.files import Checkpoint
+from rnagen.checkpoints.structure import Checkpoint
 from rnagen.config.confidence import HeadConfig
 from rnagen.config.encoder import EncoderConfig
 from rnagen.config.sampling import SamplerConfig

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint, save_checkpoint
+from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint, save_checkpoint
 from rnagen.data.dataset import Dataset
 from rnagen.errors import InputError
 from rnagen.io.kaggle import write_labels

@@ -43,7 +43,7 @@ def test_a_run_at_several_steps_is_a_curve_of_compute(tmp_path: Path) -> None:
     assert tenfold(curve, "validation") == pytest.approx((0.1, 0.1, 0.1))
     lines = table(curve)
     assert lines[2] == "| 10 steps | 1 | 0.150 [0.100, 0.200] |"
-    assert lines[-2:] == ["| ten times more | | +0.100 [+0.100, +0.100] |", "| floor: one helix | | 0.150 |"]
+    assert lines[-2:] == ["| ten times more | | +0.100 [+0.100, +0.100] |", "| baseline: one helix | | 0.150 |"]
 
 
 def test_shares_of_the_clusters_are_a_curve_of_data_with_seeds_averaged(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_the_validations_of_a_run_are_a_curve(tmp_path: Path) -> None:
         "| 100 steps | 1 | 0.100 [0.100, 0.100] |",
         "| 1,000 steps | 1 | 0.300 [0.300, 0.300] |",
         "| ten times more | | +0.200 [+0.200, +0.200] |",
-        "| floor: one helix | | 0.200 |",
+        "| baseline: one helix | | 0.200 |",
     ]
     with pytest.raises(InputError, match="at least two"):
         validations(metrics(tmp_path / "b.jsonl", 0.1))

@@ -14,7 +14,7 @@ from rnagen.checkpoints.confidence import (
     load_confidence_checkpoint,
     save_confidence_checkpoint,
 )
-from rnagen.checkpoints.files import load_checkpoint, save_checkpoint
+from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.config.confidence import HeadConfig
 from rnagen.config.sampling import SamplerConfig
 from rnagen.errors import InputError
@@ -90,7 +90,7 @@ def test_damaged_descriptions_and_other_tasks(structure: Path, head: Path) -> No
         load_checkpoint(head)
     described = json.loads(head.with_suffix(".json").read_text())
     for structure_model, words in (
-        (None, "does not say which model"),
+        (None, "does not identify a structure model"),
         ({**described["structure_model"], "embed_dim": 48}, "single"),
     ):
         head.with_suffix(".json").write_text(json.dumps({**described, "structure_model": structure_model}))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint, save_checkpoint
+from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint, save_checkpoint
 from rnagen.errors import InputError
 from tests.helpers.encoders import KINDS, encoder_source, model_with_encoder
 from tests.helpers.tiny import TINY, tiny_model
@@ -49,6 +49,19 @@ def test_round_trip(saved: Path) -> None:
     for name, tensor in tiny_model().state_dict().items():
         torch.testing.assert_close(loaded.model.state_dict()[name], tensor, rtol=0, atol=0)
     assert sorted(p.name for p in saved.parent.iterdir()) == ["model.json", "model.safetensors"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_loaded_as_single(saved: Path, dtype: torch.dtype) -> None:
+    rewrite_weights(saved, lambda weights: weights.update({n: w.to(dtype) for n, w in weights.items()}))
+    for name, tensor in load_checkpoint(saved).model.state_dict().items():
+        assert torch.equal(tensor, tiny_model().state_dict()[name].to(dtype).float())
+
+
+def test_numbers_of_another_kind_are_refused(saved: Path) -> None:
+    rewrite_weights(saved, lambda weights: weights.update({n: w.to(torch.int32) for n, w in weights.items()}))
+    with pytest.raises(InputError, match=r"type torch\.int32 in the file, torch\.float32"):
+        load_checkpoint(saved)
 
 
 @pytest.mark.parametrize("missing", [".safetensors", ".json"])

@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint, save_checkpoint
 from rnagen.checkpoints.reactivity import load_reactivity_checkpoint, save_reactivity_checkpoint
+from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint, save_checkpoint
 from rnagen.errors import InputError
 from tests.helpers.tiny import TINY, tiny_model
 from tests.model.encoders.test_encoders import KINDS, random_features

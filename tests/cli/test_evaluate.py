@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnagen.checkpoints.files import save_checkpoint
+from rnagen.checkpoints.structure import save_checkpoint
 from rnagen.cli.evaluate import _as_csv, main
 from rnagen.evaluation.baselines import random_walk
 from rnagen.evaluation.scores import score_target

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from rnagen.checkpoints.files import load_checkpoint
+from rnagen.checkpoints.structure import load_checkpoint
 from rnagen.cli.main import main
 from rnagen.data.dataset import FILE, Dataset
 from rnagen.io.write import write_structure

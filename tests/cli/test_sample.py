@@ -11,7 +11,7 @@ import gemmi
 import numpy as np
 import pytest
 
-from rnagen.checkpoints.files import load_checkpoint, save_checkpoint
+from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.cli.sample import main
 from rnagen.io.kaggle import read_labels
 from rnagen.io.read import read_structures

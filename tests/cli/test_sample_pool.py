@@ -9,7 +9,7 @@ import pytest
 
 import rnagen
 from rnagen.checkpoints.confidence import StructureModelId, confidence_path, save_confidence_checkpoint
-from rnagen.checkpoints.files import load_checkpoint, save_checkpoint
+from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.cli.main import main as rnagen_main
 from rnagen.cli.sample import main
 from rnagen.config.sampling import SamplerConfig

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rnagen
-from rnagen.checkpoints.files import save_checkpoint
+from rnagen.checkpoints.structure import save_checkpoint
 from rnagen.cli.sample import main
 from rnagen.config.sampling import SamplerConfig
 from rnagen.errors import ConfigError

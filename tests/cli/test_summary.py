@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, save_checkpoint
 from rnagen.checkpoints.reactivity import save_reactivity_checkpoint
+from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, save_checkpoint
 from rnagen.cli.main import main
 from rnagen.cli.summary import Layer, layers
 from tests.helpers.tiny import TINY, tiny_model

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rnagen.checkpoints.files import load_checkpoint
+from rnagen.checkpoints.structure import load_checkpoint
 from rnagen.cli.train import main
 from rnagen.prepare.synthetic import synthetic_dataset
 from tests.helpers.tiny import TINY_FLAGS

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rnagen.checkpoints.files import load_checkpoint
+from rnagen.checkpoints.structure import load_checkpoint
 from rnagen.cli.main import main as rnagen
 from rnagen.cli.sample import main as sample
 from rnagen.config.files import load_config, load_yaml

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from rnagen.checkpoints.files import EncoderSource
 from rnagen.checkpoints.reactivity import save_reactivity_checkpoint
+from rnagen.checkpoints.structure import EncoderSource
 from rnagen.config.encoder import EncoderConfig
 from rnagen.config.structure import TrainConfig
 from rnagen.model.model import RNAFlowModel

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from rnagen.checkpoints.files import Checkpoint
+from rnagen.checkpoints.structure import Checkpoint
 from rnagen.config.confidence import ConfidenceConfig, ConformerSetConfig
 from rnagen.data.chains import Chains
 from rnagen.data.dataset import read_data

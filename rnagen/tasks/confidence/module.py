@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from rnagen.checkpoints.files import Checkpoint
+from rnagen.checkpoints.structure import Checkpoint
 from rnagen.config.confidence import ConfidenceConfig
 from rnagen.errors import ConfigError
 from rnagen.features import from_chain

@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from rnagen.checkpoints.confidence import StructureModelId, load_confidence_checkpoint, save_confidence_checkpoint
-from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
+from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
 from rnagen.config.confidence import ConfidenceConfig
 from rnagen.config.files import to_plain
 from rnagen.errors import ConfigError

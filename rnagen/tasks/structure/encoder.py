@@ -5,8 +5,9 @@ from pathlib import Path
 
 import torch
 
-from rnagen.checkpoints.files import Checkpoint, EncoderSource, assign_weights, read_encoder_source
+from rnagen.checkpoints.files import assign_weights
 from rnagen.checkpoints.reactivity import load_reactivity_checkpoint
+from rnagen.checkpoints.structure import Checkpoint, EncoderSource, read_encoder_source
 from rnagen.errors import ConfigError
 from rnagen.model.encoders import Encoder, build_encoder
 

@@ -10,7 +10,7 @@ import lightning as L
 import torch
 import yaml
 
-from rnagen.checkpoints.files import load_checkpoint, save_checkpoint
+from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.config.files import to_plain
 from rnagen.config.structure import ModelConfig, TrainConfig
 from rnagen.data.encodings import EncodedCache

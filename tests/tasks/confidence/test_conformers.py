@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from rnagen.checkpoints.files import load_checkpoint, save_checkpoint
+from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.config.confidence import ConformerSetConfig
 from rnagen.config.sampling import SamplerConfig
 from rnagen.errors import InputError

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from rnagen.checkpoints.confidence import confidence_path, find_confidence
-from rnagen.checkpoints.files import DEFAULT_CHECKPOINT, load_checkpoint
+from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
 
 ROOT = Path(__file__).parents[3]
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from rnagen.checkpoints.confidence import find_confidence, load_confidence_checkpoint
-from rnagen.checkpoints.files import load_checkpoint, save_checkpoint
+from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.cli.train import main
 from rnagen.config.confidence import ConformerSetConfig
 from rnagen.data.dataset import Dataset

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from rnagen.checkpoints.files import Checkpoint, load_checkpoint, save_checkpoint
 from rnagen.checkpoints.reactivity import load_reactivity_checkpoint
+from rnagen.checkpoints.structure import Checkpoint, load_checkpoint, save_checkpoint
 from rnagen.config.structure import TrainConfig
 from rnagen.data.encodings import EncodedCache
 from rnagen.errors import ConfigError, InputError
