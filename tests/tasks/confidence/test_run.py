@@ -136,7 +136,10 @@ def test_bad_options_are_named(train, capsys, flags: list[str], words: str) -> N
 
 
 def test_a_chain_past_the_cutoff_is_refused(places: Path, tmp_path: Path, capsys) -> None:
-    given = ["--data", places / "data", "--splits", places, "--structure", places / "tiny.safetensors"]
+    # The validation chains have no date.
+    for name in ("train", "val"):
+        (tmp_path / f"{name}.csv").write_text((places / "val.csv").read_text())
+    given = ["--data", places / "data", "--splits", tmp_path, "--structure", places / "tiny.safetensors"]
     assert main([str(f) for f in (*TRAINING, *given, "--cache", tmp_path, "--run-dir", tmp_path)]) == 2
     assert "has no release date, but the cutoff is 2022-05-27" in capsys.readouterr().err
 
@@ -144,7 +147,8 @@ def test_a_chain_past_the_cutoff_is_refused(places: Path, tmp_path: Path, capsys
 def test_few_chains_of_a_cluster() -> None:
     lengths = (21, 22, 23, 24, 25, 26, 300)
     chains = stacked([make_chain(length) for length in lengths])
-    chains = replace(chains, clusters=torch.tensor([1, 1, 1, 1, 2, 3, 4], dtype=torch.int32))
+    infos = [replace(info, cluster=k) for info, k in zip(chains.infos, (1, 1, 1, 1, 2, 3, 4))]
+    chains = replace(chains, infos=tuple(infos))
     options = ConformerSetConfig(per_cluster=2, max_length=200)
     first = chosen(chains, options, seed=0).lengths.tolist()
     assert len(first) == 4
