@@ -53,6 +53,30 @@ class SamplerConfig:
 
 
 @dataclass(frozen=True)
+class SamplingPlan:
+    """How many conformers of an RNA are drawn, and how."""
+
+    n: int = 5
+    """Conformers of the ensemble."""
+    candidates: int | None = None
+    """Conformers that are drawn, for `n` of them to be selected; None: `n`, without selection."""
+    seed: int = 0
+    """Conformer k of a target depends on the seed, the target's name and k alone."""
+    options: SamplerConfig = field(default_factory=SamplerConfig)
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ConfigError(f"n: must be at least 1, not {self.n}")
+        if self.candidates is not None and self.candidates < self.n:
+            raise ConfigError(f"candidates: {self.n} conformers cannot be selected from {self.candidates}")
+
+    @property
+    def drawn(self) -> int:
+        """Conformers that are drawn."""
+        return self.candidates or self.n
+
+
+@dataclass(frozen=True)
 class SampleConfig:
     """Draw conformers of RNAs. Without an input, the example RNAs that ship with rnagen.
 
@@ -94,8 +118,10 @@ class SampleConfig:
 
     def __post_init__(self) -> None:
         if self.structure is not None and self.sequence is None:
-            raise ConfigError("structure: is that of --sequence, which is missing")
-        if self.n < 1:
-            raise ConfigError(f"n: {self.n} conformers cannot be drawn")
-        if self.candidates is not None and self.candidates < self.n:
-            raise ConfigError(f"pool: {self.n} conformers cannot be kept of {self.candidates}")
+            raise ConfigError("structure: belongs to --sequence, which is missing")
+        self.plan  # noqa: B018 (its checks are ours)
+
+    @property
+    def plan(self) -> SamplingPlan:
+        """What is drawn of each RNA."""
+        return SamplingPlan(self.n, self.candidates, self.seed, self.sampler)
