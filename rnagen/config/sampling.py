@@ -27,14 +27,12 @@ class SamplerConfig:
     time_grid: TimeGrid = "uniform"
     """Spacing of the steps: logarithmic is dense near the data, quadratic near the noise."""
     tau: float = 0.05
-    """Noise temperature of the SDE, of ddpm and of churn: higher is more diverse and less accurate."""
+    """Noise temperature of the SDE and of ddpm: higher is more diverse and less accurate."""
     diffusion_form: DiffusionForm = "annealed"
     """How strongly the SDE diffuses over time."""
     last_step: LastStep = "tweedie"
     """How the SDE ends: with the estimated structure (tweedie), a step without noise (mean) or without diffusion
     (euler), or as every step (none)."""
-    churn: float = 0.0
-    """Go back by this share of a step, with fresh noise, before each step of an ODE or SDE."""
     cfg_scale: float = 1.0
     """Guidance: 1 is none, more goes further away from the model without its conditions, or from `guide_ckpt`. Takes
     twice the evaluations."""
@@ -47,7 +45,7 @@ class SamplerConfig:
     """Conformers computed at once; 0: as many as fit 4096 residues."""
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("tau", 0), ("churn", 0), ("diversity", 0), ("chunk", 0)):
+        for name, least in (("steps", 1), ("diversity", 0), ("chunk", 0)):
             if not getattr(self, name) >= least:
                 raise ConfigError(f"{name}: {getattr(self, name)!r} cannot be used")
 

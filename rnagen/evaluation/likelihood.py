@@ -18,7 +18,7 @@ from rnagen.sampling.denoiser import Flow
 from rnagen.sampling.outputs import RUN, SUBMISSION, OutputFolder
 from rnagen.structure import RNAStructure
 from rnagen.transport.interpolants import T_EPS
-from rnagen.transport.likelihood import log_likelihood
+from rnagen.transport.likelihood import LogLikelihood
 
 ROTATIONS = 4
 """Orientations of each conformer. With the shipped checkpoint the log-density of one orientation lies 0.03 nats per
@@ -63,26 +63,19 @@ def conformer_likelihoods(
         )
     device = next(model.parameters()).device
 
+    log_likelihood = LogLikelihood(start=T_EPS, end=1 - T_EPS, tolerance=TOLERANCE)
+
     def velocity(x: Float[Tensor, "n L A 3"], t: Float[Tensor, " n"]) -> Float[Tensor, "n L A 3"]:
-        return transport.velocity(model(x[None], t[None], context)[0], x, t)
+        return transport.estimate(model(x[None], t[None], context)[0], x, t).velocity
 
     for coords in torch.from_numpy(chosen.coords):
         generator = torch.Generator().manual_seed(seed)
         copies = _recenter(coords.expand(rotations, *coords.shape))
         turned = rotate(copies.flatten(1, 2), random_rotations(rotations, generator)).view_as(copies)
         x1 = turned.to(device) / model.config.sigma_data
-        found = log_likelihood(
-            velocity,
-            x1,
-            torch.ones_like(x1, dtype=torch.bool),
-            generator=generator,
-            project=_recenter,
-            dimensions=torch.full((rotations,), coords.numel() - 3),
-            t0=T_EPS,
-            t1=1 - T_EPS,
-            atol=TOLERANCE,
-            rtol=TOLERANCE,
-        )
+        everything = torch.ones_like(x1, dtype=torch.bool)
+        dimensions = torch.full((rotations,), coords.numel() - 3)
+        found = log_likelihood(velocity, x1, everything, generator, _recenter, dimensions)
         yield found.mean().item()
 
 

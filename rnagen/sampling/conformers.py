@@ -123,13 +123,12 @@ class _RNA:
             noise = torch.stack([torch.randn(shape[1:], generator=generator) for generator in generators])
             return recenter(noise.to(device))
 
-        # A solver that tries steps and takes them back needs a prediction that is a function of x and t alone.
-        remembers = options.sampling_method != "dopri5"
+        remembers = not self.solver.adaptive
         denoiser = Denoiser(self.flow, self.context, options.chunk, remembers)
         away_from = None
         if self.guide_context is not None:
             away_from = Denoiser(self.guide, self.guide_context, options.chunk, remembers)
-        solution = self.solver.sample(
+        solution = self.solver.solve(
             denoiser,
             draw_noise(torch.Size([len(conformers), *self.shape])),
             draw_noise,

@@ -13,7 +13,7 @@ from rnagen.model.model import Context, RNAFlowModel
 from rnagen.transport.flow import Transport
 from rnagen.transport.guidance import guided
 from rnagen.transport.particles import Repulsion
-from rnagen.transport.solvers.sampler import Adjustment
+from rnagen.transport.sampler import Adjustment
 
 CHUNK_RESIDUES = 4096
 """Default for the conformers × residues computed at once."""
@@ -62,12 +62,12 @@ class Denoiser:
             parts.append(self.flow.model(x[None, some], t[None, some], self.context, before)[0])
         prediction = torch.cat(parts)
         if self.remembers:
-            self.previous = self.flow.transport.data(prediction, x, t)
+            self.previous = self.flow.transport.estimate(prediction, x, t).data
         return prediction
 
     def data(self, x: Float[Tensor, "n L A 3"], t: Float[Tensor, " n"]) -> Float[Tensor, "n L A 3"]:
         """The data estimate x̂1."""
-        return self.flow.transport.data(self(x, t), x, t)
+        return self.flow.transport.estimate(self(x, t), x, t).data
 
 
 def adjustment(denoiser: Denoiser, options: SamplerConfig, away_from: Denoiser | None) -> Adjustment | None:

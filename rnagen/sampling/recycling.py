@@ -35,7 +35,7 @@ def draft(
     start = center(noise.flatten(1, 2), atoms.flatten(1, 2)).view_as(noise)
     x_t = transport.coefficients(t).expand_to(start).sigma * start
     context = model.condition(features)
-    clean = transport.data(model(x_t[:, None], t[:, None], context)[:, 0], x_t, t)
+    clean = transport.estimate(model(x_t[:, None], t[:, None], context)[:, 0], x_t, t).data
     c1 = clean[:, :, model.config.atoms.index("C1'")] * model.config.sigma_data
     return Reference(c1, features.mask)
 

@@ -4,8 +4,11 @@ from rnagen.config.sampling import SamplerConfig
 from rnagen.config.structure import TrainConfig
 from rnagen.errors import ConfigError
 from rnagen.transport.flow import Transport
-from rnagen.transport.solvers.diffusion import DIFFUSION_METHODS
-from rnagen.transport.solvers.sampler import Sampler
+from rnagen.transport.sampler import Sampler
+from rnagen.transport.solvers.diffusion import Ddim
+from rnagen.transport.solvers.ode import Dopri5, Ode
+from rnagen.transport.solvers.sde import EulerMaruyama, SdeHeun
+from rnagen.transport.solvers.solver import Solver
 
 
 def solver_of(options: SamplerConfig, transport: Transport) -> Sampler:
@@ -13,23 +16,26 @@ def solver_of(options: SamplerConfig, transport: Transport) -> Sampler:
     noisiest level.
 
     Raises:
-        ConfigError: a combination that does not exist.
+        ConfigError: an option that cannot be used, or a combination that does not exist.
     """
-    start = 0.0 if options.sampling_method in DIFFUSION_METHODS else transport.start
     try:
-        return Sampler(
-            transport,
-            options.sampling_method,
-            options.steps,
-            options.time_grid,
-            options.tau,
-            options.diffusion_form,
-            options.last_step,
-            options.churn,
-            start,
-        )
+        return Sampler(transport, _solver(options, transport))
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def _solver(options: SamplerConfig, transport: Transport) -> Solver:
+    method, steps, grid, start = options.sampling_method, options.steps, options.time_grid, transport.start
+    if method in ("dopri5", "ddpm", "ddim") and grid != "uniform":
+        raise ValueError(f"{method} chooses its own times and has no time grid {grid!r}")
+    if method == "dopri5":
+        return Dopri5(start=start, last_step="none" if transport.closes else "tweedie")
+    if method in ("ddpm", "ddim"):
+        return Ddim(steps, eta=1.0 if method == "ddpm" else 0.0, tau=options.tau)
+    if method in ("euler-maruyama", "sde-heun"):
+        kind = EulerMaruyama if method == "euler-maruyama" else SdeHeun
+        return kind(steps, grid, start, tau=options.tau, diffusion=options.diffusion_form, last_step=options.last_step)
+    return Ode(steps, grid, start, method=method)
 
 
 def check_sampling(config: TrainConfig, options: SamplerConfig, guide: TrainConfig | None = None) -> None:

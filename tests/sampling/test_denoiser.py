@@ -20,7 +20,7 @@ def test_self_conditioning_passes_the_last_estimate_on() -> None:
         context = flow.model.condition(from_sequence(config.model, SEQUENCE))
         denoiser = Denoiser(flow, context, chunk=0, remembers=True)
         first, second = denoiser(x, t), denoiser(x, t)
-        previous = Transport().data(first, x, t)
+        previous = Transport().estimate(first, x, t).data
         torch.testing.assert_close(second, flow.model(x[None], t[None], context, previous[None])[0])
         assert (first != second).any()
         forgets = Denoiser(flow, context, chunk=0, remembers=False)

@@ -41,7 +41,7 @@ def test_a_draft_is_what_sampling_begins_with(model, path: str, prediction: str)
     noise -= noise.mean((1, 2), keepdim=True)
     sampler = solver_of(SamplerConfig(sampling_method="euler", steps=1), transport)
     context = model.condition(features)
-    solution = sampler.sample(lambda x, t: model(x[None], t[None], context)[0], noise, torch.randn)
+    solution = sampler.solve(lambda x, t: model(x[None], t[None], context)[0], noise, torch.randn)
     found = draft(model, transport, features, noise)
     assert torch.equal(found.mask, features.mask)
     expected = solution.x[:, :, C1] * TINY.model.sigma_data

@@ -11,8 +11,11 @@ from rnagen.config.sampling import SamplerConfig
 from rnagen.config.structure import TransportConfig
 from rnagen.errors import ConfigError
 from rnagen.sampling.solver import check_sampling
-from rnagen.transport import DIFFUSIONS, GRIDS, LAST_STEPS, PATHS, PREDICTIONS, QUANTILES, SAMPLING_METHODS
-from rnagen.transport.flow import LOSS_WEIGHTS
+from rnagen.transport.flow import LOSS_WEIGHTS, PREDICTIONS
+from rnagen.transport.interpolants import PATHS
+from rnagen.transport.solvers.grids import GRIDS
+from rnagen.transport.solvers.sde import DIFFUSIONS, LAST_STEPS
+from rnagen.transport.times import QUANTILES
 from tests.helpers.tiny import CONDITIONED, TINY
 
 OPTIONS = SamplerConfig(steps=4, tau=0.5)
@@ -25,7 +28,6 @@ OPTIONS = SamplerConfig(steps=4, tau=0.5)
         (options.Prediction, PREDICTIONS),
         (options.LossWeight, LOSS_WEIGHTS),
         (options.TimeDistribution, QUANTILES),
-        (sampling_options.SamplingMethod, SAMPLING_METHODS),
         (sampling_options.TimeGrid, GRIDS),
         (sampling_options.DiffusionForm, DIFFUSIONS),
         (sampling_options.LastStep, LAST_STEPS),

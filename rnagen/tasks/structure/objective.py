@@ -119,14 +119,14 @@ def objective(
         previous = torch.zeros_like(pair.x_t)
     if noise_of_step.self_condition:
         with torch.no_grad():
-            previous = transport.data(predict(previous), pair.x_t, pair.t)
+            previous = transport.estimate(predict(previous), pair.x_t, pair.t).data
     predicted = predict(previous)
 
     def align(true: Tensor, clean: Tensor) -> Tensor:
         return superpose(true, clean, mask) if config.loss.aligned else true
 
     target = transport.aligned_target(predicted, pair, align)
-    clean = transport.data(predicted, pair.x_t, pair.t)
+    clean = transport.estimate(predicted, pair.x_t, pair.t).data
     per_copy = {"flow": transport.loss(predicted, target, mask, pair.t)}
     scored = config.model.atoms.index("C1'")
     clean_c1, true_c1 = (
