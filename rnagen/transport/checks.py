@@ -9,7 +9,7 @@ def one_of(option: str, value: str, allowed: Iterable[str]) -> None:
         raise ValueError(f"unknown {option} {value!r}: choose one of {', '.join(names)}")
 
 
-def at_least(option: str, value: float, least: float) -> None:
+def at_least(option: str, value: int | float, least: int) -> None:
     """Raises ValueError if `value` is smaller than `least` or not a number."""
     if not value >= least:
         raise ValueError(f"{option} must be at least {least}, not {value}")
