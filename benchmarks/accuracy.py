@@ -25,6 +25,7 @@ from accuracy_saved import Result, read_baselines, read_results, write_baselines
 from accuracy_table import overview, summary, table
 from accuracy_targets import SETS, target_sets
 from rich.progress import track
+from rnagen.sampling.candidates import Models, draw_kept, models_of
 
 from rnagen.checkpoints.confidence import find_confidence
 from rnagen.checkpoints.structure import Checkpoint, load_checkpoint
@@ -34,7 +35,6 @@ from rnagen.config.files import to_plain
 from rnagen.config.sampling import SamplerConfig
 from rnagen.evaluation.scores import baseline_scores, score_conformers
 from rnagen.io.target import Target
-from rnagen.sampling.candidates import Models, draw_kept, models_of
 from rnagen.sampling.ensemble import check_sampling
 from rnagen.structure import RNAStructure
 

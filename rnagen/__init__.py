@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Any
 from rnagen.version import __version__
 
 if TYPE_CHECKING:
-    from rnagen.api import sample
+    from rnagen.api import evaluate, sample, sample_targets
 
-__all__ = ["__version__", "sample"]
+__all__ = ["__version__", "evaluate", "sample", "sample_targets"]
 
 
 def __getattr__(name: str) -> Any:
-    # torch is imported when something is sampled, not when rnagen is.
-    if name == "sample":
-        from rnagen.api import sample
+    # torch is imported when a function of the API is asked for, not when rnagen is.
+    if name in __all__:
+        from rnagen import api
 
-        return sample
+        return getattr(api, name)
     raise AttributeError(f"module 'rnagen' has no attribute {name!r}")

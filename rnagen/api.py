@@ -1,58 +1,146 @@
-"""The Python API: what `sample.py` does, without files."""
+"""The Python API, which the command line calls too.
 
-from dataclasses import replace
+Every function takes the options of its verb as keywords, under the names of the command line with underscores.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from rnagen.checkpoints.confidence import find_confidence
-from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
-from rnagen.config.sampling import SamplerConfig
-from rnagen.errors import ConfigError
-from rnagen.io.target import make_target
-from rnagen.sampling.candidates import Models, draw_kept
-from rnagen.sampling.ensemble import check_sampling
-from rnagen.structure import ALIGNED, RNAStructure
+from rnagen.config.evaluation import EvaluateConfig
+from rnagen.config.files import load_config
+from rnagen.config.sampling import SampleConfig
+from rnagen.errors import InputError
+from rnagen.evaluation.results import Evaluation
+from rnagen.evaluation.run import evaluate as _evaluate
+from rnagen.io.target import Target, make_target
+from rnagen.sampling.ensemble import Ensemble
+from rnagen.sampling.run import SamplingRun
 
 
-def sample(
-    sequence: str,
-    n: int = 5,
-    *,
-    candidates: int | None = None,
-    structure: str | None = None,
-    alignment: Path | None = None,
-    name: str = "rna",
-    ckpt: Path | None = None,
-    guide_ckpt: Path | None = None,
-    seed: int = 0,
-    options: SamplerConfig | None = None,
-    device: str = "cpu",
-) -> RNAStructure:
-    """Draw n conformers of an RNA: `rnagen.sample("GGGAAACCC", n=5)`; with `pool`, draw so many and keep n;
-    with `structure` (dot-bracket), of that secondary structure, if the model can be told one; with the file of an
-    `alignment`, by what it says, if the model reads alignments.
+@dataclass(frozen=True)
+class SampledTargets:
+    """The ensembles of a run by target, in order, and the records that failed."""
+
+    ensembles: dict[str, Ensemble]
+    failures: list[InputError]
+
+    def __len__(self) -> int:
+        """Number of ensembles."""
+        return len(self.ensembles)
+
+    def __getitem__(self, name: str) -> Ensemble:
+        """The ensemble of a target."""
+        return self.ensembles[name]
+
+
+def sample(sequence: str, n: int = 5, *, name: str = "rna", structure: str | None = None, **options: Any) -> Ensemble:
+    """Draw n conformers of one RNA.
+
+    Args:
+        sequence: T counts as U, lower case as upper case.
+        n: number of conformers.
+        name: part of the seed; the same seed and name give the same conformers as `sample.py --name … --seed …`.
+        structure: secondary structure in dot-bracket notation that the conformers are conditioned on, for a model that
+            reads one.
+        options: any other option of `sample.py`, such as `seed`, `candidates`, `ckpt`, `device`, `steps`, `tau`.
 
     Returns:
-        a structure with n models [n, L, A, 3] in Å. `rnagen.io.write.write_structure` writes it; the same seed and name
-        give the same conformers as `sample.py --sequence … --name … --seed …`.
+        coordinates [n, L, A, 3] in Å (`coords`, `structure`) and the confidence in them (`confidence`).
 
     Raises:
-        ValueError: the pool is smaller than n.
-        InputError: a name, sequence, secondary structure, alignment or checkpoint cannot be used.
-        ConfigError: options that this checkpoint cannot be sampled with.
-        SamplingError: the coordinates were not usable.
+        InputError: the sequence, secondary structure or checkpoint cannot be used, or the memory does not suffice.
+        ConfigError: an option does not exist, or this checkpoint cannot be sampled with it.
+
+    >>> ensemble = sample("GGGGCUUCGGCCCC", n=2, steps=2)
+    >>> ensemble.coords.shape
+    (2, 14, 4, 3)
+    >>> ensemble.structure.atoms
+    ('P', "C4'", "C1'", 'N')
     """
-    if candidates is not None and candidates < n:
-        raise ValueError(f"{n} conformers cannot be kept of {candidates}")
-    checkpoint = load_checkpoint(ckpt or DEFAULT_CHECKPOINT, device)
-    target = replace(make_target("sample", name, sequence, structure), alignment=alignment)
-    if structure is not None and not checkpoint.config.model.secondary_structure:
-        raise ConfigError("structure: this model was trained without --secondary-structure and cannot be told one")
-    if alignment is not None and not set(ALIGNED) & set(checkpoint.config.model.pair_features):
-        raise ConfigError(
-            "alignment: this model was trained without --pair-features consensus covariation, and reads none"
-        )
-    options = options or SamplerConfig()
-    guide = load_checkpoint(guide_ckpt, device) if guide_ckpt else None
-    check_sampling(checkpoint.config, options, guide.config if guide else None)
-    models = Models(checkpoint, find_confidence(checkpoint, device) if candidates else None, guide)
-    return draw_kept(models, target, n, candidates, options, seed).ensemble.structure
+    target = make_target("sample", name, sequence, structure)
+    result = sample_targets([target], n, **options)
+    if result.failures:
+        raise result.failures[0]
+    return result[name]
+
+
+def sample_targets(
+    targets: str | Path | Sequence[Target | tuple[str, str]],
+    n: int = 5,
+    *,
+    out: str | Path | None = None,
+    **options: Any,
+) -> SampledTargets:
+    """Draw n conformers of each of several RNAs, as `sample.py` does.
+
+    Args:
+        targets: a FASTA file, a table of sequences or a folder of them; or a list of targets or (name, sequence).
+        n: number of conformers.
+        out: folder to write to; a run that was interrupted is resumed.
+        options: any other option of `sample.py`.
+
+    Returns:
+        ensembles by name; records that cannot be used, and targets that do not fit into memory, are in `failures`.
+
+    Raises:
+        InputError: a file or checkpoint cannot be used.
+        ConfigError: options that do not exist or cannot be combined, or a folder that belongs to another run.
+
+    >>> result = sample_targets([("hairpin", "GGGGCUUCGGCCCC"), ("bad", "GG?")], n=1, steps=2)
+    >>> result["hairpin"].confidence.tm.shape
+    (1,)
+    >>> [failure.record for failure in result.failures]
+    ['bad']
+    """
+    config = load_config(SampleConfig(), {"n": n, **options}, "sample_targets")
+    failures: list[InputError] = []
+    if isinstance(targets, str | Path):
+        job = SamplingRun(load_config(config, {"fasta": targets}, "sample_targets"))
+    else:
+        made = []
+        for given in targets:
+            try:
+                made.append(given if isinstance(given, Target) else make_target("sample_targets", *given))
+            except InputError as error:
+                failures.append(error)
+        job = SamplingRun(config, made)
+    if not job.targets:
+        return SampledTargets({}, failures + job.failures)
+    folder = None if out is None else job.open(Path(out))
+    done = (
+        {}
+        if folder is None
+        else {
+            target.name: folder.read_ensemble(target.name, target.sequence)
+            for target in job.targets
+            if folder.finished(target.name)
+        }
+    )
+    waiting = [target for target in job.targets if target.name not in done]
+    for target, result in zip(waiting, job.draw(waiting, folder)):
+        if isinstance(result, Ensemble):
+            done[target.name] = result
+    ordered = {target.name: done[target.name] for target in job.targets if target.name in done}
+    if folder is not None and ordered:
+        folder.write_submission([(name, one.structure.sequence) for name, one in ordered.items()], n)
+    return SampledTargets(ordered, failures + job.failures)
+
+
+def evaluate(predictions: str | Path, references: str | Path, **options: Any) -> Evaluation:
+    """Score predictions against references, as `rnagen evaluate` does.
+
+    Args:
+        predictions: submission table, folder of a run, or folder of structure files.
+        references: table of labels, folder of structure files, or dataset.
+        options: any option of `rnagen evaluate`, such as `split`, `dates`, `likelihood`, `out`.
+
+    Returns:
+        scores by target, their means with intervals, and what is known of leakage.
+
+    Raises:
+        InputError: an unusable input, a missing prediction, or a checkpoint whose training may have seen a target.
+    """
+    paths = EvaluateConfig(Path(predictions), Path(references))
+    return _evaluate(load_config(paths, options, "evaluate"))

@@ -1,5 +1,6 @@
 """RNAStructure: one RNA chain with all its models. The type that everything hands around."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -96,6 +97,11 @@ class RNAStructure:
     def num_models(self) -> int:
         """Number of models M."""
         return self.mask.shape[0]
+
+    def models(self, rows: Sequence[int]) -> "RNAStructure":
+        """The same chain with some of its models, by position."""
+        rows = list(rows)
+        return replace(self, coords=self.coords[rows], mask=self.mask[rows])
 
     def select_atoms(self, atoms: tuple[str, ...]) -> "RNAStructure":
         """The same chain with the atoms named, in that order; atoms it does not have are masked.

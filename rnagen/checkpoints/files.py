@@ -21,7 +21,7 @@ from rnagen.errors import ConfigError, InputError
 from rnagen.io.files import write_text
 
 FORMAT = 1
-RETIRED = {"num_workers"}
+RETIRED = {"num_workers", "churn"}
 """Options that earlier versions recorded and that no longer exist; none of them describes the model."""
 
 T = TypeVar("T")

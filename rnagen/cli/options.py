@@ -3,35 +3,41 @@
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import tyro
 
 from rnagen.config.files import RENAMED_VALUES, current_name, load_config, load_yaml
 from rnagen.errors import ConfigError, InputError
 
-T = TypeVar("T")
 
-
-def parse(defaults: T, arguments: Sequence[str], prog: str) -> T:
+def parse(options: Any, arguments: Sequence[str], prog: str) -> Any:
     """Options of one command.
+
+    Args:
+        options: their defaults; or the class, for a command with arguments that have none.
+        arguments: of the command line.
+        prog: name of the command, for messages.
 
     Raises:
         ConfigError: the file of `--config` cannot be used, or an option has an impossible value.
-        SystemExit: after `--help` (0) or a flag that does not parse (2).
+        SystemExit: after `--help` (0) or a flag that cannot be parsed (2).
     """
     flags, file = split_config(arguments)
+    if isinstance(options, type):
+        flags = current_flags(options, flags, prog)
+        return tyro.cli(options, prog=prog, args=flags)
     if file is not None:
         values = load_yaml(file)
         for name in values:
-            _warn_if_renamed(defaults, name, str(file))
-        defaults = load_config(defaults, values, str(file))
-    flags = current_flags(defaults, flags, prog)
+            _warn_if_renamed(options, name, str(file))
+        options = load_config(options, values, str(file))
+    flags = current_flags(options, flags, prog)
     return tyro.cli(
-        tyro.conf.OmitArgPrefixes[type(defaults)],  # type: ignore[misc]
+        tyro.conf.OmitArgPrefixes[type(options)],  # type: ignore[misc]
         prog=prog,
         args=flags,
-        default=defaults,
+        default=options,
         config=(tyro.conf.OmitSubcommandPrefixes,),
     )
 

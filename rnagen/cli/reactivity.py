@@ -5,10 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rnagen.cli.options import guarded, parse
-from rnagen.cli.sample import choose_device, read_inputs
 from rnagen.config.files import to_plain
 from rnagen.config.infer import ReactivityOptions
-from rnagen.config.sampling import SampleConfig
+from rnagen.devices import choose_device
 from rnagen.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,9 +36,11 @@ def run(options: ReactivityOptions) -> int:
     Raises:
         InputError, ConfigError: nothing was or will be written.
     """
-    targets, errors = read_inputs(
-        SampleConfig(sequence=options.sequence, name=options.name, fasta=options.fasta, csv=options.csv)
-    )
+    from rnagen.sampling.inputs import gather_targets
+    from rnagen.sampling.outputs import RESERVED_NAMES
+
+    files = [path for path in (options.fasta, options.csv) if path is not None]
+    targets, errors = gather_targets(files, options.sequence, options.name, reserved=RESERVED_NAMES)
     models: list[ReactivityCheckpoint] = []
     if targets and options.check is None:
         from rnagen.checkpoints.reactivity import DEFAULT_CHECKPOINT
@@ -72,7 +73,7 @@ def refuse_unfit(
 ) -> tuple[list["Target"], list[InputError]]:
     """The RNAs that can be predicted, and an error for each that is too short for a value or too long for memory or
     folding."""
-    from rnagen.sampling.ensemble import available_memory
+    from rnagen.sampling.memory import available_memory
     from rnagen.secondary.vienna import MAXIMUM_LENGTH
     from rnagen.tasks.reactivity.infer import estimated_memory, needs_pairs
 

@@ -219,8 +219,8 @@ def _run_once(model: "nn.Module", length: int) -> None:
         return
     if model.config.recycling:
         features = replace(features, reference=Reference.nothing(features.mask))
-    trunk, context = model.encode(features)
-    model.distogram(trunk.pair)
+    context = model.condition(features)
+    model.distogram(context.trunk.pair)
     atoms = len(model.config.atoms)
     x_t = torch.zeros(1, 1, length, atoms, 3, device=device)
     model(x_t, torch.zeros(1, 1, device=device), context, x_t)

@@ -58,8 +58,8 @@ RENAMED_VALUES = {("secondary_structures", "drawn"): "sampled"}
 
 
 def current_name(config: Any, name: str) -> str:
-    """What an option of a configuration is called now; any other name is returned as it is."""
-    known = flatten(config)
+    """The present name of an option of a configuration (or of its class); any other name is returned as it is."""
+    known = {item.name for item in dataclasses.fields(config)} if isinstance(config, type) else flatten(config)
     if name in known:
         return name
     return next((new for new in RENAMED.get(name, ()) if new in known), name)

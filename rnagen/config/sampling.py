@@ -27,14 +27,12 @@ class SamplerConfig:
     time_grid: TimeGrid = "uniform"
     """Spacing of the steps: logarithmic is dense near the data, quadratic near the noise."""
     tau: float = 0.05
-    """Noise temperature of the SDE, of ddpm and of churn: higher is more diverse and less accurate."""
+    """Noise temperature of the SDE and of ddpm: higher is more diverse and less accurate."""
     diffusion_form: DiffusionForm = "annealed"
     """How strongly the SDE diffuses over time."""
     last_step: LastStep = "tweedie"
     """How the SDE ends: with the estimated structure (tweedie), a step without noise (mean) or without diffusion
     (euler), or as every step (none)."""
-    churn: float = 0.0
-    """Go back by this share of a step, with fresh noise, before each step of an ODE or SDE."""
     cfg_scale: float = 1.0
     """Guidance: 1 is none, more goes further away from the model without its conditions, or from `guide_ckpt`. Takes
     twice the evaluations."""
@@ -47,9 +45,33 @@ class SamplerConfig:
     """Conformers computed at once; 0: as many as fit 4096 residues."""
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("tau", 0), ("churn", 0), ("diversity", 0), ("chunk", 0)):
+        for name, least in (("steps", 1), ("diversity", 0), ("chunk", 0)):
             if not getattr(self, name) >= least:
                 raise ConfigError(f"{name}: {getattr(self, name)!r} cannot be used")
+
+
+@dataclass(frozen=True)
+class SamplingPlan:
+    """How many conformers of an RNA are drawn, and how."""
+
+    n: int = 5
+    """Conformers of the ensemble."""
+    candidates: int | None = None
+    """Conformers that are drawn, for `n` of them to be selected; None: `n`, without selection."""
+    seed: int = 0
+    """Conformer k of a target depends on the seed, the target's name and k alone."""
+    options: SamplerConfig = field(default_factory=SamplerConfig)
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ConfigError(f"n: must be at least 1, not {self.n}")
+        if self.candidates is not None and self.candidates < self.n:
+            raise ConfigError(f"candidates: {self.n} conformers cannot be selected from {self.candidates}")
+
+    @property
+    def drawn(self) -> int:
+        """Conformers that are drawn."""
+        return self.candidates or self.n
 
 
 @dataclass(frozen=True)
@@ -94,8 +116,10 @@ class SampleConfig:
 
     def __post_init__(self) -> None:
         if self.structure is not None and self.sequence is None:
-            raise ConfigError("structure: is that of --sequence, which is missing")
-        if self.n < 1:
-            raise ConfigError(f"n: {self.n} conformers cannot be drawn")
-        if self.candidates is not None and self.candidates < self.n:
-            raise ConfigError(f"pool: {self.n} conformers cannot be kept of {self.candidates}")
+            raise ConfigError("structure: belongs to --sequence, which is missing")
+        self.plan  # noqa: B018 (its checks are ours)
+
+    @property
+    def plan(self) -> SamplingPlan:
+        """What is drawn of each RNA."""
+        return SamplingPlan(self.n, self.candidates, self.seed, self.sampler)

@@ -12,14 +12,13 @@ from torch import Tensor
 
 from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, Checkpoint, load_checkpoint
 from rnagen.errors import InputError
-from rnagen.features import RNAFeatures
 from rnagen.geometry import random_rotations, rotate
-from rnagen.model.model import RNAFlowModel
+from rnagen.model.model import Context
+from rnagen.sampling.denoiser import Flow
 from rnagen.sampling.outputs import RUN, SUBMISSION, OutputFolder
 from rnagen.structure import RNAStructure
-from rnagen.transport.flow import Transport
 from rnagen.transport.interpolants import T_EPS
-from rnagen.transport.likelihood import log_likelihood
+from rnagen.transport.likelihood import LogLikelihood
 
 ROTATIONS = 4
 """Orientations of each conformer. With the shipped checkpoint the log-density of one orientation lies 0.03 nats per
@@ -29,12 +28,7 @@ TOLERANCE = 1e-3
 
 
 def conformer_likelihoods(
-    model: RNAFlowModel,
-    transport: Transport,
-    features: RNAFeatures,
-    structure: RNAStructure,
-    seed: int,
-    rotations: int = ROTATIONS,
+    flow: Flow, context: Context, structure: RNAStructure, seed: int, rotations: int = ROTATIONS
 ) -> Iterator[float]:
     """Log-density of each conformer of an RNA, in nats per dimension and model units, one after the other.
 
@@ -48,9 +42,8 @@ def conformer_likelihoods(
     conformers of an RNA: what they do to all alike does not disturb the ranking.
 
     Args:
-        model: moved to where it computes; its trunk runs once.
-        transport: what its prediction means.
-        features: of the RNA, [1, L].
+        flow: the model.
+        context: of the RNA, by the same model.
         structure: the conformers, with at least the atoms of the model.
         seed: of the rotations and probes.
         rotations: their number, at least 1.
@@ -58,6 +51,7 @@ def conformer_likelihoods(
     Raises:
         InputError: a conformer lacks an atom that the model generates; there is no density of a part of the atoms.
     """
+    model, transport = flow.model, flow.transport
     atoms = model.config.atoms
     chosen = structure.select_atoms(atoms)
     if not chosen.mask.all():
@@ -68,29 +62,20 @@ def conformer_likelihoods(
             f"residue {residue + 1} has no {atoms[atom]}; the likelihood needs all of {', '.join(atoms)}",
         )
     device = next(model.parameters()).device
-    with torch.no_grad():
-        _, context = model.encode(features.to(device))
+
+    log_likelihood = LogLikelihood(start=T_EPS, end=1 - T_EPS, tolerance=TOLERANCE)
 
     def velocity(x: Float[Tensor, "n L A 3"], t: Float[Tensor, " n"]) -> Float[Tensor, "n L A 3"]:
-        return transport.velocity(model(x[None], t[None], context)[0], x, t)
+        return transport.estimate(model(x[None], t[None], context)[0], x, t).velocity
 
     for coords in torch.from_numpy(chosen.coords):
         generator = torch.Generator().manual_seed(seed)
         copies = _recenter(coords.expand(rotations, *coords.shape))
         turned = rotate(copies.flatten(1, 2), random_rotations(rotations, generator)).view_as(copies)
         x1 = turned.to(device) / model.config.sigma_data
-        found = log_likelihood(
-            velocity,
-            x1,
-            torch.ones_like(x1, dtype=torch.bool),
-            generator=generator,
-            project=_recenter,
-            dimensions=torch.full((rotations,), coords.numel() - 3),
-            t0=T_EPS,
-            t1=1 - T_EPS,
-            atol=TOLERANCE,
-            rtol=TOLERANCE,
-        )
+        everything = torch.ones_like(x1, dtype=torch.bool)
+        dimensions = torch.full((rotations,), coords.numel() - 3)
+        found = log_likelihood(velocity, x1, everything, generator, _recenter, dimensions)
         yield found.mean().item()
 
 
@@ -115,7 +100,7 @@ def checkpoint_of(predictions: Path, ckpt: Path | None, device: str) -> Checkpoi
     checkpoint = load_checkpoint(ckpt or DEFAULT_CHECKPOINT, device)
     if ckpt is None and _identity(predictions).get("checkpoint_sha256") != checkpoint.fingerprint:
         raise InputError(
-            predictions, None, "is not known to be of the shipped checkpoint: name the one for the likelihood (--ckpt)"
+            predictions, None, "was not made by the shipped checkpoint: name the one for the likelihood (--ckpt)"
         )
     return checkpoint
 
@@ -143,5 +128,5 @@ def _identity(folder: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text())["identity"]
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(path, None, f"is no description of a run: {error}") from error
+        raise InputError(path, None, f"cannot be read as the description of a run: {error}") from error
     return found

@@ -1,4 +1,6 @@
-"""The whole network: trunk, latent model and distogram head, perhaps with a pretrained encoder before them."""
+"""The whole network: trunk, latent model and distogram head, optionally with a pretrained encoder before them."""
+
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -12,6 +14,16 @@ from rnagen.model.encoders import Encoder
 from rnagen.model.latent import LatentContext, LatentModel
 from rnagen.model.reference import ReferenceDistances
 from rnagen.model.trunk import Distogram, Trunk, TrunkCondition, TrunkOutput
+
+
+@dataclass(frozen=True)
+class Context:
+    """What is known of a batch of RNAs before coordinates exist. Computed once per RNA; the denoiser, the confidence
+    head and the likelihood all work from it."""
+
+    features: RNAFeatures
+    trunk: TrunkOutput
+    latent: LatentContext
 
 
 class RNAFlowModel(nn.Module):
@@ -31,25 +43,28 @@ class RNAFlowModel(nn.Module):
         self.encoder = encoder
         self.conditioning = None if encoder is None else EncoderConditioning(config, encoder)
 
-    def encode(self, features: RNAFeatures) -> tuple[TrunkOutput, LatentContext]:
-        """Run the trunk, and the encoder unless the features carry what it says; cache what the latent model needs.
+    def condition(self, features: RNAFeatures) -> Context:
+        """Run the trunk, and the encoder unless the features carry its output; cache what the latent model needs.
+
+        Args:
+            features: on the device of the model.
 
         Raises:
-            ValueError: the features carry a reference, which a model without recycling does not read.
+            ValueError: the features carry a reference, which a model without recycling cannot read.
         """
-        trunk = self.trunk(features, self._condition(features))
-        return trunk, self.latent.context(trunk, features)
+        trunk = self.trunk(features, self._trunk_condition(features))
+        return Context(features, trunk, self.latent.context(trunk, features))
 
-    def _condition(self, features: RNAFeatures) -> TrunkCondition | None:
-        said = self._encoded(features)
+    def _trunk_condition(self, features: RNAFeatures) -> TrunkCondition | None:
+        encoded = self._encoded(features)
         if features.reference is None:
-            return said
+            return encoded
         if self.reference is None:
-            raise ValueError("a model without recycling reads no reference")
+            raise ValueError("a model without recycling cannot read a reference")
         pair = self.reference(features.reference)
-        if said is None:
+        if encoded is None:
             return TrunkCondition(None, pair)
-        return TrunkCondition(said.single, pair if said.pair is None else said.pair + pair)
+        return TrunkCondition(encoded.single, pair if encoded.pair is None else encoded.pair + pair)
 
     def _encoded(self, features: RNAFeatures) -> TrunkCondition | None:
         if self.encoder is None or self.conditioning is None:
@@ -62,11 +77,11 @@ class RNAFlowModel(nn.Module):
 
     @property
     def encoder_trains(self) -> bool:
-        """There is an encoder, and it is not frozen."""
+        """Whether there is an encoder that is not frozen."""
         return self.encoder is not None and any(p.requires_grad for p in self.encoder.parameters())
 
     def train(self, mode: bool = True) -> "RNAFlowModel":
-        """Training mode, but for a frozen encoder."""
+        """Set the mode of everything except a frozen encoder."""
         super().train(mode)
         if self.encoder is not None and not self.encoder_trains:
             self.encoder.eval()
@@ -76,7 +91,7 @@ class RNAFlowModel(nn.Module):
         self,
         x_t: Float[Tensor, "B K L A 3"],
         t: Float[Tensor, "B K"],
-        context: LatentContext,
+        context: Context,
         previous: Float[Tensor, "B K L A 3"] | None = None,
     ) -> Float[Tensor, "B K L A 3"]:
         """Predict the flow at `x_t` (model units) and time `t`.
@@ -84,7 +99,7 @@ class RNAFlowModel(nn.Module):
         `previous` is the data estimate of an earlier evaluation, for a model with self-conditioning (Chen et al.,
         arXiv:2208.04202, section 3.2); without it, or with zeros, the model works from x_t alone.
         """
-        return self.latent(x_t, t, context, previous)
+        return self.latent(x_t, t, context.latent, previous)
 
     @property
     def num_parameters(self) -> int:

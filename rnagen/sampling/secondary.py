@@ -1,4 +1,4 @@
-"""Which secondary structure each conformer of an RNA is to have."""
+"""Which secondary structure each conformer of an RNA is conditioned on."""
 
 import hashlib
 from dataclasses import replace
@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from rnagen.features import RNAFeatures
+from rnagen.structure import BASES
 
 
 def stable_seed(*parts: object) -> int:
@@ -16,19 +17,20 @@ def stable_seed(*parts: object) -> int:
 
 
 def sampled_secondary_structures(
-    features: RNAFeatures, sequence: str, name: str, conformers: list[int], seed: int, attempt: int = 0
+    features: RNAFeatures, name: str, conformers: list[int], seed: int, attempt: int = 0
 ) -> list[tuple[list[int], RNAFeatures]]:
-    """A fold of ViennaRNA's ensemble for each conformer, a function of the seed, the target's name and the conformer's
-    number alone.
+    """A secondary structure from ViennaRNA's ensemble for each conformer of the RNA of the features [1, L]: a function
+    of the seed, the target's name and the conformer's number alone.
 
     Returns:
-        (conformers, features [1, L] with their fold) for each fold that was drawn.
+        (conformers, features conditioned on their secondary structure) for each structure that was sampled.
     """
     # A machine that only trains has no ViennaRNA.
     from rnagen.secondary.vienna import sampled_pair_tables
 
-    pair_tables = sampled_pair_tables(sequence, [stable_seed("structure", seed, name, k, attempt) for k in conformers])
-    structures, of_conformer = np.unique(pair_tables, axis=0, return_inverse=True)
+    sequence = "".join(BASES[code] for code in features.bases[0].tolist())
+    seeds = [stable_seed("fold", seed, name, k, attempt) for k in conformers]
+    structures, of_conformer = np.unique(sampled_pair_tables(sequence, seeds), axis=0, return_inverse=True)
     groups = []
     for number, structure in enumerate(structures):
         same = [k for k, which in zip(conformers, of_conformer.ravel()) if which == number]

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rnagen.transport.checks import one_of
+
 UNIFORM_SHARE = 0.02
 """Share of uniform times in the mixtures: no time is left untrained."""
 
@@ -40,8 +42,7 @@ def draw_times(name: str, batch: int, copies: int, generator: torch.Generator | 
     Raises:
         ValueError: `name` is not in `QUANTILES`.
     """
-    if name not in QUANTILES:
-        raise ValueError(f"unknown time distribution {name!r}: choose one of {', '.join(QUANTILES)}")
+    one_of("time distribution", name, QUANTILES)
     device = generator.device if generator is not None else torch.device("cpu")
 
     def uniform() -> Tensor:

@@ -131,7 +131,7 @@ def test_a_model_is_saved_with_its_encoder(tmp_path: Path, kind: str) -> None:
     assert loaded.encoder == encoder_source(kind)
     assert not loaded.model.encoder.training
     with torch.no_grad():
-        assert torch.equal(loaded.model.encode(features)[0].pair, model.encode(features)[0].pair)
+        assert torch.equal(loaded.model.condition(features).trunk.pair, model.condition(features).trunk.pair)
 
 
 def test_an_encoder_without_description_is_not_saved(tmp_path: Path) -> None:

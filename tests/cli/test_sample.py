@@ -286,7 +286,7 @@ def test_guided_and_repelled_conformers(run, fasta: Path, tmp_path: Path, capsys
     [
         (("--cfg-scale", "2"), "without --condition-dropout"),
         (("--sampling-method", "ddim"), "ddim is for the path Sqrt"),
-        (("--sampling-method", "dopri5", "--churn", "0.5"), "dopri5 cannot churn"),
+        (("--tau", "-1"), "the temperature tau must be at least 0, not -1.0"),
         (("--guide-ckpt", "absent.safetensors"), "absent.safetensors"),
     ],
 )
@@ -300,7 +300,7 @@ def test_options_that_do_not_go_together_write_nothing(run, fasta: Path, tmp_pat
     "flags",
     [
         ("--sampling-method", "heun", "--time-grid", "logarithmic"),
-        ("--sampling-method", "rk4", "--churn", "0.2"),
+        ("--sampling-method", "rk4"),
         ("--sampling-method", "sde-heun", "--diffusion-form", "sbdm", "--last-step", "mean"),
     ],
 )

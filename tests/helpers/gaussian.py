@@ -1,11 +1,11 @@
 """The analytic ground truth: Gaussian data, for which a perfect network is known in closed form on every path."""
 
 import torch
+from rnagen.transport.prediction import Ends, prediction_from
 from torch import Tensor
 
 from rnagen.transport import PATHS, Coefficients
 from rnagen.transport.interpolants import clamp_time
-from rnagen.transport.prediction import Ends, prediction_from
 
 SOME_TIMES = torch.tensor([0.0, 1e-3, 0.01, 0.1, 0.3, 0.5, 0.77, 0.9, 0.99, 1 - 1e-3, 1.0], dtype=torch.float64)
 

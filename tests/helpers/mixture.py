@@ -2,11 +2,11 @@
 
 import numpy as np
 import torch
+from rnagen.transport.prediction import Ends, prediction_from
 from torch import Tensor
 
 from rnagen.transport import PATHS, Coefficients
 from rnagen.transport.interpolants import clamp_time
-from rnagen.transport.prediction import Ends, prediction_from
 
 
 class Mixture:

@@ -24,6 +24,8 @@ TINY = TrainConfig(
     sampler=SamplerConfig(steps=4),
     run=RunConfig(accelerator="cpu"),
 )
+CONDITIONED = replace(TINY, model=replace(TINY_MODEL, secondary_structure=True, pair_features=("langdon2018",)))
+"""A model that reads secondary structures and pair features."""
 TINY_FLAGS = [
     *("--embed-dim", "32", "--pair-dim", "8", "--trunk-layers", "1", "--num-layers", "2", "--mha-heads", "4"),
     *("--crop", "24", "--batch-size", "2", "--copies", "2", "--steps", "4", "--accelerator", "cpu"),
@@ -88,6 +90,7 @@ def tiny_model(config: TrainConfig = TINY) -> RNAFlowModel:
 
 
 __all__ = [
+    "CONDITIONED",
     "TINY",
     "TINY_FLAGS",
     "TINY_MODEL",

@@ -23,7 +23,7 @@ def fixed_input(batch: int = 2, length: int = 11) -> tuple[torch.Tensor, torch.T
 
 
 def predict(model: RNAFlowModel, features: RNAFeatures) -> torch.Tensor:
-    _, context = model.encode(features)
+    context = model.condition(features)
     return model(*fixed_input(*features.bases.shape), context)
 
 
@@ -38,7 +38,7 @@ def test_training_begins_at_the_model_without_encoder(kind: str) -> None:
     for name, value in plain.state_dict().items():
         assert torch.equal(model.state_dict()[name], value)
     with torch.no_grad():
-        expected, found = plain.encode(features)[0], model.encode(features)[0]
+        expected, found = plain.condition(features).trunk, model.condition(features).trunk
     assert torch.equal(found.single, expected.single)
     assert torch.equal(found.pair, expected.pair)
 
@@ -47,13 +47,13 @@ def test_training_begins_at_the_model_without_encoder(kind: str) -> None:
 def test_the_encoder_acts_once_its_projections_have_moved(kind: str) -> None:
     model, features = model_with_encoder(kind), random_features(11)
     with torch.no_grad():
-        before, pair = predict(model, features), model.encode(features)[0].pair
+        before, pair = predict(model, features), model.condition(features).trunk.pair
         model.conditioning.single.weight.zero_()
         assert (predict(model, features) - before).abs().max() > 1e-4
         if kind == "convformer":
-            single_alone = model.encode(features)[0].pair
+            single_alone = model.condition(features).trunk.pair
             model.conditioning.pair.weight.zero_()
-            assert (model.encode(features)[0].pair - single_alone).abs().max() > 1e-3
+            assert (model.condition(features).trunk.pair - single_alone).abs().max() > 1e-3
         else:
             assert model.conditioning.pair is None
     assert pair.shape == (2, 11, 11, TINY_MODEL.pair_dim)
@@ -87,9 +87,9 @@ def test_padding_and_neighbours_change_nothing(kind: str) -> None:
         # The base pairs of padding are zero in a batch; the trunk relies on it.
         longer = replace(longer, pair_probabilities=masked_pairs(longer))
         x_t, t = fixed_input(2, 17)
-        with_padding = model(x_t, t, model.encode(longer)[1])[:, :, :11]
+        with_padding = model(x_t, t, model.condition(longer))[:, :, :11]
         first = RNAFeatures(*(value[:1] for value in vars(features).values() if value is not None))
-        alone = model(x_t[:1, :, :11], t[:1], model.encode(first)[1])
+        alone = model(x_t[:1, :, :11], t[:1], model.condition(first))
     torch.testing.assert_close(with_padding, plain, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(alone, plain[:1], atol=1e-4, rtol=1e-4)
 

@@ -67,7 +67,7 @@ def run(model: RNAFlowModel, features: RNAFeatures, copies: int = 3) -> torch.Te
     generator = torch.Generator().manual_seed(5)
     x = torch.randn(batch, copies, 64, 4, 3, generator=generator)[:, :, :length]
     t = torch.rand(batch, copies, generator=generator)
-    _, context = model.encode(features)
+    context = model.condition(features)
     return model(x, t, context)
 
 
@@ -99,7 +99,7 @@ def test_a_model_that_can_be_told_more_begins_as_one_that_cannot() -> None:
     plain, more = RNAFlowModel(TINY), RNAFlowModel(TOLD)
     more.load_state_dict({**more.state_dict(), **plain.state_dict()})
     features = told(random_features(9))
-    pair, other = plain.encode(features)[0].pair, more.encode(features)[0].pair
+    pair, other = plain.condition(features).trunk.pair, more.condition(features).trunk.pair
     assert torch.equal(pair, other)
 
 
@@ -128,7 +128,7 @@ def test_copies_and_batch_neighbours_do_not_see_each_other() -> None:
     together = run(model, features)
     for b in range(3):
         one = RNAFeatures(*(value[b : b + 1] for value in vars(features).values() if value is not None))
-        _, context = model.encode(one)
+        context = model.condition(one)
         generator = torch.Generator().manual_seed(5)
         x = torch.randn(3, 3, 64, 4, 3, generator=generator)[:, :, :9]
         t = torch.rand(3, 3, generator=generator)
@@ -159,7 +159,7 @@ def test_pair_representation_depends_on_direction() -> None:
     """5' and 3' differ: the mirror of a sequence is another RNA."""
     model = tiny_model()
     features = random_features(8)
-    trunk, _ = model.encode(features)
+    trunk = model.condition(features).trunk
     assert (trunk.pair - trunk.pair.transpose(1, 2)).abs().max() > 1e-2
     logits = model.distogram(trunk.pair)
     torch.testing.assert_close(logits, logits.transpose(1, 2))
@@ -178,7 +178,8 @@ def test_gradient_checkpointing_changes_no_gradient() -> None:
 def test_every_parameter_is_trained() -> None:
     model = tiny_model()
     features = random_features(8)
-    trunk, context = model.encode(features)
+    context = model.condition(features)
+    trunk = context.trunk
     out = model(torch.randn(2, 3, 8, 4, 3), torch.rand(2, 3), context)
     (out.square().sum() + model.distogram(trunk.pair).square().sum()).backward()
     unused = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]

@@ -31,7 +31,7 @@ def reference(features: RNAFeatures, seed: int = 0) -> Reference:
 
 @torch.no_grad()
 def pair_of(model: RNAFlowModel, features: RNAFeatures, visible: Reference | None) -> torch.Tensor:
-    return model.encode(replace(features, reference=visible))[0].pair
+    return model.condition(replace(features, reference=visible)).trunk.pair
 
 
 @pytest.mark.parametrize("with_encoder", [False, True])

@@ -2,11 +2,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from rnagen.transport.prediction import ends_from, prediction_from
 
 from rnagen.geometry import random_rotations, rotate, superpose
 from rnagen.transport import PATHS, PREDICTIONS, Ends
 from rnagen.transport.guidance import guided
-from rnagen.transport.prediction import ends_from, prediction_from
 
 SCALES = st.floats(0, 5)
 

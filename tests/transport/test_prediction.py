@@ -1,8 +1,8 @@
 import pytest
 import torch
+from rnagen.transport.prediction import ends_from, prediction_from
 
 from rnagen.transport import PATHS, PREDICTIONS, Ends, convert
-from rnagen.transport.prediction import ends_from, prediction_from
 from tests.helpers.gaussian import Gaussian
 
 each_path = pytest.mark.parametrize("path", PATHS)

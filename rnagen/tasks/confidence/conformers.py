@@ -16,12 +16,13 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from rnagen.checkpoints.structure import Checkpoint
-from rnagen.config.sampling import SamplerConfig
+from rnagen.config.sampling import SamplerConfig, SamplingPlan
 from rnagen.errors import InputError
 from rnagen.features import Chain, from_chain
 from rnagen.io.files import atomic_write
 from rnagen.metrics import FAST_SEEDS, c1_lddt, tm_scores
-from rnagen.sampling.ensemble import SamplingError, draw_ensemble
+from rnagen.sampling.conformers import SamplingError, draw_conformers
+from rnagen.sampling.denoiser import Flow
 
 FORMAT = 1
 SAVE_SECONDS = 120.0
@@ -73,19 +74,10 @@ def sample_scored(checkpoint: Checkpoint, chain: Chain, drawing: Drawing) -> Sco
         SamplingError: a conformer stayed unusable.
     """
     scored_atom = checkpoint.config.model.atoms.index("C1'")
-    sampled = []
+    flow, features, sampled = Flow.of(checkpoint), from_chain(chain), []
     for tau in drawing.taus:
-        ensemble = draw_ensemble(
-            checkpoint.model,
-            checkpoint.config.transport,
-            from_chain(chain),
-            chain.name,
-            chain.sequence,
-            drawing.conformers,
-            replace(drawing.sampler, tau=tau),
-            drawing.seed,
-        )
-        sampled.append(torch.from_numpy(ensemble.structure.coords[:, :, scored_atom]).clone())
+        plan = SamplingPlan(drawing.conformers, seed=drawing.seed, options=replace(drawing.sampler, tau=tau))
+        sampled.append(draw_conformers(flow, features, chain.name, plan).coords[:, :, scored_atom].clone())
     if drawing.mirrors:
         sampled.append(sampled[0][: drawing.mirrors] * torch.tensor(MIRROR))
     return score_conformers(torch.cat(sampled), chain, scored_atom)

@@ -68,7 +68,7 @@ class ConfidenceModule(OneCycleModule):
 
     def training_step(self, batch: ScoredBatch, batch_idx: int) -> Tensor:
         with torch.no_grad():
-            trunk, _ = self.frozen.on(self.device).encode(batch.features)
+            trunk = self.frozen.on(self.device).condition(batch.features).trunk
         logits = self.head(trunk, batch.c1, batch.features.mask)
         lddt, tm = losses(logits, batch.lddt, batch.scored, batch.tm)
         loss = lddt + tm
@@ -82,7 +82,8 @@ class ConfidenceModule(OneCycleModule):
     def validation_step(self, known: ScoredChain, batch_idx: int) -> None:
         """All conformers of a chain, judged as `sample.py` does it."""
         scores, chain = known.scores, known.chain
-        logits = confidence_logits(self.frozen.on(self.device), self.head, from_chain(chain), scores.c1)
+        context = self.frozen.on(self.device).condition(from_chain(chain).to(self.device))
+        logits = confidence_logits(self.head, context, scores.c1)
         self.val_losses.append(float(sum(losses(logits, scores.lddt[None], scores.scored[None], scores.tm[None]))))
         found = confidence_of(logits)
         length_tm, length_lddt = self.baseline.predict(len(chain.bases))

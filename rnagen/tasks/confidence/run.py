@@ -16,7 +16,7 @@ from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
 from rnagen.config.confidence import ConfidenceConfig
 from rnagen.config.files import to_plain
 from rnagen.errors import ConfigError
-from rnagen.sampling.ensemble import check_sampling
+from rnagen.sampling.solver import check_sampling
 from rnagen.tasks.confidence.data import ConfidenceDataModule
 from rnagen.tasks.confidence.module import ConfidenceModule
 from rnagen.training.callbacks import STATE, CheckpointWriter, MetricsWriter

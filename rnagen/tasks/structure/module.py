@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torchmetrics import MeanMetric
 
+from rnagen.config.sampling import SamplingPlan
 from rnagen.config.structure import OptimConfig, TrainConfig
 from rnagen.data.batches import Batch
 from rnagen.data.plans import BUCKETS
@@ -16,7 +17,8 @@ from rnagen.features import Chain, from_chain
 from rnagen.metrics.tm import tm_scores
 from rnagen.model.conditioning import freeze_unread
 from rnagen.model.model import RNAFlowModel
-from rnagen.sampling.ensemble import draw_ensemble
+from rnagen.sampling.conformers import draw_conformers
+from rnagen.sampling.denoiser import Flow
 from rnagen.tasks.structure.encoder import STATE_KEY, Pretrained
 from rnagen.tasks.structure.objective import draw_noise, objective, total
 from rnagen.training.average import MovingAverage
@@ -131,21 +133,12 @@ class FlowModule(MeasuredModule):
     def validation_step(self, chain: Chain, batch_idx: int) -> None:
         """Sample a whole chain with the averaged weights and score it against all its models."""
         config = self.config
-        features = from_chain(chain)
-        ensemble = draw_ensemble(
-            self.shipped_model,
-            config.transport,
-            features,
-            chain.name,
-            chain.sequence,
-            config.run.val_repeat,
-            config.sampler,
-            config.run.seed,
-        )
+        plan = SamplingPlan(config.run.val_repeat, seed=config.run.seed, options=config.sampler)
+        flow = Flow(self.shipped_model, self.transport)
+        conformers = draw_conformers(flow, from_chain(chain), chain.name, plan)
         scored = config.model.atoms.index("C1'")
         true, mask = torch.from_numpy(chain.coords[:, :, scored]), torch.from_numpy(chain.mask[:, :, scored])
-        sampled = torch.from_numpy(ensemble.structure.coords[:, :, scored])
-        scores = tm_scores(sampled, true, mask).amax(1)
+        scores = tm_scores(conformers.coords[:, :, scored], true, mask).amax(1)
         row = {
             "tm_best1": float(scores[0]),
             "tm_best5": float(scores.max()),

@@ -105,7 +105,7 @@ def objective(
     )
     if config.model.recycling:
         features = recycled(model, transport, features, noise_of_step.draft_noise)
-    trunk, context = model.encode(features)
+    context = model.condition(features)
 
     def predict(previous: Float[Tensor, "BK P 3"] | None) -> Float[Tensor, "BK P 3"]:
         split = "(b k) (l a) xyz -> b k l a xyz"
@@ -119,14 +119,14 @@ def objective(
         previous = torch.zeros_like(pair.x_t)
     if noise_of_step.self_condition:
         with torch.no_grad():
-            previous = transport.data(predict(previous), pair.x_t, pair.t)
+            previous = transport.estimate(predict(previous), pair.x_t, pair.t).data
     predicted = predict(previous)
 
     def align(true: Tensor, clean: Tensor) -> Tensor:
         return superpose(true, clean, mask) if config.loss.aligned else true
 
     target = transport.aligned_target(predicted, pair, align)
-    clean = transport.data(predicted, pair.x_t, pair.t)
+    clean = transport.estimate(predicted, pair.x_t, pair.t).data
     per_copy = {"flow": transport.loss(predicted, target, mask, pair.t)}
     scored = config.model.atoms.index("C1'")
     clean_c1, true_c1 = (
@@ -140,7 +140,7 @@ def objective(
         terms["consistency"] = consistency(clean, mask, noise_of_step.t)
 
     edges = torch.linspace(*DISTOGRAM_RANGE, config.model.distogram_bins - 1, device=batch.coords.device)
-    logits = model.distogram(trunk.pair)
+    logits = model.distogram(context.trunk.pair)
     c1, c1_mask = batch.coords[:, :, scored], batch.mask[:, :, scored]
     terms["distogram"] = distogram_cross_entropy(logits, c1, c1_mask, edges)
     return terms

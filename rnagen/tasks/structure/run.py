@@ -15,7 +15,7 @@ from rnagen.config.files import to_plain
 from rnagen.config.structure import ModelConfig, TrainConfig
 from rnagen.data.encodings import EncodedCache
 from rnagen.errors import ConfigError
-from rnagen.sampling.ensemble import check_sampling
+from rnagen.sampling.solver import check_sampling
 from rnagen.tasks.structure.data import RNADataModule
 from rnagen.tasks.structure.encoder import Pretrained, choose_encoder
 from rnagen.tasks.structure.module import FlowModule

@@ -1,6 +1,10 @@
-"""Time grids: where a solver with a fixed number of steps puts them."""
+"""Time grids: where a solver with a given number of steps puts them."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rnagen.transport.checks import at_least, one_of
 
 
 def uniform(u: float) -> float:
@@ -26,14 +30,32 @@ GRIDS: dict[str, Callable[[float], float]] = {
 """The named grids: increasing maps of [0, 1] onto itself, from the share of the steps done to the share of the time."""
 
 
-def time_grid(grid: str, steps: int, t0: float, t1: float) -> list[float]:
-    """The steps + 1 times of a solve with `steps` steps; the first is t0 and the last is t1, exactly.
+@dataclass(frozen=True)
+class FixedGrid:
+    """The options of every solver whose steps are laid out beforehand.
+
+    Args:
+        steps: number of steps N.
+        grid: their spacing, one of `GRIDS`.
+        start: first time.
+        end: last time.
 
     Raises:
         ValueError: an unknown grid, or less than one step.
     """
-    if grid not in GRIDS:
-        raise ValueError(f"unknown time grid {grid!r}: choose one of {', '.join(GRIDS)}")
-    if steps < 1:
-        raise ValueError(f"a solver needs at least one step, not {steps}")
-    return [t0, *(t0 + (t1 - t0) * GRIDS[grid](i / steps) for i in range(1, steps)), t1]
+
+    steps: int
+    grid: str = "uniform"
+    start: float = 0.0
+    end: float = 1.0
+    adaptive: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        one_of("time grid", self.grid, GRIDS)
+        at_least("the number of steps", self.steps, 1)
+
+    @property
+    def times(self) -> list[float]:
+        """The N + 1 times between the steps; the first is `start` and the last is `end`, exactly."""
+        spacing, span = GRIDS[self.grid], self.end - self.start
+        return [self.start, *(self.start + span * spacing(i / self.steps) for i in range(1, self.steps)), self.end]

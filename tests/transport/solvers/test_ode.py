@@ -3,9 +3,9 @@ from itertools import pairwise
 
 import pytest
 import torch
+from rnagen.transport.solvers.churn import Churn
 
 from rnagen.transport import METHODS, PATHS, PREDICTIONS, Transport, integrate
-from rnagen.transport.solvers.churn import Churn
 from rnagen.transport.solvers.grids import GRIDS
 from rnagen.transport.solvers.ode import STEPS
 from tests.helpers.gaussian import Gaussian, white_noise

@@ -3,13 +3,13 @@ import itertools
 
 import pytest
 import torch
+from rnagen.transport.solvers.sampler import SAMPLING_METHODS, Sampler
 
 from rnagen.transport import PATHS, PREDICTIONS, Transport
 from rnagen.transport.interpolants import clamp_time, time_of_alpha
 from rnagen.transport.solvers.diffusion import DIFFUSION_METHODS
 from rnagen.transport.solvers.grids import GRIDS
 from rnagen.transport.solvers.ode import METHODS
-from rnagen.transport.solvers.sampler import SAMPLING_METHODS, Sampler
 from rnagen.transport.solvers.sde import DIFFUSIONS, LAST_STEPS, SDE_METHODS
 from tests.helpers.gaussian import SOME_TIMES, Gaussian, white_noise
 from tests.helpers.mixture import TWO_MODES, Mixture

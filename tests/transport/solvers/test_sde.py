@@ -3,9 +3,9 @@ from itertools import pairwise
 
 import pytest
 import torch
+from rnagen.transport.solvers.churn import Churn
 
 from rnagen.transport import DIFFUSIONS, PATHS, PREDICTIONS, Transport, integrate, integrate_sde
-from rnagen.transport.solvers.churn import Churn
 from rnagen.transport.solvers.grids import GRIDS
 from rnagen.transport.solvers.sde import LAST_STEPS, SDE_METHODS, Estimate, diffusion_coefficient
 from tests.helpers.exact_noise import ExactNoise

@@ -1,0 +1,48 @@
+"""Every option of `rnagen evaluate`. No heavy import here: `--help` must answer at once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from rnagen.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Score predictions against references: TM-score (C1', matched by residue number), best of one and of five,
+    diversity, C1'-lDDT, and baselines on the same targets."""
+
+    predictions: Annotated[Path, tyro.conf.Positional]
+    """Submission table; or a folder with submission.csv, with a folder of conformers per target, or with a structure
+    file per target."""
+    references: Annotated[Path, tyro.conf.Positional]
+    """Table of labels, folder of structure files, or dataset made by `rnagen prepare`."""
+    split: Path | None = None
+    """Table of the chains of a dataset that are the references (splits/val.csv)."""
+    dates: Path | None = None
+    """Table of target dates (id, release_date), which take precedence over those of the references."""
+    ckpt: Path | None = None
+    """Checkpoint that made the predictions: its cutoff is compared with the dates. Default: the run.json beside the
+    predictions."""
+    allow_leakage: bool = False
+    """Score targets that were public before the training cutoff too; each such row is marked."""
+    partial: bool = False
+    """Score the targets that have predictions; by default a missing prediction is an error."""
+    baselines: bool = True
+    """Score the baselines too: one helix, random walks, and predicted stems as restraints."""
+    usalign: bool = False
+    """Add the score of sequence-independent matching; needs the program USalign on the PATH."""
+    likelihood: bool = False
+    """Rank the conformers by their likelihood under the checkpoint (`--ckpt`, or the shipped one if it made the
+    predictions): TM of the most likely one, and rank correlation with TM. Needs structure files with all atoms that the
+    model generates."""
+    out: Path | None = None
+    """Also write the results to this file: .json (everything) or .csv (the targets)."""
+    seed: int = 0
+    """Seed of the random baselines, of the bootstrap and of the likelihood."""
+
+    def __post_init__(self) -> None:
+        if self.out is not None and self.out.suffix not in (".json", ".csv"):
+            raise ConfigError(f"out: results are written as .json or .csv, not as {self.out.name}")

@@ -1,0 +1,85 @@
+"""The result of an evaluation: as JSON, as CSV, as a table to look at."""
+
+import csv
+import io
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from rnagen.evaluation.scores import CUTOFF_UNKNOWN, Summary, TargetScore
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+HEADINGS = {
+    "best1": "best of 1",
+    "best5": "best of 5",
+    "most_likely": "likeliest",
+    "rank_correlation": "rank corr.",
+    "one_minus_tm": "1 − TM",
+    "lddt": "lDDT",
+    "usalign": "US-align",
+    "helix": "helix",
+    "random_walk": "walk",
+    "stems": "stems",
+}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of all targets, their means, and what is known of leakage."""
+
+    scores: list[TargetScore]
+    summary: dict[str, Summary]
+    """Means over targets by name, with intervals."""
+    cutoff: str
+    """Training cutoff of the checkpoint that made the predictions (ISO date); empty where unknown."""
+    leakage: str
+    """How many targets the training may have seen; empty for none."""
+    left_out: str
+    """Which targets or predictions were not scored; empty for none."""
+
+    def to_json(self) -> str:
+        """Everything."""
+        described = {
+            "cutoff": self.cutoff or None,
+            "targets": [asdict(score) for score in self.scores],
+            "summary": {name: asdict(value) for name, value in self.summary.items()},
+        }
+        return json.dumps(described, indent=1) + "\n"
+
+    def to_csv(self) -> str:
+        """One row per target."""
+        rows = []
+        for score in self.scores:
+            row = asdict(score)
+            del row["agreement"]
+            baselines = row.pop("baselines")
+            ranking = row.pop("ranking") or {}
+            ranking.pop("log_likelihoods", None)
+            rows.append(row | ranking | baselines)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue()
+
+    def table(self) -> "Table":
+        """One row per target, then the means with their intervals."""
+        from rich.table import Table
+
+        columns = [name for name in HEADINGS if name in self.summary]
+        cutoff = f"training cutoff {self.cutoff}" if self.cutoff else f"training {CUTOFF_UNKNOWN}"
+        table = Table("target", title=f"TM-score on C1', matched by residue number; {cutoff}")
+        for heading in ("nt", "refs", "preds", *(HEADINGS[name] for name in columns)):
+            table.add_column(heading, justify="right")
+        table.add_column("date filter")
+        for score in self.scores:
+            counts = (str(score.length), str(score.references), str(score.predictions))
+            table.add_row(score.target, *counts, *(f"{score.value(name):.3f}" for name in columns), score.date_filter)
+        table.add_section()
+        rows = ((f"mean of {len(self.scores)}", "mean"), ("95 % from", "low"), ("to", "high"))
+        for title, part in rows:
+            values = (f"{getattr(self.summary[name], part):.3f}" for name in columns)
+            table.add_row(title, "", "", "", *values, self.leakage)
+        return table

@@ -1,0 +1,139 @@
+"""The conformers of one RNA: one context, then the solver for all of them at once."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from rnagen.config.sampling import SamplingPlan
+from rnagen.features import RNAFeatures
+from rnagen.model.model import Context
+from rnagen.sampling.denoiser import Denoiser, Flow, adjustment
+from rnagen.sampling.recycling import conditioned
+from rnagen.sampling.secondary import sampled_secondary_structures, stable_seed
+from rnagen.sampling.solver import solver_of
+
+MAX_COORDINATE = 5000.0
+"""Å from the centre; a conformer that reaches further has exploded. PDB files end at 9999."""
+DRAFT = -1
+"""Replaces the number of a conformer in the seed of the draft that all conformers of an RNA share."""
+ATTEMPTS = 3
+"""Times a conformer with non-finite or exploded coordinates is drawn before it counts as failed."""
+
+
+class SamplingError(RuntimeError):
+    """A target could not be sampled; the message gives the reason."""
+
+
+@dataclass(frozen=True)
+class Conformers:
+    """Conformers of one RNA, and the context that they were drawn from."""
+
+    coords: Float[Tensor, "n L A 3"]
+    """Å, centred, on the CPU."""
+    evaluations: int
+    """Calls of the model per conformer; those of a guide count too."""
+    redrawn: int
+    """Conformers that were drawn again because their coordinates were unusable."""
+    context: Context
+
+
+def conformer_generator(seed: int, name: str, conformer: int, attempt: int = 0) -> torch.Generator:
+    """Random numbers of one conformer: a function of the seed, the target's name and the conformer's number alone."""
+    return torch.Generator().manual_seed(stable_seed(seed, name, conformer, attempt))
+
+
+def usable(coords: Float[Tensor, "n L A 3"]) -> Bool[Tensor, " n"]:
+    """Which conformers are finite and of a size that an RNA can have."""
+    flat = coords.flatten(1)
+    return torch.isfinite(flat).all(1) & (flat.abs().amax(1) < MAX_COORDINATE)
+
+
+def draw_conformers(
+    flow: Flow, features: RNAFeatures, name: str, plan: SamplingPlan, guide: Flow | None = None
+) -> Conformers:
+    """Draw the conformers of one RNA. Those with unusable coordinates are drawn again, up to `ATTEMPTS` times;
+    conformers that repel each other are drawn again together.
+
+    Args:
+        flow: the model.
+        features: of the RNA, [1, L].
+        name: of the RNA; part of the seed.
+        plan: how many conformers, and how.
+        guide: a worse model to be guided away from.
+
+    Raises:
+        ConfigError: options that cannot be combined (see `check_sampling` for those of a model and its guide).
+        SamplingError: a conformer stayed unusable; nothing is returned.
+    """
+    rna = _RNA(flow, features, name, plan, guide)
+    sample_structures = plan.options.secondary_structures == "sampled" and features.pair_table is None
+    waiting = list(range(plan.drawn))
+    coords = torch.empty(plan.drawn, features.bases.shape[1], len(flow.model.config.atoms), 3)
+    redrawn = 0
+    for attempt in range(ATTEMPTS):
+        groups = [(waiting, rna)]
+        if sample_structures:
+            structures = sampled_secondary_structures(features, name, waiting, plan.seed, attempt)
+            groups = [(some, _RNA(flow, conditions, name, plan, guide)) for some, conditions in structures]
+        waiting = []
+        for some, conditioned_rna in groups:
+            new, evaluations = conditioned_rna.draw(some, attempt)
+            good = usable(new)
+            if plan.options.diversity and not good.all():
+                good = torch.zeros_like(good)
+            for k, ok, conformer in zip(some, good, new):
+                if ok:
+                    coords[k] = conformer
+            waiting += [k for k, ok in zip(some, good) if not ok]
+        if not waiting:
+            return Conformers(coords, evaluations, redrawn, rna.context)
+        redrawn += len(waiting)
+    numbers = ", ".join(str(k + 1) for k in waiting)
+    raise SamplingError(f"{name}: conformers {numbers} had non-finite or exploded coordinates {ATTEMPTS} times")
+
+
+class _RNA:
+    """One RNA, ready to be drawn: its context under the model and, with guidance, under the guide."""
+
+    @torch.no_grad()
+    def __init__(self, flow: Flow, features: RNAFeatures, name: str, plan: SamplingPlan, guide: Flow | None) -> None:
+        self.flow, self.name, self.plan = flow, name, plan
+        self.solver = solver_of(plan.options, flow.transport)
+        self.shape = (features.bases.shape[1], len(flow.model.config.atoms), 3)
+        draft_noise = torch.randn(self.shape, generator=conformer_generator(plan.seed, name, DRAFT))
+        self.context = conditioned(flow, features, draft_noise)
+        self.guide, self.guide_context = guide or flow, None
+        if plan.options.cfg_scale != 1:
+            known = features.without_condition() if guide is None else features
+            self.guide_context = conditioned(self.guide, known, draft_noise)
+
+    @torch.no_grad()
+    def draw(self, conformers: list[int], attempt: int) -> tuple[Float[Tensor, "n L A 3"], int]:
+        """Coordinates of the numbered conformers (Å, CPU; perhaps not finite) and evaluations per conformer."""
+        options, device = self.plan.options, self.context.trunk.single.device
+        generators = [conformer_generator(self.plan.seed, self.name, k, attempt) for k in conformers]
+
+        def recenter(x: Float[Tensor, "n L A 3"]) -> Float[Tensor, "n L A 3"]:
+            return x - x.mean(dim=(1, 2), keepdim=True)
+
+        def draw_noise(shape: torch.Size) -> Float[Tensor, "n L A 3"]:
+            # Drawn on the CPU, conformer by conformer: the same numbers on every device and in every chunk.
+            noise = torch.stack([torch.randn(shape[1:], generator=generator) for generator in generators])
+            return recenter(noise.to(device))
+
+        remembers = not self.solver.adaptive
+        denoiser = Denoiser(self.flow, self.context, options.chunk, remembers)
+        away_from = None
+        if self.guide_context is not None:
+            away_from = Denoiser(self.guide, self.guide_context, options.chunk, remembers)
+        solution = self.solver.solve(
+            denoiser,
+            draw_noise(torch.Size([len(conformers), *self.shape])),
+            draw_noise,
+            project=recenter,
+            adjust=adjustment(denoiser, options, away_from),
+        )
+        networks = 1 if away_from is None else 2
+        return solution.x.cpu() * self.flow.model.config.sigma_data, solution.evaluations * networks

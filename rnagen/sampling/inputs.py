@@ -1,0 +1,63 @@
+"""The targets of a run: sequences, FASTA files, tables, or the examples that ship with rnagen."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rnagen.errors import InputError
+from rnagen.io.fasta import read_targets
+from rnagen.io.target import Target, make_target
+
+EXAMPLES = Path(__file__).parents[1] / "assets" / "examples.fasta"
+
+
+def gather_targets(
+    files: Sequence[Path],
+    sequence: str | None = None,
+    name: str = "rna",
+    structure: str | None = None,
+    reserved: Sequence[str] = (),
+) -> tuple[list[Target], list[InputError]]:
+    """Targets of all inputs, in order (the examples without an input), and an error for each record that is unusable.
+
+    Args:
+        files: FASTA files, tables of sequences, or folders of them.
+        sequence: one more RNA, which comes first.
+        name: of that RNA.
+        structure: its secondary structure in dot-bracket notation.
+        reserved: names that no target can have.
+
+    Raises:
+        InputError: a file cannot be read, or has no record.
+    """
+    targets: list[Target] = []
+    errors: list[InputError] = []
+    if sequence is not None:
+        try:
+            targets.append(make_target("--sequence", name, sequence, structure))
+        except InputError as error:
+            errors.append(error)
+    if not files and sequence is None:
+        files = [EXAMPLES]
+    for path in files:
+        good, bad = read_targets(path)
+        targets += good
+        errors += bad
+    return unique_targets(targets, errors, reserved)
+
+
+def unique_targets(
+    targets: Sequence[Target], errors: Sequence[InputError] = (), reserved: Sequence[str] = ()
+) -> tuple[list[Target], list[InputError]]:
+    """Targets of distinct names, and the errors so far with one for each of the others."""
+    unique: dict[str, Target] = {}
+    errors = list(errors)
+    for target in targets:
+        if target.name in unique:
+            errors.append(InputError("inputs", target.name, "another target has this name"))
+        elif target.name in reserved:
+            errors.append(
+                InputError("inputs", target.name, "a file of the output folder has this name: rename the target")
+            )
+        else:
+            unique[target.name] = target
+    return list(unique.values()), errors
