@@ -4,7 +4,7 @@ from rnagen.config.confidence import HeadConfig
 from rnagen.config.encoder import EncoderConfig
 from rnagen.config.sampling import SamplerConfig
 from rnagen.config.structure import ModelConfig
-from rnagen.model.encoders.memory import encoder_memory, pair_width
+from rnagen.model.encoders import encoder_memory, pair_width
 from rnagen.sampling.confidence import confidence_memory
 from rnagen.sampling.denoiser import CHUNK_RESIDUES
 from rnagen.structure import PAIR_FEATURES

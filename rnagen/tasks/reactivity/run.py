@@ -13,8 +13,8 @@ from rnagen.checkpoints.reactivity import load_reactivity_checkpoint, save_react
 from rnagen.config.files import to_plain
 from rnagen.config.reactivity import ReactivityConfig
 from rnagen.errors import ConfigError
+from rnagen.io.reactivity_layout import Window, write_layout
 from rnagen.tasks.reactivity.data import ReactivityDataModule
-from rnagen.tasks.reactivity.layout import Window, write_layout
 from rnagen.tasks.reactivity.module import ReactivityModule
 from rnagen.training.callbacks import STATE, CheckpointWriter, MetricsWriter
 from rnagen.training.trainer import make_trainer, start, start_from
