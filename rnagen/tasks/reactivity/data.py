@@ -64,6 +64,19 @@ class ReactivityDataModule(ResumableData):
         """Batches in an epoch and process."""
         return self.config.run.train_batches or len(self._batches(0, self.config.run.devices))
 
+    @property
+    def validates(self) -> bool:
+        """Whether profiles are held out."""
+        return self.val is not None
+
+    @property
+    def contents(self) -> str:
+        """What trains and validates."""
+        return (
+            f"{int(self.train.used.sum()):,} profiles of {len(self.train):,} examples train, "
+            f"{0 if self.val is None else int(self.val.used.sum()):,} profiles validate"
+        )
+
     def train_dataloader(self) -> DataLoader[ReactivityExample]:
         """Batches from `position` on."""
         assert self.trainer is not None

@@ -32,6 +32,11 @@ class ReactivityModule(OneCycleModule):
         self.held_out: dict[int, Float32[np.ndarray, "L E"]] = {}
         """Predictions of the last validation by position in the table; this process's share."""
 
+    @property
+    def network(self) -> ReactivityModel:
+        """The model."""
+        return self.model
+
     def setup(self, stage: str) -> None:
         if self.config.optim.compile and stage == "fit":
             # In place, to keep the names in the state dict. Static, because lengths come in a few buckets.

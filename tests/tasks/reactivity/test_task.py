@@ -271,8 +271,8 @@ def test_a_non_finite_step_is_skipped(train, tmp_path: Path, monkeypatch: pytest
         (["--data", "absent.parquet"], "absent.parquet"),
         (["--max-length", "3"], "too few"),
         (["--ckpt", "absent.ckpt"], "absent.ckpt"),
-        (["--validate-only", "--cv-split", "None"], "nothing is held out"),
-        (["--task", "folding"], "'folding' is none of structure, reactivity, confidence"),
+        (["--validate-only", "--cv-split", "None"], "there is nothing to validate on"),
+        (["--task", "folding"], "'folding' does not exist; choose one of structure, reactivity, confidence"),
     ],
 )
 def test_bad_options_are_named(train, capsys, flags: list[str], words: str) -> None:
@@ -285,7 +285,7 @@ def test_impossible_values_are_named(train, capsys, flags: tuple[str, str]) -> N
     with pytest.raises(SystemExit) as stopped:
         train("a", *flags)
     assert stopped.value.code == 2
-    assert f"{flags[0][2:].replace(chr(45), chr(95))}: " in capsys.readouterr().err
+    assert f"{flags[0][2:].replace('-', '_')}: " in capsys.readouterr().err
 
 
 def test_preset_is_a_configuration() -> None:
