@@ -23,7 +23,7 @@ SEQUENCES = {"R1": "GGGGAAACCCCA", "R2": "GGCCAAAGGCCAUUGC"}
 
 @pytest.fixture(autouse=True)
 def _short_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How well the stems fit is the floors' own test."""
+    """How well the stems fit is the baselines' own test."""
     monkeypatch.setattr("rnagen.evaluation.baselines._FIT_STEPS", 20)
 
 
@@ -84,7 +84,7 @@ def test_csv_has_a_row_per_target(labels: Path, submission: Path, tmp_path: Path
     assert "baselines" not in rows[0]
 
 
-def test_perfect_predictions_without_floors(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_perfect_predictions_without_baselines(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "flat"
     folder.mkdir()
     write_structure(rna("R1", 2, 1, BEADS[2:]), folder / "R1.cif")
