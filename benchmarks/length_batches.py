@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import BatchSampler, RandomSampler, Sampler
 
+from rnagen.io.reactivity_table import ReactivityTable
 from rnagen.structure import BASES
 from rnagen.tasks.reactivity.batches import LengthMatchedBatchSampler
 from rnagen.tasks.reactivity.dataset import ReactivityBatch, ReactivityDataset, reactivity_batch, trainable
-from rnagen.tasks.reactivity.table import ReactivityTable
 
 BATCH_SIZES = (16, 64)
 BATCHES, WARM_UP, STEPS = 30, 3, 12

@@ -27,8 +27,7 @@ from rnagen.config.reactivity import ReactivityConfig
 from rnagen.model.reactivity import ReactivityModel
 from rnagen.structure import BASES
 from rnagen.tasks.reactivity.data import ReactivityDataModule
-from rnagen.tasks.reactivity.dataset import ReactivityDataset, reactivity_batch
-from rnagen.tasks.reactivity.flip import flipped
+from rnagen.tasks.reactivity.dataset import ReactivityDataset, flipped, reactivity_batch
 from rnagen.tasks.reactivity.infer import predict
 from rnagen.tasks.reactivity.module import weighted_error
 

@@ -18,10 +18,10 @@ from rnagen.structure import ALIGNED, BASES, UNKNOWN, encode_sequence
 
 @dataclass(frozen=True)
 class Encoded:
-    """What a pretrained encoder of n layers says of a padded batch of RNAs; anything on padding."""
+    """Output of a pretrained encoder of n layers for a padded batch of RNAs; arbitrary on padding."""
 
     layers: Float[Tensor, "B L n d"]
-    """Output of every layer, each residue's normalised to mean 0 and variance 1; 0 for an RNA that is not shown."""
+    """Output of every layer, each residue's normalised to mean 0 and variance 1; 0 for a masked RNA."""
     pair: Float[Tensor, "B L L c"] | None
     """Pair representation, normalised likewise; None where the encoder has none."""
 
@@ -30,7 +30,7 @@ class Encoded:
         return Encoded(self.layers.to(device), None if self.pair is None else self.pair.to(device))
 
     def without(self, masked: Bool[Tensor, " B"]) -> "Encoded":
-        """The same, with nothing said of the hidden RNAs."""
+        """The same, without the masked RNAs."""
         masked = masked[:, None, None, None]
         pair = None if self.pair is None else self.pair.masked_fill(masked, 0)
         return Encoded(self.layers.masked_fill(masked, 0), pair)
@@ -67,16 +67,16 @@ class EncodedFile:
 
 @dataclass(frozen=True)
 class Reference:
-    """A structure, or part of one, that the model is shown of each RNA: its own draft, or one that is known."""
+    """A structure of each RNA, or part of one, that the model reads: its own draft, or a known one."""
 
     c1: Float[Tensor, "B L 3"]
     """C1' coordinates in Å, in any pose; anything where unknown."""
     mask: Bool[Tensor, "B L"]
-    """Residues of which they are known."""
+    """Residues with known coordinates."""
 
     @classmethod
     def nothing(cls, residues: Bool[Tensor, "B L"]) -> "Reference":
-        """One that says nothing of these residues."""
+        """An empty reference for these residues."""
         return cls(torch.zeros(*residues.shape, 3, device=residues.device), torch.zeros_like(residues))
 
     def to(self, device: torch.device | str) -> "Reference":
@@ -84,7 +84,7 @@ class Reference:
         return Reference(self.c1.to(device), self.mask.to(device))
 
     def without(self, masked: Bool[Tensor, " B"]) -> "Reference":
-        """The same, with nothing said of the hidden RNAs."""
+        """The same, without the masked RNAs."""
         return Reference(self.c1, self.mask & ~masked[:, None])
 
 
@@ -101,13 +101,13 @@ class RNAFeatures:
     pair_probabilities: Float[Tensor, "B L L"]
     """Base-pair probabilities of the full sequence, cropped; symmetric."""
     encoded: Encoded | None = None
-    """What the model's encoder says of the full sequence, cropped; None where the model is to ask it itself."""
+    """Output of the model's encoder for the full sequence, cropped; None where the model runs the encoder itself."""
     pair_features: Float[Tensor, "B L L C"] | None = None
-    """What else speaks for each pair, by the channels of `rnagen.structure.EVIDENCE`, 0 where nothing does; None for a
+    """Further features of each pair, by the channels of `rnagen.structure.PAIR_FEATURES`, 0 where unknown; None for a
     model that does not read it."""
     pair_table: Int[Tensor, "B L"] | None = None
-    """Secondary structure that the conformers are to have: position of the residue that each is paired with,
-    `UNPAIRED` or `UNKNOWN`; None where nothing is known."""
+    """Secondary structure that the conformers are conditioned on: position of the residue that each is paired with,
+    `UNPAIRED` or `UNKNOWN`; None without one."""
     reference: Reference | None = None
     """For a model that reads one (`recycling`)."""
 
@@ -117,7 +117,7 @@ class RNAFeatures:
         return RNAFeatures(**moved)
 
     def without_condition(self, masked: Bool[Tensor, " B"] | None = None) -> "RNAFeatures":
-        """The same RNAs, or the hidden ones of them, as if only their length were known: bases N, no base pairs,
+        """The same RNAs, the masked ones (all by default) as if only their length were known: bases N, no base pairs,
         no reference."""
         if masked is None:
             masked = torch.ones(len(self.bases), dtype=torch.bool, device=self.bases.device)
@@ -136,14 +136,14 @@ class RNAFeatures:
         )
 
     def without_pair_features(self, masked: Bool[Tensor, "B C"]) -> "RNAFeatures":
-        """The same RNAs without the hidden channels of evidence."""
+        """The same RNAs without the masked channels of pair features."""
         if self.pair_features is None:
             return self
         return replace(self, pair_features=self.pair_features.masked_fill(masked[:, None, None, :], 0))
 
     @property
     def visible(self) -> Bool[Tensor, " B"]:
-        """RNAs of which more is known than their length: they have a base that is not N."""
+        """RNAs with a base other than N: more than their length is known."""
         return ((self.bases != BASES.index("N")) & self.mask).any(1)
 
 
@@ -158,10 +158,15 @@ class Chain:
     mask: Bool[np.ndarray, "M L A"]
     pairs: SparsePairs
     pair_tables: Int16[np.ndarray, "L 2"]
+<<<<<<< HEAD
     """Paired residue of each in the structure, and in a secondary structure sampled by ViennaRNA: see
     `rnagen.data.chains`."""
+=======
+    """Pair tables of the structure, and of a secondary structure that ViennaRNA sampled: see
+    `rnagen.data.store`."""
+>>>>>>> origin/main
     encoded: EncodedFile | None = None
-    """What a frozen encoder says of it."""
+    """Output of a frozen encoder."""
 
     @property
     def sequence(self) -> str:

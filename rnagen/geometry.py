@@ -35,7 +35,7 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         device = next(a for a in (*args, *kwargs.values()) if isinstance(a, Tensor)).device.type
-        # Without memory (`rnagen summary`) there is no precision, and autocast knows no such device.
+        # Without memory (`rnagen summary`) there is no precision, and autocast does not know the device.
         with nullcontext() if device == "meta" else torch.autocast(device, enabled=False):
             return function(*map(upcast, args), **{name: upcast(value) for name, value in kwargs.items()})
 
@@ -146,7 +146,7 @@ def frames_from_points(
     e1 = torch.nn.functional.normalize(on_axis - origin, dim=-1, eps=smallest)
     arm = in_plane - origin
     across = arm - (arm * e1).sum(-1, keepdim=True) * e1
-    # The part of the arm that rounding leaves over is no direction: the test is relative to the arm's length.
+    # What rounding leaves of the arm has no direction: the test is relative to the arm's length.
     height, length = across.norm(dim=-1), arm.norm(dim=-1)
     proper = ((on_axis - origin).norm(dim=-1) > smallest) & (height > smallest + 1e-5 * length)
     e2 = torch.nn.functional.normalize(across, dim=-1, eps=smallest)

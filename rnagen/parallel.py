@@ -48,7 +48,7 @@ def _results(function: Callable[[Item], Result], items: Sequence[Item], workers:
         for future in as_completed(futures):
             yield futures.pop(future), future.result()
     except BaseException:
-        # Ctrl-C or an error: a fold of minutes is not waited for.
+        # Ctrl-C or an error: folding for minutes is not waited for.
         executor.shutdown(wait=False, cancel_futures=True)
         for worker in set(multiprocessing.active_children()) - others:
             worker.terminate()
@@ -58,7 +58,7 @@ def _results(function: Callable[[Item], Result], items: Sequence[Item], workers:
 
 def _follow_the_parent() -> None:
     """End this worker when the process that started it is gone, even by kill -9; an item that holds the interpreter,
-    such as a fold in ViennaRNA, is finished first."""
+    such as a call of ViennaRNA, is finished first."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Advance = Callable[[float, str], None]
+Advance = Callable[[int | float, str], None]
 """(amount done, what is being done)"""
 
 
 @contextmanager
-def progress_bar(title: str, total: float) -> Iterator[Advance]:
+def progress_bar(title: str, total: int | float) -> Iterator[Advance]:
     """A bar on stderr with an estimate of the time left; yields the function that advances it."""
     # A machine that only trains has no rich.
     from rich.console import Console
@@ -19,7 +19,7 @@ def progress_bar(title: str, total: float) -> Iterator[Advance]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(title, total=total)
 
-        def advance(amount: float, now: str = title) -> None:
+        def advance(amount: int | float, now: str = title) -> None:
             progress.update(task, advance=amount, description=now)
 
         yield advance

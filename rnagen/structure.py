@@ -18,17 +18,17 @@ BEADS = ("P", "C4'", "C1'", "N")
 """Default generated atoms. N is the glycosidic nitrogen: N9 in A and G, N1 in C, U and unknown bases."""
 
 ENERGIES = ("turner1999", "andronescu2007", "langdon2018", "turner2004_60C")
-"""Channels of evidence for base pairs: probabilities under other energy models than Turner's of 2004 at 37 °C."""
+"""Pair features from other energy models than Turner's of 2004 at 37 °C: probabilities of base pairs."""
 ALIGNED = ("consensus", "covariation")
-"""Channels of evidence from an alignment: probabilities in the consensus fold, and scores of columns that change
+"""Pair features from an alignment: probabilities in the consensus structure, and scores of columns that change
 together; 0 without one."""
 PAIR_FEATURES = ENERGIES + ALIGNED
-"""All channels of evidence."""
+"""All channels of pair features."""
 
 UNPAIRED = -1
-"""Partner of a residue that is known to have none."""
+"""Entry in a pair table: the residue is known to be unpaired."""
 UNKNOWN = -2
-"""Partner of a residue of which nothing is known."""
+"""Entry in a pair table: nothing is known about the residue."""
 
 MISSING_DATE = ""
 
@@ -47,7 +47,7 @@ def encode_sequence(sequence: str) -> Int32[np.ndarray, " L"]:
     codes = np.array([BASES.find(base) for base in sequence], dtype=np.int32)
     if (codes < 0).any():
         position = int(np.argmax(codes < 0))
-        raise ValueError(f"position {position + 1}: {sequence[position]!r} is no residue of {BASES}")
+        raise ValueError(f"position {position + 1}: {sequence[position]!r} is not a residue (one of {BASES})")
     return codes
 
 

@@ -12,7 +12,7 @@ VERBS = {
     "train": "train a model on a dataset (train.py is the same)",
     "sample": "draw conformers for sequences (sample.py is the same)",
     "reactivity": "predict chemical-mapping reactivity, or check a table of it",
-    "evaluate": "score predictions against references, beside the floors",
+    "evaluate": "score predictions against references, beside the baselines",
     "average": "the mean of the weights of several checkpoints of one training",
     "summary": "layers, shapes and parameter counts of a configuration or checkpoint",
 }

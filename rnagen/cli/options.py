@@ -1,4 +1,4 @@
-"""Command-line options from dataclasses: `--config FILE.yaml` overlays the defaults, flags overlay the file."""
+"""Command-line options from dataclasses: `--config FILE.yaml` replaces defaults, flags replace both."""
 
 import sys
 from collections.abc import Callable, Sequence

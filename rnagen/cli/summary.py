@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from rnagen.cli.options import guarded
-from rnagen.cli.train import TASKS, task_of
+from rnagen.cli.train import task_of
 from rnagen.config.confidence import ConfidenceConfig
 from rnagen.config.files import load_config, load_yaml
 from rnagen.config.reactivity import ReactivityConfig
 from rnagen.errors import ConfigError, InputError
+from rnagen.tasks import TASKS
 
 if TYPE_CHECKING:
     from torch import nn

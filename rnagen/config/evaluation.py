@@ -6,8 +6,6 @@ from typing import Annotated
 
 import tyro
 
-from rnagen.errors import ConfigError
-
 
 @dataclass(frozen=True)
 class EvaluateConfig:
@@ -42,7 +40,3 @@ class EvaluateConfig:
     """Also write the results to this file: .json (everything) or .csv (the targets)."""
     seed: int = 0
     """Seed of the random baselines, of the bootstrap and of the likelihood."""
-
-    def __post_init__(self) -> None:
-        if self.out is not None and self.out.suffix not in (".json", ".csv"):
-            raise ConfigError(f"out: results are written as .json or .csv, not as {self.out.name}")

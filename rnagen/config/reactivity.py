@@ -1,4 +1,4 @@
-"""Every option of a reactivity training run, beside those of the encoder. No heavy import here."""
+"""Every option of the reactivity task, training and prediction, besides those of the encoder. No heavy import here."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,6 +7,9 @@ from typing import Literal
 from rnagen.config.encoder import EncoderConfig
 from rnagen.config.files import refuse_unless
 from rnagen.config.shared import OneCycleConfig, RunOptions
+from rnagen.errors import ConfigError
+
+TableFormat = Literal["parquet", "csv"]
 
 
 @dataclass(frozen=True)
@@ -16,23 +19,23 @@ class ProfileConfig:
     data: Path = Path("train_data.parquet")
     """Profiles in the Ribonanza layout, parquet or CSV."""
     cache: Path = Path("cache")
-    """Folder for what is made of them once: the mapped table, base pairs, groups of similar sequences."""
+    """Folder for what is computed from them once: the mapped table, base pairs, groups of similar sequences."""
     cv_splits: int = 5
-    """Parts of the data, no sequence of one at least 80 % identical to one of another."""
+    """Number of splits of the data. No sequence in one is 80 % or more identical to a sequence in another."""
     cv_split: int | None = 0
-    """The part that is held out for validation; None trains on everything and validates on nothing."""
+    """The split that is held out for validation, from 0; None trains on everything and validates on nothing."""
     min_signal_to_noise: float = 1.0
-    """Profiles below it neither train nor validate; those where it is unknown do both."""
+    """Smallest signal-to-noise of profiles for training and validation; those without a value are used too."""
     sn_weights: bool = True
-    """Weight of a profile's loss by its signal-to-noise s: s² / (1 + s²)."""
+    """Weight each profile in the loss by s² / (1 + s²), with its signal-to-noise s."""
     max_length: int | None = None
-    """Longer sequences do not train; they are still validated on."""
+    """Train on no longer sequences; validation still includes them."""
     flip: float = 0.5
-    """Share of examples that are read from the 3' end in training."""
+    """Share of training examples that are read from the 3' end."""
     batch_size: int = 16
-    """RNAs per batch and process, of similar length."""
+    """RNAs per batch and process; they are of similar length."""
     num_workers: int = 0
-    """Processes that prepare batches."""
+    """Worker processes that prepare batches."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,15 @@ class ReactivityRunConfig(RunOptions):
     """Length of the run, validation, logging and checkpoints."""
 
     epochs: int = 32
-    """Epochs; an epoch is every training example once, or `train_batches`."""
+    """Epochs; an epoch is every training example once, or `train_batches` batches."""
     flip_validation: bool = True
-    """Validate the mean of both readings, as predictions are made."""
+    """Validate the mean of the readings from both ends, as in prediction."""
 
 
 @dataclass(frozen=True)
 class ReactivityConfig:
-    """All options of a reactivity training run. `--config FILE.yaml` overlays the defaults, flags overlay the file."""
+    """All options of a reactivity training run. Values in `--config FILE.yaml` override the defaults,
+    flags override the file."""
 
     task: Literal["reactivity"] = "reactivity"
     """What is trained."""
@@ -72,3 +76,52 @@ class ReactivityConfig:
             "devices": self.run.devices >= 1,
         }
         refuse_unless(self, checks)
+
+
+@dataclass(frozen=True)
+class ReactivityOptions:
+    """Predict the chemical-mapping reactivity of RNAs: a table in the Ribonanza layout, and a figure per RNA.
+
+    With `--check TABLE`, check instead that a table, from any tool, is complete and valid for these RNAs. Without an
+    input, the RNAs are the examples that ship with rnagen. Values in `--config FILE.yaml` override the defaults, flags
+    override the file.
+    """
+
+    sequence: str | None = None
+    """Sequence of one RNA."""
+    name: str = "rna"
+    """Name of the RNA given by `sequence`."""
+    fasta: Path | None = None
+    """FASTA file (many records), or a folder of FASTA and CSV files."""
+    csv: Path | None = None
+    """Table with the columns target_id and sequence, like test_sequences.csv of the Kaggle benchmark."""
+    ckpt: tuple[Path, ...] = ()
+    """Weights of reactivity models (.safetensors, with their .json beside them); several are averaged. By default the
+    checkpoint that ships with rnagen."""
+    out: Path = Path("out")
+    """Output folder."""
+    flip: bool = True
+    """Average the predictions from both reading directions, 5'→3' and 3'→5'."""
+    batch_size: int = 32
+    """Most RNAs in a batch. Batches of long RNAs are smaller: at most a million pairs of residues, or one RNA."""
+    format: TableFormat = "parquet"
+    """Format of the table."""
+    skip_start: int = 0
+    """First residues of each RNA to leave empty, as measured tables do at the primer sites (26 in Ribonanza)."""
+    skip_end: int = 0
+    """Last residues of each RNA to leave empty (21 in Ribonanza)."""
+    figures: bool = True
+    """Write a figure of each RNA's reactivity below its secondary structure."""
+    measured: Path | None = None
+    """Table in the Ribonanza layout; the figures show its profiles of the same sequences as dots."""
+    check: Path | None = None
+    """Check this table instead of predicting: each RNA must have one row per experiment in the table, with values from
+    0 to 1 at every residue except those of `skip_start` and `skip_end`, and no values elsewhere."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+
+    def __post_init__(self) -> None:
+        checks = {name: getattr(self, name) >= 0 for name in ("skip_start", "skip_end")}
+        refuse_unless(self, {"batch_size": self.batch_size >= 1, **checks})
+        if self.measured is not None and not self.figures:
+            raise ConfigError("measured: is only used in the figures, which --no-figures turns off")

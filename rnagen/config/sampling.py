@@ -16,7 +16,7 @@ StructureFormat = Literal["cif", "pdb"]
 
 @dataclass(frozen=True)
 class SamplerConfig:
-    """How conformers are drawn."""
+    """How conformers are sampled."""
 
     sampling_method: SamplingMethod = "euler-maruyama"
     """Solver: an ODE (euler to dopri5), the SDE with temperature `tau` (euler-maruyama, sde-heun), or discrete
@@ -37,10 +37,10 @@ class SamplerConfig:
     """Guidance: 1 is none, more goes further away from the model without its conditions, or from `guide_ckpt`. Takes
     twice the evaluations."""
     diversity: float = 0.0
-    """Strength at which the conformers of an RNA repel each other; 0 draws them independently."""
+    """Strength at which the conformers of an RNA repel each other; 0 samples them independently."""
     secondary_structures: StructureSource = "free"
-    """Secondary structure of a conformer, for a model that can be told one: free, or drawn from ViennaRNA's ensemble
-    for each conformer. One that an RNA comes with is what all its conformers are told."""
+    """Secondary structure of each conformer, for a model that can be conditioned on one: free, or sampled from
+    ViennaRNA's ensemble. One that is given for an RNA conditions all its conformers."""
     chunk: int = 0
     """Conformers computed at once; 0: as many as fit 4096 residues."""
 
@@ -52,12 +52,12 @@ class SamplerConfig:
 
 @dataclass(frozen=True)
 class SamplingPlan:
-    """How many conformers of an RNA are drawn, and how."""
+    """How many conformers of an RNA are sampled, and how."""
 
     n: int = 5
     """Conformers of the ensemble."""
     candidates: int | None = None
-    """Conformers that are drawn, for `n` of them to be selected; None: `n`, without selection."""
+    """Conformers to sample, `n` of which are selected; None: `n`, without selection."""
     seed: int = 0
     """Conformer k of a target depends on the seed, the target's name and k alone."""
     options: SamplerConfig = field(default_factory=SamplerConfig)
@@ -69,23 +69,23 @@ class SamplingPlan:
             raise ConfigError(f"candidates: {self.n} conformers cannot be selected from {self.candidates}")
 
     @property
-    def drawn(self) -> int:
-        """Conformers that are drawn."""
+    def total(self) -> int:
+        """Conformers to sample."""
         return self.candidates or self.n
 
 
 @dataclass(frozen=True)
 class SampleConfig:
-    """Draw conformers of RNAs. Without an input, the example RNAs that ship with rnagen.
+    """Draw conformers of RNAs. Without an input, of the example RNAs that ship with rnagen.
 
-    `--config FILE.yaml` overlays the defaults, flags overlay the file.
+    `--config FILE.yaml` replaces defaults, flags replace both.
     """
 
     sequence: str | None = None
     """Sequence of one RNA."""
     structure: str | None = None
-    """Secondary structure of `sequence` that its conformers are to have, in dot-bracket notation (`?` where it is not
-    known); a FASTA file has it in the lines below a sequence. For a model that can be told one."""
+    """Secondary structure of `sequence` to condition on, in dot-bracket notation (`?` where it is unknown); in a FASTA
+    file it stands below the sequence. For a model trained with `--secondary-structure`."""
     name: str = "rna"
     """Its name, for `sequence`."""
     fasta: Path | None = None
@@ -94,12 +94,12 @@ class SampleConfig:
     """Table with the columns target_id and sequence, as the test_sequences.csv of the Kaggle benchmark."""
     alignments: Path | None = None
     """Folder of alignments (FASTA or A3M, perhaps .gz) named by target, such as rna.a3m, for a model that reads them.
-    Targets without one are drawn without."""
+    Other targets are sampled without."""
     n: int = 5
     """Conformers per RNA."""
     candidates: int | None = None
-    """Conformers that are drawn per RNA, for `n` of them to be kept: by confidence and diversity where there is a
-    confidence model beside the weights, else by clusters. None: `n` are drawn."""
+    """Conformers to sample per RNA, `n` of which are selected: by confidence and diversity where there is a confidence
+    model beside the weights, else by clusters. None: `n`, without selection."""
     out: Path = Path("out")
     """Folder to write to. The same command goes on where it was interrupted."""
     ckpt: Path | None = None
@@ -121,5 +121,5 @@ class SampleConfig:
 
     @property
     def plan(self) -> SamplingPlan:
-        """What is drawn of each RNA."""
+        """What is sampled of each RNA."""
         return SamplingPlan(self.n, self.candidates, self.seed, self.sampler)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from rnagen.config.files import refuse_unless
 from rnagen.config.sampling import SamplerConfig
-from rnagen.config.shared import Precision, RunOptions
+from rnagen.config.shared import OptimOptions, RunOptions
 from rnagen.errors import ConfigError
 from rnagen.structure import BEADS, PAIR_FEATURES
 
@@ -164,33 +164,21 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
-class OptimConfig:
+class OptimConfig(OptimOptions):
     """Optimizer, schedule and averaging."""
 
-    lr: float = 1e-3
-    """Peak learning rate."""
     lr_warmup: int = 500
     """Steps of linear warm-up."""
     lr_decay: int = 20_000
     """Step at which the cosine decay ends, at a hundredth of the peak rate."""
     adamW: bool = True
     """AdamW (decoupled weight decay) instead of Adam."""
-    weight_decay: float = 0.01
-    """Weight decay of matrices; biases, gains and embeddings have none."""
-    grad_clip: float = 1.0
-    """Largest gradient norm."""
-    accumulate_grad: int = 1
-    """Batches per optimizer step."""
     check_grad: bool = False
     """Log the gradient norm of every part of the model."""
     ema: bool = True
     """Validate and ship an exponential moving average of the weights."""
     ema_decay: float = 0.999
     """Decay of the average, reached through a warm-up of (1 + step) / (10 + step)."""
-    compile: bool = False
-    """Compile trunk and latent model: some 30 % faster steps after a minute or two of compiling."""
-    precision: Precision = "32"
-    """Arithmetic of the networks; geometry and losses stay in fp32."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Floors: predictions that know nothing of the RNA, or its secondary structure only. A model has to beat them.
+"""Baselines: predictions that know nothing about the RNA, or only its secondary structure. A model has to beat them.
 
 Each is a set of C1' coordinates [n, L, 3] in Å, to be scored exactly as a model's conformers are. The random ones
 depend on the seed alone.
@@ -18,7 +18,7 @@ ALONG_STRAND = {1: 5.5, 2: 10.6, 3: 15.1, 4: 18.8, 5: 21.6}
 """A-form C1' distance in Å between residues i and i + k of one strand."""
 ACROSS_PAIR = {-3: 17.9, -2: 16.3, -1: 13.8, 0: 10.7, 1: 8.2, 2: 8.2, 3: 11.2}
 """A-form C1' distance in Å between residue i and j + k, for a pair (i, j). Medians in crystal structures: 17.6, 16.0,
-13.5, 10.6, 8.1, 8.0, 11.0: the minor groove brings i near the residues after its partner."""
+13.5, 10.6, 8.1, 8.0, 11.0: the minor groove brings i near the residues after j."""
 APART = 5.0
 """Å; residues that are not neighbours are pushed apart when they come closer."""
 
@@ -54,14 +54,14 @@ def stem_fold(length: int, pairs: list[tuple[int, int]], seed: int, n: int = 3) 
     """Stems of a secondary structure as A-form distance restraints, everything else a chain that does not collide.
 
     Random walks are moved by Adam down the squared violations: the tabulated distances inside each stem, `STEP` between
-    neighbours elsewhere, and `APART` from everything else. Distances do not know left from right: of each fold and its
-    mirror image the one is taken whose stems are right-handed on average.
+    neighbours elsewhere, and `APART` from everything else. Distances do not know left from right: the mirror image of a
+    result replaces it if its stems are more right-handed.
 
     Args:
         length: number of residues L.
         pairs: base pairs (i < j, from 0), as `rnagen.secondary.vienna.mfe_pairs` gives them.
         seed: of the random walks.
-        n: folds to make.
+        n: number of predictions.
     """
     wanted, strands = _restraints(length, pairs)
     if not wanted:
@@ -81,9 +81,9 @@ def stem_fold(length: int, pairs: list[tuple[int, int]], seed: int, n: int = 3) 
             (violation + overlap).backward()
             optimizer.step()
             schedule.step()
-    folds = x.detach()
-    left_handed = handedness(folds, torch.tensor(strands, dtype=torch.long)) < 0
-    return torch.where(left_handed[:, None, None], -folds, folds)
+    found = x.detach()
+    left_handed = handedness(found, torch.tensor(strands, dtype=torch.long)) < 0
+    return torch.where(left_handed[:, None, None], -found, found)
 
 
 def handedness(coords: Float[Tensor, "n L 3"], starts: Int[Tensor, " S"]) -> Float[Tensor, " n"]:

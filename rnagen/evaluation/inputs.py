@@ -79,7 +79,7 @@ def read_dates(path: Path) -> dict[str, str]:
     """Dates by target from a table with a column `id` or `target_id`, and `release_date` or `temporal_cutoff`.
 
     Raises:
-        InputError: other columns, or a date that is none.
+        InputError: other columns, or an invalid date.
     """
     table = csv.DictReader(read_text(path).splitlines())
     names = list(table.fieldnames or [])
@@ -92,10 +92,10 @@ def read_dates(path: Path) -> dict[str, str]:
 
 def read_cutoff(predictions: Path, checkpoint: Path | None) -> str:
     """Training cutoff (ISO date) of the checkpoint: from its JSON if given, else from the run.json beside the
-    predictions; empty when neither says.
+    predictions; empty where neither has one.
 
     Raises:
-        InputError: the file given cannot be read or has no cutoff, or the cutoff is no date.
+        InputError: the file given cannot be read or has no cutoff, or the cutoff is not a date.
     """
     if checkpoint is not None:
         described = checkpoint.with_suffix(".json")
@@ -115,21 +115,21 @@ def checked_date(file: Path, record: str, value: Any) -> str:
     """An ISO date as it is.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not an ISO date.
     """
     try:
         return datetime.date.fromisoformat(value).isoformat()
     except (TypeError, ValueError):
-        raise InputError(file, record, f"{value!r} is no date (YYYY-MM-DD)") from None
+        raise InputError(file, record, f"{value!r} is not a date (expected YYYY-MM-DD)") from None
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(read_text(path))
-    except ValueError as error:
-        raise error if isinstance(error, InputError) else InputError(path, None, f"is no JSON: {error}") from error
+    except json.JSONDecodeError as error:
+        raise InputError(path, None, f"cannot be parsed as JSON: {error}") from error
     if not isinstance(found, dict):
-        raise InputError(path, None, "is no JSON object")
+        raise InputError(path, None, "must hold a JSON object")
     return found
 
 

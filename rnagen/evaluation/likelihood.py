@@ -49,7 +49,7 @@ def conformer_likelihoods(
         rotations: their number, at least 1.
 
     Raises:
-        InputError: a conformer lacks an atom that the model generates; there is no density of a part of the atoms.
+        InputError: a conformer lacks an atom that the model generates; the density is defined for all atoms together.
     """
     model, transport = flow.model, flow.transport
     atoms = model.config.atoms
@@ -85,7 +85,7 @@ def _recenter(x: Float[Tensor, "n L A 3"]) -> Float[Tensor, "n L A 3"]:
 
 def checkpoint_of(predictions: Path, ckpt: Path | None, device: str) -> Checkpoint:
     """The checkpoint to ask for the likelihood of a folder of predictions: `ckpt`, or the shipped one if the run.json
-    of the folder says that it made them.
+    of the folder names it.
 
     Raises:
         InputError: the predictions are a table, the checkpoint cannot be loaded, or none is named and the shipped one
@@ -121,7 +121,7 @@ def with_all_atoms(predictions: dict[str, RNAStructure], folder: Path) -> dict[s
 
 
 def _identity(folder: Path) -> dict[str, Any]:
-    """What the run.json of a folder says its run is; empty where it has none."""
+    """The identity in the run.json of a folder; empty without that file."""
     path = folder / RUN
     if not path.is_file():
         return {}

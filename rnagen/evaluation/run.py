@@ -30,6 +30,8 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
         InputError: an unusable input, a missing prediction or one of another RNA, or a checkpoint whose training may
             have seen a target.
     """
+    if config.out is not None and config.out.suffix not in (".json", ".csv"):
+        raise InputError(config.out, None, "results are written as .json or .csv")
     if config.usalign and shutil.which(BINARY) is None:
         raise InputError("--usalign", None, f"{BINARY} is not on the PATH (https://zhanggroup.org/US-align)")
     predictions = read_predictions(config.predictions)

@@ -1,4 +1,4 @@
-"""Score predicted ensembles against references: numbers per target, floors on the same targets, means, date gate."""
+"""Score predicted ensembles against references: numbers per target, baselines, means, and the date filter."""
 
 import datetime
 import tempfile
@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from rnagen.errors import InputError
-from rnagen.evaluation import baselines as baselines
+from rnagen.evaluation import baselines
 from rnagen.io.write import write_structure
 from rnagen.metrics import Agreement, agreement, best_of, bootstrap_interval, c1_lddt, diversity, tm_scores, usalign_tm
 from rnagen.secondary.vienna import mfe_pairs
@@ -24,9 +24,9 @@ BEST_OF = 5
 MIRROR = (-1.0, 1.0, 1.0)
 """A reflection, x → −x; which one does not matter, they differ by a rotation."""
 BASELINES = ("helix", "random_walk", "stems")
-"""Names of the floors that `floor_scores` gives."""
+"""Names of the baselines in `baseline_scores`."""
 RANKINGS = ("most_likely", "rank_correlation")
-"""Names of what the likelihood of the conformers tells."""
+"""Numbers that the likelihood of the conformers gives."""
 SCORES = ("best1", "best5", *RANKINGS, "one_minus_tm", "lddt", "usalign", *BASELINES)
 """Numbers of a target that have a mean."""
 
@@ -55,7 +55,7 @@ class ConformerScores:
     tm: list[float]
     """Of each conformer against its best reference."""
     mirror: list[float]
-    """Of its mirror image: a conformer that scores less than this has the fold of the wrong hand."""
+    """Of its mirror image: a conformer that scores less than this has the wrong hand."""
     one_minus_tm: float
     """Mean over pairs of conformers: 0 when they are all the same."""
 
@@ -85,7 +85,7 @@ class TargetScore:
     ranking: LikelihoodRanking | None = None
     """Likelihoods of the conformers, where they were asked for."""
     baselines: dict[str, float] = field(default_factory=dict)
-    """TM of each floor, best of its predictions."""
+    """TM of each baseline, best of its predictions."""
 
     def value(self, name: str) -> float | None:
         """The number called `name` in `SCORES`; None where it was not computed."""
@@ -190,7 +190,7 @@ def rank_by_likelihood(
 
 
 def baseline_scores(reference: RNAStructure, seed: int) -> dict[str, float]:
-    """TM-score of each floor on one target, best of its predictions; see `rnagen.evaluation.baselines`."""
+    """TM-score of each baseline on one target, best of its predictions; see `rnagen.evaluation.baselines`."""
     refs, masks = _c1(reference)
     length = len(reference)
     predictions = {
@@ -202,7 +202,7 @@ def baseline_scores(reference: RNAStructure, seed: int) -> dict[str, float]:
 
 
 def summarize(scores: Sequence[TargetScore], seed: int) -> dict[str, Summary]:
-    """Means over targets of all that was computed for each of them; `minus_helix` is best-of-5 minus the helix floor,
+    """Means over targets of all that was computed for each of them; `minus_helix` is best-of-5 minus the helix,
     target by target."""
     columns = {name: [score.value(name) for score in scores] for name in SCORES}
     values = {name: np.array(column, dtype=float) for name, column in columns.items() if None not in column}

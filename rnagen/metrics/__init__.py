@@ -1,10 +1,10 @@
 """Metrics of conformers against references and of ensembles, on tensors in Å."""
 
 from rnagen.metrics.bonds import conformer_geometry
-from rnagen.metrics.bootstrap import bootstrap_interval
 from rnagen.metrics.ensemble import Agreement, Diversity, agreement, diversity, tm_matrix
 from rnagen.metrics.lddt import LDDT, c1_lddt
 from rnagen.metrics.rmsd import rmsd, rmsd_matrix
+from rnagen.metrics.statistics import bootstrap_interval
 from rnagen.metrics.tm import FAST_SEEDS, SEEDS, best_of, tm_d0, tm_score, tm_scores
 from rnagen.metrics.usalign import usalign_tm
 

@@ -1,8 +1,26 @@
-"""How far predicted scores can be believed, and how well they rank."""
+"""Statistics of scores: intervals of their means, calibration and ranking of predicted ones."""
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import spearmanr
+
+RESAMPLES = 10_000
+COVERAGE = 0.95
+
+
+def bootstrap_interval(values: Float[np.ndarray, " n"], seed: int) -> tuple[float, float]:
+    """95 % percentile interval of the mean of `values`, one per target, over resampled sets of targets.
+
+    For a paired comparison give the differences. One value has no spread: both ends are that value.
+
+    Raises:
+        ValueError: no value.
+    """
+    if len(values) == 0:
+        raise ValueError("no value to resample")
+    sampled = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
+    tail = 50 * (1 - COVERAGE)
+    low, high = np.percentile(values[sampled].mean(1), [tail, 100 - tail])
+    return float(low), float(high)
 
 
 def expected_calibration_error(
@@ -38,4 +56,7 @@ def rank_correlation(predicted: Float[np.ndarray, " n"], true: Float[np.ndarray,
     """Spearman's correlation; NaN where one of them does not vary."""
     if min(len(np.unique(predicted)), len(np.unique(true))) < 2:
         return float("nan")
+    # Metrics that train need no scipy.
+    from scipy.stats import spearmanr
+
     return float(spearmanr(predicted, true).statistic)

@@ -19,7 +19,7 @@ from rnagen.metrics.superpose import Motion, PointPair
 SEEDS = 128
 """Default number of fragments of each length."""
 FAST_SEEDS = 8
-"""Enough for a learning curve: on pairs of unrelated folds it loses 0.0002 on average."""
+"""Enough for a learning curve: on pairs of unrelated structures it loses 0.0002 on average."""
 ALIKE_SEEDS = 2
 """Enough for conformers of one model among themselves: more find 0.0001 more on average, and take twice the time."""
 

@@ -17,8 +17,8 @@ def usalign_tm(pred: Path, ref: Path) -> float:
     """TM-score of two structure files on C1' atoms, normalised by the length of `ref`.
 
     Raises:
-        FileNotFoundError: there is no `USalign` on the PATH.
-        RuntimeError: it failed, or printed no two scores; the message holds what it said.
+        FileNotFoundError: `USalign` is not on the PATH.
+        RuntimeError: it failed, or printed no two scores; the message holds its output.
     """
     binary = shutil.which(BINARY)
     if binary is None:
@@ -29,7 +29,7 @@ def usalign_tm(pred: Path, ref: Path) -> float:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     scores = _SCORE.findall(done.stdout)
     if done.returncode != 0 or len(scores) < 2:
-        said = " ".join((done.stderr or done.stdout).split()) or "nothing"
-        raise RuntimeError(f"{BINARY} {pred} {ref}: exit code {done.returncode}, no score; it said: {said}")
+        output = " ".join((done.stderr or done.stdout).split()) or "nothing"
+        raise RuntimeError(f"{BINARY} {pred} {ref}: exit code {done.returncode}, no score; its output: {output}")
     # The first score is normalised by the prediction, the second by the native.
     return float(scores[1])

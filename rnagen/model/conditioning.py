@@ -40,8 +40,8 @@ class EncoderConditioning(nn.Module):
 
 
 def read(encoder: Encoder, features: RNAFeatures) -> Encoded:
-    """What the encoder says of RNAs, normalised; nothing of RNAs of which only the length is known, whose sequence of N
-    would be read as a sequence."""
+    """Normalised output of the encoder; zero for RNAs whose length alone is known, because it would read their N as a
+    sequence."""
     output = encoder(features)
     layers = torch.stack(output.layers, dim=2)
     pair = None if output.pair is None else F.layer_norm(output.pair, output.pair.shape[-1:])

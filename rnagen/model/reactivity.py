@@ -14,13 +14,13 @@ class ReactivityModel(nn.Module):
     def __init__(self, config: EncoderConfig, experiments: tuple[str, ...]) -> None:
         super().__init__()
         self.encoder = build_encoder(config)
-        # So that a checkpoint needs no other file, and neither does what takes the encoder over from it.
+        # So that neither a checkpoint nor a model that reuses its encoder needs another file.
         self.config = self.encoder.described(config) if isinstance(self.encoder, LanguageModelEncoder) else config
         self.experiments = experiments
         self.head = nn.Linear(self.encoder.dim, len(experiments))
 
     def forward(self, features: RNAFeatures) -> Float[Tensor, "B L E"]:
-        """Reactivity in the order of `experiments`, normalised as the training data were; fp32, zero on padding."""
+        """Reactivity in the order of `experiments`, normalised as the training data; fp32, zero on padding."""
         reactivity = self.head(self.encoder(features).single).float()
         if self.config.sigmoid:
             reactivity = reactivity.sigmoid()
@@ -28,5 +28,5 @@ class ReactivityModel(nn.Module):
 
     @property
     def num_parameters(self) -> int:
-        """Count of trained numbers."""
+        """Number of trainable parameters."""
         return sum(p.numel() for p in self.parameters())

@@ -17,7 +17,7 @@ class ReferenceDistances(nn.Module):
     """Distances between known C1' atoms, projected to the width of the pairs.
 
     The projection starts at zero and has no bias: training begins at the model without references, and where nothing is
-    known nothing is added. Distances do not see mirror images: a reference says how a fold is made, not of which hand.
+    known nothing is added. Distances do not see mirror images: a reference gives the fold, but not its hand.
     """
 
     def __init__(self, config: ModelConfig) -> None:

@@ -105,7 +105,7 @@ class Trunk(nn.Module):
         )
         if self.pair_features is not None:
             if features.pair_features is None:
-                raise ValueError("this model reads evidence for base pairs, and the features carry none")
+                raise ValueError("this model reads pair features, but the RNAFeatures carry none")
             pair = pair + self.pair_features(features.pair_features[..., self.pair_feature_columns])
         if self.secondary_structure is not None and features.pair_table is not None:
             known_single, known_pair = self.secondary_structure(features.pair_table)
@@ -123,7 +123,7 @@ class Trunk(nn.Module):
 
 
 class SecondaryStructure(nn.Module):
-    """What the secondary structure that the conformers are to have adds to residues and pairs; nothing where it is
+    """Adds the secondary structure that the conformers are conditioned on to residues and pairs: nothing where it is
     unknown, and nothing at all before training."""
 
     def __init__(self, dim: int, pair_dim: int) -> None:
@@ -152,7 +152,7 @@ def follows_gap(features: RNAFeatures) -> Float[Tensor, "B L"]:
 
 
 def paired_upstream_downstream(features: RNAFeatures) -> Float[Tensor, "B L 3"]:
-    """Probability that a residue pairs at all, with a 5' partner and with a 3' partner."""
+    """Probability that a residue is paired at all, with a residue 5' of it, and with one 3' of it."""
     probabilities = features.pair_probabilities
     upstream = torch.tril(probabilities).sum(-1)
     downstream = torch.triu(probabilities).sum(-1)

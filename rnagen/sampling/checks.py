@@ -1,4 +1,4 @@
-"""Which targets are refused before any conformer is drawn."""
+"""Which targets are refused before sampling starts."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -70,7 +70,7 @@ def _memory(targets: list[Target], config: SampleConfig, models: Models) -> Chec
     good, errors = [], []
     for target in targets:
         length = len(target.sequence)
-        need = estimated_memory(length, config.plan.drawn, checkpoint.config.model, config.sampler, encoder, head)
+        need = estimated_memory(length, config.plan.total, checkpoint.config.model, config.sampler, encoder, head)
         if need <= free:
             good.append(target)
             continue

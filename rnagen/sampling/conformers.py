@@ -19,7 +19,7 @@ MAX_COORDINATE = 5000.0
 DRAFT = -1
 """Replaces the number of a conformer in the seed of the draft that all conformers of an RNA share."""
 ATTEMPTS = 3
-"""Times a conformer with non-finite or exploded coordinates is drawn before it counts as failed."""
+"""Times a conformer with non-finite or exploded coordinates is sampled before it counts as failed."""
 
 
 class SamplingError(RuntimeError):
@@ -28,14 +28,14 @@ class SamplingError(RuntimeError):
 
 @dataclass(frozen=True)
 class Conformers:
-    """Conformers of one RNA, and the context that they were drawn from."""
+    """Conformers of one RNA, and the context that they were sampled from."""
 
     coords: Float[Tensor, "n L A 3"]
     """Å, centred, on the CPU."""
     evaluations: int
     """Calls of the model per conformer; those of a guide count too."""
     redrawn: int
-    """Conformers that were drawn again because their coordinates were unusable."""
+    """Conformers that were sampled again because their coordinates were unusable."""
     context: Context
 
 
@@ -53,8 +53,8 @@ def usable(coords: Float[Tensor, "n L A 3"]) -> Bool[Tensor, " n"]:
 def draw_conformers(
     flow: Flow, features: RNAFeatures, name: str, plan: SamplingPlan, guide: Flow | None = None
 ) -> Conformers:
-    """Draw the conformers of one RNA. Those with unusable coordinates are drawn again, up to `ATTEMPTS` times;
-    conformers that repel each other are drawn again together.
+    """Draw the conformers of one RNA. Those with unusable coordinates are sampled again, up to `ATTEMPTS` times;
+    conformers that repel each other are sampled again together.
 
     Args:
         flow: the model.
@@ -69,8 +69,8 @@ def draw_conformers(
     """
     rna = _RNA(flow, features, name, plan, guide)
     sample_structures = plan.options.secondary_structures == "sampled" and features.pair_table is None
-    waiting = list(range(plan.drawn))
-    coords = torch.empty(plan.drawn, features.bases.shape[1], len(flow.model.config.atoms), 3)
+    waiting = list(range(plan.total))
+    coords = torch.empty(plan.total, features.bases.shape[1], len(flow.model.config.atoms), 3)
     redrawn = 0
     for attempt in range(ATTEMPTS):
         groups = [(waiting, rna)]
@@ -95,7 +95,7 @@ def draw_conformers(
 
 
 class _RNA:
-    """One RNA, ready to be drawn: its context under the model and, with guidance, under the guide."""
+    """One RNA, ready for sampling: its context under the model and, with guidance, under the guide."""
 
     @torch.no_grad()
     def __init__(self, flow: Flow, features: RNAFeatures, name: str, plan: SamplingPlan, guide: Flow | None) -> None:
@@ -119,7 +119,7 @@ class _RNA:
             return x - x.mean(dim=(1, 2), keepdim=True)
 
         def draw_noise(shape: torch.Size) -> Float[Tensor, "n L A 3"]:
-            # Drawn on the CPU, conformer by conformer: the same numbers on every device and in every chunk.
+            # On the CPU, conformer by conformer: the same numbers on every device and in every chunk.
             noise = torch.stack([torch.randn(shape[1:], generator=generator) for generator in generators])
             return recenter(noise.to(device))
 

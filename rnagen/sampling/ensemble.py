@@ -50,7 +50,7 @@ class Ensemble:
     structure: RNAStructure
     """The conformers as models, Å."""
     numbers: list[int]
-    """Their numbers, from 1, among all that were drawn: their names in a run without selection."""
+    """Their numbers, from 1, among all candidates: their names in a run without selection."""
     best_first: list[int] | None
     """The same numbers in the order of selection; None without selection."""
     confidence: Confidence | None
@@ -58,7 +58,7 @@ class Ensemble:
     evaluations: int
     """Calls of the model per conformer."""
     redrawn: int
-    """Conformers that were drawn again because their coordinates were unusable."""
+    """Conformers that were sampled again because their coordinates were unusable."""
     seconds: float
 
     def __len__(self) -> int:

@@ -4,7 +4,7 @@ from rnagen.config.confidence import HeadConfig
 from rnagen.config.encoder import EncoderConfig
 from rnagen.config.sampling import SamplerConfig
 from rnagen.config.structure import ModelConfig
-from rnagen.model.encoders.memory import encoder_memory, pair_width
+from rnagen.model.encoders import encoder_memory, pair_width
 from rnagen.sampling.confidence import confidence_memory
 from rnagen.sampling.denoiser import CHUNK_RESIDUES
 from rnagen.structure import PAIR_FEATURES
@@ -23,8 +23,8 @@ def estimated_memory(
     The trunk holds about 14 pair-sized tensors at once; its output and the biases of all latent layers stay in memory
     throughout; the latent attention holds about three score matrices per head and conformer of a chunk. A fifth and
     64 MiB are added for everything else; `benchmarks/sampling.py` compares the estimate with what is measured. A
-    pretrained encoder runs before the trunk, which then holds its pair representation too. A confidence head runs when
-    all conformers are drawn. Only a chunk of the conformers counts, however many there are.
+    pretrained encoder runs before the trunk, which then holds its pair representation too. A confidence head runs after
+    sampling. Only a chunk of the conformers counts, however many there are.
     """
     pairs = length * length * 4
     models = 1 if options.cfg_scale == 1 else 2

@@ -16,10 +16,10 @@ from rnagen.sampling.solver import check_sampling
 
 
 class SamplingRun:
-    """Everything that is settled before the first conformer is drawn.
+    """Everything that is settled before sampling starts.
 
     Attributes:
-        targets: what will be drawn, in order.
+        targets: in order; those that can be sampled.
         failures: an error for each record that cannot be used; sampling adds its own.
         models: the loaded checkpoints; None where no target is left.
 
@@ -61,8 +61,8 @@ class SamplingRun:
         return folder
 
     def draw(self, targets: Sequence[Target], folder: OutputFolder | None = None) -> Iterator[Ensemble | InputError]:
-        """The ensemble of each target, written to the folder if there is one; or why there is none. One target that
-        fails does not stop the others."""
+        """The ensemble of each target, written to the folder if one is given; or the reason for its failure. A target
+        that fails does not stop the others."""
         assert self.models is not None
         plan = self.config.plan
         for target in targets:

@@ -1,9 +1,9 @@
-"""Which of many conformers of an RNA to keep: never an average of them, and never the same one twice.
+"""Which of many conformers of an RNA to select: never an average of them, and never the same one twice.
 
 With a confidence, the most confident first, then always the one whose confidence and distance to those chosen are
 largest together (maximal marginal relevance, Carbonell and Goldstein 1998). Without one, the medoids of k clusters
 (k-medoids by the steps BUILD and SWAP of PAM, Kaufman and Rousseeuw 1990), that of the largest cluster first: what the
-model draws often is its best guess.
+model samples often is its best guess.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ def choose(
     confidence: Float[np.ndarray, " N"] | None = None,
     weight: float = DIVERSITY_WEIGHT,
 ) -> list[int]:
-    """Positions of the k conformers to keep, the best guess first.
+    """Positions of the k selected conformers, the best guess first.
 
     Args:
         distances: 1 − TM between conformers; symmetric.
@@ -60,7 +60,7 @@ def _medoids(distances: Float[np.ndarray, "N N"], k: int) -> list[int]:
     totals = distances.sum(0)
 
     def least(costs: Float[np.ndarray, " n"], conformers: Int[np.ndarray, " n"]) -> int:
-        # A cluster of two has no middle: of equal costs, that of the conformer nearest to all the pool.
+        # A cluster of two has no middle: of equal costs, that of the conformer nearest to all candidates.
         equal = np.flatnonzero(costs < costs.min() + ROUNDING)
         return int(equal[np.argmin(totals[conformers[equal]])])
 

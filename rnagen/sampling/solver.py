@@ -50,9 +50,7 @@ def check_sampling(config: TrainConfig, options: SamplerConfig, guide: TrainConf
             "secondary_structures: this model was trained without --secondary-structure and cannot read one"
         )
     if options.secondary_structures == "sampled" and options.diversity:
-        raise ConfigError(
-            "diversity: conformers of different secondary structures are drawn apart and cannot repel each other"
-        )
+        raise ConfigError("diversity: conformers of different secondary structures cannot repel each other")
     if options.diversity and options.sampling_method == "dopri5":
         raise ConfigError("diversity: dopri5 solves conformers one by one, so they cannot repel each other")
     if guide is None:

@@ -20,14 +20,19 @@ LAST, BEST = "last.safetensors", "best.safetensors"
 
 
 class MeasuredModule(L.LightningModule):
-    """What a module of any task says of its last validation."""
+    """A module of any task: the network that it trains, and the results of its last validation."""
 
     def __init__(self) -> None:
         super().__init__()
         self.val_means: dict[str, float] = {}
         """Means by name."""
         self.val_table: list[dict[str, Any]] = []
-        """What they are means of, target by target, where that is worth keeping."""
+        """What they are means of, target by target, if the task records that."""
+
+    @property
+    def network(self) -> torch.nn.Module:
+        """The network that is trained."""
+        raise NotImplementedError
 
 
 class CheckpointWriter(L.Callback):

@@ -63,11 +63,29 @@ class BatchStream(Generic[BatchT_co]):
 
 
 class ResumableData(L.LightningDataModule):
-    """A data module whose training batches go on from `position`, batches since the start of training."""
+    """A data module whose training batches go on from `position`, batches since the start of training.
+
+    What a task's data module must also give, once it is set up, are the properties below.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.position = 0
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches in an epoch and process."""
+        raise NotImplementedError
+
+    @property
+    def validates(self) -> bool:
+        """Whether there is anything to validate on."""
+        raise NotImplementedError
+
+    @property
+    def contents(self) -> str:
+        """What trains and validates, in a few words."""
+        raise NotImplementedError
 
     def state_dict(self) -> dict[str, Any]:
         """Position in the stream of training batches."""
@@ -80,5 +98,5 @@ class ResumableData(L.LightningDataModule):
         self.position = int(state_dict["position"])
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Batches move; the chains of a validation stay, and what is drawn for them is put where it is needed."""
+        """Batches move; the chains of a validation stay: sampling moves what it needs."""
         return batch.to(device) if isinstance(batch, Movable) else batch

@@ -9,9 +9,8 @@ from safetensors.torch import load_file, save_file
 
 from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint, save_checkpoint
 from rnagen.errors import InputError
-from tests.helpers.encoders import KINDS, encoder_source, model_with_encoder
+from tests.helpers.encoders import KINDS, encoder_source, model_with_encoder, random_features
 from tests.helpers.tiny import TINY, tiny_model
-from tests.model.encoders.test_encoders import random_features
 
 METADATA = {"cutoff": "2022-05-27", "step": 7}
 

@@ -10,9 +10,8 @@ from safetensors.torch import load_file, save_file
 from rnagen.checkpoints.reactivity import load_reactivity_checkpoint, save_reactivity_checkpoint
 from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint, save_checkpoint
 from rnagen.errors import InputError
+from tests.helpers.encoders import EXPERIMENTS, KINDS, random_features, tiny_reactivity_model
 from tests.helpers.tiny import TINY, tiny_model
-from tests.model.encoders.test_encoders import KINDS, random_features
-from tests.model.test_reactivity import EXPERIMENTS, tiny_reactivity_model
 
 METADATA = {"step": 7, "metrics": {"val/mae": 0.2}, "data": {"sha256": "ab"}}
 

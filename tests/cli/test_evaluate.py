@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from rnagen.checkpoints.structure import save_checkpoint
-from rnagen.cli.evaluate import _as_csv, main
+from rnagen.cli.evaluate import main
 from rnagen.evaluation.baselines import random_walk
+from rnagen.evaluation.results import Evaluation
 from rnagen.evaluation.scores import score_target
 from rnagen.io.kaggle import write_labels, write_submission
 from rnagen.io.write import write_structure
@@ -22,7 +23,7 @@ SEQUENCES = {"R1": "GGGGAAACCCCA", "R2": "GGCCAAAGGCCAUUGC"}
 
 @pytest.fixture(autouse=True)
 def _short_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How well the stems fit is the floors' own test."""
+    """How well the stems fit is the baselines' own test."""
     monkeypatch.setattr("rnagen.evaluation.baselines._FIT_STEPS", 20)
 
 
@@ -83,7 +84,9 @@ def test_csv_has_a_row_per_target(labels: Path, submission: Path, tmp_path: Path
     assert "baselines" not in rows[0]
 
 
-def test_perfect_predictions_without_floors(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_perfect_predictions_without_baselines(
+    labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "flat"
     folder.mkdir()
     write_structure(rna("R1", 2, 1, BEADS[2:]), folder / "R1.cif")
@@ -192,7 +195,7 @@ def test_missing_predictions(labels: Path, tmp_path: Path, capsys: pytest.Captur
     path = tmp_path / "one.csv"
     write_submission(path, [rna("R2", 5, 4)])
     assert evaluate(path, labels, "--no-baselines") == 2
-    assert "R1: no prediction (1 of 2 targets have none)" in capsys.readouterr().err
+    assert "R1: no prediction (1 of 2 targets have none; --partial" in capsys.readouterr().err
     assert evaluate(path, labels, "--no-baselines", "--partial") == 0
     captured = capsys.readouterr()
     assert "mean of 1" in captured.out
@@ -224,7 +227,7 @@ def test_us_align_column(
     bin_folder.mkdir()
     monkeypatch.setenv("PATH", str(bin_folder))
     assert evaluate(submission, labels, "--no-baselines", "--usalign") == 2
-    assert "no USalign on the PATH" in capsys.readouterr().err
+    assert "USalign is not on the PATH" in capsys.readouterr().err
     script = bin_folder / "USalign"
     script.write_text(f"#!{sys.executable}\nprint('TM-score= 0.1\\nTM-score= 0.625 (native)')\n")
     script.chmod(0o755)
@@ -269,7 +272,7 @@ def test_likelihood_in_the_table_of_targets() -> None:
     score = score_target(
         rna("R1", 3, 1), rna("R1", 1, 2), "date_filter", with_baselines=False, log_likelihoods=[1.0, 3.0, 2.0]
     )
-    (row,) = csv.DictReader(_as_csv([score]).splitlines())
+    (row,) = csv.DictReader(Evaluation([score], {}, "", "", "").to_csv().splitlines())
     assert score.ranking is not None
     assert float(row["most_likely"]) == score.ranking.most_likely
     assert float(row["rank_correlation"]) == score.ranking.rank_correlation
@@ -280,7 +283,7 @@ def test_likelihood_is_refused_where_it_is_not_known_whose(
     labels: Path, sampled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert evaluate(sampled, labels, "--likelihood") == 2
-    assert "not known to be of the shipped checkpoint" in capsys.readouterr().err
+    assert "was not made by the shipped checkpoint" in capsys.readouterr().err
     checkpoint = ("--likelihood", "--ckpt", tmp_path / "tiny.safetensors")
     assert evaluate(sampled / "submission.csv", labels, *checkpoint) == 2
     assert "give the folder of the sampling run" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from rnagen.cli.main import main
 from rnagen.model.reactivity import ReactivityModel
 from rnagen.secondary.vienna import sparse_base_pairs
 from rnagen.tasks.reactivity.infer import make_features, predict
-from tests.model.test_reactivity import EXPERIMENTS, tiny_reactivity_model
+from tests.helpers.encoders import EXPERIMENTS, tiny_reactivity_model
 
 ROOT = Path(__file__).parents[2]
 SEQUENCES = {"one": "GGGAAACUUCGGUUUCCC", "two": "GGGCUUCGGCCC", "three": "ACGUACGUAC"}
@@ -96,13 +96,13 @@ def test_the_batch_changes_no_value(run, fasta: Path, tmp_path: Path, monkeypatc
             np.testing.assert_allclose(values(other, name), values(whole, name), atol=1e-5)
 
 
-def test_models_without_base_pairs_fold_nothing(run, fasta: Path, tmp_path: Path, monkeypatch) -> None:
+def test_models_without_base_pairs_run_no_vienna(run, fasta: Path, tmp_path: Path, monkeypatch) -> None:
     from dataclasses import replace
 
     model = tiny_reactivity_model()
     path = tmp_path / "blind.safetensors"
     save_reactivity_checkpoint(path, ReactivityModel(replace(model.config, base_pairs="none"), EXPERIMENTS), {})
-    monkeypatch.setattr("rnagen.secondary.vienna._fold_compound", lambda sequence: pytest.fail("folded"))
+    monkeypatch.setattr("rnagen.secondary.vienna._fold_compound", lambda sequence: pytest.fail("ViennaRNA was called"))
     assert run("--fasta", fasta, "--ckpt", path) == 0
     monkeypatch.setattr("rnagen.secondary.vienna.MAXIMUM_LENGTH", 15)
     assert run("--fasta", fasta, "--ckpt", path, out="long") == 0
@@ -130,7 +130,7 @@ def test_figures_with_measured_values(run, tmp_path: Path, capsys) -> None:
 def test_a_window_leaves_the_ends_empty_and_refuses_what_is_too_short(run, fasta: Path, tmp_path: Path, capsys) -> None:
     window = ("--skip-start", "6", "--skip-end", "4")
     assert run("--fasta", fasta, *window) == 1
-    assert "three: 10 nt, and 10 get no value" in capsys.readouterr().err
+    assert "three: 10 nt, but the first and last 10 get no value" in capsys.readouterr().err
     frame = read_table(tmp_path / "out" / "reactivity.parquet")
     found = np.isfinite(values(frame, "two"))
     np.testing.assert_array_equal(found, np.repeat([[False] * 6 + [True] * 2 + [False] * 4], 3, axis=0).T)
@@ -146,7 +146,7 @@ def test_the_check_of_a_table(run, fasta: Path, tmp_path: Path, capsys) -> None:
     table = tmp_path / "out" / "reactivity.parquet"
     capsys.readouterr()
     assert run("--check", table, "--fasta", fasta, out="nothing") == 0
-    assert "3 RNAs, complete and sound: 1M7, 2A3_MaP, DMS_MaP" in capsys.readouterr().out
+    assert "complete and valid for all 3 RNAs: 1M7, 2A3_MaP, DMS_MaP" in capsys.readouterr().out
     frame = pd.read_parquet(table)
     frame.iloc[1:].to_csv(tmp_path / "theirs.csv", index=False)
     assert run("--check", tmp_path / "theirs.csv", "--fasta", fasta, out="nothing") == 2
@@ -179,13 +179,13 @@ def test_values_that_are_no_numbers_are_never_written(run, tmp_path: Path, fasta
 
 
 def test_too_long_is_refused_before_work(run, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnagen.sampling.ensemble.available_memory", lambda: 70 * 2**20)
+    monkeypatch.setattr("rnagen.tasks.reactivity.infer.available_memory", lambda: 70 * 2**20)
     assert run("--sequence", "ACGU" * 500) == 2
     assert "2000 nt need about" in capsys.readouterr().err
     monkeypatch.undo()
     monkeypatch.setattr("rnagen.secondary.vienna.MAXIMUM_LENGTH", 30)
     assert run("--sequence", "ACGU" * 10) == 2
-    assert "40 nt cannot be folded (30 can)" in capsys.readouterr().err
+    assert "40 nt: ViennaRNA folds at most 30" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -15,6 +15,7 @@ from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.cli.sample import main
 from rnagen.io.kaggle import read_labels
 from rnagen.io.read import read_structures
+from tests.helpers.outputs import contents
 from tests.helpers.tiny import TINY, tiny_model
 
 ROOT = Path(__file__).parents[2]
@@ -46,17 +47,8 @@ def fasta(tmp_path: Path) -> Path:
     return path
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """Files that must not differ between equal runs (a summary holds the time it took)."""
-    return {
-        str(p.relative_to(folder)): p.read_bytes()
-        for p in sorted(folder.rglob("*"))
-        if p.is_file() and p.name != "summary.json"
-    }
-
-
 @pytest.mark.parametrize("structure_format", ["cif", "pdb"])
-def test_everything_that_was_promised_is_there(run, fasta: Path, tmp_path: Path, structure_format: str) -> None:
+def test_every_documented_file_is_there(run, fasta: Path, tmp_path: Path, structure_format: str) -> None:
     assert run("--fasta", fasta, "--format", structure_format) == 0
     out = tmp_path / "out"
     names = {"conformer_1", "conformer_2", "ensemble"}
@@ -203,7 +195,7 @@ def test_modified_residues_are_read_with_a_warning(run, tmp_path: Path, capsys) 
 
 
 def test_too_long_is_refused_before_work_with_the_estimate(run, tmp_path: Path, capsys, monkeypatch) -> None:
-    monkeypatch.setattr("rnagen.sampling.ensemble.available_memory", lambda: 10 * 2**20)
+    monkeypatch.setattr("rnagen.sampling.checks.available_memory", lambda: 10 * 2**20)
     assert run("--sequence", "ACGU" * 250) == 2
     message = capsys.readouterr().err
     assert "1000 nt need about" in message
@@ -223,7 +215,7 @@ def test_kaggle_table_and_fasta_give_the_same(run, tmp_path: Path, fasta: Path) 
     assert contents(tmp_path / "csv") == contents(tmp_path / "fasta")
 
 
-def test_yaml_overlays_and_flags_win(run, tmp_path: Path) -> None:
+def test_flags_win_over_the_config_file(run, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("seed: 5\ntau: 0.9\n")
     assert run("--sequence", "GGGAAACCC", "--config", tmp_path / "mine.yaml", "--tau", "0.3") == 0
     identity = json.loads((tmp_path / "out" / "run.json").read_text())["identity"]
@@ -232,12 +224,11 @@ def test_yaml_overlays_and_flags_win(run, tmp_path: Path) -> None:
 
 def test_python_api_gives_the_same_conformers(run, tmp_path: Path, ckpt: Path) -> None:
     import rnagen
-    from rnagen.config.sampling import SamplerConfig
 
     assert run("--sequence", "GGGAAACCC", "--seed", "4") == 0
-    sampled = rnagen.sample("gggaaaccc", 2, ckpt=ckpt, seed=4, options=SamplerConfig(steps=3))
+    sampled = rnagen.sample("gggaaaccc", 2, ckpt=str(ckpt), seed=4, steps=3)
     (written,) = read_structures(tmp_path / "out" / "rna" / "ensemble.cif")
-    np.testing.assert_allclose(sampled.coords, written.select_atoms(sampled.atoms).coords, atol=1e-3)
+    np.testing.assert_allclose(sampled.coords, written.select_atoms(sampled.structure.atoms).coords, atol=1e-3)
 
 
 def test_help_imports_neither_torch_nor_lightning() -> None:
@@ -266,9 +257,9 @@ def test_front_door_runs_as_typed(tmp_path: Path) -> None:
 
 
 def test_guided_and_repelled_conformers(run, fasta: Path, tmp_path: Path, capsys) -> None:
-    """A model trained with hidden conditions guides itself; any model can be guided by a worse one."""
+    """A model trained with masked conditions guides itself; any model can be guided by a worse one."""
     masked = replace(TINY, dataset=replace(TINY.dataset, condition_dropout=0.1))
-    ckpt = tmp_path / "hidden.safetensors"
+    ckpt = tmp_path / "masked.safetensors"
     save_checkpoint(ckpt, tiny_model(masked), masked, {"cutoff": "2022-05-27"})
     assert run("--fasta", fasta, "--ckpt", ckpt, "--cfg-scale", "2", out="cfg") == 0
     assert "euler-maruyama: 6 evaluations of the model per conformer" in capsys.readouterr().out

@@ -12,9 +12,8 @@ from rnagen.checkpoints.reactivity import save_reactivity_checkpoint
 from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, save_checkpoint
 from rnagen.cli.main import main
 from rnagen.cli.summary import Layer, layers
+from tests.helpers.encoders import KINDS, tiny_reactivity_model
 from tests.helpers.tiny import TINY, tiny_model
-from tests.model.encoders.test_encoders import KINDS
-from tests.model.test_reactivity import tiny_reactivity_model
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

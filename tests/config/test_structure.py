@@ -7,13 +7,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnagen.cli.train import TASKS
 from rnagen.config.files import flatten, load_config, load_yaml, to_plain
-from rnagen.config.infer import ReactivityOptions
-from rnagen.config.reactivity import ReactivityConfig
+from rnagen.config.reactivity import ReactivityConfig, ReactivityOptions
 from rnagen.config.sampling import SampleConfig
 from rnagen.config.structure import TrainConfig
 from rnagen.errors import ConfigError
+from rnagen.tasks import TASKS
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

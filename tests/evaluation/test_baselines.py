@@ -32,7 +32,7 @@ def test_steps_of_line_and_walk() -> None:
         assert np.allclose((coords[:, 1:] - coords[:, :-1]).norm(dim=-1), baselines.STEP, atol=1e-3)
 
 
-def test_random_floors_depend_on_the_seed_alone() -> None:
+def test_random_baselines_depend_on_the_seed_alone() -> None:
     torch.manual_seed(1)
     first = baselines.random_walk(20, 3), baselines.gaussian_blob(20, 3), baselines.stem_fold(28, HAIRPIN, 3)
     torch.manual_seed(2)

@@ -11,8 +11,10 @@ from rnagen.config.structure import TransportConfig
 from rnagen.errors import InputError
 from rnagen.evaluation.likelihood import checkpoint_of, conformer_likelihoods, with_all_atoms
 from rnagen.evaluation.scores import rank_by_likelihood
-from rnagen.sampling.ensemble import features_of
-from rnagen.sampling.outputs import OutputFolder, single_model
+from rnagen.features import from_sequence
+from rnagen.model.model import RNAFlowModel
+from rnagen.sampling.denoiser import Flow
+from rnagen.sampling.outputs import OutputFolder
 from rnagen.structure import BEADS, RNAStructure
 from rnagen.transport.flow import Transport
 from tests.helpers.tiny import tiny_model
@@ -28,7 +30,15 @@ def ensemble(models: int = 2) -> RNAStructure:
 
 
 def score(structure: RNAStructure, seed: int = 0, rotations: int = 1, transport: Transport = TRANSPORT) -> list[float]:
-    return list(conformer_likelihoods(tiny_model(), transport, features_of(SEQUENCE), structure, seed, rotations))
+    return likelihoods(tiny_model(), structure, seed, rotations, transport)
+
+
+def likelihoods(
+    model: RNAFlowModel, structure: RNAStructure, seed: int, rotations: int, transport: Transport = TRANSPORT
+) -> list[float]:
+    with torch.no_grad():
+        context = model.condition(from_sequence(model.config, structure.sequence))
+    return list(conformer_likelihoods(Flow(model, transport), context, structure, seed, rotations))
 
 
 def test_a_conformer_does_not_depend_on_its_company_or_place() -> None:
@@ -37,7 +47,7 @@ def test_a_conformer_does_not_depend_on_its_company_or_place() -> None:
     assert len(set(together)) == 2
     shifted = replace(structure, coords=structure.coords[::-1] + np.float32(100))
     assert score(shifted) == pytest.approx(together[::-1], abs=1e-3)
-    assert score(single_model(structure, 1)) == together[1:]
+    assert score(structure.models([1])) == together[1:]
 
 
 def test_the_seed_decides_on_rotations_and_probes() -> None:
@@ -59,7 +69,7 @@ def test_a_model_whose_velocity_is_zero_has_the_density_of_the_noise() -> None:
         x = torch.from_numpy(scaled.coords[0]) / model.config.sigma_data
         x = x - x.mean((0, 1))
         expected = -0.5 * (x.square().sum() / (x.numel() - 3) + np.log(2 * np.pi))
-        (found,) = conformer_likelihoods(model, TRANSPORT, features_of(SEQUENCE), scaled, 0, 1)
+        (found,) = likelihoods(model, scaled, 0, 1)
         assert found == pytest.approx(expected.item(), abs=1e-3)
 
 
@@ -72,7 +82,7 @@ def test_other_paths_and_predictions_are_finite(path: str, prediction: str) -> N
 def test_the_model_gets_no_gradient(grad: bool) -> None:
     model = tiny_model()
     with torch.set_grad_enabled(grad):
-        (found,) = conformer_likelihoods(model, TRANSPORT, features_of(SEQUENCE), ensemble(1), 0, 1)
+        (found,) = likelihoods(model, ensemble(1), 0, 1)
     assert found == score(ensemble(1))[0]
     assert all(parameter.grad is None for parameter in model.parameters())
 
@@ -93,13 +103,13 @@ def test_which_checkpoint_and_which_files(tmp_path: Path) -> None:
     table.write_text("")
     with pytest.raises(InputError, match="give the folder of the sampling run"):
         checkpoint_of(table, None, "cpu")
-    with pytest.raises(InputError, match="not known to be of the shipped checkpoint"):
+    with pytest.raises(InputError, match="was not made by the shipped checkpoint"):
         checkpoint_of(tmp_path, None, "cpu")
     only_c1 = {"hairpin": ensemble().select_atoms(("C1'",))}
     with pytest.raises(InputError, match=r"no run\.json that tells the format"):
         with_all_atoms(only_c1, tmp_path)
     (tmp_path / "run.json").write_text("[]")
-    with pytest.raises(InputError, match="no description of a run"):
+    with pytest.raises(InputError, match="cannot be read as the description of a run"):
         with_all_atoms(only_c1, tmp_path)
     table.unlink()
     assert with_all_atoms(only_c1, tmp_path) is only_c1
@@ -127,6 +137,6 @@ def test_ranking_against_tm() -> None:
     assert worst.most_likely < 0.5
     assert worst.rank_correlation == pytest.approx(-1)
     assert rank_by_likelihood(prediction, reference, [2.0] * 4).rank_correlation is None
-    assert rank_by_likelihood(single_model(prediction, 0), reference, [2.0]).rank_correlation is None
+    assert rank_by_likelihood(prediction.models([0]), reference, [2.0]).rank_correlation is None
     with pytest.raises(ValueError, match="1 likelihoods for 4 models"):
         rank_by_likelihood(prediction, reference, [2.0])

@@ -25,7 +25,7 @@ SEQUENCE = "GGGGAAACCCCAAGGGGAAACCCC"
 
 @pytest.fixture(autouse=True)
 def _short_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How well the stems fit is the floors' own test."""
+    """How well the stems fit is the baselines' own test."""
     monkeypatch.setattr("rnagen.evaluation.baselines._FIT_STEPS", 20)
 
 
@@ -80,7 +80,7 @@ def test_missing_residues_of_a_prediction_lower_its_score() -> None:
     assert score.lddt == pytest.approx(1, abs=1e-3)
 
 
-def test_floors_are_scored_on_the_target() -> None:
+def test_baselines_are_scored_on_the_target() -> None:
     reference = rna(1, 0)
     first = score_target(rna(1, 1), reference, HONEST, seed=3)
     again = score_target(rna(1, 1), reference, HONEST, seed=3)

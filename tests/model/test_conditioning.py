@@ -9,9 +9,8 @@ from rnagen.features import RNAFeatures
 from rnagen.model.conditioning import EncoderConditioning, freeze_unread, read
 from rnagen.model.encoders.blocks import masked_pairs
 from rnagen.model.model import RNAFlowModel
-from tests.helpers.encoders import KINDS, encoder, encoder_config, model_with_encoder
+from tests.helpers.encoders import KINDS, encoder, encoder_config, model_with_encoder, padded, random_features
 from tests.helpers.tiny import TINY, TINY_MODEL
-from tests.model.encoders.test_encoders import padded, random_features
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 

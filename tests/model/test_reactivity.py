@@ -1,20 +1,9 @@
 """The reactivity model: one output per experiment, over the residues alone."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 
-from rnagen.model.reactivity import ReactivityModel
-from tests.helpers.tiny import stirred
-from tests.model.encoders.test_encoders import KINDS, TINY, padded, random_features
-
-EXPERIMENTS = ("2A3_MaP", "DMS_MaP", "1M7")
-
-
-def tiny_reactivity_model(kind: str = "transformer", sigmoid: bool = False) -> ReactivityModel:
-    torch.manual_seed(1)
-    return stirred(ReactivityModel(replace(TINY, encoder=kind, sigmoid=sigmoid), EXPERIMENTS)).eval()
+from tests.helpers.encoders import KINDS, padded, random_features, tiny_reactivity_model
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -96,7 +96,7 @@ def test_padding_changes_nothing() -> None:
 
 def test_a_model_that_reads_none_refuses_one() -> None:
     features = random_features(5)
-    with pytest.raises(ValueError, match="reads no reference"):
+    with pytest.raises(ValueError, match="cannot read a reference"):
         pair_of(RNAFlowModel(TINY_MODEL), features, reference(features))
 
 

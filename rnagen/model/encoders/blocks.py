@@ -1,4 +1,4 @@
-"""Pieces that the encoders share, beside those of the structure model."""
+"""Parts that the encoders share, besides those of the structure model."""
 
 import torch
 from einops import rearrange
@@ -11,15 +11,15 @@ from rnagen.model.embeddings import RelativePosition
 from rnagen.model.trunk import follows_gap
 from rnagen.structure import BASES
 
-HIDDEN_KEY = torch.finfo(torch.bfloat16).min / 4
-"""Attention bias of a padded key; finite, so that an RNA without any residue stays finite."""
+MASKED_KEY = torch.finfo(torch.bfloat16).min / 4
+"""Attention bias of a padded key; finite, so that outputs stay finite even without any residue."""
 STRONGEST_PAIR = 8.0
-"""Attention bias of a certain base pair in the head that starts to look at partners most: it outweighs the
+"""Initial attention bias of a certain base pair in the head most sensitive to base pairs: it outweighs
 exp(8) ≈ 3000 other residues."""
 
 
 class SequenceEmbedding(nn.Module):
-    """Base, and whether a gap in the chain lies before it → single representation."""
+    """Base, and whether a gap in the chain precedes it → single representation."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -31,16 +31,16 @@ class SequenceEmbedding(nn.Module):
 
 
 def masked_pairs(features: RNAFeatures) -> Float[Tensor, "B L L"]:
-    """Base-pair probabilities, zero wherever a residue of the pair is padding."""
+    """Base-pair probabilities, zero where either residue is padding."""
     real = features.mask[:, :, None] & features.mask[:, None, :]
     return features.pair_probabilities.masked_fill(~real, 0)
 
 
 class PairProjection(nn.Module):
-    """x + (I + P)·W·norm(x): each residue also sees the partners it is expected to have (P: base-pair probabilities).
+    """x + (I + P)·W·norm(x): each residue also reads its likely pairing residues (P: base-pair probabilities).
 
-    A graph convolution (Kipf & Welling 2017, eq. 2) on the secondary structure. Rows are not normalised, so that an
-    unpaired residue differs from a paired one.
+    A graph convolution (Kipf & Welling 2017, eq. 2) on the secondary structure. Rows are not normalised, so that
+    unpaired and paired residues differ.
     """
 
     def __init__(self, dim: int) -> None:
@@ -54,15 +54,15 @@ class PairProjection(nn.Module):
 
 
 def pair_projection(config: EncoderConfig) -> PairProjection | None:
-    """The projection of one block, where base pairs enter so."""
+    """The projection of one block, if base pairs enter that way."""
     return PairProjection(config.encoder_dim) if config.base_pairs == "projection" else None
 
 
 class AttentionBias(nn.Module):
-    """Attention bias of every layer and head: relative positions, base pairs where they enter so, padding.
+    """Attention bias of every layer and head: relative positions, base pairs (if they enter that way), padding.
 
-    Relative positions as in Shaw et al. 2018, section 3.2 (clipped), but a scalar per head: longer sequences than those
-    of the training meet no position that was not seen.
+    Relative positions as in Shaw et al. 2018, section 3.2 (clipped), but a scalar per head: sequences longer than those
+    in training meet no unseen position.
     """
 
     def __init__(self, config: EncoderConfig, relative_positions: bool) -> None:
@@ -72,14 +72,14 @@ class AttentionBias(nn.Module):
         self.relative = RelativePosition(outputs, config.max_offset) if relative_positions else None
         self.paired = nn.Linear(1, outputs, bias=False) if config.base_pairs == "bias" else None
         if self.paired is not None:
-            # From heads that ignore base pairs to one that looks at little else: gradient steps alone take thousands
-            # of updates to grow a weight to the size at which one key stands out among a hundred.
+            # From heads that ignore base pairs to one that attends to little else. By gradient steps alone, a weight
+            # takes thousands of updates to grow so large that one key stands out among a hundred.
             slopes = torch.linspace(0, STRONGEST_PAIR, self.heads).repeat(self.layers)
             self.paired.weight = nn.Parameter(slopes[:, None])
 
     def forward(self, features: RNAFeatures) -> Float[Tensor, "layers B 1 H L L"]:
         batch, length = features.mask.shape
-        padding = torch.zeros(batch, length, device=features.mask.device).masked_fill(~features.mask, HIDDEN_KEY)
+        padding = torch.zeros(batch, length, device=features.mask.device).masked_fill(~features.mask, MASKED_KEY)
         bias = padding[None, :, None, None, None, :]
         if self.relative is not None:
             bias = bias + self._per_head(self.relative(features.residue_index))

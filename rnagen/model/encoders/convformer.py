@@ -13,7 +13,7 @@ from rnagen.structure import BASES
 
 
 class PairEmbedding(nn.Module):
-    """Both bases, clipped relative position and, where they enter so, base-pair probabilities → pair representation."""
+    """Both bases, clipped relative position and base-pair probabilities (if used as bias) → pair representation."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -32,8 +32,8 @@ class PairEmbedding(nn.Module):
 class ConvformerBlock(nn.Module):
     """Convolution, then an update of the pair representation, then attention under its bias.
 
-    The pairs are updated first (as in Abramson et al. 2024, supplementary algorithm 8), so that those of the last
-    block, too, are trained by a loss on the single representation.
+    The pairs are updated first (as in Abramson et al. 2024, supplementary algorithm 8), so that a loss on the single
+    representation also trains the pair update of the last block.
     """
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -77,8 +77,8 @@ class ConvformerBlock(nn.Module):
 
 
 class ConvformerEncoder(Encoder):
-    """RibonanzaNet (He et al. 2024), normalised before each layer; its updates of the pair representation are those of
-    rnagen's trunk."""
+    """RibonanzaNet (He et al. 2024), normalised before each layer; the pair representation is updated as in rnagen's
+    trunk."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What every encoder promises."""
+"""The interface of every encoder."""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple
@@ -15,19 +15,19 @@ class EncoderOutput(NamedTuple):
     single: Float[Tensor, "B L d"]
     """Normalised output of the last layer, zero on padding."""
     pair: Float[Tensor, "B L L c"] | None
-    """None where the encoder has no pair representation; undefined on padding."""
+    """None if the encoder has no pair representation; undefined on padding."""
     layers: tuple[Float[Tensor, "B L d"], ...]
     """Output of every layer, first to last, not normalised, zero on padding; for a learned mixture of layers."""
 
 
 class Encoder(nn.Module, ABC):
-    """Sequence and base-pair probabilities → representations. Neither padding nor the other RNAs of a batch may change
-    those of an RNA."""
+    """Sequence and base-pair probabilities → representations. The output for an RNA depends neither on padding nor
+    on the other RNAs of its batch."""
 
     dim: int
     """Width d of the single representation."""
     pair_dim: int | None
-    """Width c of the pair representation; None where there is none."""
+    """Width c of the pair representation; None without a pair representation."""
     num_layers: int
     """Length of `EncoderOutput.layers`."""
 

@@ -1,7 +1,7 @@
 """A pretrained RNA language model (RNA-FM, RiNALMo, RibonanzaNet …) as an encoder, from a local folder.
 
-The architectures are those of multimolecule, which is licensed under the AGPL: it is an optional extra, and imported by
-nothing but the functions here. Nothing is downloaded, no code of the folder is run, no pickle is read.
+The architectures come from multimolecule, which is licensed under the AGPL: it is an optional extra, and imported only
+by the functions here. Nothing is downloaded, no code from the folder is run, no pickle is read.
 """
 
 import json
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
 PADDED_POSITIONS = 2
-"""Rows of a position table with a row for padding that no residue uses: the first two, as in fairseq."""
+"""First rows of a position table with a padding row; no residue uses them (as in fairseq)."""
 
 
 @dataclass(frozen=True)
 class LanguageModelShape:
-    """What of a folder makes the model, but for its weights. A checkpoint keeps it, and then needs no folder."""
+    """Everything in a folder that defines the model, except its weights; checkpoints store it instead of the folder."""
 
     config: dict[str, Any]
     """Content of config.json."""
     bases: tuple[int, ...]
     """Token of every base of `BASES`."""
     before: tuple[int, ...]
-    """Tokens that stand before every sequence."""
+    """Tokens before every sequence."""
     after: tuple[int, ...]
-    """Tokens that stand after it."""
+    """Tokens after every sequence."""
 
     @classmethod
     def from_folder(cls, folder: Path) -> "LanguageModelShape":
-        """Read config.json and the vocabulary (that of multimolecule for this kind of model, where there is none).
+        """Read config.json and the vocabulary (by default that of multimolecule for this kind of model).
 
         Raises:
             ConfigError: multimolecule is not installed.
-            InputError: no such folder, no usable config.json, or tokens that are not single residues.
+            InputError: the folder is missing, config.json cannot be used, or tokens are not single residues.
         """
         _import_multimolecule()
         from transformers import AutoTokenizer
@@ -56,10 +56,10 @@ class LanguageModelShape:
             content = json.loads((folder / "config.json").read_text())
         except FileNotFoundError:
             raise InputError(
-                str(folder), "config.json", "missing: no language model in the Hugging Face layout"
+                str(folder), "config.json", "missing; expected a language model in the Hugging Face layout"
             ) from None
         except ValueError as error:
-            raise InputError(str(folder), "config.json", f"is no JSON: {error}") from error
+            raise InputError(str(folder), "config.json", f"cannot be parsed as JSON: {error}") from error
         config = _configuration(content, str(folder))
         try:
             tokenizer = AutoTokenizer.from_pretrained(
@@ -71,39 +71,39 @@ class LanguageModelShape:
         whole = tokenizer(BASES)["input_ids"]
         known = len(set(bases)) == len(bases) == len(BASES) and max(whole) < config.vocab_size
         if not known or tokenizer.unk_token_id in bases:
-            raise InputError(str(folder), "tokenizer", f"{BASES} is read as {bases}: no model of single RNA residues")
+            raise InputError(str(folder), "tokenizer", f"{BASES} is read as {bases}, not as one token per residue")
         start = next(i for i in range(len(whole)) if whole[i : i + len(bases)] == bases)
         return cls(content, tuple(bases), tuple(whole[:start]), tuple(whole[start + len(bases) :]))
 
     @classmethod
     def from_json(cls, text: str) -> "LanguageModelShape":
-        """What `to_json` wrote.
+        """Inverse of `to_json`.
 
         Raises:
-            ConfigError: it is damaged.
+            ConfigError: the text is damaged.
         """
         try:
             values = json.loads(text)
             tokens = {name: tuple(int(token) for token in values[name]) for name in ("bases", "before", "after")}
             return cls(config=dict(values["config"]), **tokens)
         except (KeyError, TypeError, ValueError) as error:
-            raise ConfigError(f"language_model_shape: describes no language model: {error!r}") from error
+            raise ConfigError(f"language_model_shape: does not describe a language model: {error!r}") from error
 
     def to_json(self) -> str:
-        """One line."""
+        """The shape as one line of JSON."""
         return json.dumps(asdict(self))
 
 
 class LanguageModelEncoder(Encoder):
-    """A language model of single residues. It sees the sequence, neither base pairs nor gaps in the chain.
+    """A language model of single residues. It reads the sequence, but neither base pairs nor gaps in the chain.
 
-    The RNAs of each length run by themselves, without padding: RibonanzaNet as it was published looks at padding.
+    RNAs of different lengths run separately, without padding, because the published RibonanzaNet attends to padding.
 
-    Of `EncoderOutput.layers` the last is the single representation: normalised, where the model ends with that.
+    The last of `EncoderOutput.layers` is the single representation, normalised if the model ends with a normalisation.
     """
 
     def __init__(self, shape: LanguageModelShape) -> None:
-        """A model without its pretrained weights, on the CPU whatever the default device: some of its buffers are in no
+        """A model without pretrained weights, on the CPU whatever the default device: some of its buffers are in no
         weights file, and would have no values on the meta device.
 
         Raises:
@@ -120,11 +120,11 @@ class LanguageModelEncoder(Encoder):
 
     @classmethod
     def from_folder(cls, folder: Path) -> "LanguageModelEncoder":
-        """The pretrained model, in fp32, ready to be trained.
+        """The pretrained model, in fp32, ready for training.
 
         Raises:
             ConfigError: multimolecule is not installed.
-            InputError: no such folder, no safetensors in it, or they are damaged or lack weights of the model.
+            InputError: the folder or its safetensors are missing, or these are damaged or incomplete.
         """
         shape = LanguageModelShape.from_folder(folder)
         from safetensors import SafetensorError
@@ -143,27 +143,27 @@ class LanguageModelEncoder(Encoder):
             )
         except (OSError, RuntimeError, SafetensorError) as error:
             raise InputError(str(folder), "weights", _one_line(error)) from error
-        # It would go on with random numbers in their place.
+        # transformers would replace these with random numbers.
         lacking = {name for name in report["missing_keys"] if not name.startswith("pooler.")}
         unfit = {entry[0] for entry in report["mismatched_keys"] if not entry[0].startswith("pooler.")}
-        for names, how in ((lacking - unfit, "are missing"), (unfit, "have another shape than config.json says")):
+        for names, how in ((lacking - unfit, "are missing"), (unfit, "do not have the shape given by config.json")):
             if names:
-                raise InputError(str(folder), "weights", f"{len(names)} tensors {how}, as {min(names)}")
+                raise InputError(str(folder), "weights", f"{len(names)} tensors {how}, for instance {min(names)}")
         encoder = cls.__new__(cls)
         encoder._wrap(model, shape)
         return encoder
 
     def described(self, config: EncoderConfig) -> EncoderConfig:
-        """The options that build an encoder of this shape without its folder."""
+        """Options that build an encoder of this shape without the folder."""
         return replace(config, language_model_shape=self.shape.to_json())
 
     def _wrap(self, model: Any, shape: LanguageModelShape) -> None:
         super().__init__()
         config = model.config
-        # A summary of the whole sequence, which nothing here reads.
+        # A summary of the whole sequence; unused here.
         if hasattr(model, "pooler"):
             model.pooler = None
-        # Read from a folder it comes in evaluation mode, in which its dropout would stay off when it is trained.
+        # A model read from a folder is in evaluation mode, in which dropout would stay off in training.
         self.model: nn.Module = model.train()
         self.shape = shape
         self.dim, self.num_layers = config.hidden_size, config.num_hidden_layers
@@ -175,11 +175,11 @@ class LanguageModelEncoder(Encoder):
         """Encode each RNA of the batch.
 
         Raises:
-            InputError: an RNA is longer than the model's table of positions.
+            InputError: an RNA is longer than the model's position table.
         """
         batch, length = features.bases.shape
         device = features.bases.device
-        # Tables of rotary positions that were made in inference mode cannot be used in training.
+        # Rotary position tables made in inference mode cannot be used in training.
         module: Any
         for module in self.model.modules():
             if hasattr(module, "_seq_len_cached"):
@@ -196,7 +196,7 @@ class LanguageModelEncoder(Encoder):
         return EncoderOutput(layers[-1], pair, tuple(layers))
 
     def _read(self, bases: Int[Tensor, "b n"]) -> tuple[Float[Tensor, "layers b n d"], Float[Tensor, "b n n c"] | None]:
-        """RNAs of one length."""
+        """Encode RNAs of one length."""
         count, size = bases.shape
         if self.max_length is not None and size > self.max_length:
             reason = f"reads at most {self.max_length} residues, not {size}"
@@ -206,31 +206,31 @@ class LanguageModelEncoder(Encoder):
             for ids in (self.shape.bases, self.shape.before, self.shape.after)
         )
         tokens = torch.cat([before.expand(count, -1), table[bases], after.expand(count, -1)], dim=1)
-        asked = {} if self.pair_dim is None else {"output_pairwise_states": True}
-        out = self.model(input_ids=tokens, attention_mask=torch.ones_like(tokens), output_hidden_states=True, **asked)
+        extra = {} if self.pair_dim is None else {"output_pairwise_states": True}
+        out = self.model(input_ids=tokens, attention_mask=torch.ones_like(tokens), output_hidden_states=True, **extra)
         residues = slice(len(before), len(before) + size)
         states = torch.stack(out.hidden_states[1:])[:, :, residues]
         return states, None if self.pair_dim is None else out.pairwise_states[-1][:, residues, residues]
 
 
 def _import_multimolecule() -> None:
-    """Import it (which tells transformers its models), and leave the random state as it was: it sets a fixed seed."""
+    """Import it (which registers its models with transformers) and restore the random state: it sets a fixed seed."""
     seed, state = torch.initial_seed(), torch.get_rng_state()
     try:
         import multimolecule  # noqa: F401
     except ModuleNotFoundError as error:
         if error.name != "multimolecule":
             raise
-        raise ConfigError("encoder: a language-model needs multimolecule (AGPL): pip install 'rnagen[lm]'") from None
+        raise ConfigError("encoder: language-model needs multimolecule (AGPL): pip install 'rnagen[lm]'") from None
     torch.manual_seed(seed)
     torch.set_rng_state(state)
 
 
 def _configuration(content: Any, source: str) -> "PretrainedConfig":
-    """The configuration object of the content of a config.json.
+    """The configuration object for the content of a config.json.
 
     Raises:
-        InputError: it names no known kind of model, or none of tokens and layers.
+        InputError: the kind of model is unknown, or the model has no tokens or layers.
     """
     from transformers import AutoConfig
 
@@ -238,14 +238,14 @@ def _configuration(content: Any, source: str) -> "PretrainedConfig":
         config = AutoConfig.for_model(content["model_type"]).from_dict(content)
         missing = [name for name in ("hidden_size", "num_hidden_layers", "vocab_size") if not hasattr(config, name)]
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(source, "config.json", f"describes no known model: {_one_line(error)}") from error
+        raise InputError(source, "config.json", f"does not describe a known model: {_one_line(error)}") from error
     if missing:
-        raise InputError(source, "config.json", f"describes no language model: it has no {missing[0]}")
+        raise InputError(source, "config.json", f"does not describe a language model: {missing[0]} is missing")
     return config
 
 
 def _position_tables(model: nn.Module) -> list[int]:
-    """How many tokens fit each table of learned positions; none where positions are relative."""
+    """Number of tokens that fit each table of learned positions; empty if positions are relative."""
     return [
         module.num_embeddings - (0 if module.padding_idx is None else PADDED_POSITIONS)
         for name, module in model.named_modules()
@@ -254,5 +254,5 @@ def _position_tables(model: nn.Module) -> list[int]:
 
 
 def _one_line(error: Exception) -> str:
-    """The beginning of what transformers says at length."""
+    """The beginning of a long message from transformers."""
     return " ".join(str(error).split())[:200]

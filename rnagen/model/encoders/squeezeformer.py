@@ -1,4 +1,4 @@
-"""Squeezeformer encoder: attention for what is far apart, convolution for what is near."""
+"""Squeezeformer encoder: attention at long range, convolution at short range."""
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from rnagen.model.encoders.interface import Encoder, EncoderOutput
 class GatedConvolution(nn.Module):
     """Gate, depthwise convolution along the sequence, projection (Gulati et al. 2020, section 2.2).
 
-    Layer instead of batch normalisation: each residue is normalised alone, whatever the padding of its batch.
+    Layer instead of batch normalisation: each residue is normalised alone, so that padding has no effect.
     """
 
     def __init__(self, dim: int, kernel_size: int) -> None:
@@ -63,8 +63,8 @@ class SqueezeformerBlock(nn.Module):
 
 
 class SqueezeformerEncoder(Encoder):
-    """Squeezeformer (Kim et al. 2022) with relative positions as attention bias, at one resolution throughout: every
-    residue has an output."""
+    """Squeezeformer (Kim et al. 2022) with relative positions as attention bias, at full resolution throughout:
+    every residue has an output."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Transformer encoder with sinusoidal positions: the plain one, which the others have to beat."""
+"""Transformer encoder with sinusoidal positions: the baseline for the others."""
 
 from jaxtyping import Float
 from torch import Tensor, nn

@@ -144,6 +144,24 @@ class ConfidenceDataModule(ResumableData):
         """Batches in an epoch."""
         return self.config.run.train_batches or max(1, len(self.train_chains) // self.config.dataset.batch_size)
 
+    @property
+    def validates(self) -> bool:
+        """Whether there are validation chains."""
+        return bool(self.val_chains)
+
+    @property
+    def contents(self) -> str:
+        """What trains and validates."""
+        return (
+            f"{self.conformers:,} conformers of {len(self.train_chains):,} chains train, "
+            f"{len(self.val_chains)} chains validate"
+        )
+
+    @property
+    def conformers(self) -> int:
+        """Conformers to train on."""
+        return sum(len(known.scores.tm) for known in self.train_chains)
+
     def train_dataloader(self) -> BatchStream[ScoredBatch]:
         """Batches from `position` on; every cluster is drawn equally often."""
         options = self.config.dataset

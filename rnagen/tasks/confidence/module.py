@@ -54,6 +54,11 @@ class ConfidenceModule(OneCycleModule):
         self.reported: list[ReportedTarget] = []
         self.val_losses: list[float] = []
 
+    @property
+    def network(self) -> ConfidenceHead:
+        """The head."""
+        return self.head
+
     def setup(self, stage: str) -> None:
         if self.config.optim.compile and stage == "fit":
             # In place: the names in the state dict stay. Static: lengths come in a few buckets.

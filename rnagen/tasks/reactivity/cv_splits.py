@@ -1,10 +1,11 @@
-"""Folds for cross-validation, such that no two sequences of different folds are alike."""
+"""Splits for cross-validation in which no two sequences of different splits are similar."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float32, Int64
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
@@ -23,15 +24,15 @@ ROUNDING = 1e-6
 
 
 def assign_splits(sequences: Sequence[str], cv_splits: int, seed: int, cache: Path) -> Int64[np.ndarray, " N"]:
-    """The fold, 0 to folds − 1, of each sequence: whole groups of `similarity_groups`, dealt out evenly.
+    """The split, 0 to cv_splits − 1, of each sequence: whole groups of `similarity_groups`, distributed evenly.
 
-    The groups, in which the time goes, are kept in the folder `cache`, known by the sequences.
+    The groups, which take nearly all the time, are stored in the folder `cache`, identified by the sequences.
     """
-    different, number = np.unique(np.array(sequences), return_inverse=True)
+    number, different = pd.factorize(np.array(sequences, dtype=object), sort=True)
     key = hashlib.sha256(f"1 {IDENTITY}\n".encode() + "\n".join(different).encode())
     file = cache / f"groups-{key.hexdigest()[:32]}.npy"
     if not file.is_file():
-        found = similarity_groups(different.tolist())
+        found = similarity_groups(list(different))
         with atomic_write(file) as opened:
             np.save(opened, found)
     return deal(np.load(file, allow_pickle=False)[number], cv_splits, seed)
@@ -40,9 +41,9 @@ def assign_splits(sequences: Sequence[str], cv_splits: int, seed: int, cache: Pa
 def similarity_groups(sequences: Sequence[str]) -> Int64[np.ndarray, " N"]:
     """Number of each sequence's group: the connected components of the graph of pairs at least `IDENTITY` identical.
 
-    Two sequences of different groups are thus never that alike, which greedy clusters do not promise: two of their
-    members may be closer to each other than to their founders. Identity is that of `rnagen.prepare.clusters`. All pairs
-    of lengths that allow it are compared, so time grows with the square of N.
+    Two sequences of different groups are thus never that similar. Greedy clusters do not guarantee this: members of two
+    clusters may be closer to each other than to their representatives. Identity is that of `rnagen.prepare.clusters`.
+    All pairs whose lengths allow it are compared, so time grows with the square of N.
     """
     order = np.argsort([len(sequence) for sequence in sequences], kind="stable")
     edges = [np.zeros((2, 0), dtype=np.int64)]
@@ -55,14 +56,14 @@ def similarity_groups(sequences: Sequence[str]) -> Int64[np.ndarray, " N"]:
 
 
 def deal(groups: Int64[np.ndarray, " N"], cv_splits: int, seed: int) -> Int64[np.ndarray, " N"]:
-    """Deal whole groups out to folds: the largest first, each to the smallest fold so far; ties by the seed.
+    """Assign whole groups to splits: the largest first, each to the smallest split so far; the seed breaks ties.
 
     Raises:
-        ValueError: there are fewer groups than folds.
+        ValueError: there are fewer groups than splits.
     """
     numbers, member_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     if not 1 <= cv_splits <= len(numbers):
-        raise ValueError(f"{len(numbers)} groups of similar sequences cannot fill {cv_splits} folds")
+        raise ValueError(f"{len(numbers)} groups of similar sequences cannot fill {cv_splits} splits")
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(len(numbers))
     filled, split_of = np.zeros(cv_splits, dtype=np.int64), np.empty(len(numbers), dtype=np.int64)
@@ -75,14 +76,14 @@ def deal(groups: Int64[np.ndarray, " N"], cv_splits: int, seed: int) -> Int64[np
 
 
 def closest_across(sequences: Sequence[str], cv_splits: Int64[np.ndarray, " N"]) -> tuple[float, int, int]:
-    """(identity, i, j) of the two most alike sequences in different folds, i and j their positions.
+    """(identity, i, j) of the two most similar sequences in different splits, i and j their positions.
 
     Raises:
-        ValueError: all are in one fold.
+        ValueError: all are in one split.
     """
     if len(np.unique(cv_splits)) < 2:
-        raise ValueError("one fold has no pair across folds")
-    # Of the equal sequences of a fold one is enough.
+        raise ValueError("a single split has no pairs across splits")
+    # One of several equal sequences in a split is enough.
     first = {key: n for n, key in reversed(list(enumerate(zip(sequences, cv_splits.tolist(), strict=True))))}
     order = np.array(sorted(first.values(), key=lambda n: (len(sequences[n]), n)))
     best = (-1.0, -1, -1)
@@ -97,8 +98,8 @@ def closest_across(sequences: Sequence[str], cv_splits: Int64[np.ndarray, " N"])
 def _compared(
     sequences: list[str], least: float
 ) -> Iterator[tuple[Int64[np.ndarray, " rows"], Int64[np.ndarray, " columns"], Float32[np.ndarray, "rows columns"]]]:
-    """Blocks of (rows, columns, identities) that cover all pairs of sequences, sorted by length, of at least `least`
-    identity; 0 stands for less."""
+    """Blocks of (rows, columns, identities) that cover all pairs of sequences, sorted by length, with an identity of
+    at least `least`; lower ones are given as 0."""
     lengths = np.array([len(sequence) for sequence in sequences])
     console = Console(stderr=True)
     starts = range(0, len(sequences), BLOCK)

@@ -1,46 +1,20 @@
-"""The profiles that train and validate: folds of unlike sequences, batches of like lengths, a reproducible order."""
+"""Training and validation data: splits without similar sequences, batches of similar lengths, a fixed order."""
 
 import os
-from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
-from torch.utils.data import DataLoader, DistributedSampler, Sampler
+from torch.utils.data import DataLoader, DistributedSampler
 
 from rnagen.config.reactivity import ReactivityConfig
 from rnagen.errors import InputError
-from rnagen.tasks.reactivity.batches import LengthMatchedBatchSampler
+from rnagen.io.reactivity_table import ReactivityTable
+from rnagen.tasks.reactivity.batches import EpochStream, LengthMatchedBatchSampler
 from rnagen.tasks.reactivity.cv_splits import assign_splits
 from rnagen.tasks.reactivity.dataset import ReactivityDataset, ReactivityExample, reactivity_batch, trainable
 from rnagen.tasks.reactivity.pairs import MappedPairs
-from rnagen.tasks.reactivity.table import ReactivityTable
 from rnagen.training.stream import ResumableData
-
-
-class EpochStream(Sampler[list[int]]):
-    """The rest of the epoch that `position` (batches since the start of training) stands in.
-
-    Args:
-        batches: a batch sampler with `set_epoch`, whose order is a function of the epoch.
-        per_epoch: batches taken of each epoch.
-    """
-
-    def __init__(self, batches: LengthMatchedBatchSampler, per_epoch: int) -> None:
-        self.batches = batches
-        self.per_epoch = per_epoch
-        self.position = 0
-
-    def __len__(self) -> int:
-        return self.per_epoch
-
-    def __iter__(self) -> Iterator[list[int]]:
-        epoch, start = divmod(self.position, self.per_epoch)
-        self.batches.set_epoch(epoch)
-        for batch in islice(self.batches, start, self.per_epoch):
-            self.position += 1
-            yield batch
 
 
 class ReactivityDataModule(ResumableData):
@@ -51,22 +25,22 @@ class ReactivityDataModule(ResumableData):
     val: ReactivityDataset | None
 
     def __init__(self, config: ReactivityConfig, experiments: tuple[str, ...] = ()) -> None:
-        """`experiments`: those of a model that is trained further; those of the file where none are given."""
+        """`experiments`: those of the model that training starts from; by default those of the file."""
         super().__init__()
         self.config = config
         self.experiments = experiments
 
     def prepare_data(self) -> None:
-        """Convert, fold and compare the sequences, in one process only; the cache holds what comes of it."""
+        """Convert the table, compute base pairs and compare sequences, in one process only; results go to the cache."""
         table = self._open()
         self._pairs(table)
         self._held_out(table)
 
     def setup(self, stage: str) -> None:
-        """Map the profiles and deal them out.
+        """Map the profiles and split them.
 
         Raises:
-            InputError: the file cannot be used, or no profile is left to train on.
+            InputError: the file cannot be used, or no profile remains to train on.
         """
         options = self.config.dataset
         self.table = self._open()
@@ -77,7 +51,11 @@ class ReactivityDataModule(ResumableData):
             trains = trains & (self.table.lengths <= options.max_length)[:, None]
         self.train = ReactivityDataset(self.table, trains, pairs, options.sn_weights)
         if not len(self.train) >= options.batch_size * self.config.run.devices:
-            raise InputError(options.data, None, f"{len(self.train)} examples can be trained on: too few for a batch")
+            raise InputError(
+                options.data,
+                None,
+                f"{len(self.train)} examples remain for training: too few for a batch; lower batch_size",
+            )
         validates = bool((good & held_out[:, None]).any())
         self.val = ReactivityDataset(self.table, good & held_out[:, None], pairs, weights=False) if validates else None
 
@@ -85,6 +63,19 @@ class ReactivityDataModule(ResumableData):
     def batches_per_epoch(self) -> int:
         """Batches in an epoch and process."""
         return self.config.run.train_batches or len(self._batches(0, self.config.run.devices))
+
+    @property
+    def validates(self) -> bool:
+        """Whether profiles are held out."""
+        return self.val is not None
+
+    @property
+    def contents(self) -> str:
+        """What trains and validates."""
+        return (
+            f"{int(self.train.used.sum()):,} profiles of {len(self.train):,} examples train, "
+            f"{0 if self.val is None else int(self.val.used.sum()):,} profiles validate"
+        )
 
     def train_dataloader(self) -> DataLoader[ReactivityExample]:
         """Batches from `position` on."""
@@ -95,7 +86,7 @@ class ReactivityDataModule(ResumableData):
         return self._loader(self.train, stream)
 
     def val_dataloader(self) -> list[DataLoader[ReactivityExample]]:
-        """Batches sorted by length, dealt out among the processes."""
+        """Batches sorted by length, distributed over the processes."""
         assert self.trainer is not None
         if self.val is None:
             return []
@@ -108,7 +99,7 @@ class ReactivityDataModule(ResumableData):
         return ReactivityTable.open(self.config.dataset.data, self.config.dataset.cache, self.experiments)
 
     def _pairs(self, table: ReactivityTable) -> MappedPairs | None:
-        """Base pairs, where the model reads them."""
+        """Base pairs, if the model reads them."""
         if self.config.model.base_pairs == "none":
             return None
         return MappedPairs.of(table.sequences(), self.config.dataset.cache, os.cpu_count() or 1)

@@ -1,6 +1,6 @@
-"""Reactivity examples and padded batches of them."""
+"""Reactivity examples, padded batches of them, and the 5'↔3' flip."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,9 +10,9 @@ from torch.utils.data import Dataset
 
 from rnagen.data.padding import pad, padded_length
 from rnagen.features import RNAFeatures, collate, from_residues
+from rnagen.io.reactivity_table import ReactivityTable
 from rnagen.structure import encode_sequence
 from rnagen.tasks.reactivity.pairs import MappedPairs
-from rnagen.tasks.reactivity.table import ReactivityTable
 
 LENGTH_BUCKET = 16
 """Batches are padded to a multiple of this, so that a compiled model sees few shapes."""
@@ -40,9 +40,9 @@ class ReactivityBatch:
     reactivity: Float[Tensor, "B L E"]
     """As measured, not clipped; 0 where not observed."""
     observed: Bool[Tensor, "B L E"]
-    """The residue is no padding and has a finite value in a profile that is used."""
+    """The residue is not padding and has a finite value in a profile that is used."""
     weight: Float[Tensor, "B E"]
-    """See `reliability`; 1 where signal-to-noise is unknown, or weights are not asked for."""
+    """See `reliability`; 1 where signal-to-noise is unknown or weights are off."""
     sn_filter: Bool[Tensor, "B E"]
     """The profile passes the data set's own filter."""
     numbers: Int[Tensor, " B"]
@@ -56,28 +56,28 @@ class ReactivityBatch:
 def reliability(signal_to_noise: Float32[np.ndarray, " E"]) -> Float32[np.ndarray, " E"]:
     """Weight of a profile with signal-to-noise s: s² / (1 + s²), 0 where s ≤ 0, 1 where s is unknown (NaN).
 
-    The share of a profile's variance that is signal: with variance S² of the signal and N² of the noise, s = S/N, it is
-    S² / (S² + N²), the gain of the Wiener filter. Half weight at s = 1, 0.9 at s = 3: it saturates, so that the few
-    profiles with s over 10 do not count for many.
+    This is the signal's share of a profile's variance: S² / (S² + N²) with variance S² of the signal and N² of the
+    noise, s = S/N, which is the gain of the Wiener filter. It is 0.5 at s = 1 and 0.9 at s = 3, and saturates, so that
+    the few profiles with s over 10 do not dominate.
     """
     squared = np.square(np.maximum(signal_to_noise, 0))
     return np.where(np.isnan(signal_to_noise), 1, squared / (1 + squared)).astype(np.float32)
 
 
 def trainable(table: ReactivityTable, minimum: float = -np.inf) -> Bool[np.ndarray, "N E"]:
-    """The profiles with at least this signal-to-noise. Those where it is unknown stay: nothing speaks against them."""
+    """The profiles with at least this signal-to-noise, and those where it is unknown."""
     return (table.rows >= 0) & ~(table.signal_to_noise < minimum)
 
 
 class ReactivityDataset(Dataset[ReactivityExample]):
-    """The examples of a table with a profile in `used`, and of those the profiles in it.
+    """The examples of a table that have a profile in `used`; other profiles count as not observed.
 
     Args:
         table: the profiles.
-        used: what may be seen: for training `trainable(table, 1.0) & (folds != 0)[:, None]`, say, and for evaluation
-            `table.sn_filter & (folds == 0)[:, None]`.
+        used: for training, `trainable(table, 1.0) & (splits != 0)[:, None]`, for instance; for evaluation,
+            `table.sn_filter & (splits == 0)[:, None]`.
         pairs: base pairs of all examples of the table; without them the pair probabilities are zero.
-        weights: give profiles their `reliability` as weight, instead of 1.
+        weights: weight profiles by their `reliability` instead of 1.
     """
 
     def __init__(
@@ -132,4 +132,56 @@ def reactivity_batch(examples: list[ReactivityExample]) -> ReactivityBatch:
         weight=padded("weight", 0),
         sn_filter=padded("sn_filter", 0),
         numbers=torch.tensor([e.number for e in examples]),
+    )
+
+
+def reversal(mask: Bool[Tensor, "B L"], which: Bool[Tensor, " B"] | None = None) -> Int[Tensor, "B L"]:
+    """For each position the position that replaces it: residues of a flipped row in reverse order, padding in place.
+
+    It is its own inverse, so it also restores the original order of a prediction for a flipped batch:
+    `prediction.gather(1, order[..., None].expand_as(prediction))`.
+
+    Args:
+        mask: False on padding, which follows the residues.
+        which: the rows to flip; all by default.
+    """
+    positions = torch.arange(mask.shape[1], device=mask.device)
+    moved = mask if which is None else mask & which[:, None]
+    return torch.where(moved, mask.sum(dim=1, keepdim=True) - 1 - positions, positions)
+
+
+def flipped_features(features: RNAFeatures, which: Bool[Tensor, " B"] | None = None) -> RNAFeatures:
+    """The features of the reversed sequences: bases and both axes of the pair probabilities are reversed.
+
+    `residue_index` still increases, and its jumps stay between the same residues: first + last − index.
+    """
+    mask = features.mask
+    order = reversal(mask, which)
+    index = features.residue_index
+    last = index.gather(1, (mask.sum(dim=1, keepdim=True) - 1).clamp(min=0))
+    mirrored = (index[:, :1] + last - index).gather(1, order)
+    turned = mask if which is None else mask & which[:, None]
+    length = mask.shape[1]
+    rows = order[:, :, None].expand(-1, -1, length)
+    columns = order[:, None, :].expand(-1, length, -1)
+    return replace(
+        features,
+        bases=features.bases.gather(1, order),
+        residue_index=torch.where(turned, mirrored, index),
+        pair_probabilities=features.pair_probabilities.gather(1, rows).gather(2, columns),
+    )
+
+
+def flipped(batch: ReactivityBatch, which: Bool[Tensor, " B"] | None = None) -> ReactivityBatch:
+    """The batch with the rows in `which` (by default all) read from the 3' end; two flips give the batch itself.
+
+    A flipped sequence is another molecule, but most of its base pairs and open loops stay: it serves as augmentation in
+    training and as a second reading in prediction.
+    """
+    order = reversal(batch.features.mask, which)[..., None].expand_as(batch.reactivity)
+    return replace(
+        batch,
+        features=flipped_features(batch.features, which),
+        reactivity=batch.reactivity.gather(1, order),
+        observed=batch.observed.gather(1, order),
     )

@@ -1,6 +1,7 @@
-"""Reactivity predicted by trained models: the one place where validation, benchmarks and the command line get it."""
+"""Reactivity predicted by trained models: validation, benchmarks, command line and Python API all come here."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,32 +9,76 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor
 
-from rnagen.checkpoints.reactivity import ReactivityCheckpoint, load_reactivity_checkpoint
+from rnagen.checkpoints.reactivity import DEFAULT_CHECKPOINT, ReactivityCheckpoint, load_reactivity_checkpoint
 from rnagen.config.encoder import EncoderConfig
 from rnagen.data.padding import padded_length
-from rnagen.errors import ConfigError
+from rnagen.errors import ConfigError, InputError
 from rnagen.features import RNAFeatures, collate, from_residues
-from rnagen.model.encoders.memory import encoder_memory
+from rnagen.io.target import Target
+from rnagen.model.encoders import encoder_memory
 from rnagen.model.reactivity import ReactivityModel
+from rnagen.progress import Advance
+from rnagen.sampling.memory import available_memory
 from rnagen.secondary.pairs import SparsePairs
 from rnagen.structure import encode_sequence
-from rnagen.tasks.reactivity.dataset import LENGTH_BUCKET
-from rnagen.tasks.reactivity.flip import flipped_features, reversal
+from rnagen.tasks.reactivity.dataset import LENGTH_BUCKET, flipped_features, reversal
 
 BATCH_PAIRS = 2**20
 """Pairs of residues in a batch of several RNAs: about 1 GiB in the convformer, a fifth of that in the others."""
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """Predicted reactivity of several RNAs."""
+
+    experiments: tuple[str, ...]
+    """The E experiment types."""
+    profiles: dict[str, Float32[np.ndarray, "_ E"]]
+    """Reactivity [L, E] in [0, 1] by name, in the order of the targets."""
+    failures: list[InputError]
+    """An error for each RNA without a usable prediction."""
+
+
+def predict_reactivity(
+    targets: Sequence[Target],
+    models: Sequence[ReactivityCheckpoint],
+    batch_size: int = 32,
+    flip: bool = True,
+    advance: Advance = lambda amount, name: None,
+) -> Prediction:
+    """Mean reactivity over the models of each RNA (distinct names); `refuse_unfit` finds the RNAs that are too long.
+
+    Args:
+        targets: the RNAs.
+        models: checkpoints of the same experiments, as `load_models` returns them.
+        batch_size: most RNAs in a batch; no more than `BATCH_PAIRS` allow.
+        flip: average the readings from both ends.
+        advance: is called after each RNA, to advance a progress bar.
+
+    Raises:
+        ValueError: as `predict`; also for a sequence too long for ViennaRNA, if a model reads base pairs.
+    """
+    networks = [checkpoint.model for checkpoint in models]
+    found = {}
+    for n, profile in predict_profiles(networks, [target.sequence for target in targets], batch_size, flip):
+        advance(1, targets[n].name)
+        if np.isfinite(profile).all():
+            found[n] = profile
+    reason = "the predicted values are not finite: the weights of a model are damaged"
+    failures = [InputError("prediction", target.name, reason) for n, target in enumerate(targets) if n not in found]
+    return Prediction(networks[0].experiments, {targets[n].name: found[n] for n in sorted(found)}, failures)
+
+
 @torch.no_grad()
 def predict(models: Sequence[ReactivityModel], features: RNAFeatures, flip: bool) -> Float[Tensor, "B L E"]:
-    """Mean reactivity over the models, clipped to [0, 1] as the targets of their training are; zero on padding.
+    """Mean reactivity over the models, clipped to [0, 1] as the training targets are; zero on padding.
 
-    The mode of the models (`eval()`) and autocast are the caller's.
+    The caller sets the mode of the models (`eval()`) and autocast.
 
     Args:
         models: models of the same experiments, on the device of the features.
         features: the RNAs.
-        flip: let each model also read the RNAs from the 3' end, and take the mean of both readings.
+        flip: average the readings from both ends.
 
     Raises:
         ValueError: no model, or models of different experiments.
@@ -49,19 +94,14 @@ def predict(models: Sequence[ReactivityModel], features: RNAFeatures, flip: bool
 
 
 def predict_profiles(
-    models: Sequence[ReactivityModel],
-    sequences: Sequence[str],
-    pairs_of: Callable[[str], SparsePairs] | None,
-    batch_size: int,
-    flip: bool,
+    models: Sequence[ReactivityModel], sequences: Sequence[str], batch_size: int, flip: bool
 ) -> Iterator[tuple[int, Float32[np.ndarray, "L E"]]]:
-    """(number, reactivity) of each sequence over `BASES`, the short ones first; see `predict`.
+    """(number, reactivity) of each sequence over `BASES`, shortest first; see `predict`. Base pairs are computed if a
+    model reads them."""
+    # Not at the top: training can do without ViennaRNA.
+    from rnagen.secondary.vienna import sparse_base_pairs
 
-    Args:
-        pairs_of: base pairs of a sequence; None for models that do not look at them (`needs_pairs`).
-        batch_size: most sequences in a batch; no more than `BATCH_PAIRS` allow.
-    """
-    device = next(models[0].parameters()).device
+    device, pairs_of = next(models[0].parameters()).device, sparse_base_pairs if needs_pairs(models) else None
     for numbers in _batches([len(sequence) for sequence in sequences], batch_size):
         features = make_features([sequences[n] for n in numbers], pairs_of)
         predicted = predict(models, features.to(device), flip).cpu().numpy()
@@ -76,30 +116,59 @@ def make_features(sequences: Sequence[str], pairs_of: Callable[[str], SparsePair
     return collate(parts, padded_length([len(sequence) for sequence in sequences], LENGTH_BUCKET))
 
 
-def load_models(paths: Sequence[Path], device: torch.device | str = "cpu") -> list[ReactivityCheckpoint]:
-    """Load checkpoints whose predictions can be averaged.
+def load_models(paths: Sequence[Path] = (), device: torch.device | str = "cpu") -> list[ReactivityCheckpoint]:
+    """Load checkpoints whose predictions can be averaged; by default the one that ships with rnagen.
 
     Raises:
         InputError: as `load_reactivity_checkpoint`.
-        ConfigError: two are of different experiments, or of the same in another order.
+        ConfigError: two checkpoints differ in their experiments or in the order of these.
     """
-    loaded = [load_reactivity_checkpoint(path, device) for path in paths]
+    loaded = [load_reactivity_checkpoint(path, device) for path in paths or (DEFAULT_CHECKPOINT,)]
     for one in loaded[1:]:
         first = loaded[0]
         if one.model.experiments != first.model.experiments:
             of = "; ".join(f"{c.path} predicts {', '.join(c.model.experiments)}" for c in (first, one))
-            raise ConfigError(f"ckpt: models of different experiments have no mean: {of}")
+            raise ConfigError(f"ckpt: models of different experiments cannot be averaged: {of}")
     return loaded
 
 
 def needs_pairs(models: Sequence[ReactivityModel]) -> bool:
-    """Whether any of the models looks at base pairs."""
+    """Whether any of the models reads base pairs."""
     return any(model.config.base_pairs != "none" for model in models)
 
 
+def refuse_unfit(
+    targets: Sequence[Target], models: Sequence[ReactivityCheckpoint], skipped: int = 0, figures: bool = False
+) -> tuple[list[Target], list[InputError]]:
+    """The RNAs that can be predicted, and an error for each of the others: no longer than the `skipped` residues at its
+    ends, or too long for memory or for ViennaRNA (which figures need too)."""
+    from rnagen.secondary.vienna import MAXIMUM_LENGTH
+
+    free, pairs = available_memory(), needs_pairs([checkpoint.model for checkpoint in models])
+    good, failures = [], []
+    for target in targets:
+        length = len(target.sequence)
+        need = max(estimated_memory(length, checkpoint.model.config) for checkpoint in models)
+        if length <= skipped:
+            reason = f"{length} nt, but the first and last {skipped} get no value (--skip-start, --skip-end)"
+        elif length > MAXIMUM_LENGTH and (pairs or figures):
+            remedy = "cut the sequence into domains" if pairs else "use --no-figures"
+            reason = f"{length} nt: ViennaRNA folds at most {MAXIMUM_LENGTH}; {remedy}"
+        elif need > free:
+            reason = (
+                f"{length} nt need about {need / 2**30:.1f} GiB of memory, {free / 2**30:.1f} GiB are free: "
+                "cut the sequence into domains, or use a larger machine"
+            )
+        else:
+            good.append(target)
+            continue
+        failures.append(InputError("inputs", target.name, reason))
+    return good, failures
+
+
 def estimated_memory(length: int, config: EncoderConfig) -> int:
-    """Bytes that predicting one RNA of `length` residues takes at its peak, a little on the high side: a fifth and
-    64 MiB are added for what is not the encoder."""
+    """Peak bytes for the prediction of one RNA of `length` residues, slightly overestimated: the encoder, and a fifth
+    plus 64 MiB for everything else."""
     return int(1.2 * encoder_memory(length, config)) + 64 * 2**20
 
 

@@ -99,6 +99,16 @@ class RNADataModule(ResumableData):
         per_step = options.batch_size * self.config.run.devices
         return self.config.run.train_batches or max(1, len(self.train_chains) // per_step)
 
+    @property
+    def validates(self) -> bool:
+        """Whether there are validation chains."""
+        return bool(self.val_chains)
+
+    @property
+    def contents(self) -> str:
+        """What trains and validates."""
+        return f"{len(self.train_chains):,} chains of {self.description} train, {len(self.val_chains):,} validate"
+
     def train_dataloader(self) -> BatchStream[Batch]:
         """Batches from `position` on, made on the device of the process."""
         assert self.trainer is not None

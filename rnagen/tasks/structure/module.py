@@ -58,6 +58,11 @@ class FlowModule(MeasuredModule):
         self.val_metrics = torch.nn.ModuleDict({name: MeanMetric() for name in ("tm_best1", "tm_best5", "tm_helix")})
 
     @property
+    def network(self) -> RNAFlowModel:
+        """The model."""
+        return self.model
+
+    @property
     def shipped_model(self) -> RNAFlowModel:
         """The weights that validate and are saved for sampling."""
         model = self.ema.module if self.config.optim.ema else self.model

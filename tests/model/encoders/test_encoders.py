@@ -11,75 +11,20 @@ from rnagen.config.encoder import KERNEL_SIZES, LAYERS, EncoderConfig
 from rnagen.config.files import load_config
 from rnagen.errors import ConfigError
 from rnagen.features import RNAFeatures
-from rnagen.model.encoders import Encoder, EncoderOutput, build_encoder
+from rnagen.model.encoders import build_encoder
 from rnagen.model.encoders.blocks import PairProjection, masked_pairs
-from tests.helpers.tiny import stirred
+from tests.helpers.encoders import KINDS, TINY_ENCODER, close, encoder, padded, random_features, same
 
-KINDS = ("transformer", "squeezeformer", "convformer")
 PAIRINGS = ("none", "projection", "bias")
-TINY = EncoderConfig(
-    encoder_dim=16,
-    encoder_layers=2,
-    encoder_heads=2,
-    encoder_pair_dim=8,
-    kernel_size=5,
-    max_offset=6,
-    encoder_dropout=0.0,
-)
-VARIANTS = [replace(TINY, encoder=kind, base_pairs=pairing) for kind in KINDS for pairing in PAIRINGS]
+VARIANTS = [replace(TINY_ENCODER, encoder=kind, base_pairs=pairing) for kind in KINDS for pairing in PAIRINGS]
 
 every_variant = pytest.mark.parametrize("config", VARIANTS, ids=lambda c: f"{c.encoder}-{c.base_pairs}")
-every_kind = pytest.mark.parametrize("config", [replace(TINY, encoder=kind) for kind in KINDS], ids=KINDS)
-
-
-def encoder(config: EncoderConfig) -> Encoder:
-    torch.manual_seed(1)
-    return stirred(build_encoder(config)).eval()
-
-
-def random_features(length: int, batch: int = 2, seed: int = 0) -> RNAFeatures:
-    """RNAs in which every residue has a probable partner."""
-    generator = torch.Generator().manual_seed(seed)
-    probabilities = torch.rand(batch, length, length, generator=generator)
-    probabilities = (probabilities + probabilities.mT) / length
-    return RNAFeatures(
-        bases=torch.randint(0, 4, (batch, length), generator=generator),
-        residue_index=torch.arange(1, length + 1).expand(batch, length),
-        mask=torch.ones(batch, length, dtype=torch.bool),
-        pair_probabilities=probabilities * (1 - torch.eye(length)),
-    )
-
-
-def padded(features: RNAFeatures, extra: int) -> RNAFeatures:
-    """The same RNAs with `extra` padded residues, which hold garbage everywhere, base pairs with real residues too."""
-    batch, length = features.bases.shape
-    junk = vars(random_features(length + extra, batch, seed=9))
-    values = {name: value.clone() for name, value in junk.items() if value is not None}
-    for name in values:
-        value = getattr(features, name)
-        values[name][(slice(None), *[slice(length)] * (value.ndim - 1))] = value
-    values["mask"][:, length:] = False
-    return RNAFeatures(**values)
+every_kind = pytest.mark.parametrize("config", [replace(TINY_ENCODER, encoder=kind) for kind in KINDS], ids=KINDS)
 
 
 def reversed_in_direction(features: RNAFeatures) -> RNAFeatures:
     """The RNAs read from the 3' end."""
     return replace(features, bases=features.bases.flip(1), pair_probabilities=features.pair_probabilities.flip(1, 2))
-
-
-def close(first: torch.Tensor, second: torch.Tensor) -> None:
-    torch.testing.assert_close(first, second, atol=1e-5, rtol=1e-5)
-
-
-def same(first: EncoderOutput, second: EncoderOutput) -> None:
-    """Equal outputs over the residues and RNAs of the first."""
-    batch, length = first.single.shape[:2]
-    close(second.single[:batch, :length], first.single)
-    for mine, other in zip(first.layers, second.layers, strict=True):
-        close(other[:batch, :length], mine)
-    assert (first.pair is None) == (second.pair is None)
-    if first.pair is not None and second.pair is not None:
-        close(second.pair[:batch, :length, :length], first.pair)
 
 
 @every_variant
@@ -112,13 +57,13 @@ def test_padding_changes_nothing(config: EncoderConfig, length: int) -> None:
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(length=st.integers(1, 20), extra=st.integers(1, 40), kind=st.sampled_from(KINDS), seed=st.integers(0, 9))
 def test_no_length_breaks_the_mask(length: int, extra: int, kind: str, seed: int) -> None:
-    model, features = encoder(replace(TINY, encoder=kind, base_pairs="bias")), random_features(length, 1, seed)
+    model, features = encoder(replace(TINY_ENCODER, encoder=kind, base_pairs="bias")), random_features(length, 1, seed)
     with torch.no_grad():
         same(model(features), model(padded(features, extra)))
 
 
 @every_variant
-def test_batch_neighbours_do_not_see_each_other(config: EncoderConfig) -> None:
+def test_batch_neighbours_do_not_affect_each_other(config: EncoderConfig) -> None:
     model, features = encoder(config), random_features(10, batch=3)
     changed = RNAFeatures(*(value.clone() for value in vars(features).values() if value is not None))
     changed.bases[1:], changed.mask[1:, 4:], changed.pair_probabilities[1:] = 2, False, 0.3
@@ -208,9 +153,9 @@ def test_the_projection_is_the_matrix_identity_plus_pairs() -> None:
     close(layer(x, pairs), expected)
 
 
-def test_base_pair_bias_draws_attention_to_the_partner_from_the_start() -> None:
+def test_base_pair_bias_directs_attention_to_the_paired_residue_from_the_start() -> None:
     """A certain pair among 60 residues: the last head looks almost only at it, the first one not at all."""
-    bias = build_encoder(replace(TINY, base_pairs="bias")).bias
+    bias = build_encoder(replace(TINY_ENCODER, base_pairs="bias")).bias
     features = random_features(60, batch=1)
     pairs = torch.zeros(1, 60, 60)
     pairs[0, 3, 50] = pairs[0, 50, 3] = 1

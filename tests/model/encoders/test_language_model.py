@@ -1,4 +1,4 @@
-"""Language models as encoders: what they may see, and that a checkpoint needs nothing but itself."""
+"""Language models as encoders: what they may read, and that a checkpoint needs nothing but itself."""
 
 import json
 import shutil
@@ -14,8 +14,8 @@ from rnagen.cli.main import main
 from rnagen.features import RNAFeatures
 from rnagen.model.encoders import EncoderOutput, build_encoder
 from rnagen.model.reactivity import ReactivityModel
+from tests.helpers.encoders import close, random_features, same
 from tests.helpers.language_models import NAMES, encoder, every_model, options, write_folder
-from tests.model.encoders.test_encoders import close, random_features, same
 
 EXPERIMENTS = ("2A3_MaP", "DMS_MaP")
 LENGTHS = (12, 7, 0, 12)
@@ -60,7 +60,7 @@ def test_the_interface_is_kept(folders: dict[str, Path], name: str) -> None:
 
 
 @every_model
-def test_it_says_what_the_library_says(folders: dict[str, Path], name: str) -> None:
+def test_the_output_is_that_of_the_library(folders: dict[str, Path], name: str) -> None:
     """The same folder, tokenised and run as the documentation of multimolecule has it."""
     from transformers import AutoModel, AutoTokenizer
 

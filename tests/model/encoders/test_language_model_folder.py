@@ -17,8 +17,8 @@ from rnagen.config.encoder import SHAPE_OPTIONS, EncoderConfig
 from rnagen.config.files import load_config
 from rnagen.errors import ConfigError, InputError
 from rnagen.model.encoders import LanguageModelShape, build_encoder
+from tests.helpers.encoders import random_features, same
 from tests.helpers.language_models import NAMES, encoder, options, write_folder
-from tests.model.encoders.test_encoders import random_features, same
 
 
 @pytest.fixture(scope="module")
@@ -67,17 +67,20 @@ def test_a_long_rna_is_refused(folders: dict[str, Path]) -> None:
     [
         (lambda f: shutil.rmtree(f), "no such folder"),
         (lambda f: (f / "config.json").unlink(), r"config\.json: missing"),
-        (lambda f: (f / "config.json").write_text("{"), r"config\.json: is no JSON"),
-        (lambda f: (f / "config.json").write_text("[]"), r"config\.json: describes no known model"),
-        (lambda f: edit(f, model_type="unheard"), r"config\.json: describes no known model.*unheard"),
-        (lambda f: (f / "config.json").write_text('{"model_type": "resnet"}'), r"config\.json: .*has no hidden_size"),
+        (lambda f: (f / "config.json").write_text("{"), r"config\.json: cannot be parsed as JSON"),
+        (lambda f: (f / "config.json").write_text("[]"), r"config\.json: does not describe a known model"),
+        (lambda f: edit(f, model_type="unheard"), r"config\.json: does not describe a known model.*unheard"),
+        (
+            lambda f: (f / "config.json").write_text('{"model_type": "resnet"}'),
+            r"config\.json: .*hidden_size is missing",
+        ),
         (
             lambda f: edit(f, hidden_size=24),
-            r"weights: 36 tensors .*another shape than config\.json says, as embeddings",
+            r"weights: 36 tensors .*the shape given by config\.json, for instance embeddings",
         ),
-        (lambda f: edit(f, num_hidden_layers=3), r"weights: \d+ tensors are missing, as encoder\.layer\.2"),
-        (lambda f: write_kmers(f), "tokenizer: ACGUN is read as .*no model of single RNA residues"),
-        (lambda f: edit(f, vocab_size=10), "tokenizer: ACGUN is read as .*no model of single RNA residues"),
+        (lambda f: edit(f, num_hidden_layers=3), r"weights: \d+ tensors are missing, for instance encoder\.layer\.2"),
+        (lambda f: write_kmers(f), "tokenizer: ACGUN is read as .*not as one token per residue"),
+        (lambda f: edit(f, vocab_size=10), "tokenizer: ACGUN is read as .*not as one token per residue"),
         (lambda f: (f / "model.safetensors").unlink(), "weights: .*model.safetensors"),
         (lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"), "weights: .*model.safetensors"),
         (lambda f: truncate(f / "model.safetensors"), "weights: "),
@@ -106,7 +109,7 @@ def truncate(file: Path) -> None:
 
 
 def test_the_import_leaves_the_random_state() -> None:
-    """multimolecule sets a fixed seed when it is imported: runs of different seeds would draw the same numbers."""
+    """multimolecule sets a fixed seed when it is imported: runs of different seeds would share their random numbers."""
     pytest.importorskip("multimolecule", reason="multimolecule (the extra lm) is not installed")
     code = (
         "import torch\n"
@@ -154,7 +157,7 @@ def test_the_extra_is_named_where_it_is_missing(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"config": {}, "bases": [6], "before": 1, "after": []}'])
 def test_a_damaged_shape(text: str) -> None:
-    with pytest.raises(ConfigError, match="language_model_shape: describes no language model"):
+    with pytest.raises(ConfigError, match="language_model_shape: does not describe a language model"):
         LanguageModelShape.from_json(text)
 
 
@@ -172,18 +175,18 @@ def test_options_that_do_not_go_together() -> None:
     assert load_config(EncoderConfig(), {**good, "encoder_dim": 192, "sigmoid": True}, "f").sigmoid
     bad: list[tuple[dict[str, Any], str]] = [
         ({"language_model": None}, "language_model: .*needs the folder"),
-        ({"encoder": "transformer"}, "language_model: is for the encoder language-model, not for the transformer"),
+        ({"encoder": "transformer"}, "language_model: applies to the encoder language-model only, not to transformer"),
         (
             {"encoder": "convformer", "language_model": None, "language_model_shape": "{}"},
-            "language_model_shape: is for",
+            "language_model_shape: applies to",
         ),
-        ({"base_pairs": "projection"}, "base_pairs: 'projection' .*sees the sequence only"),
-        ({"base_pairs": "bias"}, "base_pairs: 'bias' .*sees the sequence only"),
-        *(({name: 2}, f"{name}: 2 .*brings its own shape") for name in SHAPE_OPTIONS[1:5]),
-        ({"encoder_dim": 64}, "encoder_dim: 64 .*brings its own shape"),
-        ({"kernel_size": 5}, "kernel_size: 5 .*brings its own shape"),
-        ({"max_offset": 8}, "max_offset: 8 .*brings its own shape"),
-        ({"encoder_dropout": 0.2}, "encoder_dropout: 0.2 .*brings its own shape"),
+        ({"base_pairs": "projection"}, "base_pairs: 'projection' .*reads the sequence only"),
+        ({"base_pairs": "bias"}, "base_pairs: 'bias' .*reads the sequence only"),
+        *(({name: 2}, f"{name}: 2 .*has its own shape") for name in SHAPE_OPTIONS[1:5]),
+        ({"encoder_dim": 64}, "encoder_dim: 64 .*has its own shape"),
+        ({"kernel_size": 5}, "kernel_size: 5 .*has its own shape"),
+        ({"max_offset": 8}, "max_offset: 8 .*has its own shape"),
+        ({"encoder_dropout": 0.2}, "encoder_dropout: 0.2 .*has its own shape"),
     ]
     for changes, message in bad:
         with pytest.raises(ConfigError, match=rf"^f: {message}"):

@@ -79,7 +79,7 @@ def test_ranks_have_equally_many_batches(
         seen += [index for batch in batches for index in batch]
     assert len(counts) == 1
     if not drop_last:
-        # DistributedSampler repeats the first draws so that each rank has equally many.
+        # DistributedSampler repeats the first indices so that each rank has equally many.
         assert set(seen) == set(range(len(lengths)))
         assert len(seen) == -(-len(lengths) // world) * world
 
@@ -99,7 +99,7 @@ def test_order_of_the_sampler_decides() -> None:
     assert batches_of(SequentialSampler(lengths), lengths, 2) == [[0, 2], [1, 3], [4, 5]]
 
 
-def test_repeats_of_a_weighted_sampler_are_kept() -> None:
+def test_repeats_of_a_weighted_sampler_stay() -> None:
     lengths = np.full(5, 50)
     base = WeightedRandomSampler([0.0, 0.0, 1.0, 0.0, 0.0], 7)
     assert [index for batch in batches_of(base, lengths, 3) for index in batch] == [2] * 7
@@ -124,5 +124,5 @@ def test_a_loader_takes_it() -> None:
 
 @pytest.mark.parametrize("options", [{"batch_size": 0}, {"batch_size": 2, "bucket": 0}])
 def test_sizes_below_one_are_refused(options: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="cannot be made"):
+    with pytest.raises(ValueError, match="at least 1"):
         LengthMatchedBatchSampler(SequentialSampler(range(3)), np.arange(3), **options)

@@ -1,4 +1,4 @@
-"""Folds that keep similar sequences together."""
+"""Splits that keep similar sequences together."""
 
 import os
 import random
@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rnagen.io.reactivity_table import ReactivityTable
 from rnagen.prepare.clusters import IDENTITY, identity
 from rnagen.tasks.reactivity.cv_splits import assign_splits, closest_across, deal, similarity_groups
-from rnagen.tasks.reactivity.table import ReactivityTable
 
 
 def families(count: int, size: int, seed: int = 0) -> list[str]:
@@ -52,7 +52,7 @@ def test_groups_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> 
     np.testing.assert_array_equal(whole[:, None] == whole, pieces[:, None] == pieces)
 
 
-def test_no_pair_across_folds_is_alike(tmp_path: Path) -> None:
+def test_no_pair_across_splits_is_similar(tmp_path: Path) -> None:
     sequences = families(12, 5)
     cv_splits = assign_splits(sequences, 4, 0, tmp_path)
     closest, i, j = closest_across(sequences, cv_splits)
@@ -77,14 +77,14 @@ def test_the_closest_pair_is_the_closest(sequences: list[str], data: st.DataObje
     assert cv_splits[i] != cv_splits[j]
 
 
-def test_one_fold_has_no_pair() -> None:
-    with pytest.raises(ValueError, match="no pair across folds"):
+def test_a_single_split_has_no_pairs() -> None:
+    with pytest.raises(ValueError, match="no pairs across splits"):
         closest_across(["ACGU", "AAAA"], np.zeros(2, dtype=np.int64))
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 12), min_size=12, max_size=200), st.integers(1, 4), st.integers(0, 5))
-def test_dealing_keeps_groups_whole_and_folds_even(groups: list[int], cv_splits: int, seed: int) -> None:
+def test_groups_stay_whole_and_splits_even(groups: list[int], cv_splits: int, seed: int) -> None:
     numbers = np.array([*groups, *range(4)])
     dealt = deal(numbers, cv_splits, seed)
     assert set(dealt.tolist()) == set(range(cv_splits))
@@ -94,16 +94,16 @@ def test_dealing_keeps_groups_whole_and_folds_even(groups: list[int], cv_splits:
     assert sizes.max() - sizes.min() <= np.bincount(numbers).max()
 
 
-def test_dealing_is_a_function_of_the_seed() -> None:
+def test_splits_are_a_function_of_the_seed() -> None:
     groups = np.arange(40)
     np.testing.assert_array_equal(deal(groups, 5, 3), deal(groups, 5, 3))
     assert (deal(groups, 5, 3) != deal(groups, 5, 4)).any()
     np.testing.assert_array_equal(np.bincount(deal(groups, 5, 3)), [8] * 5)
-    with pytest.raises(ValueError, match="3 groups of similar sequences cannot fill 4 folds"):
+    with pytest.raises(ValueError, match="3 groups of similar sequences cannot fill 4 splits"):
         deal(np.arange(3), 4, 0)
 
 
-def test_groups_are_kept_and_equal_sequences_stay_together(tmp_path: Path) -> None:
+def test_groups_are_stored_and_equal_sequences_stay_together(tmp_path: Path) -> None:
     sequences = families(8, 2)
     cv_splits = assign_splits(sequences, 3, 0, tmp_path)
     (file,) = tmp_path.iterdir()
@@ -119,15 +119,15 @@ def test_groups_are_kept_and_equal_sequences_stay_together(tmp_path: Path) -> No
 @pytest.mark.data
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_folds_of_the_real_file(shared_data: Path, tmp_path: Path) -> None:
+def test_splits_of_the_real_file(shared_data: Path, tmp_path: Path) -> None:
     table = ReactivityTable.open(shared_data / "reactivity" / "train_data.parquet", tmp_path)
     sequences = table.sequences()
     start, cpu = time.perf_counter(), time.process_time()
     cv_splits = assign_splits(sequences, 5, 0, tmp_path)
     print(f"grouped in {time.perf_counter() - start:.0f} s ({time.process_time() - cpu:.0f} s of CPU time)")
-    print("examples per fold:", np.bincount(cv_splits))
+    print("examples per split:", np.bincount(cv_splits))
     assert np.ptp(np.bincount(cv_splits)) <= 1
     some = np.random.default_rng(0).choice(len(sequences), 3000, replace=False)
     closest, i, j = closest_across([sequences[n] for n in some], cv_splits[some])
-    print(f"closest of 3000 sequences across folds: {closest:.3f}, {sequences[some[i]]} {sequences[some[j]]}")
+    print(f"closest of 3000 sequences across splits: {closest:.3f}, {sequences[some[i]]} {sequences[some[j]]}")
     assert closest < IDENTITY

@@ -12,12 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
+from rnagen.io.reactivity_table import ReactivityTable
 from rnagen.secondary.vienna import base_pair_probabilities
 from rnagen.structure import BASES
-from rnagen.tasks.reactivity.dataset import ReactivityBatch, ReactivityDataset, reactivity_batch, reliability, trainable
-from rnagen.tasks.reactivity.flip import flipped, flipped_features, reversal
+from rnagen.tasks.reactivity.dataset import (
+    ReactivityBatch,
+    ReactivityDataset,
+    flipped,
+    flipped_features,
+    reactivity_batch,
+    reliability,
+    reversal,
+    trainable,
+)
 from rnagen.tasks.reactivity.pairs import MappedPairs
-from rnagen.tasks.reactivity.table import ReactivityTable
 from tests.helpers.profiles import make_profiles, random_sequence, write_profiles
 
 
@@ -130,7 +138,7 @@ def test_a_worker_process_gives_the_same(table: ReactivityTable, pairs: MappedPa
         assert torch.equal(one.features.pair_probabilities, other.features.pair_probabilities)
 
 
-def test_pairs_are_folded_once_by_any_number_of_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pairs_are_computed_once_by_any_number_of_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rnagen.tasks.reactivity.pairs.CHUNK", 3)
     sequences = [random_sequence(length, 1) for length in (30, 50, 24, 50, 41, 8, 33)] + ["NNNNNNNN"]
     mapped = MappedPairs.of(sequences, tmp_path / "one", workers=2)
@@ -147,7 +155,7 @@ def test_pairs_are_folded_once_by_any_number_of_workers(tmp_path: Path, monkeypa
     np.testing.assert_array_equal(copy[1].pairs, mapped[1].pairs)
 
 
-def test_an_interrupted_folding_leaves_nothing(tmp_path: Path) -> None:
+def test_an_interrupted_computation_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot be folded"):
         MappedPairs.of([random_sequence(30, 0), "A" * 5000], tmp_path)
     assert list(tmp_path.iterdir()) == []

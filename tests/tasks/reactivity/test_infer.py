@@ -8,21 +8,19 @@ import torch
 
 from rnagen.config.encoder import EncoderConfig
 from rnagen.features import RNAFeatures
+from rnagen.io.reactivity_table import ReactivityTable
 from rnagen.model.reactivity import ReactivityModel
 from rnagen.secondary.vienna import sparse_base_pairs
 from rnagen.tasks.reactivity import infer
-from rnagen.tasks.reactivity.dataset import ReactivityDataset, reactivity_batch, trainable
-from rnagen.tasks.reactivity.flip import flipped_features
+from rnagen.tasks.reactivity.dataset import ReactivityDataset, flipped_features, reactivity_batch, trainable
 from rnagen.tasks.reactivity.infer import estimated_memory, make_features, needs_pairs, predict, predict_profiles
 from rnagen.tasks.reactivity.pairs import MappedPairs
-from rnagen.tasks.reactivity.table import ReactivityTable
+from tests.helpers.encoders import EXPERIMENTS, KINDS, padded, random_features, tiny_reactivity_model
 from tests.helpers.profiles import make_profiles, random_sequence, write_profiles
-from tests.model.encoders.test_encoders import KINDS, padded, random_features
-from tests.model.test_reactivity import EXPERIMENTS, tiny_reactivity_model
 
 
 def readings(model: ReactivityModel, features: RNAFeatures) -> list[torch.Tensor]:
-    """What one model says of unpadded RNAs, read from either end."""
+    """Output of one model for unpadded RNAs, read from either end."""
     with torch.no_grad():
         return [model(features), model(flipped_features(features)).flip(1)]
 
@@ -52,7 +50,7 @@ def test_a_flipped_rna_has_the_flipped_prediction() -> None:
     torch.testing.assert_close(back.flip(1), there)
 
 
-def test_no_gradient_is_kept() -> None:
+def test_no_gradient_is_stored() -> None:
     assert not predict([tiny_reactivity_model()], random_features(5), flip=True).requires_grad
 
 
@@ -90,7 +88,7 @@ def test_every_sequence_has_its_profile_once(batch_size: int, pairs: int, monkey
     monkeypatch.setattr(infer, "predict", watched)
     models = [tiny_reactivity_model()]
     sequences = [random_sequence(length, 0) for length in (30, 7, 12, 30, 1, 9)]
-    found = list(predict_profiles(models, sequences, sparse_base_pairs, batch_size, True))
+    found = list(predict_profiles(models, sequences, batch_size, True))
     assert sorted(n for n, _ in found) == list(range(6))
     assert sum(asked) == 6
     assert len(asked) == {1: 6, 3: 2}.get(batch_size, len(asked))
@@ -99,7 +97,7 @@ def test_every_sequence_has_its_profile_once(batch_size: int, pairs: int, monkey
         np.testing.assert_allclose(profile, alone[: len(sequences[n])].numpy(), atol=1e-5)
 
 
-def test_pairs_are_needed_by_any_model_that_looks_at_them() -> None:
+def test_pairs_are_needed_by_any_model_that_reads_them() -> None:
     model = tiny_reactivity_model()
     blind = ReactivityModel(replace(model.config, base_pairs="none"), EXPERIMENTS)
     assert needs_pairs([blind, model])

@@ -76,7 +76,7 @@ def test_processes_draw_together_what_one_draws_for_the_whole_batch() -> None:
         # What a batch holds says nothing of its draws, but for its size.
         part = replace(whole, coords=whole.coords[rank::2], mask=whole.mask[rank::2], rank=rank, world=2)
         mine = draw_noise(part, config, step=0)
-        for name in ("rotation", "t", "noise", "hidden"):
+        for name in ("rotation", "t", "noise", "masked"):
             assert torch.equal(getattr(mine, name), getattr(together, name)[rank::2]), name
 
 

@@ -135,7 +135,7 @@ def test_held_out_sequences_do_not_train(profiles: Path) -> None:
     assert len(everything.train) == COUNT
 
 
-def test_every_fold_is_another_part(profiles: Path) -> None:
+def test_every_split_is_another_part(profiles: Path) -> None:
     parts = []
     for cv_split in range(5):
         data = ReactivityDataModule(config_of(profiles, cv_split=cv_split))
@@ -271,8 +271,8 @@ def test_a_non_finite_step_is_skipped(train, tmp_path: Path, monkeypatch: pytest
         (["--data", "absent.parquet"], "absent.parquet"),
         (["--max-length", "3"], "too few"),
         (["--ckpt", "absent.ckpt"], "absent.ckpt"),
-        (["--validate-only", "--fold", "None"], "nothing is held out"),
-        (["--task", "folding"], "'folding' is none of structure, reactivity, confidence"),
+        (["--validate-only", "--cv-split", "None"], "there is nothing to validate on"),
+        (["--task", "folding"], "'folding' does not exist; choose one of structure, reactivity, confidence"),
     ],
 )
 def test_bad_options_are_named(train, capsys, flags: list[str], words: str) -> None:
@@ -280,12 +280,12 @@ def test_bad_options_are_named(train, capsys, flags: list[str], words: str) -> N
     assert words in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("flags", [("--fold", "7"), ("--folds", "1"), ("--warmup", "1.5"), ("--flip", "2")])
+@pytest.mark.parametrize("flags", [("--cv-split", "7"), ("--cv-splits", "1"), ("--warmup", "1.5"), ("--flip", "2")])
 def test_impossible_values_are_named(train, capsys, flags: tuple[str, str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         train("a", *flags)
     assert stopped.value.code == 2
-    assert f"{flags[0][2:]}: " in capsys.readouterr().err
+    assert f"{flags[0][2:].replace('-', '_')}: " in capsys.readouterr().err
 
 
 def test_preset_is_a_configuration() -> None:

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnagen.errors import InputError
-from rnagen.tasks.reactivity import layout
-from rnagen.tasks.reactivity.layout import Window, check_layout, write_layout
-from rnagen.tasks.reactivity.table import ReactivityTable
+from rnagen.io import reactivity_layout as layout
+from rnagen.io.reactivity_layout import Window, check_layout, write_layout
+from rnagen.io.reactivity_table import ReactivityTable
 from tests.helpers.profiles import EXPERIMENTS, random_sequence, write_profiles
 
 SEQUENCES = {"long": random_sequence(30, 0), "short": random_sequence(12, 1), "unknown": "NNACGUNNACGU"}
@@ -64,7 +64,7 @@ def test_the_reader_of_measured_tables_finds_the_same_numbers(seed: int, start: 
 @pytest.mark.filterwarnings("ignore:.*SN_filter", "ignore:.*unknown bases")
 def test_rows_written_in_several_parts(tmp_path: Path, written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout, "RNAS", 1)
-    monkeypatch.setattr("rnagen.tasks.reactivity.convert.ROWS", 1)
+    monkeypatch.setattr("rnagen.io.reactivity_table.ROWS", 1)
     write_layout(tmp_path / "parts.csv", SEQUENCES, random_profiles(), EXPERIMENTS, WINDOW)
     for name, values in values_of(tmp_path / "parts.csv").items():
         np.testing.assert_array_equal(values, values_of(written)[name])
@@ -129,10 +129,10 @@ FAULTS = {
     "no RNA": (without("short"), "short: no row of this RNA"),
     "no experiment": (without("short", "DMS_MaP"), "short: no row of DMS_MaP"),
     "twice": (surplus(3), "short: a second row of DMS_MaP"),
-    "surplus RNA": (surplus(2, sequence_id="other"), "other: is none of the RNAs"),
-    "surplus experiment": (surplus(2, experiment_type="1M7"), "short: experiment type 1M7 is none of"),
+    "surplus RNA": (surplus(2, sequence_id="other"), "other: is not one of the RNAs"),
+    "surplus experiment": (surplus(2, experiment_type="1M7"), "short: experiment type 1M7 is not one of"),
     "two sequences": (surplus(2, sequence="ACGU", experiment_type="DMS_MaP"), "short: the id has two sequences"),
-    "another sequence": (lambda f: f.assign(sequence="ACGUACGUACGG"), "long: another sequence"),
+    "another sequence": (lambda f: f.assign(sequence="ACGUACGUACGG"), "long: the sequence \\(12 nt\\) differs"),
     "no RNA sequence": (lambda f: f.assign(sequence="ACG%"), "long: .*%"),
     "too few columns": (lambda f: f.drop(columns="reactivity_0030"), "long: 30 residues, but 29 reactivity columns"),
     "missing": (cell("short", "DMS_MaP", 4, np.nan), "short: DMS_MaP, position 4: no value"),

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnagen.tasks.reactivity.metric import ObservedMean
+from rnagen.tasks.reactivity.module import ObservedMean
 
 
 @given(st.integers(0, 10_000), st.integers(1, 6))

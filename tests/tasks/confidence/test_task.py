@@ -14,15 +14,24 @@ from rnagen.checkpoints.confidence import find_confidence, load_confidence_check
 from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.cli.train import main
 from rnagen.config.confidence import ConformerSetConfig
+<<<<<<< HEAD:tests/tasks/confidence/test_run.py
 from rnagen.data.dataset import Dataset
 from rnagen.errors import ConfigError
+=======
+from rnagen.data.dataset import pack_rows
+from rnagen.data.packed import PackedData, save_packed
+from rnagen.data.store import StructureStore
+>>>>>>> origin/main:tests/tasks/confidence/test_task.py
 from rnagen.model.confidence import ConfidenceLogits, expected, spread
 from rnagen.model.trunk import TrunkOutput
 from rnagen.prepare.synthetic import synthetic_dataset
 from rnagen.tasks.confidence.data import ScoredChain, ScoredChains, chosen
 from rnagen.tasks.confidence.module import losses
+<<<<<<< HEAD:tests/tasks/confidence/test_run.py
 from rnagen.tasks.confidence.run import seconds_of, time_text
 from tests.helpers.chains import rewrite
+=======
+>>>>>>> origin/main:tests/tasks/confidence/test_task.py
 from tests.helpers.scored import TINY_HEAD_FLAGS, perturbed, tiny_head
 from tests.helpers.tiny import TINY, make_chain, make_draw, stacked, tiny_model
 
@@ -124,7 +133,7 @@ def test_weights_alone_are_validated_and_others_are_refused(train, places: Path,
     ("flags", "words"),
     [
         (["--max-time", "00:00:00:00", "--seed", "9"], "4 of 4 chains are still to be drawn"),
-        (["--max-time", "soon"], "is no time as DD:HH:MM:SS"),
+        (["--max-time", "soon"], "expected DD:HH:MM:SS"),
         (["--max-length", "20"], "has 20 residues or fewer"),
         (["--data", "absent"], "absent"),
         (["--sampling-method", "ddpm"], "ddpm is for the path Sqrt"),
@@ -206,11 +215,3 @@ def test_the_head_learns_to_tell_good_from_bad_and_from_mirrored() -> None:
     assert (expected(logits.tm) - tm).abs().mean() < 0.06
     assert (expected(logits.lddt) - lddt).abs().mean() < 0.1
     assert (expected(logits.tm)[:, 3] < expected(logits.tm)[:, 0] - 0.3).all()
-
-
-def test_times() -> None:
-    assert seconds_of("01:02:03:04") == 93784
-    assert time_text(93784.7) == "01:02:03:04"
-    assert time_text(-3.0) == "00:00:00:00"
-    with pytest.raises(ConfigError, match="max_time"):
-        seconds_of("1:2")

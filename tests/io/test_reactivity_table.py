@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from rnagen.errors import InputError
-from rnagen.tasks.reactivity.table import ReactivityTable
+from rnagen.io.reactivity_table import ReactivityTable
 from tests.helpers.profiles import EXPERIMENTS, POSITIONS, make_profiles, write_profiles
 
 FORMATS = ["profiles.parquet", "profiles.csv", "profiles.csv.gz"]
@@ -70,7 +70,7 @@ def test_order_of_experiments_can_be_given(tmp_path: Path) -> None:
     plain, table = opened(frame, tmp_path), opened(frame, tmp_path, experiments=("DMS_MaP", "1M7", "2A3_MaP"))
     np.testing.assert_array_equal(table.reactivity(3)[:, [2, 0]], plain.reactivity(3))
     assert np.isnan(table.reactivity(3)[:, 1]).all()
-    with pytest.raises(InputError, match="id0: experiment type 2A3_MaP is none of DMS_MaP"):
+    with pytest.raises(InputError, match="id0: experiment type 2A3_MaP is not one of DMS_MaP"):
         opened(frame, tmp_path, experiments=("DMS_MaP",))
 
 
@@ -93,14 +93,14 @@ def test_rows_with_unusable_sequences_are_left_out_and_named(tmp_path: Path) -> 
     frame = make_profiles(3)
     frame.loc[0, "sequence"] = "." + frame.sequence[0][1:]
     frame.loc[3, "sequence"] = None
-    with pytest.warns(UserWarning, match=r"2 rows left out, .*id0: position 1: '\.' is no nucleotide"):
+    with pytest.warns(UserWarning, match=r"2 rows left out, .*id0: position 1: '\.' is no"):
         table = opened(frame, tmp_path)
     assert [error.record for error in table.unusable] == ["id0", "id1"]
     np.testing.assert_array_equal(table.rows, [[-1, 1], [2, -1], [4, 5]])
     assert table.sequence(0) == frame.sequence[1]
 
 
-def test_unknown_bases_are_told(tmp_path: Path) -> None:
+def test_unknown_bases_are_warned_of(tmp_path: Path) -> None:
     frame = make_profiles(1)
     frame["sequence"] = "X" + frame.sequence[0][1:]
     with pytest.warns(UserWarning, match=r"unknown bases \(N\) in 2 sequences"):
@@ -117,11 +117,11 @@ def bad_frames() -> dict[str, tuple[pd.DataFrame, str]]:
     return {
         "no rows": (good.iloc[:0].astype({"sequence": str}), "has no rows"),
         "no sequence": (good.drop(columns="sequence"), "has no column sequence"),
-        "no reactivity": (good[["sequence_id", "sequence", "experiment_type"]], "its reactivity columns are not"),
-        "a gap": (good.drop(columns="reactivity_0004"), "its reactivity columns are not"),
-        "all letters bad": (good.assign(sequence="ACGE"), "id0: position 4: 'E' is no nucleotide"),
+        "no reactivity": (good[["sequence_id", "sequence", "experiment_type"]], "expected the columns reactivity_0001"),
+        "a gap": (good.drop(columns="reactivity_0004"), "expected the columns reactivity_0001"),
+        "all letters bad": (good.assign(sequence="ACGE"), "id0: position 4: 'E' is no"),
         "too long": (good.assign(sequence="A" * 41), f"id0: 41 residues, but {POSITIONS} reactivity columns"),
-        "text": (text, "id1: reactivity_0007: 'high' is no number"),
+        "text": (text, "id1: reactivity_0007: 'high' is not a number"),
         "no experiment": (good.assign(experiment_type=[None, "a", "a", "a"]), "id0: a row has no experiment_type"),
         "two sequences": (two, "id0: the id has two sequences"),
     }
@@ -148,19 +148,19 @@ def test_files_that_are_no_tables(tmp_path: Path, content: bytes) -> None:
 
 def test_converted_once_and_known_by_contents(tmp_path: Path) -> None:
     first = opened(make_profiles(), tmp_path)
-    stamp = os.stat(first.converted)
+    stamp = os.stat(first.converted.path)
     again = opened(make_profiles(), tmp_path, "renamed.parquet")
-    assert os.stat(again.converted) == stamp
+    assert os.stat(again.converted.path) == stamp
     assert again.fingerprint == first.fingerprint
     assert opened(make_profiles(seed=1), tmp_path, "third.parquet").converted != first.converted
-    first.converted.write_bytes(first.converted.read_bytes()[:-50])
+    first.converted.path.write_bytes(first.converted.path.read_bytes()[:-50])
     with pytest.raises(InputError, match="delete it"):
         opened(make_profiles(), tmp_path)
 
 
 def test_many_batches_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = opened(make_profiles(20), tmp_path)
-    monkeypatch.setattr("rnagen.tasks.reactivity.convert.ROWS", 3)
+    monkeypatch.setattr("rnagen.io.reactivity_table.ROWS", 3)
     table = ReactivityTable.open(whole.path, tmp_path / "second")
     assert table.profiles["reactivity"].num_chunks == 14
     for n in range(20):
@@ -171,7 +171,7 @@ def test_a_pickled_table_maps_the_same_file(tmp_path: Path) -> None:
     table = opened(make_profiles(), tmp_path)
     table.reactivity(0)
     data = pickle.dumps(table)
-    assert table.converted.name.encode() in data
+    assert table.converted.path.name.encode() in data
     assert len(data) < 2000
     np.testing.assert_array_equal(pickle.loads(data).reactivity(2), table.reactivity(2))
 
@@ -187,10 +187,10 @@ def test_values_are_mapped_not_copied(tmp_path: Path) -> None:
 @pytest.mark.data
 def test_the_real_file(shared_data: Path, tmp_path: Path) -> None:
     path = shared_data / "reactivity" / "train_data.parquet"
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         table = ReactivityTable.open(path, tmp_path)
-    assert [str(w.message).split()[0] for w in told] == ["2", f"{path}:"]
+    assert [str(w.message).split()[0] for w in caught] == ["2", f"{path}:"]
     assert len(table) == 21_554
     assert table.experiments == ("1M7_MaP", "DMS_MaP", "SHAPE")
     assert sum(np.isfinite(table.reactivity(n)).sum() for n in range(0, len(table), 50)) > 30_000

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from rnagen.errors import InputError
-from rnagen.tasks.reactivity.measured import measured_profiles
+from rnagen.tasks.reactivity.outputs import measured_profiles
 from tests.helpers.profiles import write_profiles
 
 

@@ -1,4 +1,4 @@
-"""sample.py told more than a sequence: a secondary structure, an alignment; and models that cannot be told."""
+"""sample.py conditioned on more than a sequence: a secondary structure, an alignment; and models that read neither."""
 
 import json
 from dataclasses import replace
@@ -10,22 +10,21 @@ import pytest
 import rnagen
 from rnagen.checkpoints.structure import save_checkpoint
 from rnagen.cli.sample import main
-from rnagen.config.sampling import SamplerConfig
-from rnagen.errors import ConfigError
+from rnagen.errors import ConfigError, InputError
 from rnagen.io.read import read_structures
 from rnagen.structure import BEADS, PAIR_FEATURES
 from tests.helpers.tiny import TINY, tiny_model
 
 SEQUENCE = "GGGAAACUUCGGUUUCCC"
 HELIX = "((((((......))))))"
-TOLD = replace(TINY, model=replace(TINY.model, secondary_structure=True, pair_features=PAIR_FEATURES))
+CONDITIONED = replace(TINY, model=replace(TINY.model, secondary_structure=True, pair_features=PAIR_FEATURES))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that can be told and one that cannot, inputs and alignments."""
-    path = tmp_path_factory.mktemp("told")
-    save_checkpoint(path / "told.safetensors", tiny_model(TOLD), TOLD, {"cutoff": "2022-05-27"})
+    """A model that reads secondary structures and one that does not, inputs and alignments."""
+    path = tmp_path_factory.mktemp("conditioned")
+    save_checkpoint(path / "conditioned.safetensors", tiny_model(CONDITIONED), CONDITIONED, {"cutoff": "2022-05-27"})
     save_checkpoint(path / "plain.safetensors", tiny_model(), TINY, {"cutoff": "2022-05-27"})
     (path / "in.fasta").write_text(f">a\n{SEQUENCE}\n>b\n{SEQUENCE}\n{HELIX}\n")
     (path / "msa").mkdir()
@@ -38,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(folder: Path, tmp_path: Path):
     """Run sample.py into tmp_path/OUT; returns the exit code."""
 
-    def call(*flags: str | Path, out: str = "out", ckpt: str = "told") -> int:
+    def call(*flags: str | Path, out: str = "out", ckpt: str = "conditioned") -> int:
         given = ["--ckpt", folder / f"{ckpt}.safetensors", "--steps", "3", "--n", "2", "--out", tmp_path / out]
         return main([str(f) for f in (*given, *flags)])
 
@@ -54,28 +53,26 @@ def test_a_structure_in_the_file_is_that_of_the_flag(run, folder: Path, tmp_path
     assert run("--fasta", folder / "in.fasta") == 0
     assert run("--sequence", SEQUENCE, "--structure", HELIX, "--name", "b", out="flag") == 0
     assert run("--sequence", SEQUENCE, "--name", "b", out="free") == 0
-    told = coords(tmp_path / "out" / "b")
-    np.testing.assert_array_equal(told, coords(tmp_path / "flag" / "b"))
-    assert np.abs(told - coords(tmp_path / "free" / "b")).max() > 1e-2
-    by_api = rnagen.sample(
-        SEQUENCE, 2, structure=HELIX, name="b", ckpt=folder / "told.safetensors", options=SamplerConfig(steps=3)
-    )
-    np.testing.assert_allclose(by_api.coords, told, atol=2e-3)
+    conditioned = coords(tmp_path / "out" / "b")
+    np.testing.assert_array_equal(conditioned, coords(tmp_path / "flag" / "b"))
+    assert np.abs(conditioned - coords(tmp_path / "free" / "b")).max() > 1e-2
+    by_api = rnagen.sample(SEQUENCE, 2, structure=HELIX, name="b", ckpt=folder / "conditioned.safetensors", steps=3)
+    np.testing.assert_allclose(by_api.coords, conditioned, atol=2e-3)
 
 
 def test_a_structure_without_its_sequence_is_refused(run, capsys) -> None:
     with pytest.raises(SystemExit) as ended:
         run("--structure", HELIX)
     assert ended.value.code == 2
-    assert "structure: is that of --sequence" in capsys.readouterr().err
+    assert "structure: belongs to --sequence" in capsys.readouterr().err
 
 
-def test_a_model_that_cannot_be_told_does_the_others(run, folder: Path, tmp_path: Path, capsys) -> None:
+def test_a_model_that_reads_no_secondary_structure_does_the_others(run, folder: Path, tmp_path: Path, capsys) -> None:
     assert run("--fasta", folder / "in.fasta", ckpt="plain") == 1
-    assert "b: has a secondary structure, and this model cannot be told one" in capsys.readouterr().err
+    assert "b: this model cannot be conditioned on a secondary structure" in capsys.readouterr().err
     assert (tmp_path / "out" / "a" / "ensemble.cif").is_file()
     assert not (tmp_path / "out" / "b").exists()
-    with pytest.raises(ConfigError, match="cannot be told"):
+    with pytest.raises(InputError, match="cannot be conditioned"):
         rnagen.sample(SEQUENCE, structure=HELIX, ckpt=folder / "plain.safetensors")
 
 
@@ -87,18 +84,17 @@ def test_a_model_that_cannot_be_told_does_the_others(run, folder: Path, tmp_path
         (("--alignments", "nowhere"), "no such folder of alignments"),
     ],
 )
-def test_what_cannot_be_told_is_named_and_nothing_written(run, tmp_path: Path, capsys, flags, words: str) -> None:
+def test_an_unusable_condition_is_named_and_nothing_is_written(run, tmp_path: Path, capsys, flags, words: str) -> None:
     assert run(*flags) == 2
     assert words in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
-def test_drawn_folds_are_an_option_of_such_a_model(run, folder: Path, tmp_path: Path, capsys) -> None:
+def test_secondary_structures_are_sampled_under_the_old_option_too(run, folder: Path, tmp_path: Path, capsys) -> None:
     assert run("--sequence", SEQUENCE, "--fold", "drawn") == 0
-    assert (
-        json.loads((tmp_path / "out" / "rna" / "summary.json").read_text())["options"]["secondary_structures"]
-        == "drawn"
-    )
+    summary = json.loads((tmp_path / "out" / "rna" / "summary.json").read_text())
+    assert summary["options"]["secondary_structures"] == "sampled"
+    assert "the option fold is now called secondary_structures" in capsys.readouterr().err
     assert run("--sequence", SEQUENCE, "--fold", "drawn", ckpt="plain", out="other") == 2
     assert "without --secondary-structure" in capsys.readouterr().err
 
@@ -111,12 +107,7 @@ def test_an_alignment_is_found_by_name_and_acts(run, folder: Path, tmp_path: Pat
     assert np.abs(with_it - without).max() > 1e-2
     np.testing.assert_array_equal(coords(tmp_path / "out" / "b"), coords(tmp_path / "without" / "b"))
     by_api = rnagen.sample(
-        SEQUENCE,
-        2,
-        alignment=folder / "msa" / "A.a3m",
-        name="a",
-        ckpt=folder / "told.safetensors",
-        options=SamplerConfig(steps=3),
+        SEQUENCE, 2, alignments=folder / "msa", name="a", ckpt=folder / "conditioned.safetensors", steps=3
     )
     np.testing.assert_allclose(by_api.coords, with_it, atol=2e-3)
 
@@ -139,6 +130,6 @@ def test_an_alignment_of_another_sequence_is_named(run, folder: Path, tmp_path: 
 
 def test_a_model_that_reads_no_alignments_says_so(run, folder: Path, capsys) -> None:
     assert run("--fasta", folder / "in.fasta", "--alignments", folder / "msa", ckpt="plain") == 2
-    assert "reads none" in capsys.readouterr().err
-    with pytest.raises(ConfigError, match="reads none"):
-        rnagen.sample(SEQUENCE, alignment=folder / "msa" / "A.a3m", ckpt=folder / "plain.safetensors")
+    assert "cannot read them" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="cannot read them"):
+        rnagen.sample(SEQUENCE, alignments=folder / "msa", ckpt=folder / "plain.safetensors")

@@ -1,4 +1,5 @@
-"""sample.py --pool: the kept are of those that a larger --n draws, with the confidence of a head beside the weights."""
+"""sample.py --candidates: the selected are among those that a larger --n draws, with the confidence of a head beside
+the weights."""
 
 import json
 from pathlib import Path
@@ -12,11 +13,11 @@ from rnagen.checkpoints.confidence import StructureModelId, confidence_path, sav
 from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.cli.main import main as rnagen_main
 from rnagen.cli.sample import main
-from rnagen.config.sampling import SamplerConfig
+from rnagen.errors import ConfigError
 from rnagen.io.read import read_structures
 from rnagen.metrics import tm_matrix
 from rnagen.sampling.selection import choose
-from tests.cli.test_sample import contents
+from tests.helpers.outputs import contents
 from tests.helpers.scored import C1, tiny_head
 from tests.helpers.tiny import TINY, tiny_model
 
@@ -37,10 +38,10 @@ def sample(ckpt: Path, out: Path, *flags: str) -> int:
     return main([*given, *flags])
 
 
-def test_the_kept_are_conformers_of_the_pool_with_their_numbers(ckpt: Path, tmp_path: Path) -> None:
+def test_the_selected_are_among_the_candidates_with_their_numbers(ckpt: Path, tmp_path: Path) -> None:
     assert sample(ckpt, tmp_path / "all", "--n", "7") == 0
-    assert sample(ckpt, tmp_path / "kept", "--n", "3", "--candidates", "7") == 0
-    summary = json.loads((tmp_path / "kept" / "rna" / "summary.json").read_text())
+    assert sample(ckpt, tmp_path / "selected", "--n", "3", "--candidates", "7") == 0
+    summary = json.loads((tmp_path / "selected" / "rna" / "summary.json").read_text())
     whole = json.loads((tmp_path / "all" / "rna" / "summary.json").read_text())
     selection, confident = summary["selection"], confidence_path(ckpt).is_file()
     assert "selection" not in whole
@@ -48,7 +49,7 @@ def test_the_kept_are_conformers_of_the_pool_with_their_numbers(ckpt: Path, tmp_
     assert selection["by"] == ("confidence" if confident else "clusters")
     assert sorted(selection["best_first"]) == selection["numbers"]
     (sampled,) = read_structures(tmp_path / "all" / "rna" / "ensemble.cif")
-    (selected,) = read_structures(tmp_path / "kept" / "rna" / "ensemble.cif")
+    (selected,) = read_structures(tmp_path / "selected" / "rna" / "ensemble.cif")
     rows = [number - 1 for number in selection["numbers"]]
     np.testing.assert_array_equal(selected.coords, sampled.coords[rows])
     assert ("confidence" in summary) == confident
@@ -62,16 +63,15 @@ def test_the_kept_are_conformers_of_the_pool_with_their_numbers(ckpt: Path, tmp_
     expected = 100 * np.array(summary["confidence"]["lddt_per_residue"])
     for k in range(3):
         for file, model in ((f"conformer_{k + 1}.cif", 0), ("ensemble.cif", k)):
-            (chain,) = gemmi.read_structure(str(tmp_path / "kept" / "rna" / file))[model]
+            (chain,) = gemmi.read_structure(str(tmp_path / "selected" / "rna" / file))[model]
             found = [{atom.b_iso for atom in residue} for residue in chain]
             assert all(len(values) == 1 for values in found)
             np.testing.assert_allclose([values.pop() for values in found], expected[k], atol=0.06)
 
 
-def test_a_pool_is_chosen_from_as_the_library_does(ckpt: Path, tmp_path: Path) -> None:
-    options = SamplerConfig(steps=3, tau=0.5)
-    everything = rnagen.sample(SEQUENCE, 6, ckpt=ckpt, options=options)
-    selected = rnagen.sample(SEQUENCE, 2, candidates=6, ckpt=ckpt, options=options)
+def test_the_api_selects_as_the_library_does(ckpt: Path, tmp_path: Path) -> None:
+    everything = rnagen.sample(SEQUENCE, 6, ckpt=ckpt, steps=3, tau=0.5)
+    selected = rnagen.sample(SEQUENCE, 2, candidates=6, ckpt=ckpt, steps=3, tau=0.5)
     if not confidence_path(ckpt).is_file():
         import torch
 
@@ -79,11 +79,11 @@ def test_a_pool_is_chosen_from_as_the_library_does(ckpt: Path, tmp_path: Path) -
         chosen = choose(1 - tm_matrix(c1).numpy(), 2)
         np.testing.assert_array_equal(selected.coords, everything.coords[sorted(chosen)])
     assert all(any(np.array_equal(one, other) for other in everything.coords) for one in selected.coords)
-    with pytest.raises(ValueError, match="3 conformers cannot be kept of 2"):
+    with pytest.raises(ConfigError, match="3 conformers cannot be selected from 2"):
         rnagen.sample(SEQUENCE, 3, candidates=2, ckpt=ckpt)
 
 
-def test_a_run_goes_on_with_the_same_pool_and_head_only(ckpt: Path, tmp_path: Path, capsys) -> None:
+def test_a_run_resumes_with_the_same_candidates_and_head_only(ckpt: Path, tmp_path: Path, capsys) -> None:
     out = tmp_path / "out"
     assert sample(ckpt, out, "--n", "2", "--candidates", "4") == 0
     before = contents(out)
@@ -91,7 +91,7 @@ def test_a_run_goes_on_with_the_same_pool_and_head_only(ckpt: Path, tmp_path: Pa
     assert contents(out) == before
     capsys.readouterr()
     assert sample(ckpt, out, "--n", "2", "--candidates", "5") == 2
-    assert "pool: 4 there, 5 now" in capsys.readouterr().err
+    assert "candidates: 4 there, 5 now" in capsys.readouterr().err
     head = confidence_path(ckpt)
     if head.is_file():
         head.unlink()
@@ -99,7 +99,7 @@ def test_a_run_goes_on_with_the_same_pool_and_head_only(ckpt: Path, tmp_path: Pa
         assert "confidence_sha256" in capsys.readouterr().err
 
 
-def test_a_pool_smaller_than_n_is_refused() -> None:
+def test_fewer_candidates_than_n_are_refused() -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["--n", "5", "--candidates", "4"])
     assert stopped.value.code == 2

@@ -1,0 +1,63 @@
+"""The confidence task: a head that scores conformers of a structure model, and what its training reads and saves."""
+
+from pathlib import Path
+from typing import Any
+
+from rnagen.checkpoints.confidence import StructureModelId, load_confidence_checkpoint, save_confidence_checkpoint
+from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
+from rnagen.config.confidence import ConfidenceConfig
+from rnagen.config.files import to_plain
+from rnagen.errors import ConfigError
+from rnagen.sampling.solver import check_sampling
+from rnagen.tasks.confidence.data import ConfidenceDataModule
+from rnagen.tasks.confidence.module import ConfidenceModule
+from rnagen.training.task import Task
+from rnagen.training.trainer import device_of
+
+
+class ConfidenceTask(Task[ConfidenceConfig, ConfidenceDataModule, ConfidenceModule]):
+    """Samples conformers unless they are in the cache, then trains the head on them."""
+
+    score = "val/loss"
+    lower_is_better = True
+
+    def begin(self, state: Path | None, weights: Path | None) -> None:
+        """Load the structure model, and the head to start from."""
+        config = self.config
+        # Conformers are sampled on the device that will train.
+        path, device = config.dataset.structure or DEFAULT_CHECKPOINT, device_of(config.run.accelerator)
+        self.structure = load_checkpoint(path, device)
+        check_sampling(self.structure.config, config.sampler)
+        self.initial = None if weights is None else load_confidence_checkpoint(weights)
+        expected = config.model, StructureModelId.of(self.structure)
+        if self.initial is not None and (self.initial.head.config, self.initial.structure_model) != expected:
+            raise ConfigError(f"ckpt: {weights} is a head of another shape, or of another structure model")
+
+    def data(self, folder: Path, deadline: float | None) -> ConfidenceDataModule:
+        """Chains and their conformers."""
+        return ConfidenceDataModule(self.config, self.structure, deadline)
+
+    def module(self, data: ConfidenceDataModule, steps: int) -> ConfidenceModule:
+        """The head."""
+        module = ConfidenceModule(self.config, self.structure, data.baseline, steps)
+        if self.initial is not None:
+            module.head.load_state_dict(self.initial.head.state_dict())
+        return module
+
+    def export(
+        self, data: ConfidenceDataModule, module: ConfidenceModule, path: Path, provenance: dict[str, Any]
+    ) -> None:
+        """Write the head."""
+        metadata = {
+            "cutoff": self.structure.metadata["cutoff"],
+            "data": {
+                "source": str(self.config.dataset.data),
+                "fingerprint": data.fingerprint,
+                "chains": len(data.train_chains),
+                "conformers": data.conformers,
+            },
+            "parameters": module.head.num_parameters,
+            "training": to_plain(self.config),
+            **provenance,
+        }
+        save_confidence_checkpoint(path, module.head, StructureModelId.of(self.structure), metadata)

@@ -1,0 +1,67 @@
+"""The reactivity task: an encoder that predicts chemical mapping, and what its training reads and saves."""
+
+from pathlib import Path
+from typing import Any
+
+from rnagen.checkpoints.reactivity import load_reactivity_checkpoint, save_reactivity_checkpoint
+from rnagen.config.files import to_plain
+from rnagen.config.reactivity import ReactivityConfig
+from rnagen.errors import ConfigError
+from rnagen.io.reactivity_layout import Window, write_layout
+from rnagen.tasks.reactivity.data import ReactivityDataModule
+from rnagen.tasks.reactivity.module import ReactivityModule
+from rnagen.training.task import Task
+
+HELD_OUT = "held_out.parquet"
+"""Predictions for the held-out RNAs, in the layout of the training table: out of fold, for whoever stacks models."""
+
+
+class ReactivityTask(Task[ReactivityConfig, ReactivityDataModule, ReactivityModule]):
+    """Trains a reactivity model; `validate_only` writes its predictions for the held-out RNAs to `HELD_OUT`."""
+
+    score = "val/mae"
+    lower_is_better = True
+
+    def begin(self, state: Path | None, weights: Path | None) -> None:
+        """Load the weights to start from."""
+        run = self.config.run
+        if run.validate_only and run.devices > 1:
+            raise ConfigError("devices: the predictions of validate_only are written by one process, not by several")
+        self.initial = None if weights is None else load_reactivity_checkpoint(weights).model
+        if self.initial is not None and self.initial.config != self.config.model:
+            raise ConfigError(f"ckpt: {weights} is a model of another shape than this configuration")
+
+    def data(self, folder: Path, deadline: float | None) -> ReactivityDataModule:
+        """The table of profiles."""
+        return ReactivityDataModule(self.config, () if self.initial is None else self.initial.experiments)
+
+    def module(self, data: ReactivityDataModule, steps: int) -> ReactivityModule:
+        """A model with an output for each experiment of the table."""
+        module = ReactivityModule(self.config, data.table.experiments, steps)
+        if self.initial is not None:
+            module.model.load_state_dict(self.initial.state_dict())
+        return module
+
+    def export(
+        self, data: ReactivityDataModule, module: ReactivityModule, path: Path, provenance: dict[str, Any]
+    ) -> None:
+        """Write the weights."""
+        trained_on = {
+            "source": str(self.config.dataset.data),
+            "fingerprint": data.table.fingerprint,
+            "examples": len(data.train),
+            "profiles": int(data.train.used.sum()),
+        }
+        metadata = {"data": trained_on, "training": to_plain(self.config), **provenance}
+        save_reactivity_checkpoint(path, module.model, metadata)
+
+    def after_validation(self, data: ReactivityDataModule, module: ReactivityModule, folder: Path) -> None:
+        """Write the predictions for the held-out RNAs."""
+        names = {data.table.name(number): number for number in sorted(module.held_out)}
+        write_layout(
+            folder / HELD_OUT,
+            {name: data.table.sequence(number) for name, number in names.items()},
+            {name: module.held_out[number] for name, number in names.items()},
+            data.table.experiments,
+            Window(),
+        )

@@ -1,0 +1,74 @@
+"""The structure task: the flow-matching model and what its training reads and saves."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
+from rnagen.config.structure import ModelConfig, TrainConfig
+from rnagen.data.encoded_cache import EncodedCache
+from rnagen.errors import ConfigError
+from rnagen.sampling.solver import check_sampling
+from rnagen.tasks.structure.data import RNADataModule
+from rnagen.tasks.structure.encoder import choose_encoder
+from rnagen.tasks.structure.module import FlowModule
+from rnagen.training.task import Task
+from rnagen.training.trainer import device_of
+
+STARTS_AT_NOTHING = ("pair_features", "secondary_structure", "recycling")
+"""Parts of a model that add nothing until they are trained."""
+NOT_SHAPE = ("dropout", "grad_checkpointing")
+"""How a model is trained, not what it is."""
+
+
+class StructureTask(Task[TrainConfig, RNADataModule, FlowModule]):
+    """Trains the structure model, with a pretrained encoder if there is one."""
+
+    score = "val/tm_best5"
+    lower_is_better = False
+
+    def begin(self, state: Path | None, weights: Path | None) -> None:
+        """Load the weights to start from, and the encoder."""
+        config = self.config
+        check_sampling(config, config.sampler)
+        self.initial = None if weights is None else load_checkpoint(weights)
+        if self.initial is not None and not begins_as(config.model, self.initial.config.model):
+            raise ConfigError(f"ckpt: {weights} is a model of another shape than this configuration")
+        options = config.pretrained
+        self.pretrained = choose_encoder(options.encoder, options.encoder_rate, state, self.initial)
+
+    def data(self, folder: Path, deadline: float | None) -> RNADataModule:
+        """The chains; with the output of the encoder, if it is frozen."""
+        run, cache = self.config.run, None
+        if self.pretrained is not None and not self.config.pretrained.encoder_rate:
+            device = device_of(run.accelerator)
+            cache = EncodedCache(run.run_dir / "encoded", self.pretrained.encoder, device)
+        return RNADataModule(self.config, folder / "synthetic", cache)
+
+    def module(self, data: RNADataModule, steps: int) -> FlowModule:
+        """The model and its moving average."""
+        module = FlowModule(self.config, self.pretrained)
+        if self.initial is not None:
+            module.load_weights(self.initial.model)
+        return module
+
+    def export(self, data: RNADataModule, module: FlowModule, path: Path, provenance: dict[str, Any]) -> None:
+        """Write the averaged weights."""
+        metadata = {
+            "cutoff": self.config.dataset.cutoff,
+            "data": {
+                "source": data.description,
+                "fingerprint": data.fingerprint,
+                "chains": len(data.train_chains),
+            },
+            "parameters": module.model.num_parameters,
+            **provenance,
+        }
+        save_checkpoint(path, module.shipped_model, self.config, metadata, module.encoder_source)
+
+
+def begins_as(model: ModelConfig, other: ModelConfig) -> bool:
+    """Whether a new model of the one shape can begin with the weights of the other: the same, but for parts that add
+    nothing until they are trained."""
+    added = [part for part in STARTS_AT_NOTHING if not getattr(other, part)]
+    return replace(other, **{name: getattr(model, name) for name in (*added, *NOT_SHAPE)}) == model
