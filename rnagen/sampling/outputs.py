@@ -110,8 +110,9 @@ class OutputFolder:
         return path
 
     def read_ensemble(self, name: str, sequence: str) -> Ensemble:
-        """A finished target, with the confidence of its summary."""
-        structure = self.read_target(name, sequence)
+        """A finished target, with the atoms of the model and the confidence of its summary."""
+        atoms = tuple(json.loads((self.folder / RUN).read_text())["atoms"])
+        structure = self.read_target(name, sequence).select_atoms(atoms)
         summary = json.loads((self.folder / name / SUMMARY).read_text())
         selection, confidence = summary.get("selection", {}), None
         if "confidence" in summary:
