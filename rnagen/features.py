@@ -158,13 +158,8 @@ class Chain:
     mask: Bool[np.ndarray, "M L A"]
     pairs: SparsePairs
     pair_tables: Int16[np.ndarray, "L 2"]
-<<<<<<< HEAD
-    """Paired residue of each in the structure, and in a secondary structure sampled by ViennaRNA: see
-    `rnagen.data.chains`."""
-=======
     """Pair tables of the structure, and of a secondary structure that ViennaRNA sampled: see
-    `rnagen.data.store`."""
->>>>>>> origin/main
+    `rnagen.data.chains`."""
     encoded: EncodedFile | None = None
     """Output of a frozen encoder."""
 

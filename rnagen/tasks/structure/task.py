@@ -6,7 +6,7 @@ from typing import Any
 
 from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.config.structure import ModelConfig, TrainConfig
-from rnagen.data.encoded_cache import EncodedCache
+from rnagen.data.encodings import EncodedCache
 from rnagen.errors import ConfigError
 from rnagen.sampling.solver import check_sampling
 from rnagen.tasks.structure.data import RNADataModule

@@ -14,24 +14,13 @@ from rnagen.checkpoints.confidence import find_confidence, load_confidence_check
 from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.cli.train import main
 from rnagen.config.confidence import ConformerSetConfig
-<<<<<<< HEAD:tests/tasks/confidence/test_run.py
 from rnagen.data.dataset import Dataset
-from rnagen.errors import ConfigError
-=======
-from rnagen.data.dataset import pack_rows
-from rnagen.data.packed import PackedData, save_packed
-from rnagen.data.store import StructureStore
->>>>>>> origin/main:tests/tasks/confidence/test_task.py
 from rnagen.model.confidence import ConfidenceLogits, expected, spread
 from rnagen.model.trunk import TrunkOutput
 from rnagen.prepare.synthetic import synthetic_dataset
 from rnagen.tasks.confidence.data import ScoredChain, ScoredChains, chosen
 from rnagen.tasks.confidence.module import losses
-<<<<<<< HEAD:tests/tasks/confidence/test_run.py
-from rnagen.tasks.confidence.run import seconds_of, time_text
 from tests.helpers.chains import rewrite
-=======
->>>>>>> origin/main:tests/tasks/confidence/test_task.py
 from tests.helpers.scored import TINY_HEAD_FLAGS, perturbed, tiny_head
 from tests.helpers.tiny import TINY, make_chain, make_draw, stacked, tiny_model
 
