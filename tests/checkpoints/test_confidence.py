@@ -15,11 +15,9 @@ from rnagen.checkpoints.confidence import (
     save_confidence_checkpoint,
 )
 from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
-from rnagen.config.confidence import HeadConfig
-from rnagen.config.sampling import SamplerConfig
 from rnagen.errors import InputError
-from rnagen.sampling.confidence import CHUNK_PAIRS, chunk_of, confidence_logits, confidence_of
-from rnagen.sampling.ensemble import estimated_memory, features_of
+from rnagen.features import from_sequence
+from rnagen.sampling.confidence import confidence_logits, confidence_of
 from tests.helpers.scored import TINY_HEAD, tiny_head
 from tests.helpers.tiny import TINY, TINY_MODEL, tiny_model
 
@@ -50,25 +48,14 @@ def test_round_trip_beside_the_structure_model(structure: Path, head: Path) -> N
     assert found.head.config == TINY_HEAD
     assert found.metadata["step"] == 3
     c1 = torch.cumsum(torch.randn(3, len(SEQUENCE), 3, generator=torch.Generator().manual_seed(0)) * 4, 1)
-    features = features_of(SEQUENCE)
-    before = confidence_logits(checkpoint.model, tiny_head(), features, c1)
-    assert torch.equal(confidence_logits(checkpoint.model, found.head, features, c1).tm, before.tm)
+    with torch.no_grad():
+        context = checkpoint.model.condition(from_sequence(TINY_MODEL, SEQUENCE))
+    before = confidence_logits(tiny_head(), context, c1)
+    assert torch.equal(confidence_logits(found.head, context, c1).tm, before.tm)
     confidence = confidence_of(before)
     assert confidence.lddt.shape == (3, len(SEQUENCE))
     assert ((confidence.lddt > 0) & (confidence.lddt < 1)).all()
     assert (confidence.of([2, 0]).tm == confidence.tm[[2, 0]]).all()
-
-
-def test_conformers_are_judged_one_by_one_whatever_the_chunk(structure: Path, monkeypatch) -> None:
-    checkpoint, head = load_checkpoint(structure), tiny_head()
-    c1 = torch.cumsum(torch.randn(5, len(SEQUENCE), 3, generator=torch.Generator().manual_seed(0)) * 4, 1)
-    together = confidence_logits(checkpoint.model, head, features_of(SEQUENCE), c1)
-    monkeypatch.setattr("rnagen.sampling.confidence.chunk_of", lambda length: 2)
-    parts = confidence_logits(checkpoint.model, head, features_of(SEQUENCE), c1)
-    torch.testing.assert_close(parts.lddt, together.lddt, rtol=0, atol=1e-5)
-    torch.testing.assert_close(parts.tm, together.tm, rtol=0, atol=1e-5)
-    assert chunk_of(5000) == 1
-    assert chunk_of(100) * 100**2 <= CHUNK_PAIRS
 
 
 def test_a_head_of_another_structure_model_is_refused(structure: Path, head: Path, tmp_path: Path) -> None:
@@ -99,12 +86,3 @@ def test_damaged_descriptions_and_other_tasks(structure: Path, head: Path) -> No
     head.with_suffix(".json").unlink()
     with pytest.raises(InputError, match="no such file"):
         find_confidence(load_checkpoint(structure))
-
-
-def test_memory_counts_chunks_not_the_pool() -> None:
-    options, head = SamplerConfig(), HeadConfig()
-    few, many = (estimated_memory(300, n, TINY_MODEL, options, None, head) for n in (50, 5000))
-    assert few == many
-    # A head wider than the trunk is what counts.
-    wide = HeadConfig(head_pair_dim=96)
-    assert estimated_memory(1000, 5, TINY_MODEL, options, None, wide) > estimated_memory(1000, 5, TINY_MODEL, options)

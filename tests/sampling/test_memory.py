@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from rnagen.config.confidence import HeadConfig
 from rnagen.config.encoder import EncoderConfig
 from rnagen.config.sampling import SamplerConfig
 from rnagen.sampling.memory import estimated_memory
@@ -38,3 +39,12 @@ def test_memory_grows_by_the_encoder(kind: str) -> None:
     measured = {"transformer": 27, "squeezeformer": 66, "convformer": 244}[kind]
     need = estimated_memory(1500, 1, replace(TINY.model, pair_dim=1, num_layers=1), OPTIONS, encoder)
     assert measured < need / (4 * 1500**2) < 1.5 * measured + 40
+
+
+def test_memory_counts_chunks_of_conformers() -> None:
+    options, head = SamplerConfig(), HeadConfig()
+    few, many = (estimated_memory(300, n, TINY.model, options, None, head) for n in (50, 5000))
+    assert few == many
+    # A head wider than the trunk is what counts.
+    wide = HeadConfig(head_pair_dim=96)
+    assert estimated_memory(1000, 5, TINY.model, options, None, wide) > estimated_memory(1000, 5, TINY.model, options)
