@@ -4,19 +4,23 @@ Every function takes the options of its verb as keywords, under the names of the
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rnagen.config.evaluation import EvaluateConfig
 from rnagen.config.files import load_config
 from rnagen.config.sampling import SampleConfig
-from rnagen.errors import InputError
+from rnagen.devices import choose_device
+from rnagen.errors import ConfigError, InputError
 from rnagen.evaluation.results import Evaluation
 from rnagen.evaluation.run import evaluate as _evaluate
 from rnagen.io.target import Target, make_target
 from rnagen.sampling.ensemble import Ensemble
+from rnagen.sampling.inputs import gather_targets, unique_targets
 from rnagen.sampling.run import SamplingRun
+from rnagen.tasks import TASKS, make_task
+from rnagen.tasks.reactivity.infer import Prediction, load_models, predict_reactivity, refuse_unfit
 
 
 @dataclass(frozen=True)
@@ -99,25 +103,15 @@ def sample_targets(
     if isinstance(targets, str | Path):
         job = SamplingRun(load_config(config, {"fasta": targets}, "sample_targets"))
     else:
-        made = []
-        for given in targets:
-            try:
-                made.append(given if isinstance(given, Target) else make_target("sample_targets", *given))
-            except InputError as error:
-                failures.append(error)
+        made, failures = _made(targets)
         job = SamplingRun(config, made)
     if not job.targets:
         return SampledTargets({}, failures + job.failures)
     folder = None if out is None else job.open(Path(out))
-    done = (
-        {}
-        if folder is None
-        else {
-            target.name: folder.read_ensemble(target.name, target.sequence)
-            for target in job.targets
-            if folder.finished(target.name)
-        }
-    )
+    done: dict[str, Ensemble] = {}
+    if folder is not None:
+        finished = [target for target in job.targets if folder.finished(target.name)]
+        done = {target.name: folder.read_ensemble(target.name, target.sequence) for target in finished}
     waiting = [target for target in job.targets if target.name not in done]
     for target, result in zip(waiting, job.draw(waiting, folder)):
         if isinstance(result, Ensemble):
@@ -144,3 +138,65 @@ def evaluate(predictions: str | Path, references: str | Path, **options: Any) ->
     """
     paths = EvaluateConfig(Path(predictions), Path(references))
     return _evaluate(load_config(paths, options, "evaluate"))
+
+
+def reactivity(
+    targets: str | Path | Sequence[Target | tuple[str, str]], *, ckpt: Sequence[str | Path] = (), device: str = "auto"
+) -> Prediction:
+    """Predict the chemical-mapping reactivity of RNAs, as `rnagen reactivity` does.
+
+    Args:
+        targets: a FASTA file, a table of sequences or a folder of them; or a list of targets or (name, sequence).
+        ckpt: reactivity checkpoints, whose mean is returned; the shipped one by default.
+        device: auto, cpu, cuda or mps.
+
+    Returns:
+        profiles [L, E] in [0, 1] by name, the E experiments, and the RNAs that failed.
+
+    Raises:
+        InputError: a file or checkpoint cannot be used.
+        ConfigError: the device does not exist, or checkpoints of different experiments.
+
+    >>> prediction = reactivity([("hairpin", "GGGGCUUCGGCCCC")])
+    >>> prediction.profiles["hairpin"].shape == (14, len(prediction.experiments))
+    True
+    """
+    if isinstance(targets, str | Path):
+        found, failures = gather_targets([Path(targets)])
+    else:
+        made, unmade = _made(targets)
+        found, failures = unique_targets(made, unmade)
+    models = load_models([Path(path) for path in ckpt], choose_device(device))
+    good, refused = refuse_unfit(found, models)
+    prediction = predict_reactivity(good, models)
+    return replace(prediction, failures=failures + refused + prediction.failures)
+
+
+def train(task: str = "structure", **options: Any) -> Path:
+    """Train a model, as `train.py` does; returns the folder of the run.
+
+    Args:
+        task: structure, reactivity or confidence.
+        options: any option of the task, such as `data`, `epochs`, `crop`, `run_name`.
+
+    Raises:
+        InputError: data, splits or checkpoint cannot be used.
+        ConfigError: options that do not exist or cannot be combined.
+    """
+    if task not in TASKS:
+        raise ConfigError(f"task: {task!r} does not exist; choose one of {', '.join(TASKS)}")
+    # Sampling does not wait for lightning.
+    from rnagen.training.fit import fit
+
+    return fit(make_task(load_config(TASKS[task](), options, "train")))
+
+
+def _made(targets: Sequence[Target | tuple[str, str]]) -> tuple[list[Target], list[InputError]]:
+    """Targets, and an error for each that cannot be made."""
+    made, failures = [], []
+    for given in targets:
+        try:
+            made.append(given if isinstance(given, Target) else make_target("inputs", *given))
+        except InputError as error:
+            failures.append(error)
+    return made, failures
