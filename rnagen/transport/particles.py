@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rnagen.transport.interpolants import Interpolant, Linear, clamp_time
 
-ALPHA_FLOOR = 0.05
+ALPHA_OFFSET = 0.05
 """Added to α where `Repulsion` divides by it."""
 
 BLOCK = 128
@@ -93,7 +93,7 @@ class Repulsion:
 
     A term added to the score adds σ²/α times that term to x̂1 = (x_t + σ²·score)/α: the repulsion stands beside the
     score as the log-potential of particle guidance does (Corso et al., equation 4). It is strong while x_t is still
-    undecided between modes and gone at the data, where the last word is the network's. `ALPHA_FLOOR`,
+    undecided between modes and gone at the data, where the last word is the network's. `ALPHA_OFFSET`,
     0.05, bounds it where α = 0.
 
     Without repulsion, leave the hook out: draws are then bit-identical to independent ones.
@@ -126,4 +126,4 @@ class Repulsion:
         mask = None if self.mask is None else self.mask.flatten()
         push = repulsion(data.flatten(1, -2), mask, self.bandwidth).reshape(data.shape)
         c = self.path(clamp_time(t)).expand_to(data)
-        return data + self.strength * c.sigma.square() / (c.alpha + ALPHA_FLOOR) * push
+        return data + self.strength * c.sigma.square() / (c.alpha + ALPHA_OFFSET) * push

@@ -5,14 +5,14 @@ from torch import Tensor
 
 
 class ExactNoise:
-    """A source of draws [n, 2] with sample mean 0 and sample covariance 1, each uncorrelated with all others; float64.
+    """A source of noise [n, 2] with sample mean 0 and sample covariance 1, each uncorrelated with all others; float64.
 
     A solver of an affine equation (Gaussian data, perfect network) maps them so that the sample mean and covariance of
-    its result are those of infinitely many samples: n = 2·draws + 2 samples show its error, and nothing else.
+    its result are those of infinitely many samples: n = 2·calls + 2 samples show its error, and nothing else.
     """
 
-    def __init__(self, plans: int, seed: int = 0) -> None:
-        n = 2 * plans + 2
+    def __init__(self, calls: int, seed: int = 0) -> None:
+        n = 2 * calls + 2
         columns = torch.randn(n, n - 1, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
         columns[:, 0] = 1
         orthonormal = torch.linalg.qr(columns).Q[:, 1:]

@@ -1,11 +1,10 @@
 """The analytic ground truth: Gaussian data, for which a perfect network is known in closed form on every path."""
 
 import torch
-from rnagen.transport.prediction import Ends, prediction_from
 from torch import Tensor
 
-from rnagen.transport import PATHS, Coefficients
-from rnagen.transport.interpolants import clamp_time
+from rnagen.transport.flow import Estimate
+from rnagen.transport.interpolants import PATHS, Coefficients, clamp_time
 
 SOME_TIMES = torch.tensor([0.0, 1e-3, 0.01, 0.1, 0.3, 0.5, 0.77, 0.9, 0.99, 1 - 1e-3, 1.0], dtype=torch.float64)
 
@@ -23,12 +22,13 @@ class Gaussian:
         eye = torch.eye(2, dtype=torch.float64)
         return alpha * self.mean, alpha[..., None].square() * self.covariance + sigma.square() * eye
 
-    def ends(self, x: Tensor, c: Coefficients) -> Ends:
-        """E[x1 | x_t] and E[x0 | x_t] by Gaussian conditioning, for x [B, 2]."""
+    def estimate(self, x: Tensor, c: Coefficients) -> Estimate:
+        """What a perfect network predicts at x [B, 2]: E[x1 | x_t] and E[x0 | x_t] by Gaussian conditioning."""
         alpha, sigma = c.alpha[:, None], c.sigma[:, None]
         # In the axes of the covariance, where a marginal's covariance is diagonal.
         whitened = ((x - alpha * self.mean) @ self.axes) / (alpha.square() * self.variance + sigma.square())
-        return Ends(self.mean + alpha * (self.variance * whitened) @ self.axes.T, sigma * whitened @ self.axes.T)
+        data = self.mean + alpha * (self.variance * whitened) @ self.axes.T
+        return Estimate.of_ends(data, sigma * whitened @ self.axes.T, c)
 
     def flow(self, x0: Tensor) -> Tensor:
         """Where the probability-flow equation carries noise [n, 2] on a path that starts at pure noise: μ + √S·x0."""
@@ -38,10 +38,13 @@ class Gaussian:
         """A perfect network: (x [B, 2], t [B]) -> prediction."""
 
         def predict(x: Tensor, t: Tensor) -> Tensor:
-            c = PATHS[path](clamp_time(t))
-            return prediction_from(prediction, self.ends(x, c), c)
+            return getattr(self.estimate(x, PATHS[path](clamp_time(t))), prediction)
 
         return predict
+
+    def on(self, path: str):
+        """A perfect network, whose output is the whole estimate: (x [B, 2], t [B]) -> Estimate."""
+        return lambda x, t: self.estimate(x, PATHS[path](clamp_time(t)))
 
 
 def white_noise(n: int, seed: int = 0) -> Tensor:

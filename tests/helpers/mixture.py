@@ -2,11 +2,10 @@
 
 import numpy as np
 import torch
-from rnagen.transport.prediction import Ends, prediction_from
 from torch import Tensor
 
-from rnagen.transport import PATHS, Coefficients
-from rnagen.transport.interpolants import clamp_time
+from rnagen.transport.flow import Estimate
+from rnagen.transport.interpolants import PATHS, Coefficients, clamp_time
 
 
 class Mixture:
@@ -43,21 +42,20 @@ class Mixture:
         """log p_t(x) + log 2π, [B]."""
         return self._log_joint(*self._whitened(x, c)).logsumexp(-1)
 
-    def ends(self, x: Tensor, c: Coefficients) -> Ends:
-        """E[x1 | x_t] and E[x0 | x_t] for x [B, 2] and c of B times or of one: Gaussian conditioning in each component,
-        weighted by how probable the component is at x."""
+    def estimate(self, x: Tensor, c: Coefficients) -> Estimate:
+        """What a perfect network predicts at x [B, 2], for c of B times or of one: Gaussian conditioning in each
+        component, weighted by how probable the component is at x."""
         whitened, variance = self._whitened(x, c)
         share = self._log_joint(whitened, variance).softmax(-1)
         weighted = share[:, self.component] * whitened
         data = share @ self.means + c.alpha[:, None] * (weighted * self.variances) @ self.axes
-        return Ends(data, c.sigma[:, None] * weighted @ self.axes)
+        return Estimate.of_ends(data, c.sigma[:, None] * weighted @ self.axes, c)
 
     def network(self, path: str, prediction: str):
         """A perfect network: (x [B, 2], t [B]) -> prediction."""
 
         def predict(x: Tensor, t: Tensor) -> Tensor:
-            c = PATHS[path](clamp_time(t))
-            return prediction_from(prediction, self.ends(x, c), c)
+            return getattr(self.estimate(x, PATHS[path](clamp_time(t))), prediction)
 
         return predict
 

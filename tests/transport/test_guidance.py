@@ -2,11 +2,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from rnagen.transport.prediction import ends_from, prediction_from
 
 from rnagen.geometry import random_rotations, rotate, superpose
-from rnagen.transport import PATHS, PREDICTIONS, Ends
+from rnagen.transport.flow import PREDICTIONS, Estimate
 from rnagen.transport.guidance import guided
+from rnagen.transport.interpolants import PATHS
 
 SCALES = st.floats(0, 5)
 
@@ -63,13 +63,13 @@ def test_scores_of_two_gaussians_give_that_of_their_product(scale):
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("kind", PREDICTIONS)
 def test_any_kind_of_prediction_may_be_guided(path, kind):
-    """Guiding the data estimates, or what the network said and then taking its data, is the same."""
+    """Guiding the outputs and taking their data is the same as guiding the data estimates."""
     t = torch.linspace(0.05, 0.95, 6, dtype=torch.float64)
     c = PATHS[path](t)
     x_t, first, second = torch.randn(3, 6, 5, 3, dtype=torch.float64)
     wide = c.expand_to(x_t)
-    said = [prediction_from(kind, Ends(x1, (x_t - wide.alpha * x1) / wide.sigma), c) for x1 in (first, second)]
-    data = ends_from(kind, guided(*said, 2.5), x_t, c).data
+    outputs = [getattr(Estimate.of_ends(x1, (x_t - wide.alpha * x1) / wide.sigma, c), kind) for x1 in (first, second)]
+    data = Estimate.of_prediction(kind, guided(*outputs, 2.5), x_t, c).data
     assert torch.allclose(data, guided(first, second, 2.5))
 
 

@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from rnagen.transport import PATHS
-from rnagen.transport.interpolants import T_EPS, VP, clamp_time, time_of_alpha
+from rnagen.transport.interpolants import PATHS, T_EPS, VP, clamp_time, time_of_alpha
 from tests.helpers.gaussian import SOME_TIMES
 
 each_path = pytest.mark.parametrize("path", PATHS)

@@ -3,12 +3,14 @@ import math
 import pytest
 import torch
 
-from rnagen.transport import PATHS, PREDICTIONS, Transport
-from rnagen.transport.interpolants import T_EPS
-from rnagen.transport.likelihood import Subspace, flow_field, log_likelihood, rademacher
+from rnagen.transport.flow import PREDICTIONS, Transport
+from rnagen.transport.interpolants import PATHS, T_EPS
+from rnagen.transport.likelihood import LogLikelihood, Subspace, flow_field, rademacher
 from tests.helpers.gaussian import Gaussian
 
 CORRELATED = Gaussian()
+CLAMPED = LogLikelihood(start=T_EPS, end=1 - T_EPS)
+log_likelihood = LogLikelihood()
 each_path = pytest.mark.parametrize("path", PATHS)
 each_prediction = pytest.mark.parametrize("prediction", PREDICTIONS)
 
@@ -28,7 +30,7 @@ def everything(x):
 
 def flow(data: Gaussian, path: str, prediction: str = "velocity"):
     transport, network = Transport(path, prediction), data.network(path, prediction)
-    return lambda x, t: transport.velocity(network(x, t), x, t)
+    return lambda x, t: transport.estimate(network(x, t), x, t).velocity
 
 
 def marginal(data: Gaussian, path: str, t: float):
@@ -45,7 +47,7 @@ def density_from_pure_noise(data: Gaussian, path: str):
     return torch.distributions.MultivariateNormal(m1 - a @ m0, a @ a.T)
 
 
-def draw(density, n: int):
+def sample(density, n: int):
     return density.mean + torch.randn(n, 2, generator=seeded(3), dtype=torch.float64) @ density.scale_tril.T
 
 
@@ -54,8 +56,8 @@ def draw(density, n: int):
 def test_gaussian_density_with_one_probe(path, prediction):
     data = Diagonal()
     density = density_from_pure_noise(data, path)
-    x = draw(density, 1)
-    found = log_likelihood(flow(data, path, prediction), x, everything(x), generator=seeded(), t0=T_EPS, t1=1 - T_EPS)
+    x = sample(density, 1)
+    found = CLAMPED(flow(data, path, prediction), x, everything(x), seeded())
     assert torch.allclose(found, density.log_prob(x) / 2, rtol=0, atol=1e-3)
 
 
@@ -64,8 +66,8 @@ def test_from_zero_to_one_it_is_the_density_of_the_data(path, worst):
     """VP does not begin at pure noise: there single points are further off, but the mean is not."""
     data = Diagonal()
     density = torch.distributions.MultivariateNormal(data.mean, data.covariance)
-    x = draw(density, 6)
-    error = log_likelihood(flow(data, path), x, everything(x), generator=seeded()) - density.log_prob(x) / 2
+    x = sample(density, 6)
+    error = log_likelihood(flow(data, path), x, everything(x), seeded()) - density.log_prob(x) / 2
     assert error.mean().abs() < 1e-2
     assert error.abs().max() < worst
 
@@ -74,11 +76,11 @@ def test_from_zero_to_one_it_is_the_density_of_the_data(path, worst):
 def test_correlated_gaussian_with_averaged_probes(path):
     """In two dimensions a probe has signs that agree or differ; over both alike the estimate is exact."""
     density = density_from_pure_noise(CORRELATED, path)
-    x = draw(density, 1)
+    x = sample(density, 1)
     velocity = flow(CORRELATED, path)
 
     def found(seed):
-        return log_likelihood(velocity, x, everything(x), generator=seeded(seed), t0=T_EPS, t1=1 - T_EPS).item()
+        return CLAMPED(velocity, x, everything(x), seeded(seed)).item()
 
     agree = next(s for s in range(50) if rademacher(2, seeded(s)).prod() == 1)
     differ = next(s for s in range(50) if rademacher(2, seeded(s)).prod() == -1)
@@ -98,14 +100,13 @@ def test_two_mode_mixture_in_one_dimension(path):
         off = x - c.alpha * means
         share = torch.softmax(weights.log() - 0.5 * off.square() / variance, dim=-1)
         data = (share * (means + c.alpha * scale**2 / variance * off)).sum(-1, keepdim=True)
-        return transport.velocity(data, x, t)
+        return transport.estimate(data, x, t).velocity
 
     x = torch.tensor([[-2.4], [-0.7]]).double()
     c = PATHS[path](torch.tensor([1 - T_EPS]).double())
     last = (c.alpha.square() * scale**2 + c.sigma.square()).sqrt()
     expected = torch.logsumexp(weights.log() + torch.distributions.Normal(c.alpha * means, last).log_prob(x), dim=1)
-    times = {"t0": T_EPS, "t1": 1 - T_EPS, "atol": 1e-6, "rtol": 1e-6}
-    found = log_likelihood(velocity, x, everything(x), generator=seeded(), **times)
+    found = LogLikelihood(start=T_EPS, end=1 - T_EPS)(velocity, x, everything(x), seeded())
     assert torch.allclose(found, expected, rtol=0, atol=1e-2)
 
 
@@ -117,12 +118,12 @@ def mixing(x, t):
 
 def test_padding_is_counted_nowhere():
     x = torch.randn(2, 4, 3, dtype=torch.float64)
-    alone = log_likelihood(mixing, x, everything(x), generator=seeded())
+    alone = log_likelihood(mixing, x, everything(x), seeded())
     padded, mask = torch.full((2, 7, 3), torch.nan, dtype=torch.float64), torch.zeros(2, 7, 3, dtype=torch.bool)
     rows = [0, 2, 3, 5]
     padded[:, rows], mask[:, rows] = x, True
-    assert torch.allclose(log_likelihood(mixing, padded, mask, generator=seeded()), alone, atol=1e-12)
-    prior_of_padding_too = log_likelihood(mixing, padded.nan_to_num(), everything(padded), generator=seeded())
+    assert torch.allclose(log_likelihood(mixing, padded, mask, seeded()), alone, atol=1e-12)
+    prior_of_padding_too = log_likelihood(mixing, padded.nan_to_num(), everything(padded), seeded())
     assert (prior_of_padding_too - alone).abs().min() > 1e-3
 
 
@@ -130,17 +131,17 @@ def test_trap5_a_fully_masked_sample_is_no_nan():
     x = torch.randn(3, 4, 3)
     mask = everything(x)
     mask[1] = False
-    found = log_likelihood(mixing, x, mask, generator=seeded())
+    found = log_likelihood(mixing, x, mask, seeded())
     assert found[1] == 0
     assert torch.isfinite(found).all()
-    assert torch.equal(found[[0, 2]], log_likelihood(mixing, x[[0, 2]], mask[[0, 2]], generator=seeded()))
+    assert torch.equal(found[[0, 2]], log_likelihood(mixing, x[[0, 2]], mask[[0, 2]], seeded()))
 
 
 def test_samples_do_not_depend_on_each_other():
     x = torch.randn(3, 5, dtype=torch.float64)
     x[1] *= 30
-    together = log_likelihood(mixing, x, everything(x), generator=seeded(), atol=1e-2, rtol=1e-2)
-    assert together[0] == log_likelihood(mixing, x[:1], everything(x[:1]), generator=seeded(), atol=1e-2, rtol=1e-2)[0]
+    together = LogLikelihood(tolerance=1e-2)(mixing, x, everything(x), seeded())
+    assert together[0] == LogLikelihood(tolerance=1e-2)(mixing, x[:1], everything(x[:1]), seeded())[0]
 
 
 def test_trap4_the_field_of_the_solver_is_a_function_of_x_and_t():
@@ -154,7 +155,7 @@ def test_trap4_the_field_of_the_solver_is_a_function_of_x_and_t():
 
 def test_trap4_the_seed_alone_decides():
     x = torch.randn(2, 6)
-    first, again, other = (log_likelihood(mixing, x, everything(x), generator=seeded(s)) for s in (1, 1, 2))
+    first, again, other = (log_likelihood(mixing, x, everything(x), seeded(s)) for s in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -165,11 +166,9 @@ def test_trap4_works_with_and_without_gradients_and_leaves_none(grad):
     network = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.Tanh(), torch.nn.Linear(16, 4))
     x = torch.randn(2, 4)
     with torch.set_grad_enabled(grad):
-        found = log_likelihood(lambda x, t: network(x) * t[:, None], x, everything(x), generator=seeded())
+        found = log_likelihood(lambda x, t: network(x) * t[:, None], x, everything(x), seeded())
     with torch.set_grad_enabled(not grad):
-        assert torch.equal(
-            found, log_likelihood(lambda x, t: network(x) * t[:, None], x, everything(x), generator=seeded())
-        )
+        assert torch.equal(found, log_likelihood(lambda x, t: network(x) * t[:, None], x, everything(x), seeded()))
     assert not found.requires_grad
     assert all(parameter.grad is None for parameter in network.parameters())
     assert not x.requires_grad
@@ -179,7 +178,7 @@ def test_a_velocity_without_derivative_is_refused():
     """Its divergence would silently be 0."""
     x = torch.randn(1, 3)
     with pytest.raises(RuntimeError, match="does not require grad"):
-        log_likelihood(torch.no_grad()(mixing), x, everything(x), generator=seeded())
+        log_likelihood(torch.no_grad()(mixing), x, everything(x), seeded())
 
 
 @pytest.mark.parametrize("probes", [1, 5])
@@ -205,9 +204,7 @@ def test_projection_counts_the_subspace_alone():
         # What points out of the subspace, and how it spreads there, must not matter.
         return x + 7 * x.mean(1, keepdim=True) + 5
 
-    found = log_likelihood(
-        velocity, x + 2, everything(x), generator=seeded(), project=recenter, dimensions=torch.tensor([9])
-    )
+    found = log_likelihood(velocity, x + 2, everything(x), seeded(), project=recenter, dimensions=torch.tensor([9]))
     prior = -0.5 * (x.square().sum() / math.e**2 / 9 + math.log(2 * math.pi))
     divergence = recenter(rademacher(12, seeded()).double().view(1, 4, 3)).square().sum()
     assert found.item() == pytest.approx((prior - divergence / 9).item(), abs=1e-4)
@@ -215,7 +212,7 @@ def test_projection_counts_the_subspace_alone():
         velocity,
         x[:, :1],
         everything(x[:, :1]),
-        generator=seeded(),
+        seeded(),
         project=recenter,
         dimensions=torch.tensor([0]),
     )
@@ -230,7 +227,7 @@ def test_trap3_no_time_outside_of_the_range():
         return mixing(x, t)
 
     x = torch.randn(2, 3)
-    log_likelihood(velocity, x, everything(x), generator=seeded(), t0=0.2, t1=0.9)
+    LogLikelihood(start=0.2, end=0.9)(velocity, x, everything(x), seeded())
     assert min(times) == pytest.approx(0.2)
     assert max(times) == pytest.approx(0.9)
 
@@ -244,7 +241,6 @@ def test_rademacher_signs():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"probes": 0}, "at least one probe, not 0"),
         ({"project": lambda x: x}, "given together"),
         ({"dimensions": torch.tensor([2])}, "given together"),
     ],
@@ -252,4 +248,6 @@ def test_rademacher_signs():
 def test_bad_arguments_are_refused(arguments, message):
     x = torch.zeros(1, 3)
     with pytest.raises(ValueError, match=message):
-        log_likelihood(mixing, x, everything(x), generator=seeded(), **arguments)
+        log_likelihood(mixing, x, everything(x), seeded(), **arguments)
+    with pytest.raises(ValueError, match="the number of probes must be at least 1, not 0"):
+        LogLikelihood(probes=0)

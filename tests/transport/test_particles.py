@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnagen.geometry import random_rotations, rotate
-from rnagen.transport import PATHS, convert, integrate
-from rnagen.transport.particles import ALPHA_FLOOR, BLOCK, Repulsion, repulsion, square_differences
+from rnagen.transport.flow import Estimate, Problem, euler
+from rnagen.transport.interpolants import PATHS
+from rnagen.transport.particles import ALPHA_OFFSET, BLOCK, Repulsion, repulsion, square_differences
 
 
 def conformers(n: int = 4, points: int = 12):
@@ -103,7 +104,7 @@ def test_bounded_by_the_bandwidth(seed, bandwidth):
 
 
 def test_its_size_does_not_depend_on_the_number_of_points():
-    """The same two arcs, drawn with 50 and 400 points."""
+    """The same two arcs, made of 50 and 400 points."""
 
     def size(points):
         angle = torch.linspace(0, 2, points, dtype=torch.float64)
@@ -131,16 +132,16 @@ def test_autocast_does_not_round_it():
 
 @pytest.mark.parametrize("path", PATHS)
 def test_hook_adds_to_the_score(path):
-    """It is the data of a score to which strength·repulsion was added, but for the floor of α."""
+    """It is the data of a score to which strength·repulsion was added, but for `ALPHA_OFFSET`."""
     data, mask = conformers().reshape(4, 4, 3, 3), torch.rand(4, 3) < 0.8
     hook = Repulsion(0.7, 2.0, PATHS[path], mask)
     t = torch.tensor([0.3, 0.5, 0.7, 0.9], dtype=torch.float64)
     c, x_t = PATHS[path](t), torch.randn_like(data)
-    score = convert(data, x_t, c, source="data", target="score")
+    score = Estimate.of_prediction("data", data, x_t, c).score
     push = 0.7 * repulsion(data.reshape(4, 12, 3), mask.flatten(), 2.0).reshape(data.shape)
-    exact = convert(score + push, x_t, c, source="score", target="data") - data
-    baseline = (c.alpha / (c.alpha + ALPHA_FLOOR)).reshape(4, 1, 1, 1)
-    assert torch.allclose(hook(data, t) - data, baseline * exact, atol=1e-9)
+    exact = Estimate.of_prediction("score", score + push, x_t, c).data - data
+    damping = (c.alpha / (c.alpha + ALPHA_OFFSET)).reshape(4, 1, 1, 1)
+    assert torch.allclose(hook(data, t) - data, damping * exact, atol=1e-9)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -148,7 +149,7 @@ def test_hook_is_bounded_at_the_noise_and_gone_at_the_data(path):
     data = conformers()
     hook, push = Repulsion(1.0, 2.0, PATHS[path]), repulsion(data, None, 2.0).abs().max()
     first, last = ((hook(data, torch.full((4,), t, dtype=torch.float64)) - data).abs().max() for t in (0.0, 1.0))
-    assert push < first <= push / ALPHA_FLOOR
+    assert push < first <= push / ALPHA_OFFSET
     # σ of the Sqrt path is still 0.18 at the last clamped time.
     assert last < 0.04 * push
 
@@ -191,15 +192,15 @@ class TwoModes:
         per_mode = self.modes + t[:, None] * self.spread**2 / variance[:, None] * away
         return (weights[..., None, None] * per_mode).sum(1)
 
-    def draw(self, x0, hook=None):
-        """Conformers drawn together in 30 Euler steps; the last one ends on the data estimate."""
+    def sample(self, x0, hook=None):
+        """Conformers sampled together in 20 Euler steps; the last one ends on the data estimate."""
 
-        def velocity(x, t):
+        def estimate(x, t):
             data = self.data(x, t)
             data = data if hook is None else hook(data, t)
-            return (data - x) / (1 - t)[:, None, None]
+            return Estimate.of_prediction("data", data, x, PATHS["Linear"](t))
 
-        return integrate(velocity, x0, steps=30).x
+        return euler(Problem(estimate, x0), [i / 20 for i in range(21)])
 
     def visited(self, x):
         """Mode of each conformer [n], and its root mean square distance to it per axis [n]."""
@@ -208,23 +209,23 @@ class TwoModes:
 
 
 def test_repulsion_visits_more_modes_without_leaving_them():
-    """Pairs drawn together: half of the independent ones see both modes, of the repelled ones nearly all."""
+    """Pairs sampled together: half of the independent ones see both modes, of the repelled ones nearly all."""
     mixture = TwoModes()
-    x0 = torch.randn(60, 2, 8, 3, dtype=torch.float64)
+    x0 = torch.randn(40, 2, 8, 3, dtype=torch.float64)
     gap = square_differences(mixture.modes)[0, 1].sqrt().item()
     hook = Repulsion(3.0, bandwidth=gap)
 
     def summary(x):
         mode, away = mixture.visited(x.reshape(-1, 8, 3))
-        first, second = mode.reshape(60, 2).T
+        first, second = mode.reshape(40, 2).T
         return (first != second).double().mean(), mode.double().mean(), away.max()
 
-    both, share, away = summary(mixture.draw(x0.reshape(-1, 8, 3)))
-    # Standard error: 0.065.
+    both, share, away = summary(mixture.sample(x0.reshape(-1, 8, 3)))
+    # Standard error: 0.08.
     assert both == pytest.approx(0.5, abs=0.15)
     assert share == pytest.approx(0.5, abs=0.15)
     assert away < 0.15
-    both, share, away = summary(torch.stack([mixture.draw(pair, hook) for pair in x0]))
+    both, share, away = summary(torch.stack([mixture.sample(pair, hook) for pair in x0]))
     assert both > 0.85
     assert share == pytest.approx(0.5, abs=0.1)
     # The modes are 1.56 from each other by the same measure.

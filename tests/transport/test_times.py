@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from rnagen.transport import QUANTILES, draw_times
+from rnagen.transport.times import QUANTILES, draw_times
 
 each_name = pytest.mark.parametrize("name", QUANTILES)
 
@@ -20,24 +20,24 @@ def distribution(name: str, t: float) -> float:
 
 @each_name
 def test_distribution(name):
-    t = draw_times(name, 50_000, 4, torch.Generator().manual_seed(0))
-    assert t.shape == (50_000, 4)
+    t = draw_times(name, 20_000, 4, torch.Generator().manual_seed(0))
+    assert t.shape == (20_000, 4)
     assert t.min() >= 0
     assert t.max() <= 1
     for point in (0.01, 0.1, 0.3, 0.5, 0.8, 0.95):
-        assert (t < point).float().mean().item() == pytest.approx(distribution(name, point), abs=0.004)
+        assert (t < point).float().mean().item() == pytest.approx(distribution(name, point), abs=0.006)
 
 
 @each_name
 def test_copies_are_stratified(name):
     copies = 8
-    t = draw_times(name, 20_000, copies, torch.Generator().manual_seed(0))
+    t = draw_times(name, 5_000, copies, torch.Generator().manual_seed(0))
     # Each copy has its own eighth of the distribution, but for the uniform share.
     for k in range(1, copies):
         low, high = t[:, :k].flatten(), t[:, k:].flatten()
         edge = high.quantile(0.03)
         assert (low > edge).float().mean() < 0.03
-    independent = draw_times(name, 20_000 * copies, 1, torch.Generator().manual_seed(1)).view(-1, copies)
+    independent = draw_times(name, 5_000 * copies, 1, torch.Generator().manual_seed(1)).view(-1, copies)
     assert t.mean(1).var() < 0.3 * independent.mean(1).var()
 
 

@@ -3,23 +3,21 @@ from itertools import pairwise
 
 import pytest
 
-from rnagen.transport.solvers.grids import GRIDS, time_grid
-
-each_grid = pytest.mark.parametrize("grid", GRIDS)
+from rnagen.transport.solvers.grids import GRIDS, FixedGrid
 
 
-@each_grid
-@pytest.mark.parametrize(("t0", "t1"), [(0.0, 1.0), (0.1, 0.7), (0.9, 0.2)])
-@pytest.mark.parametrize("steps", [1, 2, 7, 50])
-def test_trap6_n_steps_have_n_intervals_between_the_exact_ends(grid, t0, t1, steps):
-    times = time_grid(grid, steps, t0, t1)
-    assert len(times) == steps + 1
-    assert (times[0], times[-1]) == (t0, t1)
-    assert times == sorted(set(times), reverse=t1 < t0)
+@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize(("start", "end"), [(0.0, 1.0), (0.1, 0.7), (0.9, 0.2)])
+def test_trap6_n_steps_have_n_intervals_between_the_exact_ends(grid, start, end):
+    for steps in (1, 2, 7, 50):
+        times = FixedGrid(steps, grid, start, end).times
+        assert len(times) == steps + 1
+        assert (times[0], times[-1]) == (start, end)
+        assert times == sorted(set(times), reverse=end < start)
 
 
 def widths(grid: str) -> list[float]:
-    return [b - a for a, b in pairwise(time_grid(grid, 20, 0.0, 1.0))]
+    return [b - a for a, b in pairwise(FixedGrid(20, grid).times)]
 
 
 def test_uniform_steps_are_equal():
@@ -29,15 +27,15 @@ def test_uniform_steps_are_equal():
 def test_logarithmic_steps_shrink_by_one_factor_towards_the_data():
     ratios = [b / a for a, b in pairwise(widths("logarithmic"))]
     assert ratios == pytest.approx([10 ** (-2 / 20)] * 19)
-    assert time_grid("logarithmic", 2, 0.0, 1.0)[1] == pytest.approx(0.9 / 0.99)
+    assert FixedGrid(2, "logarithmic").times[1] == pytest.approx(0.9 / 0.99)
 
 
 def test_quadratic_steps_grow_from_the_noise():
-    assert [math.sqrt(t) for t in time_grid("quadratic", 4, 0.0, 1.0)] == pytest.approx([0, 0.25, 0.5, 0.75, 1])
+    assert [math.sqrt(t) for t in FixedGrid(4, "quadratic").times] == pytest.approx([0, 0.25, 0.5, 0.75, 1])
 
 
-def test_bad_arguments_are_refused():
+def test_bad_options_are_refused():
     with pytest.raises(ValueError, match="unknown time grid 'cosine': choose one of uniform, logarithmic, quadratic"):
-        time_grid("cosine", 5, 0.0, 1.0)
-    with pytest.raises(ValueError, match="at least one step, not 0"):
-        time_grid("uniform", 0, 0.0, 1.0)
+        FixedGrid(5, "cosine")
+    with pytest.raises(ValueError, match="the number of steps must be at least 1, not 0"):
+        FixedGrid(0)
