@@ -1,8 +1,8 @@
-"""Length-matched against random batches: padding, batches and training steps per second, as ratios within one run.
+"""Length-matched versus random batches: padding, collation and training speed, as ratios within one run.
 
     python benchmarks/length_batches.py train_data.parquet [CACHE_FOLDER]
 
-The model is a small plain Transformer encoder; base pairs are left out, for they would hide the collation.
+The model is a small plain Transformer encoder. Base pairs are left out, because they would dominate the collation.
 """
 
 import sys
@@ -42,7 +42,7 @@ class SmallEncoder(nn.Module):
 
 
 def padding(batches: list[list[int]], dataset: ReactivityDataset) -> tuple[float, float]:
-    """Share of padding in the residues of an epoch: padded to the longest, and as `reactivity_batch` pads."""
+    """Share of padding in an epoch: padded to the longest RNA of each batch, and as `reactivity_batch` pads."""
     residues = int(dataset.lengths.sum())
     longest = [(len(batch), int(dataset.lengths[batch].max())) for batch in batches]
     exact = sum(size * length for size, length in longest)
@@ -81,7 +81,7 @@ def trained_per_second(batches: list[list[int]], dataset: ReactivityDataset, dev
 
 
 def spread(batches: list[list[int]], count: int) -> list[list[int]]:
-    """Full batches evenly from the whole epoch, so that every length has its share."""
+    """Full batches spread evenly over the epoch, so that all lengths are represented."""
     full = [batch for batch in batches if len(batch) == len(batches[0])]
     return [full[round(n * (len(full) - 1) / (count - 1))] for n in range(count)]
 

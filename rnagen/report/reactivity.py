@@ -18,18 +18,18 @@ from rnagen.secondary.vienna import base_pair_probabilities, mfe_pairs
 from rnagen.structure import BASES
 
 LINE = 120
-"""Most residues in a line of the figure."""
+"""Most residues per line of the figure."""
 COLOURS = dict(zip(BASES, ("#d98200", "#0072b2", "#c0392b", "#009e73", "#888888")))
-"""Colour of each base; told apart by colour-blind eyes, and dark enough for letters."""
+"""Colour of each base; distinct for colour-blind readers, and dark enough for letters."""
 RESIDUE, MARGIN, HEAD, ARCS, PROFILE, GAP = 0.105, 0.75, 0.65, 0.9, 0.85, 0.5
-"""Inches: width of a residue, margins at the sides, height of the head, of the arcs and of one experiment, space below
-each line."""
+"""Inches: width of a residue, side margins, height of the head, of the arcs and of one experiment, space below each
+line."""
 POINTS = 72
-"""Points per inch, the measure of lines and letters."""
+"""Points per inch; lines and letters are measured in points."""
 SPACE = 0.16
-"""Inches of ARCS and PROFILE that are left empty."""
+"""Empty inches within ARCS and PROFILE."""
 SHORTEST = 40
-"""Residues for which there is always room, so that names fit over short RNAs."""
+"""Smallest width in residues, so that names fit above short RNAs."""
 FAINTEST = 0.15
 """Opacity of an arc whose pair has probability 0."""
 
@@ -43,10 +43,10 @@ class Arc(NamedTuple):
 
 
 def mfe_arcs(sequence: str) -> list[Arc]:
-    """Base pairs of the minimum-free-energy fold (ViennaRNA), with their probabilities in the whole ensemble.
+    """Base pairs of the minimum-free-energy structure (ViennaRNA), with their probabilities in the ensemble.
 
     Raises:
-        ValueError: the sequence is empty or too long to be folded.
+        ValueError: the sequence is empty or too long for ViennaRNA.
     """
     probabilities = base_pair_probabilities(sequence)
     return [Arc(i, j, float(probabilities[i, j])) for i, j in mfe_pairs(sequence)]
@@ -62,25 +62,25 @@ def figure(
 ) -> Figure:
     """Reactivity as bars, a row of axes per experiment, coloured by base; above them the base pairs as arcs.
 
-    RNAs longer than `LINE` go on in further lines, as text does; the arc of a pair whose residues are in different
-    lines leaves the one and comes back in the other.
+    RNAs longer than `LINE` continue on further lines, like text. The arc of a pair whose residues are on different
+    lines appears on both.
 
     Args:
         name: title.
         sequence: over `BASES`.
         reactivity: bars, from 0 to 1; none where NaN.
         experiments: titles of the rows of axes.
-        pairs: arcs, and the dot-bracket string (without pseudoknots); the opacity of an arc is its probability.
-        measured: dots, clipped to [0, 1] as the targets of training are; none where NaN.
+        pairs: base pairs (without pseudoknots), as arcs and brackets; opacity shows the probability.
+        measured: dots, clipped to [0, 1] like training targets; none where NaN.
     """
     length = len(sequence)
     lines = -(-length // LINE)
-    # Lines of equal length, but for the last one, which end at a tenth position.
+    # Lines of equal length except the last; each ends at a multiple of ten.
     per_line = -(-length // (10 * lines)) * 10
     columns = max(min(length, per_line), SHORTEST)
     heights = [ARCS, *[PROFILE] * len(experiments)]
     width, height = columns * RESIDUE + 2 * MARGIN, HEAD + lines * (sum(heights) + GAP)
-    sampled = Figure(figsize=(width, height))
+    page = Figure(figsize=(width, height))
     top = height - HEAD
     tallest = max([np.sqrt(arc.j - arc.i) for arc in pairs], default=1.0)
     for start in range(0, length, per_line):
@@ -88,7 +88,7 @@ def figure(
         for inches in heights:
             top -= inches
             box = (MARGIN / width, top / height, columns * RESIDUE / width, (inches - SPACE) / height)
-            rows.append(sampled.add_axes(box, xlim=(start + 0.5, start + columns + 0.5)))
+            rows.append(page.add_axes(box, xlim=(start + 0.5, start + columns + 0.5)))
         top -= GAP
         residues = range(start, min(start + per_line, length))
         _draw_arcs(rows[0], residues, pairs, tallest)
@@ -96,20 +96,20 @@ def figure(
             dots = None if measured is None else measured[:, e]
             _draw_profile(axes, residues, sequence, reactivity[:, e], experiments[e], dots)
         _write_letters(rows[-1], residues, sequence)
-    _write_head(sampled, name, length, measured is not None)
-    return sampled
+    _write_head(page, name, length, measured is not None)
+    return page
 
 
-def save_figure(sampled: Figure, path: Path) -> None:
-    """Write an SVG whose letters are text; equal figures give equal bytes. It appears whole or not at all."""
+def save_figure(page: Figure, path: Path) -> None:
+    """Write an SVG with letters as text. Equal figures give equal bytes; the file appears whole or not at all."""
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "rnagen"}), atomic_write(path) as file:
-        sampled.savefig(file, format="svg", metadata={"Date": None})
+        page.savefig(file, format="svg", metadata={"Date": None})
 
 
 def _draw_arcs(axes: Axes, residues: range, pairs: Sequence[Arc], tallest: float) -> None:
     turn = np.linspace(0, np.pi, 49)
     here = [arc for arc in pairs if arc.i <= residues[-1] and arc.j >= residues[0]]
-    # Heights grow with the root of the span: stems of the longest RNAs stay visible beside pairs across all of it.
+    # Heights grow with the square root of the span, so that stems stay visible beside pairs across a long RNA.
     lines = [
         np.column_stack(
             [
@@ -140,7 +140,7 @@ def _draw_profile(
 ) -> None:
     positions = np.array(residues)
     colours = [COLOURS[sequence[p]] for p in residues]
-    # One collection of thick lines: hundreds of bars by `Axes.bar` take a second.
+    # One collection of thick lines, because `Axes.bar` takes a second for hundreds of bars.
     axes.vlines(positions + 1, 0, np.nan_to_num(reactivity[positions]), colours, linewidth=0.82 * RESIDUE * POINTS)
     if measured is not None:
         dots = np.clip(measured[positions], 0, 1)
@@ -165,15 +165,15 @@ def _write_letters(axes: Axes, residues: range, sequence: str) -> None:
             axes.text(p + 1, -0.24, str(p + 1), ha="center", va="top", fontsize=6.5, color="0.35", transform=below)
 
 
-def _write_head(sampled: Figure, name: str, length: int, measured: bool) -> None:
-    width, height = sampled.get_size_inches()
+def _write_head(page: Figure, name: str, length: int, measured: bool) -> None:
+    width, height = page.get_size_inches()
     left, top = MARGIN / width, 1 - 0.2 / height
-    # Names are the user's: a dollar sign in one is no formula.
-    sampled.text(left, top, f"{name} ({length} nt)", fontsize=10, weight="bold", va="top", parse_math=False)
+    # A dollar sign in a user's name does not start a formula.
+    page.text(left, top, f"{name} ({length} nt)", fontsize=10, weight="bold", va="top", parse_math=False)
     marks: list[Patch | Line2D] = [Patch(color=COLOURS[base], label=base) for base in "ACGU"]
     if measured:
         marks.append(Line2D([], [], color="black", marker="o", markersize=3, linestyle="", label="measured"))
-    sampled.legend(
+    page.legend(
         handles=marks, loc="upper left", bbox_to_anchor=(left, 1 - 0.36 / height), ncols=5, fontsize=7.5, frameon=False,
         borderpad=0, borderaxespad=0.2, handlelength=0.9, handletextpad=0.4, columnspacing=1.2,
     )  # fmt: skip

@@ -206,7 +206,7 @@ def test_numbers_of_the_reactivity_page_are_those_of_the_stored_results() -> Non
         cells = [f"{cell['mae']:.3f} [{cell['low']:.3f}, {cell['high']:.3f}]" for cell in row["errors"].values()]
         assert [cell.strip() for cell in line.split("|")[3:-1]] == cells
     readme = README.read_text()
-    for name in ("shipped checkpoint", "floor: base × unpaired"):
+    for name in ("shipped checkpoint", "baseline: base × unpaired"):
         (errors,) = [row["errors"] for row in stored if row["name"] == name]
         one, dms, shape = (f"{errors[experiment]['mae']:.3f}" for experiment in ("1M7_MaP", "DMS_MaP", "SHAPE"))
         patterns = (rf"{one} for 1M7, {dms} for DMS\s+and {shape} for SHAPE", rf"{one}, {dms} and {shape}")

@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rnagen.config.files import load_config
+from rnagen.config.reactivity import ReactivityConfig
+
 POSITIONS = 40
 EXPERIMENTS = ("2A3_MaP", "DMS_MaP")
 
@@ -40,3 +43,16 @@ def write_profiles(frame: pd.DataFrame, path: Path) -> Path:
     else:
         frame.to_csv(path, index=False)
     return path
+
+
+def write_trainable(folder: Path, count: int = 40) -> Path:
+    """A table in which every profile passes the default signal-to-noise."""
+    frame = make_profiles(count)
+    frame["signal_to_noise"] = frame["signal_to_noise"].abs() + 1
+    return write_profiles(frame, folder / "profiles.parquet")
+
+
+def config_of(path: Path, **options: Any) -> ReactivityConfig:
+    """A tiny model that trains on a table; its cache lies beside the table."""
+    values = {"encoder_dim": 16, "encoder_layers": 2, "encoder_heads": 2, "batch_size": 4}
+    return load_config(ReactivityConfig(), {**values, "data": path, "cache": path.parent / "cache", **options}, "test")

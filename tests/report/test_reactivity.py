@@ -21,11 +21,11 @@ def random_profile(length: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random((length, len(EXPERIMENTS)), dtype=np.float32)
 
 
-def rows(sampled: Figure) -> list[list[Axes]]:
+def rows(page: Figure) -> list[list[Axes]]:
     """The axes of each line: arcs, then experiments."""
     per_line = 1 + len(EXPERIMENTS)
-    assert len(sampled.axes) % per_line == 0
-    return [sampled.axes[n : n + per_line] for n in range(0, len(sampled.axes), per_line)]
+    assert len(page.axes) % per_line == 0
+    return [page.axes[n : n + per_line] for n in range(0, len(page.axes), per_line)]
 
 
 def segments(axes: Axes) -> list[np.ndarray]:
@@ -46,8 +46,8 @@ def texts(path: Path) -> list[str]:
 @pytest.mark.parametrize("length", [1, 20, LINE, LINE + 1, 330])
 def test_each_residue_has_one_bar_per_experiment_and_one_letter(length: int) -> None:
     sequence, reactivity = random_sequence(length, 0), random_profile(length)
-    sampled = figure("rna", sequence, reactivity, EXPERIMENTS, [])
-    lines = rows(sampled)
+    page = figure("rna", sequence, reactivity, EXPERIMENTS, [])
+    lines = rows(page)
     assert len(lines) == -(-length // LINE)
     for e in range(len(EXPERIMENTS)):
         heights = {p: height for line in lines for p, height in bars(line[1 + e]).items()}
@@ -74,8 +74,8 @@ def test_a_residue_without_value_has_no_bar() -> None:
 def test_arcs_join_pairs_and_fade_with_their_probability() -> None:
     pairs = [Arc(0, 19, 0.1), Arc(1, 18, 0.5), Arc(2, 17, 1.0)]
     (line,) = rows(figure("rna", HAIRPIN, random_profile(20), EXPERIMENTS, pairs))
-    for arc, sampled in zip(pairs, segments(line[0])):
-        np.testing.assert_allclose(sampled[[0, -1]], [[arc.i + 1, 0], [arc.j + 1, 0]], atol=1e-9)
+    for arc, page in zip(pairs, segments(line[0])):
+        np.testing.assert_allclose(page[[0, -1]], [[arc.i + 1, 0], [arc.j + 1, 0]], atol=1e-9)
     opacity = line[0].collections[0].get_colors()[:, 3]
     assert (np.diff(opacity) > 0.1).all()
     assert opacity[-1] == 1
@@ -93,7 +93,7 @@ def test_an_arc_across_lines_is_in_each_of_them() -> None:
     assert brackets == "..(.(....)" + "." * (length - 13) + ")" + ".."
 
 
-def test_the_fold_is_that_of_vienna() -> None:
+def test_the_secondary_structure_is_that_of_vienna() -> None:
     arcs = mfe_arcs(HAIRPIN)
     brackets = ["."] * len(HAIRPIN)
     for i, j, _ in arcs:
