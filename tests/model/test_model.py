@@ -9,6 +9,7 @@ from rnagen.config.structure import ModelConfig
 from rnagen.features import RNAFeatures
 from rnagen.model.model import RNAFlowModel
 from rnagen.structure import PAIR_FEATURES, UNKNOWN, UNPAIRED
+from tests.helpers.features import padded, random_features
 
 TINY = ModelConfig(embed_dim=32, pair_dim=8, trunk_layers=2, num_layers=2, mha_heads=4)
 
@@ -24,44 +25,6 @@ def tiny_model(config: ModelConfig = TINY) -> RNAFlowModel:
     return model
 
 
-def random_features(length: int, batch: int = 2, seed: int = 0) -> RNAFeatures:
-    generator = torch.Generator().manual_seed(seed)
-    probabilities = torch.rand(batch, length, length, generator=generator) / length
-    return RNAFeatures(
-        bases=torch.randint(0, 4, (batch, length), generator=generator),
-        residue_index=torch.arange(1, length + 1).expand(batch, length),
-        mask=torch.ones(batch, length, dtype=torch.bool),
-        pair_probabilities=(probabilities + probabilities.mT) / 2,
-    )
-
-
-def padded(features: RNAFeatures, extra: int) -> RNAFeatures:
-    """The same RNAs with `extra` padded residues that hold garbage."""
-    batch, length = features.bases.shape
-    junk = random_features(length + extra, batch, seed=9)
-    real = torch.zeros(batch, length + extra, dtype=torch.bool)
-    real[:, :length] = True
-    both = real[:, :, None] & real[:, None, :]
-
-    def pad(name: str, keep: torch.Tensor) -> torch.Tensor:
-        out = getattr(junk, name).clone()
-        out[keep] = getattr(features, name).reshape(-1)
-        return out
-
-    # Base-pair probabilities of padding are zero by construction of the batch.
-    probabilities = torch.zeros_like(junk.pair_probabilities)
-    probabilities[both] = features.pair_probabilities.reshape(-1)
-    pair_features = pair_table = None
-    if features.pair_features is not None:
-        pair_features = probabilities.new_zeros(*probabilities.shape, len(PAIR_FEATURES))
-        pair_features[both] = features.pair_features.flatten(0, 2)
-    if features.pair_table is not None:
-        pair_table = torch.full_like(junk.bases, UNKNOWN)
-        pair_table[real] = features.pair_table.flatten()
-    bases, residue_index = pad("bases", real), pad("residue_index", real)
-    return RNAFeatures(bases, residue_index, real, probabilities, pair_features=pair_features, pair_table=pair_table)
-
-
 def run(model: RNAFlowModel, features: RNAFeatures, copies: int = 3) -> torch.Tensor:
     batch, length = features.bases.shape
     generator = torch.Generator().manual_seed(5)
@@ -71,7 +34,7 @@ def run(model: RNAFlowModel, features: RNAFeatures, copies: int = 3) -> torch.Te
     return model(x, t, context)
 
 
-TOLD = replace(TINY, pair_features=(PAIR_FEATURES[2], PAIR_FEATURES[0]), secondary_structure=True)
+CONDITIONED = replace(TINY, pair_features=(PAIR_FEATURES[2], PAIR_FEATURES[0]), secondary_structure=True)
 
 
 def told(features: RNAFeatures, seed: int = 4) -> RNAFeatures:
@@ -84,7 +47,7 @@ def told(features: RNAFeatures, seed: int = 4) -> RNAFeatures:
     return replace(features, pair_features=(pair_features + pair_features.transpose(1, 2)) / 2, pair_table=pair_table)
 
 
-@pytest.mark.parametrize("config", [TINY, replace(TINY, rope=False, abs_pos_emb=True), TOLD])
+@pytest.mark.parametrize("config", [TINY, replace(TINY, rope=False, abs_pos_emb=True), CONDITIONED])
 def test_padding_changes_nothing(config: ModelConfig) -> None:
     model = tiny_model(config)
     features = told(random_features(11))
@@ -96,15 +59,15 @@ def test_padding_changes_nothing(config: ModelConfig) -> None:
 
 def test_a_model_that_can_be_told_more_begins_as_one_that_cannot() -> None:
     torch.manual_seed(0)
-    plain, more = RNAFlowModel(TINY), RNAFlowModel(TOLD)
+    plain, more = RNAFlowModel(TINY), RNAFlowModel(CONDITIONED)
     more.load_state_dict({**more.state_dict(), **plain.state_dict()})
     features = told(random_features(9))
     pair, other = plain.condition(features).trunk.pair, more.condition(features).trunk.pair
     assert torch.equal(pair, other)
 
 
-def test_what_it_is_told_acts_and_what_is_unknown_does_not() -> None:
-    model = tiny_model(TOLD)
+def test_known_conditions_act_and_unknown_ones_do_not() -> None:
+    model = tiny_model(CONDITIONED)
     features = told(random_features(9))
     assert features.pair_features is not None
     assert features.pair_table is not None
@@ -116,9 +79,9 @@ def test_what_it_is_told_acts_and_what_is_unknown_does_not() -> None:
         masked = torch.zeros(2, len(PAIR_FEATURES), dtype=torch.bool)
         masked[0, channel] = True
         changed = (run(model, features.without_pair_features(masked)) - said).abs().amax(dim=(1, 2, 3, 4))
-        assert (changed[0] > 1e-3) == (name in TOLD.pair_features)
+        assert (changed[0] > 1e-3) == (name in CONDITIONED.pair_features)
         assert changed[1] == 0
-    with pytest.raises(ValueError, match="reads evidence"):
+    with pytest.raises(ValueError, match="reads pair features"):
         run(model, replace(features, pair_features=None))
 
 

@@ -9,8 +9,8 @@ from rnagen.features import Reference, RNAFeatures
 from rnagen.geometry import random_rotations
 from rnagen.model.model import RNAFlowModel
 from tests.helpers.encoders import encoder, encoder_config
+from tests.helpers.features import padded, random_features
 from tests.helpers.tiny import TINY_MODEL, stirred
-from tests.model.test_model import padded, random_features
 
 READS = replace(TINY_MODEL, recycling=True)
 

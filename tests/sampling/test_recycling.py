@@ -15,8 +15,8 @@ from rnagen.sampling.solver import solver_of
 from rnagen.tasks.structure.module import FlowModule
 from rnagen.tasks.structure.objective import draw_noise, total
 from rnagen.transport.flow import Transport
+from tests.helpers.losses import losses
 from tests.helpers.tiny import TINY, make_batch, make_chain, tiny_model
-from tests.tasks.structure.test_objective import losses
 
 SEQUENCE = "GGGAAACUUCGGUUUCCC"
 RECYCLES = replace(TINY, model=replace(TINY.model, recycling=True))
@@ -59,7 +59,7 @@ def test_a_draft_has_no_gradient_and_does_not_see_padding(model) -> None:
     assert not recycled(model, Transport(), one, None).reference.mask.any()
 
 
-def test_half_of_the_steps_see_a_draft_and_all_else_is_drawn_as_before() -> None:
+def test_half_of_the_steps_see_a_draft_and_all_else_is_sampled_as_before() -> None:
     both = replace(RECYCLES, model=replace(RECYCLES.model, self_conditioning=True))
     examples = batch()
     plans = [draw_noise(examples, both, step) for step in range(200)]

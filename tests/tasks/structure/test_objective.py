@@ -11,8 +11,8 @@ from rnagen.features import RNAFeatures
 from rnagen.geometry import random_rotations
 from rnagen.model.model import RNAFlowModel
 from rnagen.structure import PAIR_FEATURES
-from rnagen.tasks.structure.objective import StepNoise, consistency, draw_noise, objective, total
-from rnagen.transport.flow import Transport
+from rnagen.tasks.structure.objective import StepNoise, consistency, draw_noise, total
+from tests.helpers.losses import losses
 from tests.helpers.tiny import TINY, make_batch, make_chain, tiny_model
 
 LENGTHS = (20, 14)
@@ -28,11 +28,6 @@ def some_draws(batch: Batch, copies: int, times: str, config=TINY) -> StepNoise:
         replace(config.transport, time_distribution=times),
     )
     return draw_noise(batch, replace(config, dataset=dataset, transport=transport), step=0)
-
-
-def losses(batch: Batch, noise_of_step: StepNoise, model=None, config=TINY) -> dict[str, torch.Tensor]:
-    transport = Transport(config.transport.path_type, config.transport.prediction)
-    return objective(model or tiny_model(config), transport, batch, noise_of_step, config)
 
 
 def pad(batch: Batch, noise_of_step: StepNoise, extra: int) -> tuple[Batch, StepNoise]:
