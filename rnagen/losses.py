@@ -1,15 +1,15 @@
-"""Structure losses: pure functions of predicted and true coordinates in Å, one number per structure.
+"""Structure losses of predicted and true coordinates in Å, one number per structure.
 
 Every loss takes `pred` and `true` [*batch, L, 3] and `mask` [*batch, L], and returns [*batch]; several atoms per
 residue are flattened into L by the caller. A structure without a valid pair (or atom) gives exactly 0 and a zero
 gradient. All arithmetic is float32 or better, also under autocast.
 
-The distance losses share one pair of distance matrices where several are wanted at once::
+The distance losses share one pair of distance matrices::
 
     pairs = pair_distances(pred, true, mask)
     loss = pairs.smooth_lddt() + 0.5 * pairs.drmsd(d_clamp=10.0)
 
-They can not tell a structure from its mirror image: `aligned_mae` (or the flow loss) can, and one of them is always on.
+They cannot tell a structure from its mirror image: `aligned_mae` (or the flow loss) can, and one of them is always on.
 """
 
 from collections.abc import Sequence
@@ -57,28 +57,25 @@ class PairDistances:
         weight = self.weight if below is None else self.weight * (self.true < below)
         return (values * weight).sum((-2, -1)) / weight.sum((-2, -1)).clamp(min=1)
 
-    def drmsd(self, *, d_clamp: float | None = None, rms: bool = False) -> Float[Tensor, "*batch"]:
-        """See the function `drmsd`."""
+    def drmsd(self, *, d_clamp: float | None = None) -> Float[Tensor, "*batch"]:
+        """Mean over pairs of √((D̂ − D)² + ε) / Z.
+
+        With `d_clamp` (Å) the square is clipped to d_clamp² first: the clamped distance loss. Despite its name, which
+        is that of the RibonanzaNet fine-tuning recipe, this is a mean absolute difference.
+        """
         square = (self.pred - self.true).square()
         if d_clamp is not None:
             square = square.clamp(max=d_clamp**2)
-        if rms:
-            any_pair = self.weight.amax((-2, -1))
-            return (self._mean(square) + EPSILON).sqrt() * any_pair / SCALE
         return self._mean((square + EPSILON).sqrt()) / SCALE
-
-    def local_drmsd(self, *, d_clamp: float = 30.0) -> Float[Tensor, "*batch"]:
-        """See the function `local_drmsd`."""
-        return self._mean(((self.pred - self.true).square() + EPSILON).sqrt(), below=d_clamp) / SCALE
-
-    def dmae(self) -> Float[Tensor, "*batch"]:
-        """See the function `dmae`."""
-        return self._mean((self.pred - self.true).abs()) / SCALE
 
     def smooth_lddt(
         self, *, radius: float = 30.0, thresholds: Sequence[float] = LDDT_THRESHOLDS
     ) -> Float[Tensor, "*batch"]:
-        """See the function `smooth_lddt`."""
+        """1 − mean over pairs with a true distance under `radius` (Å) of the mean over τ of sigmoid(τ − |D̂ − D|).
+
+        The differentiable lDDT of AlphaFold 3 (Abramson et al. 2024, supplementary algorithm 27). In [0, 1), but not 0
+        for a perfect prediction: 0.20 with the default thresholds.
+        """
         error = (self.pred - self.true).abs()
         # sigmoid(e − τ) = 1 − sigmoid(τ − e): the mean of the missed part, which is 0 where no pair counts.
         missed = torch.zeros_like(error)
@@ -91,60 +88,9 @@ class PairDistances:
 def pair_distances(
     pred: Float[Tensor, "*batch L 3"], true: Float[Tensor, "*batch L 3"], mask: Bool[Tensor, "*batch L"]
 ) -> PairDistances:
-    """The distances that all distance losses of one prediction share."""
+    """The distances that all distance losses of one prediction share: prediction and truth in Å, and resolved atoms."""
     pred_distances = distances(pred)
     return PairDistances(pred_distances, distances(true), valid_pairs(mask).to(pred_distances.dtype))
-
-
-def drmsd(
-    pred: Float[Tensor, "*batch L 3"],
-    true: Float[Tensor, "*batch L 3"],
-    mask: Bool[Tensor, "*batch L"],
-    *,
-    d_clamp: float | None = None,
-    rms: bool = False,
-) -> Float[Tensor, "*batch"]:
-    """Mean over pairs of √((D̂ − D)² + ε) / Z.
-
-    With `d_clamp` (Å) the square is clipped to d_clamp² first: the clamped distance loss. Despite its name, which
-    is that of the RibonanzaNet fine-tuning recipe, this is a mean absolute difference; `rms=True` gives
-    √(mean (D̂ − D)² + ε) / Z.
-    """
-    return pair_distances(pred, true, mask).drmsd(d_clamp=d_clamp, rms=rms)
-
-
-def local_drmsd(
-    pred: Float[Tensor, "*batch L 3"],
-    true: Float[Tensor, "*batch L 3"],
-    mask: Bool[Tensor, "*batch L"],
-    *,
-    d_clamp: float = 30.0,
-) -> Float[Tensor, "*batch"]:
-    """Mean of √((D̂ − D)² + ε) / Z over the pairs with a true distance under `d_clamp` (Å)."""
-    return pair_distances(pred, true, mask).local_drmsd(d_clamp=d_clamp)
-
-
-def dmae(
-    pred: Float[Tensor, "*batch L 3"], true: Float[Tensor, "*batch L 3"], mask: Bool[Tensor, "*batch L"]
-) -> Float[Tensor, "*batch"]:
-    """Mean over pairs of |D̂ − D| / Z."""
-    return pair_distances(pred, true, mask).dmae()
-
-
-def smooth_lddt(
-    pred: Float[Tensor, "*batch L 3"],
-    true: Float[Tensor, "*batch L 3"],
-    mask: Bool[Tensor, "*batch L"],
-    *,
-    radius: float = 30.0,
-    thresholds: Sequence[float] = LDDT_THRESHOLDS,
-) -> Float[Tensor, "*batch"]:
-    """1 − mean over pairs with a true distance under `radius` (Å) of the mean over τ of sigmoid(τ − |D̂ − D|).
-
-    The differentiable lDDT of AlphaFold 3 (Abramson et al. 2024, supplementary algorithm 27). In [0, 1), but not 0 for
-    a perfect prediction: 0.20 with the default thresholds.
-    """
-    return pair_distances(pred, true, mask).smooth_lddt(radius=radius, thresholds=thresholds)
 
 
 @full_precision

@@ -6,23 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnagen.geometry import a_form_helix, random_rotations, superpose
-from rnagen.losses import (
-    aligned_mae,
-    distances,
-    distogram_cross_entropy,
-    dmae,
-    drmsd,
-    local_drmsd,
-    pair_distances,
-    smooth_lddt,
-)
+from rnagen.losses import aligned_mae, distances, distogram_cross_entropy, pair_distances
+
+
+def drmsd(*structures, **options):
+    return pair_distances(*structures).drmsd(**options)
+
+
+def smooth_lddt(*structures, **options):
+    return pair_distances(*structures).smooth_lddt(**options)
+
 
 DISTANCE_LOSSES = {
     "drmsd": drmsd,
     "clamped": lambda *a: drmsd(*a, d_clamp=10.0),
-    "rms": lambda *a: drmsd(*a, rms=True),
-    "local_drmsd": local_drmsd,
-    "dmae": dmae,
     "smooth_lddt": smooth_lddt,
     "smooth_lddt_c1": lambda *a: smooth_lddt(*a, radius=15.0, thresholds=(1.0, 2.0, 4.0, 8.0)),
 }
@@ -53,12 +50,6 @@ def naive(name: str, pred, true, mask) -> float:
         terms = [math.sqrt((p - t) ** 2 + eps) / z for p, t in values]
     elif name == "clamped":
         terms = [math.sqrt(min((p - t) ** 2, 100.0) + eps) / z for p, t in values]
-    elif name == "rms":
-        return math.sqrt(sum((p - t) ** 2 for p, t in values) / len(values) + eps) / z
-    elif name == "local_drmsd":
-        terms = [math.sqrt((p - t) ** 2 + eps) / z for p, t in values if t < 30]
-    elif name == "dmae":
-        terms = [abs(p - t) / z for p, t in values]
     elif name in ("smooth_lddt", "smooth_lddt_c1"):
         radius, thresholds = (30, (0.5, 1, 2, 4)) if name == "smooth_lddt" else (15, (1, 2, 4, 8))
         terms = [
@@ -202,27 +193,12 @@ def test_structures_of_a_batch_do_not_touch_each_other(name):
     assert torch.allclose(together, alone, atol=1e-6)
 
 
-def test_shared_distances_give_the_same_losses():
-    pred, true, mask = structures(dtype=torch.float32)
-    pairs = pair_distances(pred, true, mask)
-    assert torch.equal(pairs.drmsd(d_clamp=5.0), drmsd(pred, true, mask, d_clamp=5.0))
-    assert torch.equal(pairs.drmsd(rms=True), drmsd(pred, true, mask, rms=True))
-    assert torch.equal(pairs.local_drmsd(d_clamp=20.0), local_drmsd(pred, true, mask, d_clamp=20.0))
-    assert torch.equal(pairs.dmae(), dmae(pred, true, mask))
-    assert torch.equal(pairs.smooth_lddt(radius=15.0), smooth_lddt(pred, true, mask, radius=15.0))
-
-
 def test_clamp_bounds_the_loss_and_its_gradient():
     pred, true, mask = structures(dtype=torch.float32)
     pred = (pred * 100).requires_grad_()
     drmsd(pred, true, mask, d_clamp=10.0).sum().backward()
     assert drmsd(pred, true, mask, d_clamp=10.0).max() < 1.001
     assert pred.grad.abs().max() < drmsd(pred, true, mask).max()
-
-
-def test_rms_weighs_large_errors_more_than_the_mean_does():
-    pred, true, mask = structures()
-    assert (drmsd(pred, true, mask, rms=True) > drmsd(pred, true, mask)).all()
 
 
 def test_smooth_lddt_of_the_truth():
