@@ -1,13 +1,15 @@
 """Command-line options from dataclasses: `--config FILE.yaml` replaces defaults, flags replace both."""
 
+import dataclasses
 import sys
+import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import tyro
 
-from rnagen.config.files import RENAMED_VALUES, current_name, load_config, load_yaml
+from rnagen.config.files import BASIC, RENAMED_VALUES, current_name, load_config, load_yaml, presets_of
 from rnagen.errors import ConfigError, InputError
 
 
@@ -21,9 +23,11 @@ def parse(options: Any, arguments: Sequence[str], prog: str) -> Any:
 
     Raises:
         ConfigError: the file of `--config` cannot be used, or an option has an impossible value.
-        SystemExit: after `--help` (0) or a flag that cannot be parsed (2).
+        SystemExit: after `--help` or `--help-all` (0), or a flag that cannot be parsed (2).
     """
     flags, file = split_config(arguments)
+    everything = "--help-all" in flags
+    flags = ["--help" if flag == "--help-all" else flag for flag in flags]
     if isinstance(options, type):
         flags = current_flags(options, flags, prog)
         return tyro.cli(options, prog=prog, args=flags)
@@ -33,6 +37,12 @@ def parse(options: Any, arguments: Sequence[str], prog: str) -> Any:
             _warn_if_renamed(options, name, str(file))
         options = load_config(options, values, str(file))
     flags = current_flags(options, flags, prog)
+    for name in presets_of(options):
+        chosen = flag_value(flags, name)
+        if chosen is not None:
+            options = load_config(options, {name: chosen}, prog)
+    if {"-h", "--help"} & set(flags) and not everything and any(map(is_basic, dataclasses.fields(options))):
+        options = with_basic_help(options)
     return tyro.cli(
         tyro.conf.OmitArgPrefixes[type(options)],  # type: ignore[misc]
         prog=prog,
@@ -40,6 +50,42 @@ def parse(options: Any, arguments: Sequence[str], prog: str) -> Any:
         default=options,
         config=(tyro.conf.OmitSubcommandPrefixes,),
     )
+
+
+def is_basic(item: "dataclasses.Field[Any]") -> bool:
+    """Whether an option is declared as one that `--help` lists."""
+    return BASIC in typing.get_args(item.type)[1:]
+
+
+def with_basic_help(config: Any) -> Any:
+    """The same options in a class of which the help lists the basic ones only."""
+    kind: Any = type(config)
+    hints: dict[str, Any] = {}
+    values: dict[str, Any] = {}
+    for item in dataclasses.fields(config):
+        value = getattr(config, item.name)
+        if dataclasses.is_dataclass(value):
+            value = with_basic_help(value)
+            hints[item.name] = type(value)
+        else:
+            left_out: Any = tyro.conf.Suppress
+            hints[item.name] = item.type if is_basic(item) else left_out[item.type]
+        values[item.name] = value
+    # Under the name of the original, in whose source the help texts are found.
+    body = {"__annotations__": hints, "__doc__": kind.__doc__, "__module__": kind.__module__}
+    body |= {"__qualname__": kind.__qualname__, "__post_init__": lambda self: None}
+    made: Any = dataclasses.dataclass(frozen=True, kw_only=True)(type(kind.__name__, (kind,), body))
+    return made(**values)
+
+
+def flag_value(flags: Sequence[str], name: str) -> str | None:
+    """The value of `--name VALUE` or `--name=VALUE`, the last one if it is repeated; None if it is not given."""
+    found = None
+    for flag, following in zip(flags, [*flags[1:], ""]):
+        option, equals, value = flag.partition("=")
+        if option == f"--{name.replace('_', '-')}":
+            found = value if equals else following
+    return found
 
 
 def current_flags(config: Any, flags: Sequence[str], prog: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rnagen.cli.options import guarded, parse, split_config
+from rnagen.cli.options import flag_value, guarded, parse, split_config
 from rnagen.config.files import load_yaml
 from rnagen.errors import ConfigError
 from rnagen.tasks import TASKS, make_task
@@ -29,11 +29,8 @@ def task_of(arguments: Sequence[str]) -> str:
         ConfigError: the task does not exist, or the file of `--config` cannot be read.
     """
     flags, file = split_config(arguments)
-    task = load_yaml(file).get("task", "structure") if file is not None else "structure"
-    for flag, value in zip(flags, [*flags[1:], ""]):
-        name, separator, joined = flag.partition("=")
-        if name == "--task":
-            task = joined if separator else value
+    recorded = load_yaml(file).get("task", "structure") if file is not None else "structure"
+    task = flag_value(flags, "task") or recorded
     if task not in TASKS:
         raise ConfigError(f"task: {task!r} does not exist; choose one of {', '.join(TASKS)}")
     return str(task)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from rnagen.config.files import refuse_unless
+from rnagen.config.files import Basic, refuse_unless
 from rnagen.config.sampling import SamplerConfig
 from rnagen.config.shared import OneCycleConfig, RunOptions
 
@@ -22,7 +22,7 @@ class HeadConfig:
     head_heads: int = 4
     """Attention heads."""
     levels: int = 21
-    """Values between 0 and 1, ends included, of which it gives the probabilities."""
+    """Values from 0 to 1, ends included, for which it predicts probabilities."""
 
     def __post_init__(self) -> None:
         checks = {
@@ -36,33 +36,33 @@ class HeadConfig:
 
 @dataclass(frozen=True)
 class ConformerSetConfig:
-    """Whose conformers are drawn to learn from, how many, and how they are batched."""
+    """The conformers to learn from: of which model, how many, and how they are batched."""
 
-    structure: Path | None = None
-    """Weights of the structure model whose conformers are judged; the shipped checkpoint by default."""
-    data: Path = Path("data")
+    structure: Basic[Path | None] = None
+    """Weights of the structure model whose conformers are scored; by default the shipped checkpoint."""
+    data: Basic[Path] = Path("data")
     """Prepared dataset (`rnagen prepare`)."""
-    splits: Path = Path("splits")
-    """Folder with train.csv and val.csv; the date gate is that of the structure model."""
-    cache: Path = Path("cache")
-    """Folder of the conformers that were drawn and scored, one file for each model and way of sampling."""
+    splits: Basic[Path] = Path("splits")
+    """Folder with train.csv and val.csv; the date filter is that of the structure model."""
+    cache: Basic[Path] = Path("cache")
+    """Folder of the scored conformers, one file for each model and way of sampling."""
     min_length: int = 20
     """Shorter chains do not train."""
-    max_length: int = 200
+    max_length: Basic[int] = 200
     """Longer chains neither train nor validate."""
     per_cluster: int = 3
-    """Training chains of one cluster, drawn by the seed."""
-    conformers: int = 4
+    """Most training chains of one cluster, chosen by the seed."""
+    conformers: Basic[int] = 4
     """Conformers of a training chain for each temperature."""
     other_taus: tuple[float, ...] = (0.3, 1.0)
-    """Temperatures beside `tau`, so that good and bad conformers of one RNA are seen."""
+    """Temperatures besides `tau`, so that there are good and bad conformers of each RNA."""
     mirrors: int = 1
-    """Of these conformers, so many are seen as their mirror images too."""
+    """Conformers of each training chain whose mirror images are added."""
     val_conformers: int = 10
-    """Conformers of a validation chain, drawn as `sample.py` draws them."""
-    batch_size: int = 4
+    """Conformers of a validation chain, sampled as by `sample.py`."""
+    batch_size: Basic[int] = 4
     """RNAs per batch."""
-    copies: int = 4
+    copies: Basic[int] = 4
     """Conformers of each RNA per batch."""
 
 
@@ -70,16 +70,19 @@ class ConformerSetConfig:
 class ConfidenceRunConfig(RunOptions):
     """Length of the run, validation, logging and checkpoints."""
 
-    epochs: int = 20
-    """Epochs; an epoch is one draw per training chain, or `train_batches`."""
+    epochs: Basic[int] = 20
+    """Epochs; an epoch has as many examples as there are training chains, or `train_batches` batches."""
 
 
 @dataclass(frozen=True)
 class ConfidenceConfig:
-    """All options of a confidence training run. `--config FILE.yaml` overlays the defaults, flags overlay the file."""
+    """Train a confidence model. `--config FILE.yaml` replaces defaults, flags replace both.
 
-    task: Literal["confidence"] = "confidence"
-    """What is trained."""
+    `--help` lists the common options, `--help-all` all of them.
+    """
+
+    task: Basic[Literal["confidence"]] = "confidence"
+    """What to train."""
     model: HeadConfig = field(default_factory=HeadConfig)
     dataset: ConformerSetConfig = field(default_factory=ConformerSetConfig)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
@@ -102,7 +105,7 @@ class ConfidenceConfig:
             "grad_clip": optim.grad_clip > 0,
             "accumulate_grad": optim.accumulate_grad >= 1,
             "epochs": self.run.epochs >= 1,
-            # The head is small: drawing the conformers is what takes time, and it is done once.
+            # The head is small: sampling the conformers takes most of the time, and it is done once.
             "devices": self.run.devices == 1,
         }
         refuse_unless(self, checks)

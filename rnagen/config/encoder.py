@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
-from rnagen.config.files import refuse_unless
+from rnagen.config.files import Basic, refuse_unless
 from rnagen.errors import ConfigError
 
 EncoderName = Literal["transformer", "squeezeformer", "convformer", "language-model"]
@@ -25,9 +25,9 @@ SHAPE_OPTIONS = (
 class EncoderConfig:
     """Shape of the encoder and of its output."""
 
-    encoder: EncoderName = "transformer"
+    encoder: Basic[EncoderName] = "transformer"
     """Kind of encoder."""
-    language_model: Path | None = None
+    language_model: Basic[Path | None] = None
     """Folder of a pretrained RNA language model (config.json and *.safetensors, such as RNA-FM, RiNALMo or RibonanzaNet
     from multimolecule) for the encoder language-model. It has its own shape and dropout, and reads only bases."""
     language_model_shape: str | None = field(default=None, compare=False)
@@ -50,7 +50,7 @@ class EncoderConfig:
     """Relative positions are clipped to ± this (squeezeformer, convformer)."""
     encoder_dropout: float = 0.1
     """Dropout on the residual branches."""
-    base_pairs: BasePairs = "projection"
+    base_pairs: Basic[BasePairs] = "projection"
     """How base-pair probabilities P enter: not at all (none), as I + P mixing the residues before every block
     (projection), or as attention bias (bias; in the convformer through the pair representation)."""
     sigmoid: bool = False

@@ -1,14 +1,23 @@
-"""Configurations as flat options: {name: value} out of nested dataclasses and back, and YAML files of them."""
+"""Configurations as flat options: {name: value} out of nested dataclasses and back, and YAML files of them.
+
+An option that most users may want to set is declared as `Basic[type]`: `--help` lists these, `--help-all` lists all.
+"""
 
 import dataclasses
 import types
 import typing
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 
 from rnagen.errors import ConfigError
+
+T = typing.TypeVar("T")
+
+BASIC = "basic"
+Basic = Annotated[T, BASIC]
+"""Type of an option that `--help` lists."""
 
 
 def flatten(config: Any) -> dict[str, Any]:
@@ -32,7 +41,7 @@ def to_plain(config: Any) -> dict[str, Any]:
 
 
 def refuse_unless(config: Any, checks: dict[str, bool]) -> None:
-    """Refuse a configuration of which an option's value does not pass its check.
+    """Refuse a configuration if the value of an option does not pass its check.
 
     Raises:
         ConfigError: names the first such option, and its value.
@@ -40,9 +49,6 @@ def refuse_unless(config: Any, checks: dict[str, bool]) -> None:
     for name, good in checks.items():
         if not good:
             raise ConfigError(f"{name}: {flatten(config)[name]!r} cannot be used")
-
-
-T = typing.TypeVar("T")
 
 
 RENAMED = {
@@ -65,6 +71,23 @@ def current_name(config: Any, name: str) -> str:
     return next((new for new in RENAMED.get(name, ()) if new in known), name)
 
 
+def presets_of(config: Any) -> dict[str, dict[str, dict[str, Any]]]:
+    """Options that set several others at once, by name and value: the `PRESETS` of a configuration's sections."""
+    found = dict(getattr(config, "PRESETS", {}))
+    for item in dataclasses.fields(config):
+        value = getattr(config, item.name)
+        found |= presets_of(value) if dataclasses.is_dataclass(value) else {}
+    return found
+
+
+def with_presets(config: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """The values, and those that the presets among them set; an option given explicitly overrides its preset."""
+    for name, choices in presets_of(config).items():
+        chosen = values.get(name)
+        values = {**(choices.get(chosen, {}) if isinstance(chosen, str) else {}), **values}
+    return values
+
+
 def load_config(config: T, values: dict[str, Any], source: str) -> T:
     """A copy of a configuration dataclass with the named options replaced. Names of earlier versions are understood.
 
@@ -76,6 +99,7 @@ def load_config(config: T, values: dict[str, Any], source: str) -> T:
         name: RENAMED_VALUES.get((name, value), value) if isinstance(value, str) else value
         for name, value in values.items()
     }
+    values = with_presets(config, values)
     unknown = set(values) - set(flatten(config))
     if unknown:
         raise ConfigError(f"{source}: no such option: {', '.join(sorted(unknown))}")
@@ -98,6 +122,8 @@ def _load_config(config: Any, values: dict[str, Any], source: str) -> Any:
 
 def _convert(value: Any, kind: Any, where: str) -> Any:
     origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        return _convert(value, args[0], where)
     if origin in (typing.Union, types.UnionType):
         return None if value is None else _convert(value, next(a for a in args if a is not type(None)), where)
     if origin is Literal:
@@ -114,7 +140,8 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
     else:
         good = type(value) is kind
     if not good:
-        raise ConfigError(f"{where}: {value!r} is no {getattr(kind, '__name__', kind)}")
+        expected = f"one of {', '.join(map(str, args))}" if origin is Literal else getattr(kind, "__name__", kind)
+        raise ConfigError(f"{where}: {value!r} cannot be used (expected {expected})")
     return value
 
 
@@ -122,7 +149,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
     """Options of a YAML file, flat.
 
     Raises:
-        ConfigError: the file is missing or is no mapping of option names.
+        ConfigError: the file is missing or not a mapping of option names.
     """
     try:
         values = yaml.safe_load(path.read_text())

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from rnagen.config.encoder import EncoderConfig
-from rnagen.config.files import refuse_unless
+from rnagen.config.files import Basic, refuse_unless
 from rnagen.config.shared import OneCycleConfig, RunOptions
 from rnagen.errors import ConfigError
 
@@ -16,13 +16,13 @@ TableFormat = Literal["parquet", "csv"]
 class ProfileConfig:
     """Which profiles train, and how they are batched."""
 
-    data: Path = Path("train_data.parquet")
+    data: Basic[Path] = Path("train_data.parquet")
     """Profiles in the Ribonanza layout, parquet or CSV."""
-    cache: Path = Path("cache")
+    cache: Basic[Path] = Path("cache")
     """Folder for what is computed from them once: the mapped table, base pairs, groups of similar sequences."""
     cv_splits: int = 5
     """Number of splits of the data. No sequence in one is 80 % or more identical to a sequence in another."""
-    cv_split: int | None = 0
+    cv_split: Basic[int | None] = 0
     """The split that is held out for validation, from 0; None trains on everything and validates on nothing."""
     min_signal_to_noise: float = 1.0
     """Smallest signal-to-noise of profiles for training and validation; those without a value are used too."""
@@ -32,7 +32,7 @@ class ProfileConfig:
     """Train on no longer sequences; validation still includes them."""
     flip: float = 0.5
     """Share of training examples that are read from the 3' end."""
-    batch_size: int = 16
+    batch_size: Basic[int] = 16
     """RNAs per batch and process; they are of similar length."""
     num_workers: int = 0
     """Worker processes that prepare batches."""
@@ -42,7 +42,7 @@ class ProfileConfig:
 class ReactivityRunConfig(RunOptions):
     """Length of the run, validation, logging and checkpoints."""
 
-    epochs: int = 32
+    epochs: Basic[int] = 32
     """Epochs; an epoch is every training example once, or `train_batches` batches."""
     flip_validation: bool = True
     """Validate the mean of the readings from both ends, as in prediction."""
@@ -50,10 +50,12 @@ class ReactivityRunConfig(RunOptions):
 
 @dataclass(frozen=True)
 class ReactivityConfig:
-    """All options of a reactivity training run. Values in `--config FILE.yaml` override the defaults,
-    flags override the file."""
+    """Train a reactivity model. `--config FILE.yaml` replaces defaults, flags replace both.
 
-    task: Literal["reactivity"] = "reactivity"
+    `--help` lists the common options, `--help-all` all of them.
+    """
+
+    task: Basic[Literal["reactivity"]] = "reactivity"
     """What is trained."""
     model: EncoderConfig = field(default_factory=EncoderConfig)
     dataset: ProfileConfig = field(default_factory=ProfileConfig)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from rnagen.config.files import Basic
 from rnagen.errors import ConfigError
 
 SamplingMethod = Literal["euler", "midpoint", "heun", "rk4", "dopri5", "euler-maruyama", "sde-heun", "ddpm", "ddim"]
@@ -21,12 +22,12 @@ class SamplerConfig:
     sampling_method: SamplingMethod = "euler-maruyama"
     """Solver: an ODE (euler to dopri5), the SDE with temperature `tau` (euler-maruyama, sde-heun), or discrete
     diffusion (ddpm, ddim; for the path Sqrt and the prediction noise)."""
-    steps: int = 20
+    steps: Basic[int] = 20
     """Solver steps N: N evaluations of the model, 2N − 1 for midpoint, heun and sde-heun, 4N − 3 for rk4 (the last step
     is one estimate of the structure); dopri5 chooses its own."""
     time_grid: TimeGrid = "uniform"
     """Spacing of the steps: logarithmic is dense near the data, quadratic near the noise."""
-    tau: float = 0.05
+    tau: Basic[float] = 0.05
     """Noise temperature of the SDE and of ddpm: higher is more diverse and less accurate."""
     diffusion_form: DiffusionForm = "annealed"
     """How strongly the SDE diffuses over time."""

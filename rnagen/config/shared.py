@@ -4,54 +4,56 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
+from rnagen.config.files import Basic
+
 Precision = Literal["32", "bf16"]
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Length of a run of any task, logging and checkpoints."""
+    """Length of the run, validation, logging and checkpoints."""
 
-    run_name: str = "run"
-    """Everything is written to `run_dir`/`run_name`."""
-    run_dir: Path = Path("runs")
-    """Folder of runs."""
-    seed: int = 0
-    """Seed of initial weights and of every draw."""
-    epochs: int = 1000
-    """Epochs; an epoch is one draw per training example, or `train_batches`."""
-    max_time: str | None = None
-    """Stop after this time, as DD:HH:MM:SS; the run can be resumed."""
+    run_name: Basic[str] = "run"
+    """Name of the run: everything is written to `run_dir`/`run_name`."""
+    run_dir: Basic[Path] = Path("runs")
+    """Folder of all runs."""
+    seed: Basic[int] = 0
+    """Seed of the initial weights and of all random numbers."""
+    epochs: Basic[int] = 1000
+    """Epochs; an epoch has as many examples as the training set, or `train_batches` batches."""
+    max_time: Basic[str | None] = None
+    """Stop after this time (DD:HH:MM:SS), reading the data included; the run can be resumed."""
     train_batches: int | None = None
-    """Batches per epoch and process."""
+    """Batches per epoch and process; by default the size of the training set decides."""
     val_batches: int | None = None
-    """Validation batches per process; all by default."""
+    """Validation batches per process; by default all."""
     val_epoch_freq: int = 1
-    """Validate every this many epochs."""
-    validate: bool = True
+    """Epochs from one validation to the next."""
+    validate: Basic[bool] = True
     """Validate during training."""
-    validate_only: bool = False
-    """Validate `ckpt` and stop."""
+    validate_only: Basic[bool] = False
+    """Validate `ckpt` and stop, without training."""
     print_freq: int = 50
-    """Steps between logged lines."""
+    """Steps from one log line to the next."""
     ckpt_freq: int = 1
-    """Epochs between saves of the last state."""
+    """Epochs from one save of the training state to the next."""
     keep_freq: int | None = None
-    """Epochs between weights that are kept, as step_<N>.safetensors; none are by default."""
-    ckpt: Path | None = None
+    """Epochs from one save of the weights as step_<N>.safetensors to the next; None: only the last and the best."""
+    ckpt: Basic[Path | None] = None
     """Training state (`last.ckpt`) to resume exactly, or weights (`.safetensors`) to start from."""
-    wandb: bool = False
+    wandb: Basic[bool] = False
     """Log to Weights & Biases too (offline with WANDB_MODE=offline)."""
-    accelerator: str = "auto"
+    accelerator: Basic[str] = "auto"
     """Lightning accelerator: auto, cpu, gpu, mps."""
-    devices: int = 1
-    """Processes (DDP when more than one)."""
+    devices: Basic[int] = 1
+    """Processes (DDP if there are several)."""
 
 
 @dataclass(frozen=True)
 class OptimOptions:
     """What every optimizer needs."""
 
-    lr: float = 1e-3
+    lr: Basic[float] = 1e-3
     """Peak learning rate."""
     weight_decay: float = 0.01
     """Weight decay of matrices; biases, gains and embeddings have none."""
@@ -59,10 +61,10 @@ class OptimOptions:
     """Largest gradient norm; larger gradients are scaled down to it."""
     accumulate_grad: int = 1
     """Batches per optimizer step."""
-    precision: Precision = "32"
+    precision: Basic[Precision] = "32"
     """Arithmetic of the networks; geometry and losses stay in fp32. bf16 is for GPUs, and for CPUs with instructions
     for it: others are slower with it."""
-    compile: bool = False
+    compile: Basic[bool] = False
     """Compile the networks: faster steps (by some 30 % for the structure model) after a minute or two of compiling."""
 
 
@@ -70,7 +72,7 @@ class OptimOptions:
 class OneCycleConfig(OptimOptions):
     """AdamW under a one-cycle schedule: for tasks whose runs have an end that is known."""
 
-    lr: float = 5e-4
+    lr: Basic[float] = 5e-4
     """Peak learning rate of the one-cycle schedule, which spans the whole run."""
     warmup: float = 0.02
     """Share of the steps in which the rate rises."""

@@ -1,4 +1,4 @@
-"""Every option of a structure training, once. Field docs become `--help`; a YAML file and flags are the same thing.
+"""Every option of a structure training, declared once: field docs become `--help`, YAML files and flags are equivalent.
 
 Field names are unique across the sections, so that flags and YAML files are flat: `--path-type`, `path_type: GVP`.
 No heavy import here: `sample.py --help` must answer at once.
@@ -6,9 +6,9 @@ No heavy import here: `sample.py --help` must answer at once.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
-from rnagen.config.files import refuse_unless
+from rnagen.config.files import Basic, refuse_unless
 from rnagen.config.sampling import SamplerConfig
 from rnagen.config.shared import OptimOptions, RunOptions
 from rnagen.errors import ConfigError
@@ -18,12 +18,23 @@ PathType = Literal["Linear", "GVP", "VP", "Sqrt"]
 Prediction = Literal["velocity", "noise", "score", "data"]
 LossWeight = Literal["none", "velocity", "likelihood"]
 TimeDistribution = Literal["uniform", "logit-normal", "beta"]
+Size = Literal["small", "base"]
+SIZES: dict[str, dict[str, int]] = {
+    "small": {"embed_dim": 160, "pair_dim": 32, "trunk_layers": 3, "num_layers": 5, "mha_heads": 8},
+    "base": {"embed_dim": 288, "pair_dim": 64, "trunk_layers": 4, "num_layers": 8, "mha_heads": 9},
+}
+"""Widths and depths of the two presets."""
 
 
 @dataclass(frozen=True)
 class ModelConfig:
     """Shape of the trunk and of the latent model."""
 
+    PRESETS: ClassVar = {"size": SIZES}
+
+    size: Basic[Size | None] = field(default=None, compare=False)
+    """Set all widths and depths at once: small (3 to 4 M parameters, the defaults) or base (15 to 20 M). Those that are
+    given individually take precedence."""
     atoms: tuple[str, ...] = BEADS
     """Atoms generated per residue; C1' must be among them."""
     embed_dim: int = 160
@@ -53,16 +64,17 @@ class ModelConfig:
     sigma_data: float = 16.0
     """Å per model unit."""
     pair_features: tuple[str, ...] = ()
-    """Further evidence for base pairs that the trunk reads: turner1999, andronescu2007, langdon2018 and turner2004_60C
-    are probabilities under other energy models; consensus and covariation come from an alignment, where there is one.
-    """
+    """Further features of base pairs that the trunk reads: turner1999, andronescu2007, langdon2018 and turner2004_60C
+    are probabilities under other energy models; consensus and covariation come from an alignment, if there is one.
+    Experimental: no gain shown."""
     secondary_structure: bool = False
-    """The trunk can be told the secondary structure that the conformers are to have."""
+    """The trunk can be conditioned on the secondary structure that the conformers are to have."""
     self_conditioning: bool = False
-    """The latent model sees its previous estimate of the structure; in training with probability 0.5."""
+    """The latent model reads its previous estimate of the structure; in training with probability 0.5. Experimental: no
+    gain shown."""
     recycling: bool = False
-    """The trunk reads the distances of a draft, which the model makes of an RNA by one evaluation from noise; in
-    training with probability 0.5."""
+    """The trunk reads the distances of a draft, which the model computes by one evaluation from noise; in training with
+    probability 0.5. Experimental: no gain shown."""
     grad_checkpointing: bool = False
     """Recompute block activations in the backward pass: less memory, more time."""
 
@@ -72,24 +84,25 @@ class PretrainedConfig:
     """The encoder, trained on reactivity, whose representations the trunk starts from."""
 
     encoder: Path | None = None
-    """Reactivity checkpoint (.safetensors). Saved within the structure checkpoint, which then has no need of it."""
+    """Reactivity checkpoint (.safetensors) with the encoder. It is saved within the structure checkpoint. Experimental:
+    no gain shown."""
     encoder_rate: float = 0.0
-    """Learning rate of the encoder as a share of `lr`. 0: it is frozen and reads each RNA once, whole; its output is
-    kept in `run_dir`/encoded. Else it reads the crops."""
+    """Learning rate of the encoder as a share of `lr`. 0: it is frozen and reads each whole RNA once; its output is
+    stored in `run_dir`/encoded. Otherwise it reads the crops."""
 
 
 @dataclass(frozen=True)
 class TransportConfig:
     """Path between noise and data, and what the model predicts on it."""
 
-    path_type: PathType = "Linear"
+    path_type: Basic[PathType] = "Linear"
     """Interpolant between noise (t = 0) and data (t = 1)."""
-    prediction: Prediction = "velocity"
+    prediction: Basic[Prediction] = "velocity"
     """What the latent model predicts."""
     time_distribution: TimeDistribution = "logit-normal"
-    """How training times are drawn; stratified over the copies of an RNA."""
+    """Distribution of the training times; stratified over the copies of an RNA."""
     loss_weight: LossWeight = "none"
-    """Weight of the flow loss in time, for noise and score predictions: velocity makes it the velocity's loss."""
+    """Weighting of the flow loss over time, for noise and score predictions: velocity gives that of the velocity."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +112,11 @@ class LossConfig:
     flow_weight: float = 1.0
     """Flow loss (mean square error of the prediction, model units)."""
     aligned: bool = True
-    """Superpose the true structure on the predicted one before the flow target is taken."""
+    """Superpose the true structure on the predicted one before the flow target is computed."""
     lddt_weight: float = 1.0
     """1 − smooth lDDT on C1'."""
     lddt_thresholds: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
-    """Å; doubled against the all-atom definition, because C1' atoms lie further apart."""
+    """Å; twice those of the all-atom definition, because C1' atoms lie further apart."""
     drmsd_weight: float = 0.5
     """dRMSD on C1', clamped at `drmsd_clamp`."""
     drmsd_clamp: float = 20.0
@@ -111,7 +124,8 @@ class LossConfig:
     aligned_mae_weight: float = 0.5
     """Mean absolute error after superposition."""
     consistency_weight: float = 0.0
-    """Mean square difference of the clean structures predicted at two times of one path (copies are drawn in pairs)."""
+    """Mean square difference of the clean structures predicted at two times of one path (copies come in pairs).
+    Experimental: no gain shown."""
     distogram_weight: float = 0.2
     """Cross-entropy of the trunk's distance bins."""
     structure_ramp: int = 1000
@@ -120,47 +134,47 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What is trained on and how it is drawn."""
+    """Training data and how it is sampled."""
 
-    data: Path = Path("data")
-    """Dataset folder or file (`rnagen prepare`); where absent, a built-in synthetic set is made in `run_dir` and
-    used."""
-    splits: Path = Path("splits")
+    data: Basic[Path] = Path("data")
+    """Dataset folder or file (`rnagen prepare`); if absent, a built-in synthetic set is made in `run_dir` and used."""
+    splits: Basic[Path] = Path("splits")
     """Folder with train.csv and val.csv; a file of `rnagen prepare --beads` carries its own splits."""
-    cutoff: str = "2022-05-27"
-    """Date gate: no chain released on or after this date trains. Recorded in the checkpoint."""
-    crop: int = 96
+    cutoff: Basic[str] = "2022-05-27"
+    """Date filter: no chain released on or after this date trains. Recorded in the checkpoint."""
+    crop: Basic[int] = 96
     """Longest training crop in residues."""
-    batch_size: int = 4
+    batch_size: Basic[int] = 4
     """RNAs per step and process."""
-    copies: int = 8
+    copies: Basic[int] = 8
     """Noised and rotated copies K of each RNA per step, for one trunk pass."""
     min_length: int = 20
     """Shorter chains do not train."""
     train_share: float = 1.0
-    """Share of the clusters that train, drawn by the seed of the run; a smaller share is a part of a larger one."""
+    """Share of the clusters that train, chosen by the seed; a smaller share is part of a larger one."""
     max_resolution: float | None = None
-    """Å; chains of experiments that resolve less do not train, chains of unknown resolution do."""
+    """Å; chains of lower resolution do not train, chains of unknown resolution do."""
     min_contacts: float = 0.0
-    """Least share of residues that lie near one far away in the sequence: below about 0.3 the partner of a chain is
-    another molecule, and its shape does not follow from its own sequence."""
+    """Least share of residues in contact with one far away in the sequence: below about 0.3 a chain is held by another
+    molecule, and its shape does not follow from its own sequence."""
     length_power: float = 0.7
-    """A chain is drawn with weight length^this …"""
+    """A chain is sampled with weight length^`length_power` …"""
     cluster_power: float = 0.6
-    """… divided by (size of its cluster)^this."""
+    """… divided by (size of its cluster)^`cluster_power`."""
     spatial_crop: float = 0.3
     """Share of crops that take the residues nearest to a random one instead of a contiguous stretch."""
     synthetic_steps: int = 0
-    """First steps, which see synthetic A-form RNA instead of the data."""
+    """First steps, which train on synthetic A-form RNA instead of the data. Experimental: no gain shown."""
     condition_dropout: float = 0.0
-    """Share of examples shown without sequence and base pairs: a model for `--cfg-scale`."""
+    """Share of examples without sequence and base pairs, for sampling with `cfg_scale`."""
     pair_feature_dropout: float = 0.0
-    """Probability that a channel of `evidence` is hidden, for each RNA and channel alone."""
+    """Probability that a channel of `pair_features` is masked, for each RNA and channel independently. Experimental: no
+    gain shown."""
     structure_share: float = 0.5
-    """Share of examples shown with a secondary structure, for a model that can be told one: half of them with that of
-    the training structure, half with the nearest of some folds that ViennaRNA drew."""
+    """Share of examples with a secondary structure, for a model that can be conditioned on one: half of them with that
+    of the training structure, half with the nearest of several that ViennaRNA sampled."""
     overfit: bool = False
-    """Train and validate on one training chain: model, loss and sampler must reach it together."""
+    """Train and validate on a single training chain, as a test: the sampled structures must come close to it."""
 
 
 @dataclass(frozen=True)
@@ -186,15 +200,18 @@ class RunConfig(RunOptions):
     """Length of the run, validation, logging and checkpoints."""
 
     val_repeat: int = 5
-    """Conformers sampled per validation RNA (best of …)."""
+    """Conformers sampled per validation RNA, of which the best counts."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """All options of a training run. `--config FILE.yaml` overlays the defaults, flags overlay the file."""
+    """Train the structure model. `--config FILE.yaml` replaces defaults, flags replace both.
 
-    task: Literal["structure"] = "structure"
-    """What is trained: structure; reactivity and confidence have options of their own (`--task confidence --help`)."""
+    `--help` lists the common options, `--help-all` all of them.
+    """
+
+    task: Basic[Literal["structure"]] = "structure"
+    """What to train: structure, reactivity or confidence, each with its own options (`--task confidence --help`)."""
     model: ModelConfig = field(default_factory=ModelConfig)
     pretrained: PretrainedConfig = field(default_factory=PretrainedConfig)
     transport: TransportConfig = field(default_factory=TransportConfig)

@@ -1,0 +1,126 @@
+"""Options of a command: tiers of the help, presets, old names, the order in which values win."""
+
+import re
+import subprocess
+import sys
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+import pytest
+
+from rnagen.cli.options import flag_value, is_basic, parse
+from rnagen.config.files import flatten
+from rnagen.config.sampling import SampleConfig
+from rnagen.config.structure import SIZES, TrainConfig
+from rnagen.errors import ConfigError
+from rnagen.tasks import TASKS
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = ROOT / "configs"
+
+
+def help_of(config: object, flag: str, capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as stopped:
+        parse(config, [flag], "train.py")
+    assert stopped.value.code == 0
+    return capsys.readouterr().out
+
+
+def basic_options(config: object) -> set[str]:
+    found: set[str] = set()
+    for item in fields(config):
+        value = getattr(config, item.name)
+        found |= basic_options(value) if is_dataclass(value) else ({item.name} if is_basic(item) else set())
+    return found
+
+
+def listed(text: str) -> set[str]:
+    """Names of the options that a help explains."""
+    return {name.replace("-", "_") for name in re.findall(r"^  --([a-z][\w-]*)", text, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_help_lists_the_basic_options_and_help_all_lists_all(task: str, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    config = TASKS[task]()
+    everything = set(flatten(config))
+    assert listed(help_of(config, "--help", capsys)) == basic_options(config)
+    assert listed(help_of(config, "--help-all", capsys)) == everything
+    assert len(everything) > 1.5 * len(basic_options(config))
+
+
+def test_the_basic_options_of_a_structure_training() -> None:
+    basic = basic_options(TrainConfig())
+    assert 20 <= len(basic) <= 30
+    assert {"data", "cutoff", "run_name", "epochs", "ckpt", "size", "path_type", "crop", "lr", "steps"} <= basic
+    assert "recycling" not in basic
+
+
+def test_a_command_without_tiers_lists_everything(capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    assert listed(help_of(SampleConfig(), "--help", capsys)) == set(flatten(SampleConfig()))
+
+
+def test_options_without_a_shown_gain_say_so(capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    entries = re.split(r"^  --", help_of(TrainConfig(), "--help-all", capsys), flags=re.MULTILINE)
+    experimental = {re.match(r"[\w-]+", entry).group() for entry in entries if "Experimental" in entry}
+    assert experimental == {
+        *("pair-features", "pair-feature-dropout", "recycling", "self-conditioning", "consistency-weight"),
+        *("synthetic-steps", "encoder"),
+    }
+
+
+@pytest.mark.parametrize("verb", [["train"], ["train", "--task", "confidence"], ["summary"], ["average"]])
+def test_help_imports_no_torch(verb: list[str]) -> None:
+    code = (
+        "import sys; from rnagen.cli.main import main\n"
+        f"try: main([*{verb!r}, '--help'])\n"
+        "except SystemExit: pass\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def shape(config: TrainConfig) -> dict[str, int]:
+    return {name: getattr(config.model, name) for name in SIZES["base"]}
+
+
+def test_size_sets_the_widths_and_depths(tmp_path: Path) -> None:
+    assert shape(TrainConfig()) == SIZES["small"]
+    assert shape(parse(TrainConfig(), ["--size", "base"], "train.py")) == SIZES["base"]
+    assert shape(parse(TrainConfig(), ["--size=base"], "train.py")) == SIZES["base"]
+    file = tmp_path / "a.yaml"
+    file.write_text("size: base\nnum_layers: 6\n")
+    assert shape(parse(TrainConfig(), ["--config", str(file)], "train.py")) == {**SIZES["base"], "num_layers": 6}
+    # A flag comes after the file, an explicit flag after that of the size.
+    flags = ["--trunk-layers", "2", "--config", str(file), "--size", "small"]
+    assert shape(parse(TrainConfig(), flags, "train.py")) == {**SIZES["small"], "trunk_layers": 2}
+    assert parse(TrainConfig(), ["--size", "small"], "train.py") == TrainConfig()
+    assert shape(parse(TrainConfig(), ["--config", str(CONFIGS / "base.yaml")], "train.py")) == SIZES["base"]
+    with pytest.raises(ConfigError, match=r"size: 'huge' cannot be used \(expected one of small, base\)"):
+        parse(TrainConfig(), ["--size", "huge"], "train.py")
+
+
+def test_old_names_are_understood_with_a_warning(tmp_path: Path, capsys) -> None:
+    flags = ["--evidence", "turner1999", "--evidence-dropout=0.5"]
+    config = parse(TrainConfig(), flags, "train.py")
+    assert (config.model.pair_features, config.dataset.pair_feature_dropout) == (("turner1999",), 0.5)
+    assert "warning: train.py: the option evidence is now called pair_features" in capsys.readouterr().err
+    file = tmp_path / "old.yaml"
+    file.write_text("evidence: [turner1999]\nfold: drawn\n")
+    config = parse(TrainConfig(), ["--config", str(file)], "train.py")
+    assert config.model.pair_features == ("turner1999",)
+    assert config.sampler.secondary_structures == "sampled"
+    assert "the option fold is now called secondary_structures" in capsys.readouterr().err
+    assert parse(SampleConfig(), ["--fold", "drawn"], "sample.py").sampler.secondary_structures == "sampled"
+    assert parse(TASKS["reactivity"](), ["--fold", "2", "--folds", "4"], "train.py").dataset.cv_split == 2
+
+
+def test_value_of_a_flag() -> None:
+    flags = ["--task", "a", "--size=b", "--task=c", "--last"]
+    assert flag_value(flags, "task") == "c"
+    assert flag_value(flags, "size") == "b"
+    assert flag_value(flags, "last") == ""
+    assert flag_value(flags, "other") is None
