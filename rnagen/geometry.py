@@ -133,28 +133,6 @@ def random_rotations(n: int, generator: torch.Generator | None = None) -> Float[
     return rotation_from_quaternion(torch.nn.functional.normalize(quaternion, dim=-1))
 
 
-@full_precision
-def frames_from_points(
-    origin: Float[Tensor, "*batch 3"], on_axis: Float[Tensor, "*batch 3"], in_plane: Float[Tensor, "*batch 3"]
-) -> Float[Tensor, "*batch 3 3"]:
-    """Right-handed orthonormal frames by Gram–Schmidt: columns e1, e2, e3, so that world = frame @ local + origin.
-
-    e1 points from `origin` to `on_axis`, e2 is in the plane of the three points on the side of `in_plane`, and
-    e3 = e1 x e2. Coinciding or collinear points, as missing atoms are, give the identity.
-    """
-    smallest = 1e-6
-    e1 = torch.nn.functional.normalize(on_axis - origin, dim=-1, eps=smallest)
-    arm = in_plane - origin
-    across = arm - (arm * e1).sum(-1, keepdim=True) * e1
-    # What rounding leaves of the arm has no direction: the test is relative to the arm's length.
-    height, length = across.norm(dim=-1), arm.norm(dim=-1)
-    proper = ((on_axis - origin).norm(dim=-1) > smallest) & (height > smallest + 1e-5 * length)
-    e2 = torch.nn.functional.normalize(across, dim=-1, eps=smallest)
-    frame = torch.stack([e1, e2, torch.linalg.cross(e1, e2, dim=-1)], dim=-1)
-    identity = torch.eye(3, dtype=frame.dtype, device=frame.device)
-    return torch.where(proper[..., None, None], frame, identity)
-
-
 def a_form_helix(length: int) -> Float[Tensor, "{length} 3"]:
     """C1' coordinates, Å, of one strand of a right-handed A-form helix along z, from residue 1 up."""
     step = torch.arange(length, dtype=torch.float32)

@@ -10,7 +10,6 @@ from scipy.spatial.transform import Rotation
 from rnagen.geometry import (
     a_form_helix,
     center,
-    frames_from_points,
     full_precision,
     kabsch,
     masked_mean,
@@ -204,29 +203,6 @@ def test_random_rotations_are_uniform_and_reproducible():
     angle = ((r.diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2).clamp(-1, 1).arccos()
     for theta in (0.5, 1.0, 2.0, 3.0):
         assert abs((angle < theta).float().mean() - (theta - math.sin(theta)) / math.pi) < 0.015
-
-
-def test_frames_are_right_handed_and_turn_with_the_points():
-    points = torch.randn(3, 50, 3)
-    frames = frames_from_points(*points)
-    assert is_rotation(frames)
-    axis = points[1] - points[0]
-    assert torch.allclose(frames[..., 0], axis / axis.norm(dim=-1, keepdim=True), atol=1e-6)
-    assert ((points[2] - points[0]) * frames[..., 1]).sum(-1).min() > 0
-    assert ((points[2] - points[0]) * frames[..., 2]).sum(-1).abs().max() < 1e-5
-    r = random_rotations(1)[0]
-    assert torch.allclose(frames_from_points(*(points @ r.mT + 5)), r @ frames, atol=1e-4)
-
-
-def test_frames_of_degenerate_points_are_the_identity_with_finite_gradients():
-    origin = torch.zeros(4, 3)
-    on_axis = torch.tensor([[0.0, 0, 0], [1, 2, 3], [1, 2, 3], [1, 2, 3]], requires_grad=True)
-    in_plane = torch.tensor([[0.0, 0, 0], [2, 4, 6], [0, 0, 0], [1, 2, 3]], requires_grad=True)
-    frames = frames_from_points(origin, on_axis, in_plane)
-    assert torch.equal(frames, torch.eye(3).expand(4, 3, 3))
-    (frames * torch.randn(4, 3, 3)).sum().backward()
-    assert torch.isfinite(on_axis.grad).all()
-    assert torch.isfinite(in_plane.grad).all()
 
 
 def test_a_form_helix_has_the_measured_distances():

@@ -4,8 +4,6 @@ Each is a set of C1' coordinates [n, L, 3] in Å, to be scored exactly as a mode
 depend on the seed alone.
 """
 
-import math
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -24,19 +22,6 @@ APART = 5.0
 
 _FIT_STEPS = 600
 _NEIGHBOUR_STEPS = 10
-
-
-def straight_line(length: int) -> Float[Tensor, "1 L 3"]:
-    """One stretched chain."""
-    coords = torch.zeros(1, length, 3)
-    coords[0, :, 0] = STEP * torch.arange(length)
-    return coords
-
-
-def gaussian_blob(length: int, seed: int, n: int = 5) -> Float[Tensor, "n L 3"]:
-    """Independent points, with the radius of gyration of a folded RNA: 5.5 Å · L^(1/3)."""
-    scale = 5.5 * length ** (1 / 3) / math.sqrt(3)
-    return scale * torch.randn(n, length, 3, generator=_generator(seed))
 
 
 def random_walk(length: int, seed: int, n: int = 5) -> Float[Tensor, "n L 3"]:

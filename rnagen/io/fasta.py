@@ -10,19 +10,6 @@ from rnagen.io.kaggle import read_sequences
 from rnagen.io.target import Target, make_target
 
 
-def read_fasta(path: str | Path) -> list[Target]:
-    """All records of a FASTA file, in its order; the name is the first word of the header.
-
-    Raises:
-        InputError: as `read_targets`, and for the first bad record.
-    """
-    path = Path(path)
-    targets, errors = _check(_fasta_records(path, read_text(path)))
-    if errors:
-        raise errors[0]
-    return targets
-
-
 def read_targets(path: str | Path) -> tuple[list[Target], list[InputError]]:
     """(good targets, one error per bad record) of a FASTA file, a Kaggle table of sequences, or a folder of them.
 

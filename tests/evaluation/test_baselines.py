@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnagen.evaluation import baselines as baselines
+from rnagen.evaluation import baselines
 from rnagen.prepare import aform
 
 HAIRPIN = [(i, 27 - i) for i in range(12)]
@@ -13,8 +13,6 @@ def distances(x: torch.Tensor) -> torch.Tensor:
 
 
 def test_shapes() -> None:
-    assert baselines.straight_line(7).shape == (1, 7, 3)
-    assert baselines.gaussian_blob(7, 0).shape == (5, 7, 3)
     assert baselines.random_walk(7, 0).shape == (5, 7, 3)
     assert baselines.helix(7).shape == (1, 7, 3)
     assert baselines.stem_fold(7, [(0, 6)], 0).shape == (3, 7, 3)
@@ -22,29 +20,24 @@ def test_shapes() -> None:
 
 @pytest.mark.parametrize("length", [1, 2, 3])
 def test_short_chains(length: int) -> None:
-    for coords in (baselines.straight_line(length), baselines.helix(length), baselines.stem_fold(length, [], 0)):
+    for coords in (baselines.random_walk(length, 0), baselines.helix(length), baselines.stem_fold(length, [], 0)):
         assert coords.shape[1] == length
         assert coords.isfinite().all()
 
 
-def test_steps_of_line_and_walk() -> None:
-    for coords in (baselines.straight_line(20), baselines.random_walk(20, 3)):
-        assert np.allclose((coords[:, 1:] - coords[:, :-1]).norm(dim=-1), baselines.STEP, atol=1e-3)
+def test_steps_of_a_walk() -> None:
+    coords = baselines.random_walk(20, 3)
+    assert np.allclose((coords[:, 1:] - coords[:, :-1]).norm(dim=-1), baselines.STEP, atol=1e-3)
 
 
 def test_random_baselines_depend_on_the_seed_alone() -> None:
     torch.manual_seed(1)
-    first = baselines.random_walk(20, 3), baselines.gaussian_blob(20, 3), baselines.stem_fold(28, HAIRPIN, 3)
+    first = baselines.random_walk(20, 3), baselines.stem_fold(28, HAIRPIN, 3)
     torch.manual_seed(2)
-    again = baselines.random_walk(20, 3), baselines.gaussian_blob(20, 3), baselines.stem_fold(28, HAIRPIN, 3)
+    again = baselines.random_walk(20, 3), baselines.stem_fold(28, HAIRPIN, 3)
     assert all(torch.equal(a, b) for a, b in zip(first, again))
     assert not torch.equal(first[0], baselines.random_walk(20, 4))
     assert not torch.equal(first[0][0], first[0][1])
-
-
-def test_blob_has_the_size_of_a_folded_rna() -> None:
-    blob = baselines.gaussian_blob(1000, 0)
-    assert float(blob.square().sum(-1).mean().sqrt()) == pytest.approx(55, rel=0.03)
 
 
 def test_helix_has_the_tabulated_distances_and_is_right_handed() -> None:
@@ -58,7 +51,7 @@ def test_helix_has_the_tabulated_distances_and_is_right_handed() -> None:
 def test_tabulated_distances_are_those_of_a_double_helix() -> None:
     first, second = (torch.from_numpy(strand[:, aform.C1]) for strand in aform.helix(12))
     for k, distance in baselines.ACROSS_PAIR.items():
-        # Row r of the second strand is the partner of row r of the first: residue j + k pairs with i - k.
+        # Row r of the second strand pairs with row r of the first: residue j + k pairs with i - k.
         assert float((first[6] - second[6 - k]).norm()) == pytest.approx(distance, abs=0.3)
 
 

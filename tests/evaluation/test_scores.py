@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from rnagen.errors import InputError
-from rnagen.evaluation.baselines import helix, random_walk, straight_line
+from rnagen.evaluation.baselines import STEP, helix, random_walk
 from rnagen.evaluation.scores import (
     CUTOFF_UNKNOWN,
     DATE_UNKNOWN,
@@ -92,7 +92,8 @@ def test_baselines_are_scored_on_the_target() -> None:
 def test_every_conformer_and_its_mirror_image_is_scored() -> None:
     """A right-handed helix is what its own mirror image is not; each counts against its best reference."""
     length = len(SEQUENCE)
-    right, flat = helix(length).numpy(), straight_line(length).numpy()
+    right, flat = helix(length).numpy(), np.zeros((1, length, 3), dtype=np.float32)
+    flat[0, :, 0] = STEP * np.arange(length)
     coords = np.concatenate([flat, right])[:, :, None]
     reference = replace(rna(2, 0), coords=coords)
     mirrored = right * np.float32([1, 1, -1])

@@ -6,12 +6,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rnagen.errors import InputError
-from rnagen.io.fasta import read_fasta, read_targets
+from rnagen.io.fasta import read_targets
+from rnagen.io.target import Target
 
 
 def write(path: Path, text: str) -> Path:
     path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
     return path
+
+
+def read_fasta(path: Path) -> list[Target]:
+    """The targets of a file, or its first error."""
+    targets, errors = read_targets(path)
+    if errors:
+        raise errors[0]
+    return targets
 
 
 @pytest.mark.parametrize("name", ["x.fasta", "x.fa.gz"])
