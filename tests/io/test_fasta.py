@@ -66,8 +66,8 @@ def test_round_trip(tmp_path: Path, records: dict[str, str], width: int) -> None
     [
         ("", "empty file"),
         (" \n\n", "empty file"),
-        ("GGGCCC\n", "header"),
-        ("GGG\n>a\nC", "header"),
+        ("GGGCCC\n", "neither FASTA"),
+        ("GGG\n>a\nC", "neither FASTA"),
         (">\nGGG", "without a name"),
         (">a\n\n>b\nGG", "a: empty sequence"),
         (">a\nGG\n>b\nGGQ", "b: position 3: 'Q'"),
