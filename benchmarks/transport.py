@@ -132,7 +132,7 @@ def run(sampler: Sampler, target: Mixture, n: int) -> tuple[Tensor, int, float]:
 
 
 def measure(row: Row, options: Options, *, checked: bool = True, **settings) -> Row:
-    """`row` with its numbers. Where it is not `checked`, it only has to be finite."""
+    """`row` with its numbers. If not `checked`, it only has to be finite."""
     transport = Transport(row.path, row.prediction)
     transport.start = 0.0  # a later start takes data of mean 0 for granted
     form = {"diffusion_form": row.form} if row.form else {}

@@ -91,7 +91,7 @@ class TrainingPair(NamedTuple):
     x1: Float[Tensor, " B *dims"]
     x0: Float[Tensor, " B *dims"]
     t: Float[Tensor, " B"]
-    """Clamped times, at which x_t was made: the network must be given these."""
+    """The clamped times at which x_t was made; the network must be given these."""
 
 
 class Transport:

@@ -1,4 +1,4 @@
-"""Guidance: a better prediction by going past the difference of two."""
+"""Guidance: extrapolate from a worse prediction through a better one."""
 
 from collections.abc import Callable
 
@@ -19,15 +19,15 @@ def guided(
 
     With c and u of one network with and without its condition this is classifier-free guidance (Ho and Salimans,
     arXiv:2207.12598, whose w is scale − 1); with u of a worse network it is autoguidance (Karras et al.,
-    arXiv:2406.02507). In terms of scores it samples, at each noise level, p_c^scale · p_u^(1 − scale). Every kind of
-    prediction is affine in the score with a slope that x_t's time alone decides, so that any may be guided.
+    arXiv:2406.02507). In terms of scores it samples p_c^scale · p_u^(1 − scale) at each noise level. Every kind of
+    prediction is affine in the score with a slope that depends on the time alone, so any kind can be guided.
 
     Args:
         conditional: c, the prediction to improve.
-        unconditional: u, the prediction to go away from.
-        scale: 1 returns `conditional` itself, 0 is `unconditional`, above 1 guides.
+        unconditional: u, the prediction to move away from.
+        scale: 1 returns `conditional` itself, 0 gives `unconditional`, above 1 guides.
         superpose: moves u onto c first. For data estimates of networks that do not fix the pose: the two may
-            differ by a rotation, which is no difference to amplify.
+            differ by a rotation, which should not be amplified.
     """
     if scale == 1:
         return conditional

@@ -14,15 +14,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 T_EPS = 1e-3
-"""Times nearer than this to 0 or 1 are moved to this distance before a path is evaluated (see `clamp_time`)."""
+"""Times closer than this to 0 or 1 are moved to this distance before a path is evaluated (see `clamp_time`)."""
 
 
 def clamp_time(t: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """`t` moved into [T_EPS, 1 − T_EPS]. The one place where the singular ends are handled.
+    """`t` moved into [T_EPS, 1 − T_EPS]. Only here are the singular ends handled.
 
     At the ends the conversions between predictions divide by α(0) = 0 or σ(1) = 0, and σ'(1) of the VP path is
-    infinite; T_EPS inside, all of them are finite and amplify a network's error at most a thousandfold. A velocity
-    prediction needs no conversion, so that an ordinary differential equation solved with it runs from 0 to 1 exactly.
+    infinite. At a distance of T_EPS all are finite and amplify a network's error at most a thousandfold. A velocity
+    prediction needs no conversion, so an ordinary differential equation solved with it runs from 0 to 1 exactly.
     """
     return t.clamp(T_EPS, 1 - T_EPS)
 
@@ -82,8 +82,8 @@ class Sqrt:
     """Variance-preserving diffusion with the square-root schedule: ᾱ = 1 − √(1 − t + offset), α = √ᾱ, σ = √(1 − ᾱ).
 
     Li et al., Diffusion-LM, arXiv:2205.14217, appendix A, in continuous time; its 1000 levels are `GaussianDiffusion`.
-    The noise rises steeply near the data. σ(1) = 0.1: the path does not close, so that a sampler ends with the estimate
-    of the data instead of a step. At t = 0 ᾱ would be a hair below 0; the clamped times are all inside.
+    The noise rises steeply near the data. σ(1) = 0.1: the path does not close, so a sampler ends with the estimate of
+    the data instead of a step. ᾱ would be slightly negative at t = 0; at the clamped times it is positive.
     """
 
     offset: float = 1e-4
@@ -98,11 +98,11 @@ class Sqrt:
 Interpolant = Callable[[Tensor], Coefficients]
 
 PATHS: dict[str, Interpolant] = {"Linear": Linear(), "GVP": GVP(), "VP": VP(), "Sqrt": Sqrt()}
-"""The named paths, as `--path-type` takes them."""
+"""The named paths."""
 
 
 def time_of_alpha(path: Interpolant, alpha: float) -> float:
-    """The time at which a path's α, which grows, reaches a value; by bisection inside `clamp_time`.
+    """The time at which a path's increasing α reaches a value, by bisection within the clamped times.
 
     Raises:
         ValueError: the path does not pass through this value.
@@ -113,7 +113,7 @@ def time_of_alpha(path: Interpolant, alpha: float) -> float:
         return path(torch.tensor(t, dtype=torch.float64)).alpha.item()
 
     if not alpha_at(low) <= alpha <= alpha_at(high):
-        raise ValueError(f"α of this path goes from {alpha_at(low):.3g} to {alpha_at(high):.3g}, not through {alpha}")
+        raise ValueError(f"α of this path runs from {alpha_at(low):.3g} to {alpha_at(high):.3g}, not through {alpha}")
     for _ in range(50):
         middle = (low + high) / 2
         low, high = (middle, high) if alpha_at(middle) < alpha else (low, middle)

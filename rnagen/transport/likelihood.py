@@ -33,7 +33,7 @@ class LogLikelihood:
     """Log-density of samples by dopri5, one sample at a time.
 
     The result is exact up to the solver's tolerance and the variance of the estimated divergence, which is 0 if ∂v/∂x
-    is diagonal. It does not matter whether gradients are enabled; no graph is kept, and no parameter gets a gradient.
+    is diagonal. It works with and without gradients enabled, and no parameter gets a gradient.
 
     Args:
         probes: probes per sample; their estimates are averaged.
@@ -75,13 +75,12 @@ class LogLikelihood:
         Args:
             velocity_fn: takes x [1, ...] and t [1], and is differentiable in x.
             x1: n samples at `end`, model units.
-            mask: what counts. All else is zero for the velocity, and is in neither the state nor the probes.
-            generator: gives the probes for one sample after the other, for counted elements only: padding changes
-                nothing.
+            mask: elements that count. The velocity sees zeros elsewhere, and neither state nor probes include them.
+            generator: source of the probes, one sample after another, for counted elements only: padding has no effect.
             project: orthogonal projection [1, ...] -> [1, ...] onto the subspace that the samples live in, for instance
                 re-centring. Samples, probes and velocity are projected.
             dimensions: dimension of that subspace for each sample. Without `project` it is the number of elements that
-                count. A sample of dimension 0 (or less) has nothing to score: its log-density is 0.
+                count. The log-density of a sample of dimension 0 (or less) is 0.
 
         Raises:
             ValueError: `project` and `dimensions` without each other.
@@ -122,13 +121,13 @@ def rademacher(count: int, generator: torch.Generator) -> Int[Tensor, " {count}"
 
 @dataclass(frozen=True)
 class Subspace:
-    """The counted elements of one sample as a vector, in which padding has no place that a solver's error norm sees."""
+    """The counted elements of one sample as a vector: a solver's error norm must not see padding."""
 
     mask: Bool[Tensor, " 1 *dims"]
     project: Projection | None = None
 
     def take(self, x: Float[Tensor, " 1 *dims"]) -> Float[Tensor, " counted"]:
-        """What counts of a sample or of its velocity, projected."""
+        """The counted elements of a sample or of its velocity, projected."""
         x = torch.where(self.mask, x, 0.0)
         return (x if self.project is None else self.project(x))[self.mask]
 
@@ -140,7 +139,7 @@ class Subspace:
 def flow_field(velocity_fn: VelocityFn, subspace: Subspace, probes: list[Tensor]) -> FlowField:
     """Velocity and divergence, the latter as the mean of εᵀ(∂v/∂x)ε over fixed probes ε [counted].
 
-    The product with ∂v/∂x is taken from the left (reverse mode), which every attention kernel supports.
+    The probe multiplies ∂v/∂x from the left (reverse mode), which every attention kernel supports.
     """
     probes = [subspace.take(subspace.fill(probe)) for probe in probes]
 

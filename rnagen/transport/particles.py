@@ -1,6 +1,6 @@
-"""Particle guidance: samples of one target that are drawn together repel each other (Corso et al., arXiv:2310.13102).
+"""Particle guidance: conformers that are sampled together repel each other (Corso et al., arXiv:2310.13102).
 
-Two samples are compared by their internal distances, so that neither needs to be superposed and a pose is no diversity.
+Conformers are compared by their internal distances: no superposition is needed, and a pose does not count as diversity.
 """
 
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ from torch import Tensor
 from rnagen.transport.interpolants import Interpolant, Linear, clamp_time
 
 ALPHA_OFFSET = 0.05
-"""Added to α where `Repulsion` divides by it."""
+"""Added to α before `Repulsion` divides by it."""
 
 BLOCK = 128
-"""Points whose distances to all others are held at once: memory grows with the number of points, not its square."""
+"""Points processed at once: memory grows with the number of points, not with its square."""
 
 
 def _distances(some: Float[Tensor, "*n p dim"], points: Float[Tensor, "*n P dim"]) -> Float[Tensor, "*n p P"]:
@@ -26,7 +26,7 @@ def _distances(some: Float[Tensor, "*n p dim"], points: Float[Tensor, "*n P dim"
 def square_differences(points: Float[Tensor, "n P dim"]) -> Float[Tensor, "n n"]:
     """d²(a, b) between n conformers: mean over all pairs of points of (D_a − D_b)², D their distances.
 
-    0 for a single point, which has no shape.
+    It is 0 for a single point.
     """
     count = points.shape[1]
     total = points.new_zeros(len(points), len(points))
@@ -46,21 +46,21 @@ def repulsion(
 
         Σ_b exp(−d²(a, b)/(2h²)) · mean_{j≠i} (D_a,ij − D_b,ij)·(x_a,i − x_a,j)/D_a,ij :
 
-    where a is wider than b it widens, by the mean of their difference, and where it is narrower it narrows. The factor
-    P makes it a gradient in the mean square over the points, of the same size however finely a shape is sampled, and
-    the factor h² a length. The push of one b has a root mean square over the points of at most d·exp(−d²/(2h²)): 0.6h
-    at d = h, below 0.01h from d = 3.7h on.
+    distances of a that are longer than those of b grow, and shorter ones shrink, by the mean of their difference. The
+    factor P makes the displacement independent of how finely a shape is sampled, and the factor h² makes it a length.
+    The push of one b has a root mean square over the points of at most d·exp(−d²/(2h²)): 0.6h at d = h, and below 0.01h
+    from d = 3.7h on.
 
     Args:
         data: conformers, of any pose, in the unit of `bandwidth`; float32 or better.
-        mask: points that exist, the same in all conformers; the others are neither counted nor moved. None is all.
+        mask: points that exist, the same in all conformers; the others are neither counted nor moved. None: all exist.
         bandwidth: h > 0.
 
     Raises:
         ValueError: a bandwidth that is not positive.
     """
     if not bandwidth > 0:
-        raise ValueError(f"the bandwidth of a repulsion is positive, not {bandwidth}")
+        raise ValueError(f"the bandwidth of a repulsion must be positive, not {bandwidth}")
     if mask is None:
         mask = data.new_ones(data.shape[1], dtype=torch.bool)
     # A matrix product in half precision would drown the small differences of long distances.
@@ -91,18 +91,15 @@ def repulsion(
 class Repulsion:
     """A hook on the data estimate of a sampler: x̂1 + strength·σ²/(α + 0.05)·repulsion(x̂1).
 
-    A term added to the score adds σ²/α times that term to x̂1 = (x_t + σ²·score)/α: the repulsion stands beside the
-    score as the log-potential of particle guidance does (Corso et al., equation 4). It is strong while x_t is still
-    undecided between modes and gone at the data, where the last word is the network's. `ALPHA_OFFSET`,
-    0.05, bounds it where α = 0.
-
-    Without repulsion, leave the hook out: draws are then bit-identical to independent ones.
+    A term added to the score adds σ²/α times that term to x̂1 = (x_t + σ²·score)/α: the repulsion adds to the score as
+    the log-potential of particle guidance does (Corso et al., equation 4). It is strong while x_t is still undecided
+    between modes and vanishes at the data. `ALPHA_OFFSET` bounds it at α = 0.
 
     Args:
-        strength: > 0. 1 to 3 makes a difference; much more drives conformers out of narrow modes.
-        bandwidth: h in the unit of the data: the difference at which two samples begin to be different ones.
+        strength: > 0. Values from 1 to 3 have an effect; much larger ones drive conformers out of narrow modes.
+        bandwidth: h in the unit of the data: the difference from which two conformers count as different.
         path: the interpolant that is sampled.
-        mask: points that exist, the same in all conformers; None is all.
+        mask: points that exist, the same in all conformers; None: all exist.
 
     Raises:
         ValueError: a strength or bandwidth that is not positive.
@@ -115,9 +112,9 @@ class Repulsion:
 
     def __post_init__(self) -> None:
         if not self.strength > 0:
-            raise ValueError(f"the strength of a repulsion is positive, not {self.strength}")
+            raise ValueError(f"the strength of a repulsion must be positive, not {self.strength}")
         if not self.bandwidth > 0:
-            raise ValueError(f"the bandwidth of a repulsion is positive, not {self.bandwidth}")
+            raise ValueError(f"the bandwidth of a repulsion must be positive, not {self.bandwidth}")
 
     def __call__(
         self, data: Float[Tensor, " n *points dim"], t: Float[Tensor, " n"]

@@ -1,4 +1,4 @@
-"""Training times: where on the path a network is trained, drawn in strata over the copies of one sample."""
+"""Training times: where on the path a network is trained, stratified over the copies of one sample."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from rnagen.transport.checks import one_of
 
 UNIFORM_SHARE = 0.02
-"""Share of uniform times in the mixtures: no time is left untrained."""
+"""Share of uniform times in the mixtures, so that no time remains untrained."""
 
 
 def _logit_normal(u: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -36,8 +36,8 @@ QUANTILES: dict[str, Callable[[Tensor], Tensor] | None] = {
 def draw_times(name: str, batch: int, copies: int, generator: torch.Generator | None = None) -> Float[Tensor, "B K"]:
     """Times [batch, copies] in [0, 1] from a named distribution, on the device of `generator` (CPU without one).
 
-    The copies of one sample are stratified: copy k is drawn from the k-th of `copies` equally probable slices of the
-    distribution. Each sample then sees early and late times alike, which lowers the variance of its loss.
+    The copies of one sample are stratified: copy k has a time from the k-th of `copies` equally probable slices of the
+    distribution. Each sample then has early and late times alike, which lowers the variance of its loss.
 
     Raises:
         ValueError: `name` is not in `QUANTILES`.

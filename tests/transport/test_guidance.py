@@ -40,7 +40,7 @@ def test_past_the_conditional_by_the_excess_of_the_scale(scale):
 
 @pytest.mark.parametrize("scale", [0.3, 1.5, 2.5])
 def test_scores_of_two_gaussians_give_that_of_their_product(scale):
-    """p_c^w · p_u^(1 − w) is the Gaussian with precision w·A⁻¹ + (1 − w)·B⁻¹, where that is positive."""
+    """p_c^w · p_u^(1 − w) is the Gaussian with precision w·A⁻¹ + (1 − w)·B⁻¹, if that is positive."""
     means = torch.tensor([[1.0, -2.0], [-0.5, 0.3]], dtype=torch.float64)
     covariances = torch.tensor([[[1.0, 0.4], [0.4, 0.5]], [[4.0, -0.2], [-0.2, 5.0]]], dtype=torch.float64)
     precisions = torch.linalg.inv(covariances)

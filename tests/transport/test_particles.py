@@ -157,10 +157,10 @@ def test_hook_is_bounded_at_the_noise_and_gone_at_the_data(path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((0.0, 2.0), "strength of a repulsion is positive, not 0.0"),
-        ((-1.0, 2.0), "strength of a repulsion is positive, not -1.0"),
-        ((1.0, 0.0), "bandwidth of a repulsion is positive, not 0.0"),
-        ((1.0, float("nan")), "bandwidth of a repulsion is positive, not nan"),
+        ((0.0, 2.0), "strength of a repulsion must be positive, not 0.0"),
+        ((-1.0, 2.0), "strength of a repulsion must be positive, not -1.0"),
+        ((1.0, 0.0), "bandwidth of a repulsion must be positive, not 0.0"),
+        ((1.0, float("nan")), "bandwidth of a repulsion must be positive, not nan"),
     ],
 )
 def test_bad_options_are_refused(arguments, message):

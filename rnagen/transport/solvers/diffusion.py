@@ -1,7 +1,7 @@
 """The discrete view of a variance-preserving path: Gaussian diffusion with ancestral (DDPM) and DDIM sampling.
 
 Ho et al., arXiv:2006.11239; Song et al., DDIM, arXiv:2010.02502; the square-root schedule of Li et al.,
-arXiv:2205.14217. A network that predicts noise on the continuous path is sampled as it is: level i is a time.
+arXiv:2205.14217. A network that predicts noise on the continuous path needs no change: each level is a time.
 """
 
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Step(NamedTuple):
 class GaussianDiffusion:
     """x_i = √ᾱ_i·x1 + √(1 − ᾱ_i)·ε at levels i = 0 (data) to `levels` (noise), with the marginals of a path.
 
-    Level i stands at time t = 1 − i/levels, inside `clamp_time`: with 1000 levels, 1000 and 999 are one time and the
+    Level i has the time t = 1 − i/levels, inside `clamp_time`: of 1000 levels, the last two have the same time, and the
     step between them does nothing.
 
     Args:

@@ -1,4 +1,4 @@
-"""Solvers of the probability-flow equation dx/dt = v(x, t)."""
+"""Solvers of the ordinary (probability-flow) equation dx/dt = v(x, t)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -131,7 +131,7 @@ def dopri5(drift: Callable[[Any, Tensor], Any], state: Any, span: tuple[float, f
     The time is clamped to the span: the last step is taken past the end and interpolated back, and beyond the end there
     is no path (σ of the VP path is NaN there).
     """
-    # Only what integrates adaptively needs torchdiffeq.
+    # Imported here because only adaptive solvers need torchdiffeq.
     from torchdiffeq import odeint
 
     like = state if isinstance(state, Tensor) else state[0]

@@ -28,7 +28,7 @@ def sample(solver: Ddim, x0, draw_noise=None, estimate=None):
 
 
 def noisy(network):
-    """Estimates of which only the noise is asked for."""
+    """Estimates for a solver that reads their noise alone."""
     return lambda x, t: Estimate(x, network(x, t), x, x)
 
 
@@ -53,7 +53,7 @@ def test_levels_have_the_marginals_of_the_path(path, levels):
 
 
 def test_square_root_schedule():
-    """ᾱ_i = 1 − √(i/T + 1e-4) of Li et al., wherever the times are not clamped."""
+    """ᾱ_i = 1 − √(i/T + 1e-4) of Li et al., except at clamped times."""
     i = torch.arange(1, 1000)
     assert torch.allclose(SQRT.alpha_bars[1:-1], 1 - (i.double() / 1000 + 1e-4).sqrt(), rtol=1e-9)
     assert SQRT.alpha_bars[1000] == SQRT.alpha_bars[999], "level 1000 is clamped to level 999"
