@@ -2,9 +2,22 @@
 
 from pathlib import Path
 
+# Before the hook: under it, whatever rnagen imports is compiled anew in every process where Python writes no bytecode,
+# which takes longer than the imports themselves.
+import beartype.door
+import lightning
+import matplotlib.figure
+import pandas
+import pyarrow.dataset
 import pytest
+import rapidfuzz.process
+import scipy.sparse.csgraph
+import scipy.stats
 import torch
+import tyro
 from jaxtyping import install_import_hook
+
+IMPORTED = (beartype, lightning, matplotlib, pandas, pyarrow, rapidfuzz, scipy, tyro)
 
 install_import_hook("rnagen", "beartype.beartype")
 
