@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
+from torch import nn
+
 from rnagen.config.shared import TaskConfig
 from rnagen.training.callbacks import MeasuredModule
 from rnagen.training.stream import ResumableData
@@ -58,6 +60,10 @@ class Task(ABC, Generic[ConfigT, DataT, ModuleT]):
     @abstractmethod
     def export(self, data: DataT, module: ModuleT, path: Path, provenance: dict[str, Any]) -> None:
         """Write the weights and their description to `path` (.safetensors) and the JSON file beside it."""
+
+    @abstractmethod
+    def network(self, weights: Path | None = None) -> nn.Module:
+        """The network of a checkpoint, or an untrained one of this configuration; for a summary."""
 
     def after_validation(self, data: DataT, module: ModuleT, folder: Path) -> None:
         """Write what `validate_only` leaves besides the metrics; nothing by default."""

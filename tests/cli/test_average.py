@@ -61,7 +61,7 @@ def test_parts_that_do_not_fit_are_named(tmp_path: Path, capsys: pytest.CaptureF
         (["a.safetensors"], "at least two"),
         (["a.safetensors", "b.safetensors", "--weights", "1"], "1 for 2"),
         (["a.safetensors", "b.safetensors", "--weights", "1", "0"], "above 0"),
-        (["a.safetensors", "b.safetensors", "--out", "c"], "no name of weights"),
+        (["a.safetensors", "b.safetensors", "--out", "c"], "does not end in .safetensors"),
         (["a.safetensors", "b.safetensors"], "no such file"),
     ],
 )

@@ -1,91 +1,54 @@
-"""rnagen summary: every layer with its shape, counts that add up, errors in one line."""
+"""rnagen summary: the layers of configurations and checkpoints of every task, errors in one line."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from rnagen.checkpoints.reactivity import save_reactivity_checkpoint
 from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, save_checkpoint
 from rnagen.cli.main import main
-from rnagen.cli.summary import Layer, layers
-from tests.helpers.encoders import KINDS, tiny_reactivity_model
 from tests.helpers.tiny import TINY, tiny_model
+from tests.model.test_reactivity import tiny_reactivity_model
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
-def by_name(model: torch.nn.Module, length: int = 11, depth: int = 9) -> dict[str, Layer]:
-    return {layer.name: layer for layer in layers(model.to("meta"), length, depth)}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_layers_of_a_reactivity_model(kind: str) -> None:
-    model = tiny_reactivity_model(kind)
-    rows = by_name(model)
-    assert rows[""].shapes == ((1, 11, 3),)
-    assert rows[""].parameters == model.num_parameters
-    assert rows["head"] == Layer("head", "Linear", 1, ((1, 11, 3),), 3 * 17)
-    assert rows["encoder.blocks.1.attention.out"].depth == 4
-    pair = [(1, 11, 11, 8)] if kind == "convformer" else []
-    assert rows["encoder"].shapes == ((1, 11, 16), *pair, (1, 11, 16), (1, 11, 16))
-    assert all(row.shapes for row in rows.values()), "every layer ran"
-
-
-@pytest.mark.parametrize("recycling", [False, True])
-def test_layers_of_a_structure_model(recycling: bool) -> None:
-    model = tiny_model(replace(TINY, model=replace(TINY.model, recycling=recycling)))
-    rows = by_name(model)
-    assert rows[""].shapes == ((1, 1, 11, 4, 3),)
-    assert rows[""].parameters == model.num_parameters
-    assert rows["trunk"].shapes == ((1, 11, 32), (1, 11, 11, 8))
-    assert rows["distogram"].shapes == ((1, 11, 11, TINY.model.distogram_bins),)
-    assert all(row.shapes for row in rows.values()), "every layer ran"
-    tops = [row.parameters for row in rows.values() if row.depth == 1]
-    assert sum(tops) == model.num_parameters
-
-
-def test_depth_cuts_the_table() -> None:
-    model = tiny_reactivity_model()
-    assert set(by_name(model, depth=1)) == {"", "encoder", "head"}
-    assert "encoder.blocks.1" in by_name(model, depth=2)
-    assert "encoder.blocks.1.attention" not in by_name(model, depth=2)
-    assert not any(module._forward_hooks for module in model.modules())
-
-
 @pytest.mark.parametrize("name", ["small.yaml", "base.yaml"])
 def test_presets(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["summary", str(CONFIGS / name), "--length", "30"]) == 0
+    assert main(["summary", str(CONFIGS / name)]) == 0
     printed = capsys.readouterr().out
     assert "structure model" in printed
-    assert "trunk.blocks.0" in printed
-    assert "1×30×30×" in printed
+    assert "model.trunk.blocks" in printed
+    millions = {"small.yaml": "3.9 M", "base.yaml": "18.1 M"}[name]
+    assert millions in printed
 
 
-def test_reactivity_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "reactivity.yaml"
-    file.write_text("task: reactivity\nencoder: squeezeformer\nencoder-dim: 32\nencoder_layers: 3\n")
-    assert main(["summary", str(file)]) == 0
+@pytest.mark.parametrize(
+    ("name", "layer"), [("reactivity.yaml", "model.encoder.blocks"), ("confidence.yaml", "model.blocks")]
+)
+def test_configurations_of_other_tasks(name: str, layer: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["summary", str(CONFIGS / name)]) == 0
     printed = capsys.readouterr().out
-    assert "reactivity model, squeezeformer" in printed
-    assert "encoder.blocks.2" in printed
-    assert "4 of 1×100×32" in printed
-    assert "1×100×2 " in printed
+    assert f"{name.removesuffix('.yaml')} model" in printed
+    assert layer in printed
 
 
 def test_checkpoints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    model = tiny_reactivity_model("convformer")
-    save_reactivity_checkpoint(tmp_path / "a.safetensors", model, {})
+    save_reactivity_checkpoint(tmp_path / "a.safetensors", tiny_reactivity_model("convformer"), {"step": 7})
     for given in ("a.safetensors", "a.json"):
         assert main(["summary", str(tmp_path / given)]) == 0
         printed = capsys.readouterr().out
-        assert "2A3_MaP, DMS_MaP, 1M7" in printed
-        assert f"{model.num_parameters:,} parameters" in printed
+        assert "reactivity model, experiments ['2A3_MaP', 'DMS_MaP', '1M7'], step 7" in printed
+        assert "model.encoder.blocks" in printed
     save_checkpoint(tmp_path / "b.safetensors", tiny_model(), TINY, {})
     assert main(["summary", str(tmp_path / "b.safetensors")]) == 0
     assert "structure model" in capsys.readouterr().out
     assert main(["summary", str(DEFAULT_CHECKPOINT), "--depth", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "model.trunk " in printed
+    assert "model.trunk.blocks" not in printed
+    assert main(["summary", str(DEFAULT_CHECKPOINT.with_suffix(".confidence.safetensors"))]) == 0
+    assert "confidence model" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -112,9 +75,8 @@ def test_errors_are_one_line(tmp_path: Path, capsys, file: str, text: str | None
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("flag", ["--length", "--depth"])
-def test_numbers_below_one(capsys, flag: str) -> None:
+def test_a_depth_below_one(capsys) -> None:
     with pytest.raises(SystemExit) as stopped:
-        main(["summary", str(CONFIGS / "small.yaml"), flag, "0"])
+        main(["summary", str(CONFIGS / "small.yaml"), "--depth", "0"])
     assert stopped.value.code == 2
-    assert f"{flag[2:]}: 0 cannot be used" in capsys.readouterr().err
+    assert "depth: 0 cannot be used" in capsys.readouterr().err

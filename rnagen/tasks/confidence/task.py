@@ -8,6 +8,7 @@ from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
 from rnagen.config.confidence import ConfidenceConfig
 from rnagen.config.files import to_plain
 from rnagen.errors import ConfigError
+from rnagen.model.confidence import ConfidenceHead
 from rnagen.sampling.solver import check_sampling
 from rnagen.tasks.confidence.data import ConfidenceDataModule
 from rnagen.tasks.confidence.module import ConfidenceModule
@@ -43,6 +44,13 @@ class ConfidenceTask(Task[ConfidenceConfig, ConfidenceDataModule, ConfidenceModu
         if self.initial is not None:
             module.head.load_state_dict(self.initial.head.state_dict())
         return module
+
+    def network(self, weights: Path | None = None) -> ConfidenceHead:
+        """The head."""
+        if weights is not None:
+            return load_confidence_checkpoint(weights).head
+        structure = load_checkpoint(self.config.dataset.structure or DEFAULT_CHECKPOINT).config.model
+        return ConfidenceHead(self.config.model, structure.embed_dim, structure.pair_dim)
 
     def export(
         self, data: ConfidenceDataModule, module: ConfidenceModule, path: Path, provenance: dict[str, Any]

@@ -8,12 +8,16 @@ from rnagen.config.files import to_plain
 from rnagen.config.reactivity import ReactivityConfig
 from rnagen.errors import ConfigError
 from rnagen.io.reactivity_layout import Window, write_layout
+from rnagen.model.reactivity import ReactivityModel
 from rnagen.tasks.reactivity.data import ReactivityDataModule
 from rnagen.tasks.reactivity.module import ReactivityModule
 from rnagen.training.task import Task
 
 HELD_OUT = "held_out.parquet"
 """Predictions for the held-out RNAs, in the layout of the training table: out of fold, for whoever stacks models."""
+
+EXAMPLE_EXPERIMENTS = ("2A3_MaP", "DMS_MaP")
+"""Outputs of a model that has no data yet: the experiments of the Ribonanza training set."""
 
 
 class ReactivityTask(Task[ReactivityConfig, ReactivityDataModule, ReactivityModule]):
@@ -41,6 +45,12 @@ class ReactivityTask(Task[ReactivityConfig, ReactivityDataModule, ReactivityModu
         if self.initial is not None:
             module.model.load_state_dict(self.initial.state_dict())
         return module
+
+    def network(self, weights: Path | None = None) -> ReactivityModel:
+        """The encoder and its output layer."""
+        if weights is not None:
+            return load_reactivity_checkpoint(weights).model
+        return ReactivityModel(self.config.model, EXAMPLE_EXPERIMENTS)
 
     def export(
         self, data: ReactivityDataModule, module: ReactivityModule, path: Path, provenance: dict[str, Any]

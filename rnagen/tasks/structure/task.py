@@ -8,6 +8,7 @@ from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.config.structure import ModelConfig, TrainConfig
 from rnagen.data.encodings import EncodedCache
 from rnagen.errors import ConfigError
+from rnagen.model.model import RNAFlowModel
 from rnagen.sampling.solver import check_sampling
 from rnagen.tasks.structure.data import RNADataModule
 from rnagen.tasks.structure.encoder import choose_encoder
@@ -51,6 +52,10 @@ class StructureTask(Task[TrainConfig, RNADataModule, FlowModule]):
         if self.initial is not None:
             module.load_weights(self.initial.model)
         return module
+
+    def network(self, weights: Path | None = None) -> RNAFlowModel:
+        """The structure model."""
+        return RNAFlowModel(self.config.model) if weights is None else load_checkpoint(weights).model
 
     def export(self, data: RNADataModule, module: FlowModule, path: Path, provenance: dict[str, Any]) -> None:
         """Write the averaged weights."""

@@ -1,0 +1,73 @@
+"""The mean of the weights of several structure checkpoints that come from one training."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rnagen.checkpoints.structure import Checkpoint, load_checkpoint, save_checkpoint
+from rnagen.errors import ConfigError, InputError
+
+RECORDED = ("weights_sha256", "step", "hours", "cutoff", "data", "command")
+"""What the description of a mean records of each part."""
+
+
+def average_checkpoints(
+    paths: Sequence[Path], out: Path, weights: Sequence[float] = (), command: str = ""
+) -> tuple[float, ...]:
+    """Write the mean to `out`; returns the share of each part.
+
+    The date filter of the mean is the latest of its parts. Its description is that of the part that trained longest,
+    with the hours of all, and with a list of the parts.
+
+    Args:
+        paths: at least two checkpoints of one shape.
+        out: weights file (.safetensors) to write; its description goes beside it.
+        weights: of the parts, in any unit; equal by default.
+        command: recorded in the description.
+
+    Raises:
+        ConfigError: options that cannot be used.
+        InputError: a checkpoint cannot be used, or differs from the first in shape, path or encoder.
+        OSError: `out` cannot be written.
+    """
+    if len(paths) < 2:
+        raise ConfigError("checkpoints: an average needs at least two")
+    if weights and len(weights) != len(paths):
+        raise ConfigError(f"weights: {len(weights)} for {len(paths)} checkpoints")
+    if any(weight <= 0 for weight in weights):
+        raise ConfigError(f"weights: {weights!r} cannot be used (each must be above 0)")
+    if out.suffix != ".safetensors":
+        raise ConfigError(f"out: {out} does not end in .safetensors")
+    parts = [load_checkpoint(path) for path in paths]
+    first = parts[0]
+    for part in parts[1:]:
+        _refuse_other(part, first)
+    shares = weights or (1.0,) * len(parts)
+    shares = tuple(share / sum(shares) for share in shares)
+    states = [part.model.state_dict() for part in parts]
+    mean = {name: sum(share * state[name] for share, state in zip(shares, states)) for name in states[0]}
+    first.model.load_state_dict(mean, assign=True)
+    longest = max(parts, key=lambda part: part.metadata["hours"])
+    metadata = {
+        **{name: longest.metadata[name] for name in ("data", "parameters", "step", "versions")},
+        "hours": round(sum(part.metadata["hours"] for part in parts), 3),
+        "cutoff": max(part.metadata["cutoff"] for part in parts),
+        "average_of": [
+            {"share": share, **{name: part.metadata[name] for name in RECORDED}} for share, part in zip(shares, parts)
+        ],
+        "command": command,
+    }
+    config = replace(longest.config, run=replace(longest.config.run, run_name=out.stem, ckpt=None))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_checkpoint(out, first.model, config, metadata, first.encoder)
+    return shares
+
+
+def _refuse_other(part: Checkpoint, first: Checkpoint) -> None:
+    for name, one, other in (
+        ("model", first.config.model, part.config.model),
+        ("path and prediction", first.config.transport, part.config.transport),
+        ("encoder", first.encoder, part.encoder),
+    ):
+        if one != other:
+            raise InputError(part.path, name, f"differs from that of {first.path}")
