@@ -14,7 +14,7 @@ VERBS = {
     "reactivity": "predict chemical-mapping reactivity, or check a table of it",
     "evaluate": "score predictions against references, beside the baselines",
     "average": "the mean of the weights of several checkpoints of one training",
-    "summary": "layers, shapes and parameter counts of a configuration or checkpoint",
+    "summary": "the layers of a configuration or checkpoint, with their parameter counts",
 }
 
 

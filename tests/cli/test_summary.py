@@ -7,8 +7,8 @@ import pytest
 from rnagen.checkpoints.reactivity import save_reactivity_checkpoint
 from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, save_checkpoint
 from rnagen.cli.main import main
+from tests.helpers.encoders import tiny_reactivity_model
 from tests.helpers.tiny import TINY, tiny_model
-from tests.model.test_reactivity import tiny_reactivity_model
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -19,7 +19,7 @@ def test_presets(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert "structure model" in printed
     assert "model.trunk.blocks" in printed
-    millions = {"small.yaml": "3.9 M", "base.yaml": "18.1 M"}[name]
+    millions = {"small.yaml": "3.4 M", "base.yaml": "16.7 M"}[name]
     assert millions in printed
 
 

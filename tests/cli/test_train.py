@@ -14,48 +14,10 @@ from safetensors.torch import load_file
 
 from rnagen.checkpoints.structure import load_checkpoint
 from rnagen.cli.train import main
-from rnagen.prepare.synthetic import synthetic_dataset
-from tests.helpers.tiny import TINY_FLAGS
+from tests.helpers.training import FAST, assert_same, weights
 
 LOG = "log/version_0/metrics.csv"
 ROOT = Path(__file__).parents[2]
-FAST = [*TINY_FLAGS, "--print-freq", "1", "--val-repeat", "2", "--val-batches", "1", "--lr-warmup", "2"]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A prepared dataset of synthetic RNA with its splits beside it."""
-    folder = tmp_path_factory.mktemp("prepared")
-    synthetic_dataset(folder / "data", 12, seed=1)
-    from rnagen.data.dataset import Dataset
-
-    ids = Dataset.open(folder / "data").chains.names
-    for name, part in (("train", ids[:9]), ("val", ids[9:])):
-        (folder / f"{name}.csv").write_text("id\n" + "".join(f"{i}\n" for i in part))
-    return folder
-
-
-@pytest.fixture
-def train(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Run train.py on the synthetic dataset into tmp_path/NAME; returns the exit code."""
-    # Synthetic RNA has no release date; the gate itself is tested with the data module.
-    monkeypatch.setattr("rnagen.data.dataset.check_dates", lambda *_: None)
-
-    def call(name: str, *flags: str | Path) -> int:
-        places = ["--data", data / "data", "--splits", data, "--run-dir", tmp_path, "--run-name", name]
-        return main([str(f) for f in (*FAST, *places, *flags)])
-
-    return call
-
-
-def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]
-
-
-def assert_same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor], **tolerance: float) -> None:
-    assert first.keys() == second.keys()
-    for name, value in first.items():
-        torch.testing.assert_close(second[name], value, **(tolerance or {"rtol": 0, "atol": 0}), msg=name)
 
 
 def column(path: Path, name: str) -> list[float]:
@@ -141,7 +103,7 @@ def test_weights_alone_start_a_new_run(train, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "new"),
+    ("added", "new"),
     [
         (("--recycling",), {"reference.project.weight"}),
         (("--pair-features", "turner1999", "langdon2018"), {"trunk.evidence.weight"}),
@@ -153,11 +115,11 @@ def test_weights_alone_start_a_new_run(train, tmp_path: Path) -> None:
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
-def test_weights_start_a_model_that_reads_more(train, tmp_path: Path, told: tuple[str, ...], new: set[str]) -> None:
+def test_weights_start_a_model_that_reads_more(train, tmp_path: Path, added: tuple[str, ...], new: set[str]) -> None:
     assert train("first", "--epochs", "1", "--train-batches", "2") == 0
     start = tmp_path / "first" / "last.safetensors"
     flags = ("--epochs", "1", "--train-batches", "2", "--ckpt", start)
-    assert train("grown", *flags, *told, "--lr", "1e-12") == 0
+    assert train("grown", *flags, *added, "--lr", "1e-12") == 0
     grown = tmp_path / "grown" / "last.safetensors"
     assert load_file(grown).keys() - load_file(start).keys() == new
     for name, value in load_file(start).items():

@@ -16,10 +16,10 @@ from rnagen.cli.main import main as rnagen
 from rnagen.cli.sample import main as sample
 from rnagen.config.files import load_config, load_yaml
 from rnagen.config.structure import TrainConfig
-from tests.cli.test_train import FAST, ROOT, assert_same, data, train, weights
 from tests.helpers.encoders import save_encoder
+from tests.helpers.training import FAST, assert_same, weights
 
-__all__ = ["data", "train"]
+ROOT = Path(__file__).parents[2]
 ONE_EPOCH = ("--epochs", "1", "--train-batches", "2")
 
 

@@ -16,7 +16,7 @@ from rnagen.tasks.structure.encoder import Pretrained, choose_encoder
 from rnagen.tasks.structure.module import FlowModule
 from tests.helpers.encoders import encoder_source, model_with_encoder, save_encoder
 from tests.helpers.tiny import TINY, make_batch, make_chain, stirred, tiny_model
-from tests.tasks.structure.test_module import fit
+from tests.helpers.training import fit
 
 
 def with_rate(rate: float, config: TrainConfig = TINY, **optim) -> TrainConfig:

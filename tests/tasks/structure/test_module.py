@@ -2,28 +2,14 @@
 
 from dataclasses import replace
 
-import lightning as L
 import pytest
 import torch
-from torch.utils.data import DataLoader
 
 from rnagen.config.structure import OptimConfig
-from rnagen.data.batches import Batch
 from rnagen.tasks.structure.module import LOWEST_RATE, FlowModule, rate_factor
 from rnagen.training.average import MovingAverage
 from tests.helpers.tiny import TINY, make_batch, make_chain
-
-
-def fit(module: FlowModule, batches: list[Batch]) -> None:
-    trainer = L.Trainer(
-        accelerator="cpu",
-        max_epochs=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(module, DataLoader(batches, batch_size=None))
+from tests.helpers.training import fit
 
 
 def test_average_equals_its_recursion() -> None:

@@ -1,0 +1,34 @@
+"""Fixtures of the trainings through the command line."""
+
+from pathlib import Path
+
+import pytest
+
+from rnagen.cli.train import main
+from rnagen.data.dataset import Dataset
+from rnagen.prepare.synthetic import synthetic_dataset
+from tests.helpers.training import FAST
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared dataset of synthetic RNA with its splits beside it."""
+    folder = tmp_path_factory.mktemp("prepared")
+    synthetic_dataset(folder / "data", 12, seed=1)
+    ids = Dataset.open(folder / "data").chains.names
+    for name, part in (("train", ids[:9]), ("val", ids[9:])):
+        (folder / f"{name}.csv").write_text("id\n" + "".join(f"{i}\n" for i in part))
+    return folder
+
+
+@pytest.fixture
+def train(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Run train.py on the synthetic dataset into tmp_path/NAME; returns the exit code."""
+    # Synthetic RNA has no release date; the date filter itself is tested with the data module.
+    monkeypatch.setattr("rnagen.data.dataset.check_dates", lambda *_: None)
+
+    def call(name: str, *flags: str | Path) -> int:
+        places = ["--data", data / "data", "--splits", data, "--run-dir", tmp_path, "--run-name", name]
+        return main([str(f) for f in (*FAST, *places, *flags)])
+
+    return call
