@@ -1,4 +1,4 @@
-"""What a bad input or a bad option answers, everywhere in rnagen."""
+"""Errors for bad inputs and bad options, everywhere in rnagen."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Map a function over many inputs in worker processes that do not outlive this one by more than the item in hand."""
+"""Map a function over many inputs in worker processes that end with this one, at most one item later."""
 
 import multiprocessing
 import os
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 def parallel_map(
     function: Callable[[Item], Result], items: Sequence[Item], workers: int, title: str
 ) -> Iterator[tuple[Item, Result]]:
-    """Yield (item, function(item)) as they get done, with a progress bar on a terminal.
+    """Yield (item, function(item)) as they finish, with a progress bar on a terminal.
 
     `function` and `items` must be picklable where `workers` > 1. Items are started in the order given, so put the
     slow ones first.

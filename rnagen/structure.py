@@ -1,4 +1,4 @@
-"""RNAStructure: one RNA chain with all its models. The type that everything hands around."""
+"""RNAStructure: one RNA chain with all its models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

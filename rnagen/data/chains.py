@@ -178,7 +178,7 @@ class Chains:
 
         Args:
             rows: row numbers.
-            atoms: those to keep, in this order; all by default. `N` is the glycosidic nitrogen of each residue.
+            atoms: those to select, in this order; all by default. `N` is the glycosidic nitrogen of each residue.
 
         Raises:
             KeyError: an atom that the chains do not have.

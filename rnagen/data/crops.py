@@ -1,6 +1,7 @@
-"""Which residues of a chain a training example shows, for a whole batch at once: True in [B, W] for the residues shown.
+"""Crops of the chains of a whole batch at once, as masks [B, W] of their residues.
 
-The uniform numbers in [0, 1) that choose come from the caller: the same numbers give the same crops on every device.
+The uniform numbers in [0, 1) that choose them come from the caller: the same numbers give the same crops on every
+device.
 """
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 
 def pick(among: Bool[Tensor, "B W"], u: Float32[Tensor, " B"]) -> Int64[Tensor, " B"]:
-    """One of the positions that are True, each as probable; 0 in a row without any."""
+    """One of the True positions, uniformly; 0 in a row without any."""
     count = among.sum(1)
     chosen = scaled(u, count)
     place = among.cumsum(1) - 1
@@ -25,9 +26,9 @@ def scaled(u: Float32[Tensor, " B"], count: Int64[Tensor, " B"]) -> Int64[Tensor
 def contiguous_crops(
     resolved: Bool[Tensor, "B W"], lengths: Int64[Tensor, " B"], size: int, u: Float32[Tensor, "B 2"]
 ) -> Bool[Tensor, "B W"]:
-    """`size` residues in a row that hold at least one resolved residue, chosen at random.
+    """A random stretch of `size` residues that includes a resolved one.
 
-    A chain with no resolved residue gets any stretch; a chain no longer than `size` is taken whole.
+    In a chain without resolved residues, any stretch; a chain of `size` residues or fewer is used whole.
     """
     position = torch.arange(resolved.shape[1], device=resolved.device)
     inside = position < lengths[:, None]

@@ -77,8 +77,8 @@ class Dataset:
         return cls(path, chains, str(described["fingerprint"]), str(described["viennarna"]))
 
     def split(self, name: str, folder: Path) -> list[int]:
-        """Rows of the chains of a split (of `SPLITS`), in its order: as the file itself says, else those that the table
-        `folder`/`name`.csv lists and the dataset holds. Perhaps none.
+        """Rows of the chains of a split (of `SPLITS`), in its order: those of the file where it carries splits, else
+        those that the table `folder`/`name`.csv lists and the dataset holds. Perhaps none.
 
         Raises:
             InputError: the table is needed, and missing or not a split.

@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def padded_length(lengths: list[int], bucket: int) -> int:
-    """The longest, rounded up to a multiple of `bucket`."""
+    """The longest length, rounded up to a multiple of `bucket`."""
     return -(-max(lengths) // bucket) * bucket
 
 

@@ -1,4 +1,4 @@
-"""What is drawn when: a stream of global batches that is a function of the seed and the step alone."""
+"""Which chains and crops make up each batch: a stream of global batches that depends on the seed and the step alone."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -8,27 +8,27 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 
 WINDOW = 16
-"""Global batches whose draws are sorted by length together, to keep padding low."""
+"""Global batches whose examples are sorted by length together, so that padding is low."""
 BUCKETS = 6
-"""Lengths that batches are padded to: a compiled model sees few shapes."""
+"""Number of lengths that batches are padded to: a compiled model sees few shapes."""
 BUCKET_STEP = 16
-"""Padded lengths are multiples of this, but for the longest."""
+"""Padded lengths are multiples of this, except the longest."""
 CHOICES = 6
-"""Uniform numbers of an example: conformer, kind of crop, anchor and start of a stretch, centre of a spatial crop,
+"""Uniform numbers per example: conformer, kind of crop, anchor and start of a stretch, centre of a spatial crop,
 secondary structure."""
 
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """One global batch to be made: B rows of the training set, and what chooses conformers and crops."""
+    """One global batch: B rows of the training set, and the numbers that choose conformers and crops."""
 
     rows: Int[np.ndarray, " B"]
     choices: Float32[np.ndarray, "B choices"]
     """In [0, 1)."""
     length: int
-    """Residues that the crops are padded to."""
+    """Length in residues that the crops are padded to."""
     seed: int
-    """Of poses, times, noise and dropout."""
+    """Seed of poses, times, noise and dropout."""
 
 
 def chain_weights(
@@ -102,10 +102,10 @@ class WarmUp:
     """Batches of another set first.
 
     Args:
-        first: of the other set, whose rows come after those of the training set.
-        steps: how many batches are drawn from it.
-        then: of the training set, from batch `steps` on: those that it would have had there without a warm-up.
-        rows: of the training set.
+        first: plans of the other set, whose rows follow those of the training set.
+        steps: number of its batches.
+        then: plans of the training set, used from batch `steps` on as they would be without a warm-up.
+        rows: number of chains of the training set.
     """
 
     def __init__(self, first: BatchPlans, steps: int, then: BatchPlans, rows: int) -> None:
@@ -118,5 +118,5 @@ class WarmUp:
         """The batch of a step, counted from the start of training."""
         if step >= self.steps:
             return self.then.at(step)
-        draw = self.first.at(step)
-        return replace(draw, rows=draw.rows + self.rows)
+        plan = self.first.at(step)
+        return replace(plan, rows=plan.rows + self.rows)

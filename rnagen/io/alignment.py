@@ -14,8 +14,7 @@ from rnagen.structure import BASES
 GAP = len(BASES)
 """Code of a gap; a residue's code is its position in `BASES`."""
 MAXIMUM_ROWS = 512
-"""Rows that are kept unless another number is asked for: what they cost grows with their number, and the depth of an
-alignment is worth the less the deeper it is."""
+"""Rows read by default: cost grows with their number, while each further row adds less."""
 _AGREES = BASES.index("N")
 
 
@@ -37,17 +36,16 @@ def read_alignment(path: str | Path, sequence: str, maximum_rows: int = MAXIMUM_
 
     Records of one length are columns as they stand: case does not matter, `-` and `.` are gaps. Otherwise the file is
     A3M: lower-case letters and `.` are insertions and are left out. T is U, other letters are N. A row that repeats an
-    earlier one is left out, because it says nothing, and of the others the first `maximum_rows` are kept: search tools
-    write the best hits first.
+    earlier one is left out; of the others, the first `maximum_rows` are read: search tools write the best hits first.
 
     Args:
         path: the file.
-        sequence: the query as the caller knows it, over `BASES`; a residue that is N here or in the file fits any.
+        sequence: the query over `BASES`; a residue that is N here or in the file matches any other.
         maximum_rows: the query counts as one.
 
     Raises:
-        InputError: the file cannot be read, is empty or no FASTA; a record without residues, with a character that is
-            no letter and no gap, or of another length than the query; a query that is not `sequence`.
+        InputError: the file cannot be read, is empty or is not FASTA; a record has no residues, a character that is
+            neither letter nor gap, or another length than the query; the query is not `sequence`.
         ValueError: `maximum_rows` is below 1.
     """
     if maximum_rows < 1:
@@ -88,7 +86,7 @@ def _records(path: Path) -> tuple[list[str], list[str]]:
     """Names and texts, white space left out."""
     before, *records = re.split(r"^>", read_text(path), flags=re.MULTILINE)
     if before.strip() or not records:
-        raise InputError(path, None, "no FASTA: the first line is no header (>name)")
+        raise InputError(path, None, "is not FASTA: the first line is not a header (>name)")
     names, texts = [], []
     for number, record in enumerate(records, start=1):
         header, _, text = record.partition("\n")

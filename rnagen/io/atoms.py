@@ -1,4 +1,4 @@
-"""Residues -> arrays: which atoms of a residue are taken, under which names, and how its position is numbered."""
+"""Residues -> arrays: which atoms of a residue are read, under which names, and how its position is numbered."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -97,8 +97,8 @@ def _turn_c_nucleosides(coords: Float32[np.ndarray, "M L A 3"], mask: Bool[np.nd
 def strand_sequence(strand: Strand, parents: Mapping[str, str]) -> str:
     """Sequence over `ACGUN`: the parent base of each component.
 
-    Where no table knows a name, the file's own word (`parents`: MODRES) counts. Atoms that are those of another base
-    overrule both: some rewritten files call a 5' GTP U.
+    Names that no table lists have the parent that the file gives (`parents`: MODRES). Atoms of another base override
+    both: some rewritten files call a 5' GTP U.
     """
     sequence = []
     for position, name in enumerate(strand.components):
@@ -113,7 +113,7 @@ def strand_sequence(strand: Strand, parents: Mapping[str, str]) -> str:
 
 
 def _base_from_atoms(atoms: set[str]) -> str:
-    """The standard base whose telling atoms are all there (N9 for purines, N6, O6, N4 or O4 for which), or N."""
+    """The standard base whose characteristic atoms are all present (N9 for purines; N6, O6, N4 or O4), or N."""
     if {"N9", "C8"} <= atoms:
         return "A" if "N6" in atoms else "G" if "O6" in atoms else "N"
     if {"N1", "C6"} <= atoms:

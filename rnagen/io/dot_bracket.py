@@ -14,20 +14,20 @@ _ENERGY = re.compile(r"\s+\(\s*-?\d+(\.\d+)?\)\s*$")
 
 
 def is_dot_bracket(line: str) -> bool:
-    """Whether a line is a secondary structure; an energy after it, as RNAfold prints, is no part of it."""
+    """Whether a line is a secondary structure, perhaps followed by an energy as RNAfold prints it."""
     return bool(_LINE.fullmatch(without_energy(line)))
 
 
 def without_energy(line: str) -> str:
-    """The line without the energy that RNAfold prints after a structure, and without white space around it."""
+    """The line without the energy that RNAfold prints after a structure and without surrounding white space."""
     return _ENERGY.sub("", line).strip()
 
 
 def parse_dot_bracket(text: str) -> Int16[np.ndarray, " L"]:
-    """Partner of each residue (from 0): `UNPAIRED` for `.` and `-`, `UNKNOWN` for `?`.
+    """Pair table: the residue (from 0) that each is paired with, `UNPAIRED` for `.` and `-`, `UNKNOWN` for `?`.
 
     Raises:
-        ValueError: a bracket without its other half, or a character that is none of these; says which and where.
+        ValueError: an unmatched bracket or another character; the message names it and its position.
     """
     pair_table = np.full(len(text), UNPAIRED, dtype=np.int16)
     opened: dict[str, list[int]] = {closing: [] for closing in BRACKETS.values()}
@@ -36,14 +36,14 @@ def parse_dot_bracket(text: str) -> Int16[np.ndarray, " L"]:
             opened[BRACKETS[symbol]].append(j)
         elif symbol in opened:
             if not opened[symbol]:
-                raise ValueError(f"position {j + 1}: {symbol!r} closes nothing")
+                raise ValueError(f"position {j + 1}: {symbol!r} closes no bracket")
             i = opened[symbol].pop()
             pair_table[i], pair_table[j] = j, i
         elif symbol == "?":
             pair_table[j] = UNKNOWN
         elif symbol not in ".-":
-            raise ValueError(f"position {j + 1}: {symbol!r} is no dot-bracket symbol (.-?()[]{{}}<>)")
+            raise ValueError(f"position {j + 1}: {symbol!r} is not a dot-bracket symbol (.-?()[]{{}}<>)")
     for closing, positions in opened.items():
         if positions:
-            raise ValueError(f"position {positions[-1] + 1}: a bracket that no {closing!r} closes")
+            raise ValueError(f"position {positions[-1] + 1}: a bracket without its {closing!r}")
     return pair_table

@@ -13,12 +13,12 @@ from rnagen.io.target import Target, make_target
 def read_targets(path: str | Path) -> tuple[list[Target], list[InputError]]:
     """(good targets, one error per bad record) of a FASTA file, a Kaggle table of sequences, or a folder of them.
 
-    Files are told apart by their content, gzipped or not. A folder is read in the order of its file names, hidden
-    files and folders left out; a file of it that cannot be read at all is one error. Of two records of one name the
-    first counts and the second is an error.
+    The content of a file decides its format, gzipped or not. A folder is read in the order of its file names, without
+    dot files and subfolders; a file that cannot be read at all is one error. Of two records of one name, the first
+    counts and the second is an error.
 
     Raises:
-        InputError: the file cannot be read, is empty, is neither FASTA nor table, or has no record; a folder without
+        InputError: the file cannot be read, is empty, is neither FASTA nor table, or has no record; the folder has no
             files.
     """
     path = Path(path)
@@ -70,7 +70,7 @@ def _records(path: Path) -> list[_Record]:
 def _fasta_records(path: Path, text: str) -> list[_Record]:
     before, *records = re.split(r"^>", text, flags=re.MULTILINE)
     if before.strip() or not records:
-        raise InputError(path, None, f"no FASTA: {text.split()[0][:40]!r} where a header (>name) should be")
+        raise InputError(path, None, f"is not FASTA: {text.split()[0][:40]!r} where a header (>name) should be")
     return [(path, *_split_record(record)) for record in records]
 
 

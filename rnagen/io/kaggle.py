@@ -84,7 +84,7 @@ def read_labels(path: str | Path) -> list[RNAStructure]:
         target, separator, _ = row[column["ID"]].rpartition("_")
         if not (separator and target):
             raise InputError(
-                path, row[column["ID"]] or f"row {i + 1}", "an ID is the target id, _ and the residue number"
+                path, row[column["ID"]] or f"row {i + 1}", "is not an ID (target id, _ and residue number)"
             )
         targets.setdefault(target, []).append(i)
     values = _to_numbers(path, [row[column["ID"]] for row in rows], [[row[c] for c in order] for row in rows])
@@ -131,7 +131,7 @@ def write_labels(path: str | Path, structures: Sequence[RNAStructure]) -> None:
 def _write_table(path: Path, structures: Sequence[RNAStructure], n: int) -> None:
     for name, count in Counter(structure.name for structure in structures).items():
         if count > 1:
-            raise InputError(path, name, "two structures of this name")
+            raise InputError(path, name, "two structures have this name")
     buffer = io.StringIO()
     table = csv.writer(buffer, lineterminator="\n")
     table.writerow(["ID", "resname", "resid", *(f"{axis}_{k}" for k in range(1, n + 1) for axis in "xyz")])
@@ -171,7 +171,7 @@ def _read_table(path: Path) -> tuple[list[str], list[list[str]]]:
         raise InputError(path, None, f"not a CSV table ({error})") from error
     header = [name.strip() for name in rows[0]] if rows else []
     if len(rows) < 2:
-        raise InputError(path, None, "no record")
+        raise InputError(path, None, "has no record")
     for number, row in enumerate(rows[1:], start=1):
         if len(row) != len(header):
             raise InputError(path, row[0] or f"row {number}", f"{len(row)} fields under {len(header)} columns")
@@ -183,7 +183,7 @@ def _columns(path: Path, header: Sequence[str], needed: Iterable[str]) -> dict[s
     column = {name: i for i, name in enumerate(header)}
     missing = [name for name in needed if name not in column]
     if missing:
-        raise InputError(path, None, f"no column {', '.join(missing)}")
+        raise InputError(path, None, f"has no column {', '.join(missing)}")
     return column
 
 
@@ -197,7 +197,7 @@ def _to_numbers(path: Path, names: list[str], cells: list[list[str]]) -> Float64
                 try:
                     float(cell or "nan")
                 except ValueError:
-                    raise InputError(path, name, f"{cell!r} is no coordinate") from None
+                    raise InputError(path, name, f"{cell!r} is not a coordinate") from None
         raise
 
 
@@ -229,16 +229,16 @@ def _structure(target: str, letters: list[str], residues: np.ndarray, xyz: np.nd
     """Structure from values [M, L, 3] with missing ones still in place."""
     with np.errstate(invalid="ignore"):
         mask = (np.isfinite(xyz) & (xyz > MISSING_BELOW)).all(axis=-1)
-    keep = mask.any(axis=1)
-    if not keep.any():
-        keep[0] = True
-    coords = np.where(mask[..., None], xyz, 0.0)[keep].astype(np.float32)
+    used = mask.any(axis=1)
+    if not used.any():
+        used[0] = True
+    coords = np.where(mask[..., None], xyz, 0.0)[used].astype(np.float32)
     match = _ENTRY.fullmatch(target)
     return RNAStructure(
         name=target,
         sequence="".join(letters),
         coords=coords[:, :, None],
-        mask=mask[keep][:, :, None],
+        mask=mask[used][:, :, None],
         atoms=(ATOM,),
         residue_index=residues,
         entry=match[1].lower() if match else "",

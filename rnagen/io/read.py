@@ -20,12 +20,12 @@ from rnagen.structure import MISSING_DATE, RNAStructure
 def read_structures(path: str | Path) -> list[RNAStructure]:
     """RNA chains of a structure file, in its order, named `<entry>_<chain>` (author chain name), with all 27 atoms.
 
-    What counts as a chain is told in `rnagen.io.strands`, what is taken of it in `rnagen.io.atoms`. Chains without any
-    coordinates are left out when others have some. The entry is the file's own identifier in lower case, or the name
-    of the file.
+    `rnagen.io.strands` defines what a chain is, `rnagen.io.atoms` which of its atoms are read. Chains without
+    coordinates are left out when others have some. The entry is the file's own identifier in lower case, or the name of
+    the file.
 
     Raises:
-        InputError: unreadable, truncated or malformed file, no RNA in it, all atoms missing.
+        InputError: the file is unreadable, truncated or malformed, has no RNA, or lacks all atoms.
     """
     path = Path(path)
     text = read_text(path)
@@ -35,22 +35,22 @@ def read_structures(path: str | Path) -> list[RNAStructure]:
     except (RuntimeError, ValueError) as error:  # gemmi raises both for what it cannot parse
         raise InputError(path, None, " ".join(str(error).split())) from error
     if not structures:
-        raise InputError(path, None, "no RNA chain in it")
+        raise InputError(path, None, "has no RNA chain")
     resolved = [structure for structure in structures if structure.mask.any()]
     if not resolved:
-        raise InputError(path, None, "all atoms missing")
+        raise InputError(path, None, "has no coordinates of RNA")
     return resolved
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """A parsed structure and what its header says."""
+    """A parsed structure and the facts of its header."""
 
     structure: gemmi.Structure
     id: str = ""
     release_date: str = MISSING_DATE
     parents: dict[str, str] = field(default_factory=dict)
-    """Parent component of modified ones, by the file's own word."""
+    """Parent component of modified ones, as the file lists them."""
     are_names_remediated: bool = True
     """Whether A means RNA, and DNA is DA."""
 

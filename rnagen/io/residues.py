@@ -1,4 +1,4 @@
-"""Residue names and sequence letters: which base they stand for, and whether they are RNA."""
+"""Residue names and sequence letters: the base of each, and whether it is RNA."""
 
 import re
 from functools import cache
@@ -79,14 +79,14 @@ _TOKEN = re.compile(r"\((\w+)\)|(\S)")
 
 
 def clean_sequence(text: str) -> tuple[str, list[str]]:
-    """Sequence over `ACGUN` and the warnings that making it so gave.
+    """Sequence over `ACGUN`, and a warning for each letter that was changed.
 
-    White space is dropped, lower case raised, T read as U. IUPAC ambiguity codes become N; modified residues, written
-    as a letter (I, P, Ψ) or as a component in brackets (`GG(5MC)A`), become their parent base. Each such change is a
-    warning that names position (from 1) and code.
+    White space is dropped, lower case raised, T read as U, without a warning. IUPAC ambiguity codes become N; modified
+    residues, written as a letter (I, P, Ψ) or as a component in brackets (`GG(5MC)A`), become their parent base. Each
+    warning names position (from 1) and code.
 
     Raises:
-        ValueError: the sequence is empty, or a character is no nucleotide (position and character are named).
+        ValueError: the sequence is empty, or a character is not a nucleotide (position and character are named).
     """
     sequence: list[str] = []
     warnings: list[str] = []
@@ -104,7 +104,7 @@ def clean_sequence(text: str) -> tuple[str, list[str]]:
         elif code in _MODIFIED_LETTERS:
             base = _MODIFIED_LETTERS[code]
         else:
-            raise ValueError(f"position {position}: {letter!r} is no nucleotide")
+            raise ValueError(f"position {position}: {letter!r} is not a nucleotide")
         sequence.append(base)
         warnings.append(f"position {position}: {code} read as {base}")
     if not sequence:

@@ -1,4 +1,4 @@
-"""Places the residues of a PDB file in its SEQRES sequence."""
+"""Place the residues of a PDB file in its SEQRES sequence."""
 
 import gemmi
 
@@ -8,8 +8,8 @@ from rnagen.io.strands import author_number
 def number_by_seqres(structure: gemmi.Structure) -> None:
     """In place: label numbers (position in SEQRES, from 1) for the polymer residues of each chain.
 
-    Author numbers that fit the sequence, shifted or not, say where each residue belongs; unshifted ones are preferred.
-    Where none fits, or several shifts do, gemmi aligns the residues along the chain.
+    Author numbers that fit the sequence, shifted or not, place the residues; unshifted ones are preferred. Where none
+    fits, or several shifts do, gemmi aligns the residues along the chain.
     """
     structure.merge_chain_parts()
     structure.setup_entities()
@@ -27,7 +27,7 @@ def number_by_seqres(structure: gemmi.Structure) -> None:
 
 
 def _shift(sequence: list[str], residues: list[gemmi.Residue]) -> int | None:
-    """What to take from the author numbers so that every residue finds its name in the sequence; None if unclear."""
+    """What to subtract from the author numbers so that all residue names match the sequence; None if ambiguous."""
     placed = {author_number(residue): residue.name for residue in residues}
     if not placed or len(placed) != len(residues):  # insertion codes, or two kinds of residue at one place
         return None

@@ -13,7 +13,7 @@ MAX_BOND = 2.6
 """Å; O3' and P of neighbours closer than this are bonded (1.6 Å in good models, more in poor ones)."""
 
 Key = tuple[int, str]
-"""Author number and insertion code: what tells the residues of one chain apart."""
+"""Author number and insertion code: unique within a chain."""
 
 
 Place = TypeVar("Place", bound=Hashable)
@@ -21,7 +21,7 @@ Place = TypeVar("Place", bound=Hashable)
 
 @dataclass(frozen=True)
 class Strand:
-    """One RNA chain as the file gives it, before its atoms are put into arrays."""
+    """One RNA chain of a file, before its atoms are put into arrays."""
 
     chain: str
     """Author chain name."""
@@ -33,10 +33,11 @@ class Strand:
     """Whether `components` comes from the entity (or SEQRES) and not from the residues alone."""
 
 
-def rna_strands(structure: gemmi.Structure, trust_names: bool) -> list[Strand]:
+def rna_strands(structure: gemmi.Structure, are_names_remediated: bool) -> list[Strand]:
     """RNA chains of a structure, in the order of the file: those whose polymer residues are mostly RNA.
 
-    With `trust_names`, A is always RNA and DA DNA, as in mmCIF. Old PDB files call both A: then the sugar tells.
+    With `are_names_remediated`, A is always RNA and DA DNA, as in mmCIF. Old PDB files call both A: then the sugar
+    decides.
     Positions follow the entity's sequence (`_entity_poly_seq`, SEQRES) where the file has one, else the residues.
     """
     sequences = {
@@ -53,7 +54,7 @@ def rna_strands(structure: gemmi.Structure, trust_names: bool) -> list[Strand]:
         _by_entity(chain, models, sequences[subchain]) if subchain else _by_residues(chain, models)
         for (chain, subchain), models in chains.items()
     ]
-    return [strand for strand in strands if _is_mostly_rna(strand, trust_names)]
+    return [strand for strand in strands if _is_mostly_rna(strand, are_names_remediated)]
 
 
 def is_bonded(first: gemmi.Residue, second: gemmi.Residue) -> bool:
@@ -98,10 +99,10 @@ def _polymers(
 
 
 def _nucleotides(residues: list[gemmi.Residue]) -> list[gemmi.Residue]:
-    """Nucleotides of a chain whose file does not say what is polymer.
+    """Nucleotides of a chain whose file does not mark its polymer.
 
     A residue counts when its name is that of a nucleotide, or when it is bonded to its neighbour like one: a 5' GTP, a
-    modified residue of a name that no table knows.
+    modified residue whose name no table lists.
     """
     bonded = [is_bonded(first, second) for first, second in pairwise(residues)]
     linked = [before or after for before, after in zip([False, *bonded], [*bonded, False])]
@@ -168,30 +169,30 @@ def author_number(residue: gemmi.Residue) -> int:
     """Author number of a residue.
 
     Raises:
-        ValueError: it has none.
+        ValueError: the residue is not numbered.
     """
     if residue.seqid.num is None:
         raise ValueError(f"a residue {residue.name} without a number")
     return residue.seqid.num
 
 
-def _is_mostly_rna(strand: Strand, trust_names: bool) -> bool:
-    """Whether more than half of the positions are RNA: by name, and by O2' where the name does not tell."""
+def _is_mostly_rna(strand: Strand, are_names_remediated: bool) -> bool:
+    """Whether more than half of the positions are RNA: by name, and by O2' where the name is ambiguous."""
     residues: dict[int, gemmi.Residue] = {}
     for model in reversed(strand.models):
         residues.update(model)
     votes = [
-        _is_ribonucleotide(residues[i], trust_names) if i in residues else is_rna(name)
+        _is_ribonucleotide(residues[i], are_names_remediated) if i in residues else is_rna(name)
         for i, name in enumerate(strand.components)
     ]
     return 2 * sum(votes) > len(votes)
 
 
-def _is_ribonucleotide(residue: gemmi.Residue, trust_names: bool) -> bool:
+def _is_ribonucleotide(residue: gemmi.Residue, are_names_remediated: bool) -> bool:
     if is_dna(residue.name):
         return False
     is_named = is_rna(residue.name)
     atoms = {atom.name.replace("*", "'") for atom in residue}
     has_sugar = {"C1'", "C2'", "C3'"} <= atoms
-    does_name_tell = is_named and (trust_names or residue.name not in ("A", "C", "G", "U", "N"))
-    return is_named if does_name_tell or not has_sugar else "O2'" in atoms
+    is_name_clear = is_named and (are_names_remediated or residue.name not in ("A", "C", "G", "U", "N"))
+    return is_named if is_name_clear or not has_sugar else "O2'" in atoms

@@ -1,4 +1,4 @@
-"""Target: one RNA to predict, as an input file names it."""
+"""Target: one RNA to predict, from a record of an input file."""
 
 import re
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ _MAX_NAME = 200  # file systems allow 255 bytes, and files beside the folder are
 
 @dataclass(frozen=True)
 class Target:
-    """A name, safe as a folder name, and a sequence over `ACGUN`; `warnings` says what was changed to get there."""
+    """A name, safe as a folder name, and a sequence over `ACGUN`; `warnings` lists the changes that made it so."""
 
     name: str
     sequence: str
     warnings: tuple[str, ...] = ()
     secondary_structure: str | None = None
-    """Secondary structure that its conformers are to have, in dot-bracket notation; None where it came with none."""
+    """Secondary structure that its conformers are conditioned on, in dot-bracket notation; None without one."""
     alignment: Path | None = None
-    """File of an alignment whose query is the sequence; None where it came with none."""
+    """File of an alignment whose query is the sequence; None without one."""
 
     @property
     def pair_table(self) -> Int16[np.ndarray, " L"] | None:
-        """The fold as partners; see `parse_dot_bracket`."""
+        """The secondary structure as a pair table; see `parse_dot_bracket`."""
         return None if self.secondary_structure is None else parse_dot_bracket(self.secondary_structure)
 
 
@@ -37,16 +37,16 @@ def make_target(file: str | Path, name: str, text: str, secondary_structure: str
     """Target from a record of `file`: the name checked, the sequence cleaned.
 
     Raises:
-        InputError: a name that is empty or no folder can have, an empty sequence, characters that are no nucleotide, a
-            fold that is none or of another length.
+        InputError: the name is empty or cannot be a folder name, the sequence is empty or has characters that are not
+            nucleotides, or the secondary structure is invalid or of another length.
     """
     if not name:
-        raise InputError(file, None, "a record without a name")
+        raise InputError(file, None, "a record has no name")
     unsafe = _UNSAFE.search(name)
     if unsafe:
-        raise InputError(file, name, f"{unsafe[0]!r} in the name: names become folder names")
+        raise InputError(file, name, f"{unsafe[0]!r} in the name; names become folder names")
     if len(name.encode()) > _MAX_NAME:
-        raise InputError(file, name[:40] + "…", f"name longer than {_MAX_NAME} bytes: names become folder names")
+        raise InputError(file, name[:40] + "…", f"name longer than {_MAX_NAME} bytes; names become folder names")
     try:
         sequence, warnings = clean_sequence(text)
     except ValueError as error:

@@ -34,12 +34,12 @@ def write_structure(
     path = Path(path)
     suffix = Path(path.name.removesuffix(".gz")).suffix
     if suffix not in (".cif", ".pdb"):
-        raise InputError(path, structure.name, f"suffix {suffix or path.suffix!r}: .cif or .pdb are written")
+        raise InputError(path, structure.name, f"suffix {suffix or path.suffix!r} is not supported; write .cif or .pdb")
     if not structure.mask.any():
-        raise InputError(path, structure.name, "all atoms missing")
+        raise InputError(path, structure.name, "has no atoms to write")
     b_factors = np.zeros(structure.mask.shape[:2]) if b_factors is None else b_factors
     if not (np.isfinite(structure.coords[structure.mask]).all() and np.isfinite(b_factors).all()):
-        raise InputError(path, structure.name, "coordinates or B factors that are not finite")
+        raise InputError(path, structure.name, "coordinates or B factors are not finite")
     if suffix == ".pdb":
         _refuse_beyond_pdb(structure, path)
     built = _to_gemmi(structure, b_factors)

@@ -1,9 +1,9 @@
 """Ideal A-form double helix with four beads per residue, and the bead frame that carries it to other backbones.
 
-C1' of one strand follows radius, twist and rise of `rnagen.geometry`; the partner strand is its image under a two-fold
-axis across the helix. Where the axis lies was fitted to the distances across a pair that the field tabulates (within
-0.25 Å), and the other beads are medians over 693 six-pair helices of crystal structures better than 2.6 Å, onto which
-the C1' of this helix superpose with 0.62 Å (median).
+C1' of one strand follows radius, twist and rise of `rnagen.geometry`; the other strand is its image under a two-fold
+axis across the helix. The position of the axis was fitted to tabulated distances across base pairs (within 0.25 Å). The
+other beads are medians over 693 six-pair helices of crystal structures better than 2.6 Å, onto which the C1' of this
+helix superpose with 0.62 Å (median).
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from rnagen.geometry import A_FORM_RADIUS, A_FORM_RISE, A_FORM_TWIST
 from rnagen.structure import BEADS
 
 PAIRED_ANGLE = np.radians(78.6)
-"""From a C1' to that of its partner, about the helix axis."""
+"""Angle about the helix axis between the two C1' of a base pair."""
 PAIRED_RISE = -2.30
 """Å, the same along the axis."""
 
@@ -30,7 +30,7 @@ C1 = BEADS.index("C1'")
 def helix(num_pairs: int) -> tuple[Float64[np.ndarray, "N 4 3"], Float64[np.ndarray, "N 4 3"]]:
     """Beads (Å) of both strands of a right-handed helix along +z.
 
-    The first strand runs 5' to 3' with the rows; row k of the second is the partner of row k of the first, so that
+    The first strand runs 5' to 3' with the rows; row k of the second pairs with row k of the first, so that
     strand runs 3' to 5'.
     """
     radius, angle, height = np.array([_CYLINDER[bead] for bead in BEADS]).T
@@ -49,7 +49,7 @@ def _cartesian(radius: np.ndarray, angle: np.ndarray, height: np.ndarray) -> Flo
 def pair_frame(
     first: Float64[np.ndarray, " 3"], second: Float64[np.ndarray, " 3"], axis: Float64[np.ndarray, " 3"]
 ) -> Float64[np.ndarray, "3 3"]:
-    """Right-handed frame of a base pair, as rows: from C1' to the partner's C1', along the helix, and their product."""
+    """Right-handed frame of a base pair, as rows: from C1' to C1', along the helix, and their product."""
     across = _unit(second - first)
     along = _unit(axis - (axis @ across) * across)
     return np.stack([across, along, np.cross(across, along)])

@@ -1,4 +1,4 @@
-"""Greedy sequence clusters: which chains are so alike that they must not be on both sides of a split."""
+"""Greedy sequence clusters: chains so alike that they must not be on both sides of a split."""
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ MINIMUM_LENGTH = 20
 def identity(first: str, second: str) -> float:
     """Sequence identity, 0 to 1: one minus the edit distance over the length of the longer sequence.
 
-    A fragment is thus as far from its whole as it is shorter.
+    A fragment thus differs from its whole by what it lacks.
     """
     return Levenshtein.normalized_similarity(first, second)
 
@@ -22,9 +22,9 @@ def identity(first: str, second: str) -> float:
 def greedy_clusters(sequences: Sequence[str], given: Sequence[int | None]) -> list[int]:
     """Cluster number of each sequence.
 
-    A number in `given` stands. A sequence without one (None) takes the cluster of an equal sequence; else, the longest
-    first, that of the longest sequence with a number that it is at least `IDENTITY` identical to; else it founds a
-    cluster of its own, under the next free number. The order of the sequences changes nothing.
+    Numbers in `given` stay. A sequence without one (None) joins the cluster of an equal sequence. The others, the
+    longest first, join the longest numbered sequence of at least `IDENTITY`, or else found a cluster of their own under
+    the next free number. The result does not depend on the order of the sequences.
     """
     cluster_of: dict[str, int] = {}
     for sequence, cluster in zip(sequences, given, strict=True):

@@ -147,7 +147,7 @@ def prepare(
     report.fingerprint = write_dataset(out / FILE, HEAVY_ATOMS, infos, contents, RNA.__version__)
     report.chains, report.full_atom = len(infos), sum(info.kind == "full" for info in infos)
     _write_table(out / "skipped.csv", ["file", "chain", "reason"], report.skipped)
-    _write_table(out / "duplicates.csv", ["file", "chain", "kept"], report.duplicates)
+    _write_table(out / "duplicates.csv", ["file", "chain", "used"], report.duplicates)
     _remove_unused(parsed_cache.folder, {parsed_cache.path(source) for source in sources})
     with atomic_write(work / STATE) as file:
         file.write(json.dumps({"signature": signature, "report": asdict(report)}).encode())

@@ -1,4 +1,4 @@
-"""Download entries by their identifiers: for users with a network and nothing else."""
+"""Download entries by their identifiers, for users without structure files."""
 
 import gzip
 import time
@@ -24,7 +24,7 @@ CONNECTIONS = 4
 
 @dataclass(frozen=True)
 class Download:
-    """Where an entry is now, or why it is not."""
+    """The file of an entry, or the reason why there is none."""
 
     entry: str
     path: Path
@@ -32,15 +32,16 @@ class Download:
 
 
 def fetch_entries(entries: Iterable[str], folder: Path, url: str, first_pause: float = FIRST_PAUSE) -> list[Download]:
-    """Download gzipped mmCIF files into `folder` as `<entry>.cif.gz`, sorted by entry; those there are kept.
+    """Download gzipped mmCIF files into `folder` as `<entry>.cif.gz`, sorted by entry; files that exist are not fetched
+    again.
 
-    A server error or a lost connection is tried again after a growing pause; an entry that the server does not have
-    is not. Never raises for one entry: its `failure` says what went wrong.
+    A server error or a lost connection is retried after a growing pause; an entry unknown to the server is
+    not. Never raises for one entry: its `failure` gives the reason.
 
     Args:
         entries: identifiers, any case.
         folder: made if needed.
-        url: address with `{entry}` in the place of the identifier in lower case.
+        url: address with `{entry}` in place of the identifier in lower case.
         first_pause: seconds before the second attempt.
     """
     wanted = sorted({entry.lower() for entry in entries})
@@ -68,7 +69,7 @@ def _fetch(entry: str, folder: Path, url: str, pause: float) -> Download:
         try:
             with urllib.request.urlopen(url.format(entry=entry), timeout=TIMEOUT) as response:
                 data = response.read()
-            # Also finds a download that was cut short.
+            # Also detects a truncated download.
             gzip.decompress(data)
         except urllib.error.HTTPError as error:
             failure = f"HTTP {error.code} {error.reason}"

@@ -33,7 +33,7 @@ class Loop:
 def exterior_loop(pairs: list[tuple[int, int]], length: int) -> Loop:
     """The loop that holds both ends of the chain, and through its stems everything else.
 
-    `pairs` (i < j, from 0) are nested, as of a minimum-free-energy fold.
+    `pairs` (i < j, from 0) are nested, as in a minimum-free-energy structure.
     """
     pair_table = dict(pairs)
     return _loop(0, length, pair_table)

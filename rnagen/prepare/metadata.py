@@ -1,4 +1,4 @@
-"""What a table beside the structures says about them: dates, methods, clusters, benchmarks."""
+"""A table of facts beside the structures: dates, methods, clusters, benchmarks."""
 
 import datetime
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from rnagen.errors import InputError
 
 @dataclass(frozen=True)
 class ChainMetadata:
-    """Facts about one chain; empty, NaN or None where the table is silent."""
+    """Facts about one chain; empty, NaN or None where the table has none."""
 
     release_date: str = ""
     method: str = ""
@@ -30,11 +30,11 @@ def chain_id(entry: str, chain: str) -> str:
 def read_metadata(paths: Iterable[Path]) -> dict[str, ChainMetadata]:
     """Metadata by chain id. The first row about a chain wins.
 
-    Columns: `pdb_id` and `chain`, or `id`; and of `release_date`, `method`, `resolution`, `title`, `cluster80` or
-    `cluster` (-1: none) and `benchmark` those that are there.
+    Columns: `pdb_id` and `chain`, or `id`; optionally `release_date`, `method`, `resolution`, `title`, `cluster80` or
+    `cluster` (-1: none) and `benchmark`.
 
     Raises:
-        InputError: a table cannot be read, names no chains, or has a date, number or cluster that is none.
+        InputError: a table cannot be read, names no chains, or has an invalid date, number or cluster.
     """
     found: dict[str, ChainMetadata] = {}
     for path in paths:
@@ -44,7 +44,7 @@ def read_metadata(paths: Iterable[Path]) -> dict[str, ChainMetadata]:
         except (ValueError, OSError) as error:
             raise InputError(str(path), None, f"cannot be read: {error}") from error
         if "id" not in table and not {"pdb_id", "chain"} <= set(table.columns):
-            raise InputError(str(path), None, "names no chains: it needs the column id, or pdb_id and chain")
+            raise InputError(str(path), None, "does not name chains; it needs the column id, or pdb_id and chain")
         rows = [{str(column): str(cell) for column, cell in row.items()} for row in table.to_dict("records")]
         for number, row in enumerate(rows, start=2):
             try:

@@ -23,7 +23,7 @@ from rnagen.prepare.sources import Source
 from rnagen.structure import HEAVY_ATOMS, RNAStructure
 
 BENCHMARK_OF_TABLES = "casp15"
-"""Benchmark of the targets of a Kaggle table with several references per target: these are validation tables."""
+"""Benchmark of the targets of Kaggle tables with several references per target, which are validation tables."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class ParsedCache:
         return self.folder / f"{key[:32]}.npz"
 
     def load(self, source: Source) -> ParsedSource | None:
-        """The stored result without its coordinates; None where there is none or the file is damaged."""
+        """The stored result without its coordinates; None where the file is missing or damaged."""
         try:
             with np.load(self.path(source), allow_pickle=False) as stored:
                 header = json.loads(str(stored["header"]))
@@ -129,7 +129,7 @@ def _has_references(table: Path) -> bool:
 def _save(path: Path, parsed: ParsedSource, structures: list[RNAStructure]) -> None:
     arrays: dict[str, np.ndarray] = {"header": np.array(json.dumps(asdict(parsed)))}
     for k, structure in enumerate(structures):
-        # A table of C1' alone would grow 27 times with all the atoms.
+        # With all 27 atoms, a table of C1' alone would grow 27 times.
         atoms = tuple(a for i, a in enumerate(structure.atoms) if structure.mask[:, :, i].any())
         small = structure.select_atoms(atoms)
         arrays |= {
@@ -144,7 +144,7 @@ def _save(path: Path, parsed: ParsedSource, structures: list[RNAStructure]) -> N
 
 @lru_cache(maxsize=4)
 def _load_structures(path: Path) -> list[RNAStructure]:
-    # The last few only: chains of one table are asked for between those of other files.
+    # The last few only: chains of one table are read in between those of other files.
     with np.load(path, allow_pickle=False) as stored:
         chains = json.loads(str(stored["header"]))["chains"]
         return [

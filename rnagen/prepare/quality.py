@@ -10,8 +10,8 @@ from rnagen.data.chains import ChainInfo
 from rnagen.structure import BEADS, RNAStructure
 
 BREAK_DISTANCE = 10.5
-"""Å between C1' of neighbours: 5.6 in the median, 7.9 at the 90th percentile, 10.4 at the 99.99th of 35,000 bonded
-neighbours in the PDB. More is a gap."""
+"""Å between C1' of neighbours; more is a gap. Of 35,000 bonded neighbours in the PDB the median is 5.6, the 90th
+percentile 7.9, the 99.99th 10.4."""
 
 CLASH_DISTANCE = 3.5
 """Å between C1' of residues that are not neighbours; the closest packed pairs are at 4 to 5."""
@@ -20,10 +20,10 @@ CONTACT_DISTANCE = 12.0
 """Å between C1': base pairs are at 10.6, stacked neighbours of a pair at 8 to 12."""
 
 CONTACT_SEPARATION = 4
-"""Residues between which a contact counts as far away in the sequence."""
+"""Least separation in the sequence of a contact that counts."""
 
 BEAD_DISTANCES = {("P", "C4'"): (3.2, 4.4), ("C4'", "C1'"): (2.1, 2.7), ("C1'", "N"): (1.3, 1.7)}
-"""Å, the range that covalent geometry leaves to two beads of one residue."""
+"""Å; the range that covalent geometry allows for two beads of one residue."""
 
 
 def with_quality(info: ChainInfo, structure: RNAStructure) -> ChainInfo:

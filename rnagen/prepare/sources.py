@@ -1,4 +1,4 @@
-"""Which files of the inputs a dataset is made of."""
+"""Which files of the inputs go into a dataset."""
 
 import json
 from dataclasses import dataclass
@@ -41,18 +41,18 @@ def file_signature(path: Path) -> list[str | int]:
 def find_sources(inputs: list[Path]) -> list[Source]:
     """The files of the inputs, in the order given and sorted by name within a folder.
 
-    - A structure file (mmCIF or PDB, also gzipped) or a Kaggle table `*_labels.csv` is taken as it is.
-    - A folder with a folder `structures` or `kaggle` inside is a collection: only these two are taken.
-    - Of any other folder, all structure files and tables are taken, also from the folders inside.
+    - A structure file (mmCIF or PDB, also gzipped) or a Kaggle table `*_labels.csv` is used as it is.
+    - A folder with a folder `structures` or `kaggle` inside is a collection: only these two are used.
+    - In any other folder, all structure files and tables are used, in its subfolders too.
 
     Raises:
-        InputError: an input does not exist, is of no known kind, or has nothing of use inside.
+        InputError: an input does not exist, is of an unknown kind, or contains nothing usable.
     """
     sources: list[Source] = []
     for path in inputs:
         found = _in_folder(path) if path.is_dir() else [_of_file(path, path.name)]
         if not found:
-            raise InputError(str(path), None, f"holds no structure file and no *{LABELS_SUFFIX}")
+            raise InputError(str(path), None, f"contains no structure file and no *{LABELS_SUFFIX}")
         sources += found
     seen = {source.path.resolve(): source for source in reversed(sources)}
     return [source for source in sources if seen[source.path.resolve()] is source]
@@ -83,7 +83,7 @@ def _of_file(path: Path, label: str) -> Source:
         raise InputError(str(path), None, "does not exist")
     if not _is_known(path):
         kinds = ", ".join((*STRUCTURE_SUFFIXES, f"*{LABELS_SUFFIX}"))
-        raise InputError(str(path), None, f"is of no known kind: {kinds} (structures also as .gz)")
+        raise InputError(str(path), None, f"is of an unknown kind (known: {kinds}; structures also as .gz)")
     if not path.name.endswith(LABELS_SUFFIX):
         return Source(path, label)
     beside = path.with_name(path.name.removesuffix(LABELS_SUFFIX) + SEQUENCES_SUFFIX)

@@ -1,7 +1,8 @@
-"""Built-in synthetic RNA: random sequences, folded, with ideal A-form stems and smooth loops.
+"""Built-in synthetic RNA: random sequences in their predicted secondary structure, with ideal A-form stems and smooth
+loops.
 
-Enough to train on and to test with where there are no real data. Stems are exact; how loops bend and how branches point
-is random, under the one condition that nothing collides.
+Enough to train on and to test with where there are no real data. Stems are exact; the bends of loops and the directions
+of branches are random, except that residues must not collide.
 """
 
 import itertools
@@ -32,11 +33,11 @@ LENGTHS = (24, 128)
 """Shortest and longest chain of a synthetic dataset."""
 COMPLEMENT = {"A": "U", "C": "G", "G": "C", "U": "A"}
 PAIRED = 0.4
-"""Least fraction of paired residues of a synthetic fold."""
+"""Least fraction of paired residues."""
 ENDS = 5
-"""The last residues complement the first ones, so that most folds close; open ones are needlessly large."""
+"""The last residues complement the first ones, so that most structures close; open ones are needlessly large."""
 CLASH = 3.5
-"""Å; beads of residues that are not neighbours stay farther apart if any of the poses tried allows it."""
+"""Å; beads of residues that are not neighbours stay farther apart if one of the poses tried allows it."""
 POSES = 24
 """Poses tried for each stem before the least crowded one is taken."""
 BUILDS = 4
@@ -56,7 +57,7 @@ def synthetic_rna(seed: int, length: int) -> RNAStructure:
     if length < MINIMUM_LENGTH:
         raise ValueError(f"a synthetic RNA has at least {MINIMUM_LENGTH} residues, not {length}")
     rng = np.random.default_rng([seed, length])
-    sequence, pairs = _folded_sequence(rng, length)
+    sequence, pairs = _paired_sequence(rng, length)
     plan = exterior_loop(pairs, length)
     best = _least_crowded((_Builder(rng, length).build(plan) for _ in range(BUILDS)), _crowding)
     coords = np.zeros((1, length, len(HEAVY_ATOMS), 3), dtype=np.float32)
@@ -105,8 +106,8 @@ def synthetic_dataset(folder: Path, n: int, seed: int, validation: int | None = 
     write_dataset(folder / FILE, HEAVY_ATOMS, infos, chains, RNA.__version__)
 
 
-def _folded_sequence(rng: np.random.Generator, length: int) -> tuple[str, list[tuple[int, int]]]:
-    """A random sequence of which enough is paired, and its minimum-free-energy fold."""
+def _paired_sequence(rng: np.random.Generator, length: int) -> tuple[str, list[tuple[int, int]]]:
+    """A random sequence with enough base pairs, and the pairs of its minimum-free-energy structure."""
     while True:
         bases = rng.choice(list("ACGU"), size=length, p=[0.2, 0.3, 0.3, 0.2])
         bases[-ENDS:] = [COMPLEMENT[base] for base in bases[ENDS - 1 :: -1]]
@@ -158,7 +159,7 @@ class _Builder:
         frame: Float64[np.ndarray, "3 3"],
         closed_by: tuple[int, int] | None,
     ) -> None:
-        """Lay the ring of a loop on the closing pair's frame at its first C1', and go on with each stem that leaves."""
+        """Lay the ring of a loop on the closing pair's frame at its first C1', then place each stem that leaves it."""
         residues, corners, centre = _ring_of(loop, closed_by)
         points = origin + corners @ frame[:2]
         middle = origin + centre @ frame[:2]
@@ -172,7 +173,7 @@ class _Builder:
                 self._place(element, at[i], at[j], middle)
 
     def _place(self, stem: Stem, first: np.ndarray, second: np.ndarray, middle: np.ndarray) -> None:
-        """Put a stem on its corners of a ring, away from the ring's middle, turned so that it meets nothing."""
+        """Put a stem on its corners of a ring, pointing away from its middle, turned so that nothing collides."""
         outward = (first + second) / 2 - middle
         if np.linalg.norm(outward) < 1e-3:  # two sides of equal length: the middle is on both
             outward = np.cross(second - first, [0.0, 0.0, 1.0])

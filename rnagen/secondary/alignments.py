@@ -1,4 +1,4 @@
-"""Alignments of chains: which file belongs to which, and a cache of what they say."""
+"""Alignments of chains: which file belongs to which, and a cache of their pair features."""
 
 import hashlib
 from pathlib import Path
@@ -17,10 +17,10 @@ from rnagen.secondary.pairs import SparsePairs
 
 
 def find_alignments(folder: Path) -> dict[str, Path]:
-    """Files of a folder by the name of their chain or target (see `alignment_name`): what stands before the first dot.
+    """Files of a folder by the name of their chain or target (see `alignment_name`): the part before the first dot.
 
     Raises:
-        InputError: there is no such folder, or two files have one name.
+        InputError: the folder does not exist, or two files have one name.
     """
     if not folder.is_dir():
         raise InputError(folder, None, "no such folder of alignments")
@@ -29,20 +29,20 @@ def find_alignments(folder: Path) -> dict[str, Path]:
         if file.is_file() and not file.name.startswith("."):
             name = alignment_name(file.name.partition(".")[0])
             if name in found:
-                raise InputError(file, None, f"a second alignment of this name, beside {found[name].name}")
+                raise InputError(file, None, f"has the same name as {found[name].name}")
             found[name] = file
     return found
 
 
 def alignment_name(name: str) -> str:
-    """The name under which a chain's alignment is looked for: the case of the chain counts, that of the entry not."""
+    """The name of a chain's alignment: the entry in lower case, the chain as it is."""
     entry, line, chain = name.partition("_")
     return entry.lower() + line + chain
 
 
 class AlignmentCache:
-    """What alignments say, one file each; safe to share between processes, because a file appears whole or not at
-    all."""
+    """Pair features of alignments on disk, one file each; safe to share between processes, because a file appears whole
+    or not at all."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,12 +52,12 @@ class AlignmentCache:
         self.version = f"{RNA.__version__} {code}"
 
     def path(self, file: Path, sequence: str) -> Path:
-        """File that holds, or will hold, what an alignment says of a sequence."""
+        """File that holds, or will hold, the pair features of an alignment for a sequence."""
         key = f"{self.version} {hash_files([file])} {sequence}"
         return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
 
     def get(self, file: Path, sequence: str) -> SparsePairs:
-        """The evidence of an alignment whose query is the sequence, worked out once.
+        """The pair features of an alignment whose query is the sequence, computed once.
 
         Raises:
             InputError: it cannot be read, or is of another sequence.

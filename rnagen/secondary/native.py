@@ -1,4 +1,4 @@
-"""The canonical base pairs that a structure has, from its coordinates."""
+"""The canonical base pairs of a structure, from its coordinates."""
 
 import numpy as np
 from jaxtyping import Float32, Int16
@@ -14,12 +14,12 @@ EDGE_DISTANCE = 3.9
 C1_DISTANCES = (8.5, 12.5)
 """Å between C1': 10.5 in canonical pairs; less where bases lie in trans or over each other."""
 SEPARATION = 4
-"""Residues between the partners, counted as a difference: no hairpin loop is shorter than three."""
+"""Least difference of the positions of paired residues: no hairpin loop is shorter than three."""
 
 
 def canonical_pair_table(structure: RNAStructure) -> Int16[np.ndarray, " L"]:
-    """Partner of each residue in a Watson-Crick or GU pair, pseudoknots included; `UNPAIRED` for residues without one,
-    `UNKNOWN` for those whose base is not resolved.
+    """Pair table of the Watson-Crick and GU pairs, pseudoknots included: `UNPAIRED` for residues without one, `UNKNOWN`
+    for those whose base is not resolved.
 
     Of the model with the most atoms. Two residues pair if the middles of their Watson-Crick edges are nearest to each
     other and within `EDGE_DISTANCE`, and their C1' as far apart as in a helix.
@@ -62,8 +62,8 @@ def _between(value: float, limits: tuple[float, float]) -> bool:
 def nearest_pair_table(
     pair_table: Int16[np.ndarray, " L"], sampled: Int16[np.ndarray, "n L"]
 ) -> Int16[np.ndarray, " L"]:
-    """Of several folds, the one that agrees with `partner` in the most residues of those that it knows; `UNKNOWN`
-    everywhere where it knows none."""
+    """Of several sampled pair tables, the one that agrees with `pair_table` in the most of its known residues;
+    `UNKNOWN` everywhere if it has none."""
     known = pair_table != UNKNOWN
     if not known.any():
         return np.full(len(pair_table), UNKNOWN, dtype=np.int16)

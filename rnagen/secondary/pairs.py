@@ -1,4 +1,4 @@
-"""Base pairs as lists: what the dataset stores and the model's dense matrices are filled from."""
+"""Sparse lists of base pairs, as the dataset stores them."""
 
 from dataclasses import dataclass, field, replace
 
@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Int16
 
 MINIMUM_PROBABILITY = 1e-4
-"""Pairs less probable than this are not kept; a residue of 100 nt loses less than 1 % of its pairing mass."""
+"""Less probable pairs are dropped; a residue of an RNA of 100 nt loses less than 1 % of its pairing probability."""
 
 
 @dataclass(frozen=True)
@@ -17,18 +17,18 @@ class SparsePairs:
     pairs: Int16[np.ndarray, "P 2"]
     probabilities: Float32[np.ndarray, " P"]
     pair_features: Float32[np.ndarray, "P C"] = field(default=None)  # type: ignore[arg-type]
-    """What else speaks for each pair, by the channels of `EVIDENCE`; no columns by default."""
+    """Pair features, by the channels of `rnagen.structure.PAIR_FEATURES`; no columns by default."""
 
     def __post_init__(self) -> None:
         if self.pair_features is None:
             object.__setattr__(self, "pair_features", np.zeros((len(self.pairs), 0), dtype=np.float32))
 
     def dense(self) -> Float32[np.ndarray, "L L"]:
-        """The symmetric matrix of probabilities [L, L], zero on its diagonal and where no pair is kept."""
+        """The symmetric matrix of probabilities [L, L], zero on its diagonal and for pairs that are not listed."""
         return self._dense(self.probabilities)
 
     def dense_features(self) -> Float32[np.ndarray, "L L C"]:
-        """The symmetric matrices of evidence [L, L, C], zero where no pair is kept."""
+        """The symmetric matrices of pair features [L, L, C], zero for pairs that are not listed."""
         return self._dense(self.pair_features)
 
     def _dense(self, values: np.ndarray) -> np.ndarray:
@@ -41,27 +41,27 @@ class SparsePairs:
 
 @dataclass(frozen=True)
 class SecondaryStructures:
-    """What ViennaRNA says of a sequence."""
+    """ViennaRNA's predictions for a sequence."""
 
     pairs: SparsePairs
-    """With the evidence of the channels `ENERGIES`."""
+    """With the pair features of the channels `ENERGIES`."""
     sampled: Int16[np.ndarray, "n L"]
-    """Folds drawn of the ensemble, as partners."""
+    """Sampled secondary structures, as pair tables."""
 
 
 def as_pair_features(pairs: SparsePairs) -> SparsePairs:
-    """The probabilities as a column of evidence, and nothing else."""
+    """The probabilities as the only column of pair features, and no probabilities."""
     return replace(pairs, probabilities=np.zeros_like(pairs.probabilities), pair_features=pairs.probabilities[:, None])
 
 
 def no_pair_features(length: int, columns: int) -> SparsePairs:
-    """A list without pairs, with so many columns."""
+    """An empty list with so many columns."""
     nothing = np.zeros(0, dtype=np.float32)
     return SparsePairs(length, np.zeros((0, 2), np.int16), nothing, np.zeros((0, columns), np.float32))
 
 
 def joined(first: SparsePairs, *others: SparsePairs) -> SparsePairs:
-    """The pairs of all lists of one sequence: the probabilities of the first, the evidence of all side by side."""
+    """The pairs of all lists of one sequence: the probabilities of the first, the pair features of all side by side."""
     parts = (first, *others)
     keys = [part.pairs.astype(np.int64) @ np.array([first.length, 1]) for part in parts]
     union = np.unique(np.concatenate(keys))

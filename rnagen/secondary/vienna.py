@@ -1,4 +1,4 @@
-"""ViennaRNA's view of a sequence: base-pair probabilities, folds drawn from the ensemble, and a cache on disk."""
+"""Secondary structures by ViennaRNA: base-pair probabilities, samples of the ensemble, and a cache on disk."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -17,8 +17,8 @@ from rnagen.secondary.pairs import MINIMUM_PROBABILITY, SecondaryStructures, Spa
 from rnagen.structure import ENERGIES
 
 MAXIMUM_LENGTH = 4500
-"""Longest sequence that is folded: time grows with the cube of the length (about 80 s at 2,900 nt), memory with its
-square (0.25 GB at 2,900 nt)."""
+"""Longest sequence whose pairs are predicted: time grows with the cube of the length (about 80 s at 2,900 nt), memory
+with its square (0.25 GB at 2,900 nt)."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class EnergyModel:
     """Parameters of the nearest-neighbour energies, and a temperature."""
 
     load: Callable[[], int]
-    """Makes the parameters those of ViennaRNA, for the whole process."""
+    """Loads the parameters into ViennaRNA, for the whole process."""
     celsius: float = 37.0
 
 
@@ -37,12 +37,12 @@ OTHER_MODELS = {
     "langdon2018": EnergyModel(RNA.params_load_RNA_Langdon2018),
     "turner2004_60C": EnergyModel(RNA.params_load_RNA_Turner2004, 60.0),
 }
-"""By the name of their channel of evidence."""
+"""By the name of their channel of pair features."""
 OTHERS_LENGTH = 1000
-"""Longer sequences are folded with the standard energies alone, which then stand for the others too: a ribosomal RNA
-would take many minutes."""
+"""For longer sequences only the standard energies are used, and stand for the others too: a ribosomal RNA would take
+many minutes."""
 SAMPLED = 32
-"""Folds drawn of each chain of a dataset; the one nearest to its structure is kept."""
+"""Secondary structures sampled for each chain of a dataset; the one nearest to its structure is stored."""
 
 
 def sparse_base_pairs(sequence: str, model: EnergyModel = STANDARD) -> SparsePairs:
@@ -59,15 +59,14 @@ def sparse_base_pairs(sequence: str, model: EnergyModel = STANDARD) -> SparsePai
 
 
 def with_other_models(pairs: SparsePairs, sequence: str) -> SparsePairs:
-    """The pairs of a sequence, with the probabilities of `OTHER_MODELS` as evidence."""
+    """The pairs of a sequence, with the probabilities of `OTHER_MODELS` as pair features."""
     if len(sequence) > OTHERS_LENGTH:
         return joined(pairs, *[as_pair_features(pairs)] * len(OTHER_MODELS))
     return joined(pairs, *(as_pair_features(sparse_base_pairs(sequence, model)) for model in OTHER_MODELS.values()))
 
 
 def sampled_pair_tables(sequence: str, seeds: list[int]) -> Int16[np.ndarray, "n L"]:
-    """One fold of the Boltzmann ensemble at 37 °C for each seed: the partner of each residue, or `UNPAIRED`. No
-    pseudoknots.
+    """Pair tables sampled from the Boltzmann ensemble at 37 °C, one for each seed, without pseudoknots.
 
     Raises:
         ValueError: as `sparse_base_pairs`.
@@ -81,7 +80,7 @@ def base_pair_probabilities(sequence: str) -> Float32[np.ndarray, "L L"]:
 
 
 def mfe_dot_bracket(sequence: str) -> str:
-    """The minimum-free-energy fold in dot-bracket notation (no pseudoknots).
+    """The minimum-free-energy structure in dot-bracket notation, without pseudoknots.
 
     Raises:
         ValueError: the sequence is empty or longer than `MAXIMUM_LENGTH`.
@@ -90,13 +89,13 @@ def mfe_dot_bracket(sequence: str) -> str:
 
 
 def mfe_pairs(sequence: str) -> list[tuple[int, int]]:
-    """The base pairs (i < j, from 0, sorted by i) of the minimum-free-energy fold."""
+    """The base pairs (i < j, from 0, sorted by i) of the minimum-free-energy structure."""
     pair_table = parse_dot_bracket(mfe_dot_bracket(sequence))
     return [(i, j) for i, j in enumerate(pair_table.tolist()) if j > i]
 
 
 def secondary_structures_of(sequence: str) -> SecondaryStructures:
-    """What a dataset holds of a sequence.
+    """What a dataset stores for a sequence.
 
     Raises:
         ValueError: as `sparse_base_pairs`.
@@ -108,8 +107,8 @@ def secondary_structures_of(sequence: str) -> SecondaryStructures:
 
 
 class SecondaryStructureCache:
-    """Folds on disk, one file per sequence and way of folding; safe to share between processes, because a file appears
-    whole or not at all."""
+    """Secondary structures on disk, one file per sequence and set of parameters; safe to share between processes,
+    because a file appears whole or not at all."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -120,7 +119,7 @@ class SecondaryStructureCache:
         return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
 
     def load(self, sequence: str) -> SecondaryStructures | None:
-        """The stored folds; None where there are none or the file is damaged."""
+        """The stored secondary structures; None where the file is missing or damaged."""
         try:
             with np.load(self.path(sequence), allow_pickle=False) as stored:
                 pairs = SparsePairs(len(sequence), stored["pairs"], stored["probabilities"], stored["pair_features"])
@@ -129,7 +128,7 @@ class SecondaryStructureCache:
             return None
 
     def get(self, sequence: str) -> SecondaryStructures:
-        """The folds of a sequence, folded once.
+        """The secondary structures of a sequence, predicted once.
 
         Raises:
             ValueError: as `sparse_base_pairs`.
@@ -201,5 +200,5 @@ def _sampled(compound: RNA.fold_compound, seeds: list[int]) -> Int16[np.ndarray,
 
 def _fold_compound(sequence: str, details: RNA.md | None = None) -> RNA.fold_compound:
     if not 0 < len(sequence) <= MAXIMUM_LENGTH:
-        raise ValueError(f"a sequence of {len(sequence)} nt cannot be folded: 1 to {MAXIMUM_LENGTH} nt can")
+        raise ValueError(f"a sequence of {len(sequence)} nt is not supported (1 to {MAXIMUM_LENGTH} nt)")
     return RNA.fold_compound(sequence, details or RNA.md())

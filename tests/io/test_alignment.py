@@ -36,7 +36,7 @@ def test_insertions_of_an_a3m_are_left_out(tmp_path: Path) -> None:
     assert texts(read_alignment(path, "GGCU")) == ["GGCU", "GG-U", "GGCA", "GACU"]
 
 
-def test_rows_that_repeat_are_left_out_and_the_first_are_kept(tmp_path: Path) -> None:
+def test_rows_that_repeat_are_left_out_and_the_first_are_read(tmp_path: Path) -> None:
     path = write(tmp_path / "x", ">q\nGGCU\n>a\nAAAA\n>b\nGGCU\n>c\nCCCC\n>d\nAAAA\n>e\nUUUU\n")
     assert texts(read_alignment(path, "GGCU")) == ["GGCU", "AAAA", "CCCC", "UUUU"]
     assert texts(read_alignment(path, "GGCU", maximum_rows=3)) == ["GGCU", "AAAA", "CCCC"]
@@ -79,8 +79,8 @@ def test_insertions_change_nothing(tmp_path: Path, rows: list[str], query: str) 
     ("text", "reason"),
     [
         ("", "empty file"),
-        ("GGCU\nGGCU", "no FASTA"),
-        ("GG\n>q\nGGCU", "no FASTA"),
+        ("GGCU\nGGCU", "is not FASTA"),
+        ("GG\n>q\nGGCU", "is not FASTA"),
         (">q\n\n>a\nGGCU", "q: empty row"),
         (">q\nGGCU\n>\n", "record 2: empty row"),
         (">q\nGGCU\n>a\nGGC", "a: ragged: 3 columns without insertions, but the query has 4"),

@@ -46,7 +46,11 @@ def test_partners_are_mutual(symbols: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("())", "position 3: '\\)' closes nothing"), ("([)", "position 2: a bracket that no"), ("(x)", "position 2: 'x'")],
+    [
+        ("())", "position 3: '\\)' closes no bracket"),
+        ("([)", "position 2: a bracket without its"),
+        ("(x)", "position 2: 'x'"),
+    ],
 )
 def test_what_is_wrong_is_named(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):

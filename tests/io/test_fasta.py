@@ -68,7 +68,7 @@ def test_round_trip(tmp_path: Path, records: dict[str, str], width: int) -> None
         (" \n\n", "empty file"),
         ("GGGCCC\n", "neither FASTA"),
         ("GGG\n>a\nC", "neither FASTA"),
-        (">\nGGG", "without a name"),
+        (">\nGGG", "has no name"),
         (">a\n\n>b\nGG", "a: empty sequence"),
         (">a\nGG\n>b\nGGQ", "b: position 3: 'Q'"),
         (">a\nGG\n>a\nCC", "a: a second record"),

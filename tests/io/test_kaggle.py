@@ -90,16 +90,16 @@ HEAD = "ID,resname,resid,x_1,y_1,z_1\n"
     ("text", "reason"),
     [
         ("", "empty file"),
-        (HEAD, "no record"),
+        (HEAD, "has no record"),
         ("ID,resname,resid,x_1,y_1\na_1,A,1,0,0\n", "no column z_1"),
         ("ID,resname,resid,x_1,y_1,z_1,x_2\na_1,A,1,0,0,0,0\n", "no column y_2, z_2"),
         (HEAD + "a_1,A,1,0,0\n", "a_1: 5 fields under 6 columns"),
-        (HEAD + "a_1,A,1,0,0,zero\n", "a_1: 'zero' is no coordinate"),
+        (HEAD + "a_1,A,1,0,0,zero\n", "a_1: 'zero' is not a coordinate"),
         (HEAD + "a_1,A,one,0,0,0\n", "residue numbers"),
         (HEAD + "a_1,A,1,0,0,0\na_1,A,1,0,0,0\n", "residue 1 is given twice"),
         (HEAD + "a_1,Q,1,0,0,0\n", "residue name 'Q'"),
         (HEAD + "a_1,AC,1,0,0,0\n", "not one letter"),
-        (HEAD + "a,A,1,0,0,0\n", "an ID is the target id"),
+        (HEAD + "a,A,1,0,0,0\n", r"is not an ID \(target id"),
         (HEAD + 'a_1,"A,1,0,0,0\n', "CSV"),
     ],
 )
@@ -122,7 +122,7 @@ WITH_NAN = np.where(np.arange(45).reshape(5, 3, 3) == 9, np.nan, XYZ)
         (structure("a", "GGG", XYZ + 1e5), "range of the PDB"),
         (structure("a", "GGG", XYZ[:4]), "4 models, 5 are needed"),
         (RNAStructure("a", "G", np.zeros((5, 1, 1, 3), np.float32), np.ones((5, 1, 1), bool), atoms=("P",)), "no C1'"),
-        (structure("good", "GGG", XYZ), "two structures of this name"),
+        (structure("good", "GGG", XYZ), "two structures have this name"),
     ],
 )  # fmt: skip
 def test_bad_submissions_leave_the_old_file_alone(tmp_path: Path, bad: RNAStructure, reason: str) -> None:

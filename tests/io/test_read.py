@@ -321,7 +321,7 @@ ZIPPED = gzip.compress(GOOD.encode(), mtime=0)
         ((chain("GG") + "ATOM      1  P     C A   3      18.000").encode(), "line 47: an atom record cut short"),
         ("".join(atom_line("CA", "ALA", i, (i, 0, 0)) for i in range(1, 5)).encode(), "no RNA"),
         (chain("GGC", without=("O2'",)).encode(), "no RNA"),
-        (mmcif("GG", [(1, 1, "?"), (2, 2, ".")]).encode(), "all atoms missing"),
+        (mmcif("GG", [(1, 1, "?"), (2, 2, ".")]).encode(), "has no coordinates of RNA"),
         (mmcif("GG", [(1, 1, "1"), (1, 1, "2")]).encode(), "given twice"),
     ],
     ids=range(12),

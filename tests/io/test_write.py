@@ -131,7 +131,7 @@ def shifted(by: float) -> RNAStructure:
         (beads("AA", chain="XB"), "x.pdb", "chain name 'XB'"),
         (beads("AA"), "x.xyz", "suffix '.xyz'"),
         (beads("AA"), "x.gz", "suffix"),
-        (EMPTY, "x.cif", "all atoms missing"),
+        (EMPTY, "x.cif", "has no atoms to write"),
     ],
 )  # fmt: skip
 def test_refusals_write_nothing(tmp_path: Path, structure: RNAStructure, name: str, reason: str) -> None:

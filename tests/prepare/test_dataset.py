@@ -82,7 +82,7 @@ def test_skips_and_duplicates_are_listed(dataset: Path) -> None:
     assert [row["file"] for row in skipped] == ["structures/broken.cif.gz"]
     assert "gzip" in skipped[0]["reason"]
     duplicates = list(csv.DictReader((dataset / "duplicates.csv").open()))
-    selected = {"file": "kaggle/train_labels.csv", "chain": "1aaa_A", "kept": "structures/1aaa_A.cif.gz"}
+    selected = {"file": "kaggle/train_labels.csv", "chain": "1aaa_A", "used": "structures/1aaa_A.cif.gz"}
     assert duplicates == [selected]
 
 
@@ -167,7 +167,7 @@ def test_table_with_several_references_is_a_benchmark(tmp_path: Path) -> None:
     assert chains.structure(0).num_models == 2
 
 
-def test_foreign_folder_is_refused_and_kept(collection: tuple[Path, list[RNAStructure]], tmp_path: Path) -> None:
+def test_foreign_folder_is_refused_and_left_alone(collection: tuple[Path, list[RNAStructure]], tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(InputError, match=r"thesis\.txt"):
         prepare([collection[0]], tmp_path)
@@ -225,7 +225,7 @@ def test_real_data(shared_data: Path, tmp_path: Path) -> None:
     assert list(column(tmp_path / "data", "benchmark").values()).count("casp15") >= 25
 
 
-def test_alignments_are_kept_beside_the_probabilities(
+def test_alignments_are_stored_beside_the_probabilities(
     collection: tuple[Path, list[RNAStructure]], dataset: Path, tmp_path: Path
 ) -> None:
     folder, chains = collection

@@ -5,8 +5,8 @@ import pytest
 
 from rnagen.io.alignment import GAP, Alignment
 from rnagen.secondary.coevolution import (
+    CONSENSUS_ROWS,
     DEPTH_OF_HALF,
-    FOLDED_ROWS,
     PAIRS_PER_RESIDUE,
     STRONG,
     alignment_features,
@@ -87,7 +87,7 @@ def test_a_helix_that_covaries_is_in_both_channels() -> None:
 
 
 def test_the_order_of_the_other_rows_changes_nothing() -> None:
-    rows = random_rows(2 * FOLDED_ROWS, 30)
+    rows = random_rows(2 * CONSENSUS_ROWS, 30)
     rows[np.random.default_rng(3).random(rows.shape) < 0.1] = GAP
     rows[0] = random_rows(1, 30, seed=4)
     order = np.r_[0, 1 + np.random.default_rng(5).permutation(len(rows) - 1)]
