@@ -44,7 +44,7 @@ def test_round_trip(tmp_path: Path, kind: str) -> None:
 
 
 def test_the_tasks_are_not_mixed_up(saved: Path, tmp_path: Path) -> None:
-    structure = tmp_path / "folds.safetensors"
+    structure = tmp_path / "structure.safetensors"
     save_checkpoint(structure, tiny_model(), TINY, {})
     for path in (structure, DEFAULT_CHECKPOINT):
         with pytest.raises(InputError, match=rf"{path.name}.*of the structure model, not of the reactivity model"):

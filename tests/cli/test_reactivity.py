@@ -185,7 +185,7 @@ def test_too_long_is_refused_before_work(run, tmp_path: Path, capsys, monkeypatc
     monkeypatch.undo()
     monkeypatch.setattr("rnagen.secondary.vienna.MAXIMUM_LENGTH", 30)
     assert run("--sequence", "ACGU" * 10) == 2
-    assert "40 nt: ViennaRNA folds at most 30" in capsys.readouterr().err
+    assert "40 nt: ViennaRNA takes at most 30 nt" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

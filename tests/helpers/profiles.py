@@ -37,7 +37,7 @@ def make_profiles(count: int = 6, positions: int = POSITIONS, seed: int = 0, err
 
 
 def write_profiles(frame: pd.DataFrame, path: Path) -> Path:
-    """Write as what the name says: .parquet or .csv (.gz)."""
+    """Write in the format of the suffix: .parquet or .csv (.gz)."""
     if path.suffix == ".parquet":
         frame.to_parquet(path, compression="zstd")
     else:

@@ -39,7 +39,7 @@ def written(tmp_path: Path) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore:.*SN_filter", "ignore:.*unknown bases")
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     start=st.integers(0, 5),

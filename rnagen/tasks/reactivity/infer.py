@@ -153,7 +153,7 @@ def refuse_unfit(
             reason = f"{length} nt, but the first and last {skipped} get no value (--skip-start, --skip-end)"
         elif length > MAXIMUM_LENGTH and (pairs or figures):
             remedy = "cut the sequence into domains" if pairs else "use --no-figures"
-            reason = f"{length} nt: ViennaRNA folds at most {MAXIMUM_LENGTH}; {remedy}"
+            reason = f"{length} nt: ViennaRNA takes at most {MAXIMUM_LENGTH} nt; {remedy}"
         elif need > free:
             reason = (
                 f"{length} nt need about {need / 2**30:.1f} GiB of memory, {free / 2**30:.1f} GiB are free: "

@@ -1,4 +1,4 @@
-"""The reactivity task: an encoder that predicts chemical mapping, and what its training reads and saves."""
+"""The training task of reactivity models: data, module, and the files it writes."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from rnagen.tasks.reactivity.module import ReactivityModule
 from rnagen.training.task import Task
 
 HELD_OUT = "held_out.parquet"
-"""Predictions for the held-out RNAs, in the layout of the training table: out of fold, for whoever stacks models."""
+"""Predictions for the held-out RNAs, in the layout of the training table; the models were not trained on them."""
 
 EXAMPLE_EXPERIMENTS = ("2A3_MaP", "DMS_MaP")
 """Outputs of a model that has no data yet: the experiments of the Ribonanza training set."""
@@ -30,10 +30,10 @@ class ReactivityTask(Task[ReactivityConfig, ReactivityDataModule, ReactivityModu
         """Load the weights to start from."""
         run = self.config.run
         if run.validate_only and run.devices > 1:
-            raise ConfigError("devices: the predictions of validate_only are written by one process, not by several")
+            raise ConfigError("devices: validate_only writes predictions from one process; use devices 1")
         self.initial = None if weights is None else load_reactivity_checkpoint(weights).model
         if self.initial is not None and self.initial.config != self.config.model:
-            raise ConfigError(f"ckpt: {weights} is a model of another shape than this configuration")
+            raise ConfigError(f"ckpt: {weights} holds a model of another shape than this configuration")
 
     def data(self, folder: Path, deadline: float | None) -> ReactivityDataModule:
         """The table of profiles."""

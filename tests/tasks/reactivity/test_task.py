@@ -211,3 +211,11 @@ def test_preset_is_a_configuration() -> None:
     config = load_config(ReactivityConfig(), values, "preset")
     assert (config.run.epochs, config.optim.lr, config.optim.weight_decay) == (32, 5e-4, 0.05)
     assert (config.optim.warmup, config.optim.grad_clip) == (0.02, 3.0)
+
+
+def test_names_of_earlier_versions_are_understood(train, capsys) -> None:
+    assert train("a", "--validate-only", "--folds", "4", "--fold", "None") == 2
+    message = capsys.readouterr().err
+    assert "the option folds is now called cv_splits" in message
+    assert "the option fold is now called cv_split" in message
+    assert "nothing to validate on" in message
