@@ -6,26 +6,12 @@ from typing import ClassVar
 
 from rnagen.transport.checks import at_least, one_of
 
-
-def uniform(u: float) -> float:
-    """Equal steps."""
-    return u
-
-
-def logarithmic(u: float) -> float:
-    """1 − 10^(−2u), rescaled to end at 1: steps that shrink a hundredfold on the way, dense towards the data."""
-    return (1 - 10 ** (-2 * u)) / (1 - 10**-2)
-
-
-def quadratic(u: float) -> float:
-    """u²: dense towards the noise."""
-    return u * u
-
-
 GRIDS: dict[str, Callable[[float], float]] = {
-    "uniform": uniform,
-    "logarithmic": logarithmic,
-    "quadratic": quadratic,
+    "uniform": lambda u: u,
+    # Steps that shrink a hundredfold on the way: dense towards the data.
+    "logarithmic": lambda u: (1 - 10 ** (-2 * u)) / (1 - 10**-2),
+    # Dense towards the noise.
+    "quadratic": lambda u: u * u,
 }
 """The named grids: increasing maps of [0, 1] onto itself, from the share of the steps done to the share of the time."""
 

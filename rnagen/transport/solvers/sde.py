@@ -31,49 +31,16 @@ form.
 """
 
 
-def constant(t: float, c: Coefficients) -> float:
-    """1."""
-    return 1.0
-
-
-def sbdm(t: float, c: Coefficients) -> float:
-    """σ²·α'/α − σ·σ', half of the g² of the reverse diffusion (Song et al., arXiv:2011.13456)."""
-    return (c.sigma.square() * c.d_alpha / c.alpha - c.sigma * c.d_sigma).item()
-
-
-def sigma(t: float, c: Coefficients) -> float:
-    """σ."""
-    return c.sigma.item()
-
-
-def linear(t: float, c: Coefficients) -> float:
-    """1 − t."""
-    return 1 - t
-
-
-def decreasing(t: float, c: Coefficients) -> float:
-    """¼·(cos πt + 1)²."""
-    return 0.25 * (math.cos(math.pi * t) + 1) ** 2
-
-
-def increasing_decreasing(t: float, c: Coefficients) -> float:
-    """sin² πt."""
-    return math.sin(math.pi * t) ** 2
-
-
-def annealed(t: float, c: Coefficients) -> float:
-    """(1 − t)/(t + 0.01), and 0 for t ≥ 0.99: strong at first, none near the data, where the score is singular."""
-    return (1 - t) / (t + 0.01) if t < 0.99 else 0.0
-
-
 DIFFUSIONS: dict[str, Callable[[float, Coefficients], float]] = {
-    "constant": constant,
-    "sbdm": sbdm,
-    "sigma": sigma,
-    "linear": linear,
-    "decreasing": decreasing,
-    "increasing-decreasing": increasing_decreasing,
-    "annealed": annealed,
+    "constant": lambda t, c: 1.0,
+    # Half of the g² of the reverse diffusion (Song et al., arXiv:2011.13456).
+    "sbdm": lambda t, c: (c.sigma.square() * c.d_alpha / c.alpha - c.sigma * c.d_sigma).item(),
+    "sigma": lambda t, c: c.sigma.item(),
+    "linear": lambda t, c: 1 - t,
+    "decreasing": lambda t, c: 0.25 * (math.cos(math.pi * t) + 1) ** 2,
+    "increasing-decreasing": lambda t, c: math.sin(math.pi * t) ** 2,
+    # Strong at first, none near the data, where the score is singular.
+    "annealed": lambda t, c: (1 - t) / (t + 0.01) if t < 0.99 else 0.0,
 }
 """The named diffusion coefficients w of a time and the path's coefficients there (Ma et al., SiT, arXiv:2401.08740)."""
 
