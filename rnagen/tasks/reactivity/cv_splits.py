@@ -1,26 +1,25 @@
 """Splits for cross-validation in which no two sequences of different splits are similar."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float32, Int64
+from jaxtyping import Int64
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
-from rich.console import Console
-from rich.progress import track
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from rnagen.io.files import atomic_write
 from rnagen.prepare.clusters import IDENTITY
+from rnagen.progress import progress_bar
 
 BLOCK = 256
 """Sequences compared at a time with all that are at least as long."""
-ROUNDING = 1e-6
-"""Room below a threshold: 80 of 100 equal residues are enough for 80 %."""
+LEAST = IDENTITY - 1e-6
+"""Smallest identity of similar sequences; the margin is for rounding: 80 of 100 equal residues make 80 %."""
 
 
 def assign_splits(sequences: Sequence[str], cv_splits: int, seed: int, cache: Path) -> Int64[np.ndarray, " N"]:
@@ -46,10 +45,22 @@ def similarity_groups(sequences: Sequence[str]) -> Int64[np.ndarray, " N"]:
     All pairs whose lengths allow it are compared, so time grows with the square of N.
     """
     order = np.argsort([len(sequence) for sequence in sequences], kind="stable")
+    by_length, lengths = [sequences[n] for n in order], np.array([len(sequences[n]) for n in order])
     edges = [np.zeros((2, 0), dtype=np.int64)]
-    for rows, columns, identities in _compared([sequences[n] for n in order], IDENTITY - ROUNDING):
-        i, j = identities.nonzero()
-        edges.append(np.stack([order[rows[i]], order[columns[j]]]))
+    with progress_bar("Comparing sequences", len(sequences)) as advance:
+        for start in range(0, len(sequences), BLOCK):
+            stop = min(start + BLOCK, len(sequences))
+            # The identity of two sequences is at most the ratio of their lengths.
+            end = np.searchsorted(lengths, lengths[stop - 1] / LEAST, side="right")
+            identities = process.cdist(
+                by_length[start:stop],
+                by_length[start:end],
+                scorer=Levenshtein.normalized_similarity,
+                score_cutoff=LEAST,
+                dtype=np.float32,
+            )
+            edges.append(order[start + np.stack(identities.nonzero())])
+            advance(stop - start, "Comparing sequences")
     i, j = np.concatenate(edges, axis=1)
     graph = coo_matrix((np.ones(len(i), dtype=bool), (i, j)), shape=(len(sequences), len(sequences)))
     return connected_components(graph, directed=False)[1].astype(np.int64)
@@ -73,49 +84,3 @@ def deal(groups: Int64[np.ndarray, " N"], cv_splits: int, seed: int) -> Int64[np
         filled[smallest] += sizes[group]
         split_of[group] = label[smallest]
     return split_of[member_of]
-
-
-def closest_across(sequences: Sequence[str], cv_splits: Int64[np.ndarray, " N"]) -> tuple[float, int, int]:
-    """(identity, i, j) of the two most similar sequences in different splits, i and j their positions.
-
-    Raises:
-        ValueError: all are in one split.
-    """
-    if len(np.unique(cv_splits)) < 2:
-        raise ValueError("a single split has no pairs across splits")
-    # One of several equal sequences in a split is enough.
-    first = {key: n for n, key in reversed(list(enumerate(zip(sequences, cv_splits.tolist(), strict=True))))}
-    order = np.array(sorted(first.values(), key=lambda n: (len(sequences[n]), n)))
-    best = (-1.0, -1, -1)
-    for rows, columns, identities in _compared([sequences[n] for n in order], 0.0):
-        identities[cv_splits[order[rows]][:, None] == cv_splits[order[columns]]] = -1
-        i, j = np.unravel_index(np.argmax(identities), identities.shape)
-        if identities[i, j] > best[0]:
-            best = (float(identities[i, j]), int(order[rows[i]]), int(order[columns[j]]))
-    return best
-
-
-def _compared(
-    sequences: list[str], least: float
-) -> Iterator[tuple[Int64[np.ndarray, " rows"], Int64[np.ndarray, " columns"], Float32[np.ndarray, "rows columns"]]]:
-    """Blocks of (rows, columns, identities) that cover all pairs of sequences, sorted by length, with an identity of
-    at least `least`; lower ones are given as 0."""
-    lengths = np.array([len(sequence) for sequence in sequences])
-    console = Console(stderr=True)
-    starts = range(0, len(sequences), BLOCK)
-    for start in track(starts, "Comparing sequences", console=console, transient=True, disable=not console.is_terminal):
-        rows = np.arange(start, min(start + BLOCK, len(sequences)))
-        # The identity of two sequences is at most the ratio of their lengths.
-        longest = lengths[rows[-1]] / least if least else np.inf
-        columns = np.arange(start, np.searchsorted(lengths, longest, side="right"))
-        yield (
-            rows,
-            columns,
-            process.cdist(
-                [sequences[n] for n in rows],
-                [sequences[n] for n in columns],
-                scorer=Levenshtein.normalized_similarity,
-                score_cutoff=least or None,
-                dtype=np.float32,
-            ),
-        )
