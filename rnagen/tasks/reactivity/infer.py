@@ -58,12 +58,20 @@ def predict_reactivity(
     Raises:
         ValueError: as `predict`; also for a sequence too long for ViennaRNA, if a model reads base pairs.
     """
+    # Not at the top: training can do without ViennaRNA.
+    from rnagen.secondary.vienna import sparse_base_pairs
+
     networks = [checkpoint.model for checkpoint in models]
+    device, pairs_of = next(networks[0].parameters()).device, sparse_base_pairs if needs_pairs(networks) else None
     found = {}
-    for n, profile in predict_profiles(networks, [target.sequence for target in targets], batch_size, flip):
-        advance(1, targets[n].name)
-        if np.isfinite(profile).all():
-            found[n] = profile
+    for numbers in _batches([len(target.sequence) for target in targets], batch_size):
+        features = make_features([targets[n].sequence for n in numbers], pairs_of)
+        predicted = predict(networks, features.to(device), flip).cpu().numpy()
+        for n, padded in zip(numbers, predicted):
+            profile = padded[: len(targets[n].sequence)]
+            if np.isfinite(profile).all():
+                found[n] = profile.copy()
+            advance(1, targets[n].name)
     reason = "the predicted values are not finite: the weights of a model are damaged"
     failures = [InputError("prediction", target.name, reason) for n, target in enumerate(targets) if n not in found]
     return Prediction(networks[0].experiments, {targets[n].name: found[n] for n in sorted(found)}, failures)
@@ -91,22 +99,6 @@ def predict(models: Sequence[ReactivityModel], features: RNAFeatures, flip: bool
         back = reversal(features.mask)[..., None].expand_as(predictions[0])
         predictions += [model(turned).gather(1, back) for model in models]
     return torch.stack(predictions).mean(dim=0).clamp(0, 1)
-
-
-def predict_profiles(
-    models: Sequence[ReactivityModel], sequences: Sequence[str], batch_size: int, flip: bool
-) -> Iterator[tuple[int, Float32[np.ndarray, "L E"]]]:
-    """(number, reactivity) of each sequence over `BASES`, shortest first; see `predict`. Base pairs are computed if a
-    model reads them."""
-    # Not at the top: training can do without ViennaRNA.
-    from rnagen.secondary.vienna import sparse_base_pairs
-
-    device, pairs_of = next(models[0].parameters()).device, sparse_base_pairs if needs_pairs(models) else None
-    for numbers in _batches([len(sequence) for sequence in sequences], batch_size):
-        features = make_features([sequences[n] for n in numbers], pairs_of)
-        predicted = predict(models, features.to(device), flip).cpu().numpy()
-        for n, profile in zip(numbers, predicted):
-            yield n, profile[: len(sequences[n])].copy()
 
 
 def make_features(sequences: Sequence[str], pairs_of: Callable[[str], SparsePairs] | None) -> RNAFeatures:

@@ -1,19 +1,22 @@
 """Prediction: the mean over models and readings, clipped, whatever the batch."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from rnagen.checkpoints.reactivity import ReactivityCheckpoint
 from rnagen.config.encoder import EncoderConfig
 from rnagen.features import RNAFeatures
 from rnagen.io.reactivity_table import ReactivityTable
+from rnagen.io.target import Target
 from rnagen.model.reactivity import ReactivityModel
 from rnagen.secondary.vienna import sparse_base_pairs
 from rnagen.tasks.reactivity import infer
 from rnagen.tasks.reactivity.dataset import ReactivityDataset, flipped_features, reactivity_batch, trainable
-from rnagen.tasks.reactivity.infer import estimated_memory, make_features, needs_pairs, predict, predict_profiles
+from rnagen.tasks.reactivity.infer import estimated_memory, make_features, needs_pairs, predict, predict_reactivity
 from rnagen.tasks.reactivity.pairs import MappedPairs
 from tests.helpers.encoders import EXPERIMENTS, KINDS, padded, random_features, tiny_reactivity_model
 from tests.helpers.profiles import make_profiles, random_sequence, write_profiles
@@ -88,13 +91,16 @@ def test_every_sequence_has_its_profile_once(batch_size: int, pairs: int, monkey
     monkeypatch.setattr(infer, "predict", watched)
     models = [tiny_reactivity_model()]
     sequences = [random_sequence(length, 0) for length in (30, 7, 12, 30, 1, 9)]
-    found = list(predict_profiles(models, sequences, batch_size, True))
-    assert sorted(n for n, _ in found) == list(range(6))
+    targets = [Target(str(n), sequence) for n, sequence in enumerate(sequences)]
+    checkpoints = [ReactivityCheckpoint(model, {}, Path("a.safetensors"), "") for model in models]
+    found = predict_reactivity(targets, checkpoints, batch_size)
+    assert list(found.profiles) == [target.name for target in targets]
+    assert (found.experiments, found.failures) == (EXPERIMENTS, [])
     assert sum(asked) == 6
     assert len(asked) == {1: 6, 3: 2}.get(batch_size, len(asked))
-    for n, profile in found:
-        (alone,) = predict(models, make_features([sequences[n]], sparse_base_pairs), True)
-        np.testing.assert_allclose(profile, alone[: len(sequences[n])].numpy(), atol=1e-5)
+    for sequence, profile in zip(sequences, found.profiles.values(), strict=True):
+        (alone,) = predict(models, make_features([sequence], sparse_base_pairs), True)
+        np.testing.assert_allclose(profile, alone[: len(sequence)].numpy(), atol=1e-5)
 
 
 def test_pairs_are_needed_by_any_model_that_reads_them() -> None:
