@@ -7,14 +7,11 @@ out/work                 what makes the next run quick: downloads, parsed files,
                          last run. It can be deleted.
 """
 
-import csv
 import hashlib
-import io
 import json
 import shutil
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +31,7 @@ from rnagen.prepare import clusters, metadata
 from rnagen.prepare.chains import as_chain
 from rnagen.prepare.metadata import ChainMetadata, read_metadata
 from rnagen.prepare.parsed import ParsedCache, ParsedChain, ParsedSource, reader_version
+from rnagen.prepare.report import PrepareReport, Skip
 from rnagen.prepare.sources import Source, file_signature, find_metadata, find_sources
 from rnagen.secondary import coevolution, native, pairs, vienna
 from rnagen.secondary.alignments import AlignmentCache, alignment_name, find_alignments
@@ -46,55 +44,12 @@ STATE = "state.json"
 
 
 @dataclass(frozen=True)
-class Skip:
-    """A file, or one chain of it, that is not in the dataset."""
-
-    file: str
-    chain: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class _Chosen:
     """A chain that goes into the dataset, and where it is read from."""
 
     parsed: ParsedChain
     source: Source
     position: int
-
-
-@dataclass
-class PrepareReport:
-    """What a run of `prepare` did."""
-
-    chains: int = 0
-    full_atom: int = 0
-    files: int = 0
-    """Structure files and tables of the inputs."""
-    metadata: list[str] = field(default_factory=list)
-    """Metadata tables that were used."""
-    skipped: list[Skip] = field(default_factory=list)
-    duplicates: list[Skip] = field(default_factory=list)
-    """Chains that came twice; `reason` names the copy that was used."""
-    fingerprint: str = ""
-    up_to_date: bool = False
-    """Nothing had changed since the last run, and nothing was done."""
-
-    def lines(self, out: Path) -> list[str]:
-        """What was done, for the user: one line for the dataset and one for each of the most common reasons to skip."""
-        state = "nothing changed, nothing done: " if self.up_to_date else ""
-        found = [
-            f"{out}: {state}{self.chains} chains ({self.full_atom} with all atoms, "
-            f"{self.chains - self.full_atom} with C1' only) of {self.files} files; "
-            f"{len(self.duplicates)} duplicates left out; fingerprint {self.fingerprint[:12]}",
-            f"metadata: {', '.join(self.metadata) or 'none (dates as in the files)'}",
-        ]
-        if self.skipped:
-            found.append(f"{len(self.skipped)} skipped, listed in {out / 'skipped.csv'}:")
-        example = {skip.reason: f"{skip.file} {skip.chain}".strip() for skip in reversed(self.skipped)}
-        for reason, count in Counter(skip.reason for skip in self.skipped).most_common(12):
-            found.append(f"  {count:5d}  {reason} (for example {example[reason]})")
-        return found
 
 
 def prepare(
@@ -139,15 +94,15 @@ def prepare(
     report = PrepareReport(files=len(sources), metadata=[str(path) for path in tables])
     chosen = _choose(sources, parsed, report, only)
     if not chosen:
-        raise InputError(", ".join(map(str, inputs)), None, "no usable RNA chain: " + _first_reasons(report.skipped))
+        reasons = list(dict.fromkeys(skip.reason for skip in report.skipped))[:3] or ["the files contain none"]
+        raise InputError(", ".join(map(str, inputs)), None, f"no usable RNA chain: {'; '.join(reasons)}")
     _predict({one.parsed.sequence for one in chosen}, structure_cache, workers)
     pair_features = _align(chosen, aligned, AlignmentCache(work / "alignments"), workers, report)
     infos = _with_clusters(chosen, [_complete(one, known, assume_date) for one in chosen], known)
     contents = _contents(chosen, parsed_cache, structure_cache, pair_features)
     report.fingerprint = write_dataset(out / FILE, HEAVY_ATOMS, infos, contents, RNA.__version__)
     report.chains, report.full_atom = len(infos), sum(info.kind == "full" for info in infos)
-    _write_table(out / "skipped.csv", ["file", "chain", "reason"], report.skipped)
-    _write_table(out / "duplicates.csv", ["file", "chain", "used"], report.duplicates)
+    report.write_tables(out)
     _remove_unused(parsed_cache.folder, {parsed_cache.path(source) for source in sources})
     with atomic_write(work / STATE) as file:
         file.write(json.dumps({"signature": signature, "report": asdict(report)}).encode())
@@ -193,8 +148,7 @@ def _finished(out: Path, signature: str) -> PrepareReport | None:
     report = state["report"]
     if state["signature"] != signature or report["fingerprint"] != fingerprint:
         return None
-    skips = {name: [Skip(**skip) for skip in report[name]] for name in ("skipped", "duplicates")}
-    return PrepareReport(**(report | skips | {"up_to_date": True}))
+    return PrepareReport.from_dict(report | {"up_to_date": True})
 
 
 def _parse(sources: list[Source], cache: ParsedCache, workers: int) -> dict[Source, ParsedSource]:
@@ -244,12 +198,8 @@ def _unusable(chain: ParsedChain) -> str:
 
 def _predict(sequences: set[str], cache: SecondaryStructureCache, workers: int) -> None:
     missing = sorted((s for s in sequences if not cache.path(s).is_file()), key=lambda s: (-len(s), s))
-    for _ in parallel_map(partial(_predict_one, cache), missing, workers, "Predicting base pairs"):
+    for _ in parallel_map(cache.get, missing, workers, "Predicting base pairs"):
         pass
-
-
-def _predict_one(cache: SecondaryStructureCache, sequence: str) -> None:
-    cache.get(sequence)
 
 
 def _complete(one: _Chosen, known: Mapping[str, ChainMetadata], assume_date: str) -> ChainInfo:
@@ -309,20 +259,6 @@ def _contents(
     for one in chosen:
         structure = parsed_cache.structure(one.source, one.position)
         yield as_chain(structure, structure_cache.get(one.parsed.sequence), pair_features.get(one.parsed.info.name))
-
-
-def _first_reasons(skipped: list[Skip]) -> str:
-    reasons = list(dict.fromkeys(skip.reason for skip in skipped))
-    return "; ".join(reasons[:3]) if reasons else "the files hold none"
-
-
-def _write_table(path: Path, columns: list[str], skips: list[Skip]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows((skip.file, skip.chain, skip.reason) for skip in skips)
-    with atomic_write(path) as file:
-        file.write(text.getvalue().encode())
 
 
 def _remove_unused(folder: Path, used: set[Path]) -> None:

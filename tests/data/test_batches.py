@@ -1,4 +1,4 @@
-"""Batches gathered from resident tensors, held against the chains they come from."""
+"""Batches gathered from tensors on the device, held against the chains they come from."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ def plans(count: int, length: int, n: int = 20) -> list[BatchPlan]:
 
 
 def check(batch: Batch, chains: list[Chain], rows: np.ndarray) -> None:
-    """Everything in the batch is that of the residues shown, of one conformer, and zero elsewhere."""
+    """Everything in the batch is that of the visible residues, of one conformer, and zero elsewhere."""
     f = batch.features
     for i, row in enumerate(rows):
         chain, visible = chains[row], f.mask[i]
@@ -56,10 +56,10 @@ def check(batch: Batch, chains: list[Chain], rows: np.ndarray) -> None:
 @pytest.mark.parametrize("spatial_share", [0.0, 0.5, 1.0])
 def test_a_batch_shows_residues_of_the_chains_drawn(spatial_share: float) -> None:
     chains, crop = some_chains(), 24
-    resident = DeviceChains(stacked(chains), crop, spatial_share, pair_features=True)
+    batches = DeviceChains(stacked(chains), crop, spatial_share, pair_features=True)
     seen = set()
     for plan in plans(6, crop):
-        batch = resident.batch(plan)
+        batch = batches.batch(plan)
         check(batch, chains, plan.rows)
         assert batch.seed == plan.seed
         for row, choices, mask, index in zip(
@@ -78,10 +78,10 @@ def test_secondary_structures_are_those_of_the_residues_shown() -> None:
     for chain in some_chains():
         sampled = np.where(chain.pair_tables[:, 0] >= 0, UNPAIRED, chain.pair_tables[:, 0])
         chains.append(replace(chain, pair_tables=np.stack([chain.pair_tables[:, 0], sampled], axis=-1)))
-    resident = DeviceChains(stacked(chains), 24, 0.5, structure_share=0.6)
+    batches = DeviceChains(stacked(chains), 24, 0.5, structure_share=0.6)
     kinds = []
     for plan in plans(8, 24):
-        batch = resident.batch(plan)
+        batch = batches.batch(plan)
         assert batch.features.pair_table is not None
         for row, index, mask, pair_table in zip(
             plan.rows, batch.features.residue_index, batch.features.mask, batch.features.pair_table
@@ -92,10 +92,10 @@ def test_secondary_structures_are_those_of_the_residues_shown() -> None:
                 continue
             residues, found = (index[mask] - 1).tolist(), pair_table[mask].tolist()
             own, sampled = chains[row].pair_tables[residues].T
-            as_shown = [residues.index(j) if j in residues else UNKNOWN if j >= 0 else j for j in own]
-            assert found in (as_shown, sampled.tolist())
-            kinds.append("own" if found == as_shown else "drawn")
-    shares = {kind: kinds.count(kind) / len(kinds) for kind in ("none", "own", "drawn")}
+            as_own = [residues.index(j) if j in residues else UNKNOWN if j >= 0 else j for j in own]
+            assert found in (as_own, sampled.tolist())
+            kinds.append("own" if found == as_own else "sampled")
+    shares = {kind: kinds.count(kind) / len(kinds) for kind in ("none", "own", "sampled")}
     assert shares["none"] == pytest.approx(0.4, abs=0.1)
     assert min(shares.values()) > 0.15
 
@@ -113,7 +113,7 @@ def test_near_residues_are_resolved_and_all_conformers_are_drawn() -> None:
 
 
 def test_the_length_of_a_batch_is_that_of_its_draw() -> None:
-    """Chains may be far shorter, or longer, than what is shown of them."""
+    """Chains may be far shorter, or longer, than their crops."""
     chains = some_chains()
     for length in (24, 32, 200):
         batch = DeviceChains(stacked(chains), 24, 0.5).batch(replace(plans(4, length, 1)[0], rows=np.arange(4)))
@@ -131,9 +131,9 @@ def test_chains_without_base_pairs_make_a_batch() -> None:
 
 def test_processes_deal_out_what_one_process_sees() -> None:
     chains = some_chains()
-    resident = DeviceChains(stacked(chains), 24, 0.5)
+    batches = DeviceChains(stacked(chains), 24, 0.5)
     [plan] = plans(6, 24, 1)
-    whole, parts = resident.batch(plan), [resident.batch(plan, rank, 2) for rank in range(2)]
+    whole, parts = batches.batch(plan), [batches.batch(plan, rank, 2) for rank in range(2)]
     for rank, part in enumerate(parts):
         assert (part.rank, part.world, part.seed) == (rank, 2, whole.seed)
         assert torch.equal(part.coords, whole.coords[rank::2])

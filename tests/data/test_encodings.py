@@ -30,13 +30,13 @@ def test_what_is_read_is_what_the_encoder_says(tmp_path: Path, kind: str) -> Non
     cache, chain = cache_of(tmp_path, kind), make_chain(23)
     [file] = cache.encode([(chain.sequence, chain.pairs)])
     with torch.no_grad():
-        said = read(cache.encoder, from_chain(chain))
+        output = read(cache.encoder, from_chain(chain))
     stored = file.whole()
     assert stored.layers.dtype == np.float16
-    np.testing.assert_allclose(stored.layers, said.layers[0].numpy(), **HALF)
+    np.testing.assert_allclose(stored.layers, output.layers[0].numpy(), **HALF)
     assert (stored.pair is None) == (kind != "convformer")
     if stored.pair is not None:
-        np.testing.assert_allclose(stored.pair, said.pair[0].numpy(), **HALF)
+        np.testing.assert_allclose(stored.pair, output.pair[0].numpy(), **HALF)
     residues = np.array([2, 3, 4, 11, 12, 22])
     part = pickle.loads(pickle.dumps(file)).crop(residues)
     np.testing.assert_array_equal(part.layers, stored.layers[residues])
@@ -113,26 +113,26 @@ def test_the_encoder_stays_as_it_was(tmp_path: Path) -> None:
 
 @every_kind
 def test_examples_are_cropped_and_padded_with_their_encodings(tmp_path: Path, kind: str) -> None:
-    """The encoder reads the full sequence, whose rows a crop takes: not what it says of the crop."""
+    """The encoder reads the full sequence, whose rows a crop takes: it does not read the crop."""
     model, lengths = model_with_encoder(kind), (40, 13)
     chains = with_encodings([make_chain(n, seed=n) for n in lengths], EncodedCache(tmp_path, model.encoder))
     batch = make_batch(chains, crop=16)
-    said = batch.features.encoded
-    assert said.layers.shape == (2, 16, 2, 16)
-    assert (said.pair is None) == (kind != "convformer")
+    output = batch.features.encoded
+    assert output.layers.shape == (2, 16, 2, 16)
+    assert (output.pair is None) == (kind != "convformer")
     for row, chain in enumerate(chains):
         real = batch.features.mask[row]
         rows = batch.features.residue_index[row][real].numpy() - 1
         stored = chain.encoded.whole()
-        np.testing.assert_array_equal(said.layers[row][real].numpy(), stored.layers[rows])
-        assert not said.layers[row][~real].any()
+        np.testing.assert_array_equal(output.layers[row][real].numpy(), stored.layers[rows])
+        assert not output.layers[row][~real].any()
         if stored.pair is not None:
-            np.testing.assert_array_equal(said.pair[row][real][:, real].numpy(), stored.pair[rows][:, rows])
+            np.testing.assert_array_equal(output.pair[row][real][:, real].numpy(), stored.pair[rows][:, rows])
     with torch.no_grad():
         from_crop = read(model.encoder, batch.features)
         whole = read(model.encoder, from_chain(replace(chains[1], encoded=None)))
-    assert (from_crop.layers[0, :16] - said.layers[0, :16]).abs().max() > 0.05
-    np.testing.assert_allclose(said.layers[1, :13].float().numpy(), whole.layers[0].numpy(), **HALF)
+    assert (from_crop.layers[0, :16] - output.layers[0, :16]).abs().max() > 0.05
+    np.testing.assert_allclose(output.layers[1, :13].float().numpy(), whole.layers[0].numpy(), **HALF)
 
 
 @every_kind

@@ -1,4 +1,4 @@
-"""The stream of draws: a function of seed and step, weighted, of similar lengths."""
+"""The stream of batch plans: a function of seed and step, weighted, of similar lengths."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def test_a_draw_is_a_function_of_seed_and_step() -> None:
         np.testing.assert_array_equal(first.rows, again.rows)
         np.testing.assert_array_equal(first.choices, again.choices)
         assert (first.length, first.seed) == (again.length, again.seed)
-    assert len({draw.seed for draw in there}) == 40
+    assert len({plan.seed for plan in there}) == 40
     assert (make_stream(seed=4).at(0).rows != there[0].rows).any()
 
 
@@ -50,10 +50,10 @@ def test_a_warm_up_draws_from_the_second_set_and_leaves_what_follows_as_it_is(st
     plain, other = make_stream(), make_stream(seed=9)
     stream = WarmUp(other, steps, plain, len(LENGTHS))
     for step in range(40):
-        draw, expected = stream.at(step), (other if step < steps else plain).at(step)
-        np.testing.assert_array_equal(draw.rows, expected.rows + (len(LENGTHS) if step < steps else 0))
-        np.testing.assert_array_equal(draw.choices, expected.choices)
-        assert (draw.length, draw.seed) == (expected.length, expected.seed)
+        plan, expected = stream.at(step), (other if step < steps else plain).at(step)
+        np.testing.assert_array_equal(plan.rows, expected.rows + (len(LENGTHS) if step < steps else 0))
+        np.testing.assert_array_equal(plan.choices, expected.choices)
+        assert (plan.length, plan.seed) == (expected.length, expected.seed)
 
 
 @pytest.mark.parametrize("crop", [8, 24, 60, 96, 256, 384])
@@ -65,5 +65,5 @@ def test_batches_are_padded_to_few_lengths(crop: int) -> None:
     assert padded == sorted(padded)
     stream = make_stream(crop=crop)
     for step in range(32):
-        draw = stream.at(step)
-        assert draw.length == padded_length(min(crop, int(LENGTHS[draw.rows].max())), crop)
+        plan = stream.at(step)
+        assert plan.length == padded_length(min(crop, int(LENGTHS[plan.rows].max())), crop)

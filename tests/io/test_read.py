@@ -388,7 +388,7 @@ def test_all_prepared_structures_are_read(shared_data: Path) -> None:
         differences["resolved"] += resolved != int(expected["n_resolved"])
         differences["models"] += models != int(expected["n_models"])
         differences["date"] += date != expected["release_date"]
-    # Three files hold a second chain of one name (`3hl2_E__2`); the file itself says 3hl2, chain E.
+    # Three files hold a second chain of one name (`3hl2_E__2`); in the file it is 3hl2, chain E.
     assert +differences == Counter(name=3)
     assert sum(far for _, far in results.values()) == 2  # two residues that were built badly: 1yfg A63, 4fau A292
 

@@ -1,4 +1,4 @@
-"""Pair evidence from alignments: closed forms, invariances, and what must give nothing."""
+"""Pair features from alignments: closed forms, invariances, and what must give nothing."""
 
 import numpy as np
 import pytest
@@ -70,7 +70,7 @@ def test_rows_like_the_query_say_nothing() -> None:
     assert len(alignment_features(alignment(query)).pairs) == 0
     identical = alignment(*[query] * 6)
     np.testing.assert_array_equal(covariation(identical), 0)
-    # The fold of copies is the fold of one, up to alifold's bonus for conserved pairs.
+    # The consensus of copies is that of one, up to alifold's bonus for conserved pairs.
     assert consensus_pairs(identical)[0, 17] == pytest.approx(base_pair_probabilities(query)[0, 17], abs=0.1)
 
 

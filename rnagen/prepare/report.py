@@ -1,0 +1,68 @@
+"""What a run of `rnagen prepare` did: for the user, and as tables beside the dataset."""
+
+import csv
+import io
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rnagen.io.files import write_text
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A file, or one chain of it, that is not in the dataset."""
+
+    file: str
+    chain: str
+    reason: str
+
+
+@dataclass
+class PrepareReport:
+    """What a run of `prepare` did."""
+
+    chains: int = 0
+    full_atom: int = 0
+    files: int = 0
+    """Structure files and tables of the inputs."""
+    metadata: list[str] = field(default_factory=list)
+    """Metadata tables that were used."""
+    skipped: list[Skip] = field(default_factory=list)
+    duplicates: list[Skip] = field(default_factory=list)
+    """Chains that came twice; `reason` names the copy that was used."""
+    fingerprint: str = ""
+    up_to_date: bool = False
+    """Nothing had changed since the last run, and nothing was done."""
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "PrepareReport":
+        """The report of a former run, from its `dataclasses.asdict`."""
+        skips = {name: [Skip(**skip) for skip in values[name]] for name in ("skipped", "duplicates")}
+        return cls(**values | skips)
+
+    def write_tables(self, out: Path) -> None:
+        """Write skipped.csv and duplicates.csv."""
+        for name, last, skips in (("skipped", "reason", self.skipped), ("duplicates", "used", self.duplicates)):
+            text = io.StringIO()
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(["file", "chain", last])
+            writer.writerows((skip.file, skip.chain, skip.reason) for skip in skips)
+            write_text(out / f"{name}.csv", text.getvalue())
+
+    def lines(self, out: Path) -> list[str]:
+        """What was done, for the user: one line for the dataset and one for each of the most common reasons to skip."""
+        state = "nothing changed, nothing done: " if self.up_to_date else ""
+        found = [
+            f"{out}: {state}{self.chains} chains ({self.full_atom} with all atoms, "
+            f"{self.chains - self.full_atom} with C1' only) of {self.files} files; "
+            f"{len(self.duplicates)} duplicates left out; fingerprint {self.fingerprint[:12]}",
+            f"metadata: {', '.join(self.metadata) or 'none (dates as in the files)'}",
+        ]
+        if self.skipped:
+            found.append(f"{len(self.skipped)} skipped, listed in {out / 'skipped.csv'}:")
+        example = {skip.reason: f"{skip.file} {skip.chain}".strip() for skip in reversed(self.skipped)}
+        for reason, count in Counter(skip.reason for skip in self.skipped).most_common(12):
+            found.append(f"  {count:5d}  {reason} (for example {example[reason]})")
+        return found
