@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rnagen.cli.options import guarded, parse
 from rnagen.config.prepare import PrepareConfig
-from rnagen.errors import InputError
+from rnagen.errors import ConfigError, InputError
 
 PROG = "rnagen prepare"
 
@@ -21,6 +21,7 @@ def run(config: PrepareConfig) -> int:
 
     Raises:
         InputError: inputs, metadata or folder cannot be used.
+        ConfigError: there is no input.
     """
     try:
         if config.assume_date:
@@ -55,7 +56,7 @@ def _run(config: PrepareConfig) -> int:
             print(f"{PROG}: {download.entry}: {download.failure}", file=sys.stderr)
         inputs += [download.path for download in downloads if not download.failure]
     if not inputs:
-        raise InputError(PROG, None, "no input; name folders or files, or give --fetch with a split")
+        raise ConfigError("no input; name folders or files, or give --fetch with a split")
     report = prepare(inputs, config.out, config.metadata, config.workers, only, config.assume_date, config.alignments)
     print("\n".join(report.lines(config.out)))
     dataset = Dataset.open(config.out)
