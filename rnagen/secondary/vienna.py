@@ -118,33 +118,22 @@ class SecondaryStructureCache:
         key = f"{RNA.__version__} {MINIMUM_PROBABILITY} {ENERGIES} {SAMPLED} {sequence}"
         return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
 
-    def load(self, sequence: str) -> SecondaryStructures | None:
-        """The stored secondary structures; None where the file is missing or damaged."""
-        try:
-            with np.load(self.path(sequence), allow_pickle=False) as stored:
-                pairs = SparsePairs(len(sequence), stored["pairs"], stored["probabilities"], stored["pair_features"])
-                return SecondaryStructures(pairs, stored["sampled"])
-        except (FileNotFoundError, BadZipFile, KeyError, ValueError, EOFError):
-            return None
-
     def get(self, sequence: str) -> SecondaryStructures:
-        """The secondary structures of a sequence, predicted once.
+        """The secondary structures of a sequence, predicted where the file is missing or damaged.
 
         Raises:
             ValueError: as `sparse_base_pairs`.
         """
-        found = self.load(sequence)
-        if found is None:
+        path = self.path(sequence)
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                pairs = SparsePairs(len(sequence), stored["pairs"], stored["probabilities"], stored["pair_features"])
+                return SecondaryStructures(pairs, stored["sampled"])
+        except (FileNotFoundError, BadZipFile, KeyError, ValueError, EOFError):
             found = secondary_structures_of(sequence)
-            pairs = found.pairs
-            with atomic_write(self.path(sequence)) as file:
-                np.savez(
-                    file,
-                    pairs=pairs.pairs,
-                    probabilities=pairs.probabilities,
-                    pair_features=pairs.pair_features,
-                    sampled=found.sampled,
-                )
+        arrays = {name: getattr(found.pairs, name) for name in ("pairs", "probabilities", "pair_features")}
+        with atomic_write(path) as file:
+            np.savez(file, sampled=found.sampled, **arrays)
         return found
 
 
