@@ -28,7 +28,7 @@ from rnagen.features import from_chain
 from rnagen.metrics import bootstrap_interval, tm_matrix
 from rnagen.sampling.confidence import confidence_logits, confidence_of
 from rnagen.sampling.selection import DIVERSITY_WEIGHT, choose
-from rnagen.tasks.confidence.conformers import Drawing, conformers_file, sample_conformer_set
+from rnagen.tasks.confidence.conformers import ConformerPlan, conformers_file, sample_conformer_set
 
 
 @dataclass
@@ -69,9 +69,9 @@ def run(options: Options) -> None:
     confidence = find_confidence(checkpoint)
     atoms = checkpoint.config.model.atoms
     chains = validation_chains(options.data, options.splits, atoms, options.max_length)
-    drawing = Drawing(SamplerConfig(tau=options.tau), (options.tau,), options.candidates, 0, 0)
-    file = conformers_file(options.cache, checkpoint, Dataset.open(options.data).fingerprint, drawing)
-    pools = sample_conformer_set(checkpoint, chains, drawing, file)
+    plan = ConformerPlan(SamplerConfig(tau=options.tau), (options.tau,), options.candidates, 0, 0)
+    file = conformers_file(options.cache, checkpoint, Dataset.open(options.data).fingerprint, plan)
+    pools = sample_conformer_set(checkpoint, chains, plan, file)
     rows: dict[str, list[tuple[float, float]]] = {}
     for chain, scores in track(list(zip(chains, pools)), description="choosing", transient=True):
         scores = scores.tm.double().numpy()

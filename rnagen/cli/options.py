@@ -58,7 +58,7 @@ def is_basic(item: "dataclasses.Field[Any]") -> bool:
 
 
 def with_basic_help(config: Any) -> Any:
-    """The same options in a class of which the help lists the basic ones only."""
+    """The same options in a class whose help lists the basic ones only."""
     kind: Any = type(config)
     hints: dict[str, Any] = {}
     values: dict[str, Any] = {}

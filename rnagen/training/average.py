@@ -23,7 +23,7 @@ class MovingAverage(nn.Module):
 
     @torch.no_grad()
     def update(self, model: nn.Module, taken: Bool[Tensor, ""]) -> None:
-        """Follow the model by one step; stay where `taken` is False. Parameters that both share are left alone."""
+        """Follow the model by one step; unchanged if `taken` is False. Parameters that both share are left alone."""
         share = self.share() * taken
         pairs = [(a, b) for a, b in zip(self.module.parameters(), model.parameters()) if a is not b]
         averaged: list[Tensor] = [a for a, _ in pairs]
@@ -37,6 +37,6 @@ class MovingAverage(nn.Module):
         self.n_averaged += taken
 
     def share(self) -> Float[Tensor, ""]:
-        """Of the model's weights in the next average."""
+        """Share of the model's weights in the next average."""
         n = self.n_averaged.float()
         return (1 - ((1 + n) / (10 + n)).clamp(max=self.decay)).where(n > 0, 1.0)

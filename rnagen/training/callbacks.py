@@ -36,15 +36,15 @@ class MeasuredModule(L.LightningModule):
 
 
 class CheckpointWriter(L.Callback):
-    """Writes the training state, the last weights, the best on the validation set, and some along the way.
+    """Writes the training state, the last weights, the best on the validation set, and some in between.
 
     Args:
         folder: of the run.
         every_n_epochs: between saves of the last state.
-        keep_every: epochs between weights that are kept under the number of their step; None: none are.
+        keep_every: epochs from one save under the number of the step to the next; None: only last and best.
         score: the mean of the validation by which the best weights are chosen.
         lower_is_better: whether it is an error.
-        export: writes the weights of a module to a file, with the provenance that is given and what it adds to it.
+        export: writes the weights of a module to a file, with this provenance and what the task adds to it.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class CheckpointWriter(L.Callback):
 
     @property
     def trained_hours(self) -> float:
-        """Wall time of this run and of those it resumes."""
+        """Wall time of this run and of those that it resumes."""
         return self.hours + (time.monotonic() - self.started) / 3600
 
     def state_dict(self) -> dict[str, Any]:
@@ -143,7 +143,7 @@ class StopOnSignal(L.Callback):
 
 
 class MetricsWriter(L.Callback):
-    """Appends every validation to metrics.jsonl, target by target where there is a table, and prints its means."""
+    """Appends every validation to metrics.jsonl, target by target if there is a table, and prints its means."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -19,7 +19,7 @@ from rnagen.training.trainer import make_trainer
 
 
 def fit(task: Task[Any, Any, Any]) -> Path:
-    """Train, or validate only, as the options of the task say; returns the folder of the run.
+    """Train, or validate only, by the options of the task; returns the folder of the run.
 
     `max_time` covers reading the data too: a run that stops there goes on when the same command is given again, or,
     once it trains, from its state.

@@ -1,4 +1,4 @@
-"""Training by AdamW under a one-cycle schedule, non-finite steps skipped: for the tasks besides structure."""
+"""Training by AdamW under a one-cycle schedule; non-finite steps are skipped. For the tasks besides structure."""
 
 from typing import Any
 

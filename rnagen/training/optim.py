@@ -14,9 +14,9 @@ from rnagen.errors import ConfigError
 def clipped_step(
     optimizer: LightningOptimizer, closure: Callable[[], Any], parameters: Iterable[nn.Parameter], largest_norm: float
 ) -> tuple[Float[Tensor, ""], Bool[Tensor, ""]]:
-    """Gradients, clip, step: the last only where the gradient is finite, so that one bad batch spoils nothing.
+    """Gradients, clip, step: the last only if the gradient is finite, so that one bad batch spoils nothing.
 
-    A fused optimizer looks at the device whether it may step, so that nothing waits for the answer.
+    A fused optimizer decides on the device whether it may step, so that nothing waits for the answer.
 
     Returns:
         the gradient's norm before clipping, and whether the step was taken.
@@ -26,7 +26,7 @@ def clipped_step(
     """
     inner = optimizer.optimizer
     if not all(group["fused"] for group in inner.param_groups):
-        raise ConfigError("ckpt: a training state of an earlier version; start from its weights (.safetensors)")
+        raise ConfigError("ckpt: this training state is of an earlier version; start from its weights (.safetensors)")
     closure()
     norm = torch.nn.utils.clip_grad_norm_(list(parameters), largest_norm)
     finite = torch.isfinite(norm)

@@ -13,24 +13,24 @@ BatchT_co = TypeVar("BatchT_co", covariant=True)
 
 @runtime_checkable
 class BatchSource(Protocol[BatchT_co]):
-    """A training set that makes the share of a process in a global batch that was drawn."""
+    """A training set that makes the share of a process in a planned global batch."""
 
     def batch(self, plan: BatchPlan, rank: int = 0, world: int = 1) -> BatchT_co: ...
 
 
 @runtime_checkable
 class Movable(Protocol):
-    """What can be put on another device."""
+    """What can be moved to another device."""
 
     def to(self, device: torch.device) -> "Movable": ...
 
 
 class BatchStream(Generic[BatchT_co]):
-    """The batches of a process: iterating gives the rest of the epoch that `position` stands in.
+    """The batches of a process: iterating gives the rest of the epoch that contains `position`.
 
     Args:
         chains: the training set.
-        draws: the global batches.
+        plans: of the global batches.
         batches: in an epoch.
         position: batches since the start of training.
         rank, world: which process, of how many.

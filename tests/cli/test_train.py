@@ -106,7 +106,7 @@ def test_weights_alone_start_a_new_run(train, tmp_path: Path) -> None:
     ("added", "new"),
     [
         (("--recycling",), {"reference.project.weight"}),
-        (("--pair-features", "turner1999", "langdon2018"), {"trunk.evidence.weight"}),
+        (("--pair-features", "turner1999", "langdon2018"), {"trunk.pair_features.weight"}),
         (
             ("--secondary-structure", "--structure-share", "1"),
             {f"trunk.secondary_structure.{part}.weight" for part in ("residue", "paired")},

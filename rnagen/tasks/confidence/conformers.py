@@ -1,4 +1,4 @@
-"""Conformers that a structure model draws of known chains, and how good each is: drawn once, kept in a file."""
+"""Conformers of known chains and how good each is: sampled once from a structure model, then stored in a file."""
 
 import hashlib
 import json
@@ -26,13 +26,13 @@ from rnagen.sampling.denoiser import Flow
 
 FORMAT = 1
 SAVE_SECONDS = 120.0
-"""At most this much drawing is lost when the machine goes off; an interrupted run loses nothing."""
+"""A crash of the machine loses at most this much sampling; an interrupted run loses nothing."""
 MIRROR = (-1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
 class ScoredConformers:
-    """n conformers of one chain, and what they are worth."""
+    """n conformers of one chain and their scores."""
 
     c1: Float[Tensor, "n L 3"]
     """C1' coordinates, Å."""
@@ -48,8 +48,8 @@ PARTS = tuple(part.name for part in fields(ScoredConformers))
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """What is drawn of each chain: conformers 1 to `conformers`, once per temperature, then some of the first ones
+class ConformerPlan:
+    """What is sampled of each chain: conformers 1 to `conformers`, once per temperature, then some of the first ones
     again as mirror images."""
 
     sampler: SamplerConfig
@@ -67,26 +67,26 @@ def score_conformers(c1: Float[Tensor, "n L 3"], chain: Chain, scored_atom: int)
     return ScoredConformers(c1, local.per_residue, local.scored, scores.float())
 
 
-def sample_scored(checkpoint: Checkpoint, chain: Chain, drawing: Drawing) -> ScoredConformers:
-    """Draw conformers of one chain and score them.
+def sample_scored(checkpoint: Checkpoint, chain: Chain, plan: ConformerPlan) -> ScoredConformers:
+    """Sample conformers of one chain and score them.
 
     Raises:
         SamplingError: a conformer stayed unusable.
     """
     scored_atom = checkpoint.config.model.atoms.index("C1'")
     flow, features, sampled = Flow.of(checkpoint), from_chain(chain), []
-    for tau in drawing.taus:
-        plan = SamplingPlan(drawing.conformers, seed=drawing.seed, options=replace(drawing.sampler, tau=tau))
-        sampled.append(draw_conformers(flow, features, chain.name, plan).coords[:, :, scored_atom].clone())
-    if drawing.mirrors:
-        sampled.append(sampled[0][: drawing.mirrors] * torch.tensor(MIRROR))
+    for tau in plan.taus:
+        sampling = SamplingPlan(plan.conformers, seed=plan.seed, options=replace(plan.sampler, tau=tau))
+        sampled.append(draw_conformers(flow, features, chain.name, sampling).coords[:, :, scored_atom].clone())
+    if plan.mirrors:
+        sampled.append(sampled[0][: plan.mirrors] * torch.tensor(MIRROR))
     return score_conformers(torch.cat(sampled), chain, scored_atom)
 
 
-def conformers_file(cache: Path, checkpoint: Checkpoint, dataset: str, drawing: Drawing) -> Path:
-    """The file of all chains of a dataset (by its fingerprint) that were drawn so by this checkpoint."""
-    sampler = {name: value for name, value in asdict(drawing.sampler).items() if name not in ("tau", "chunk")}
-    key = {**asdict(drawing), "sampler": sampler, "checkpoint": checkpoint.fingerprint, "dataset": dataset}
+def conformers_file(cache: Path, checkpoint: Checkpoint, dataset: str, plan: ConformerPlan) -> Path:
+    """The file of the conformers that this checkpoint gives for a dataset (by its fingerprint) under a plan."""
+    sampler = {name: value for name, value in asdict(plan.sampler).items() if name not in ("tau", "chunk")}
+    key = {**asdict(plan), "sampler": sampler, "checkpoint": checkpoint.fingerprint, "dataset": dataset}
     digest = hashlib.sha256(json.dumps({"format": FORMAT, **key}, sort_keys=True).encode()).hexdigest()
     return cache / f"conformers-{digest[:32]}.safetensors"
 
@@ -94,21 +94,21 @@ def conformers_file(cache: Path, checkpoint: Checkpoint, dataset: str, drawing: 
 def sample_conformer_set(
     checkpoint: Checkpoint,
     chains: Sequence[Chain],
-    drawing: Drawing,
+    plan: ConformerPlan,
     file: Path,
     deadline: float | None = None,
 ) -> list[ScoredConformers]:
-    """The conformers of all chains: those that the file holds, and the others drawn now and added to it.
+    """The conformers of all chains: those that the file holds; the others are sampled now and added to it.
 
     Args:
-        checkpoint: of the structure model, on the device where it draws.
+        checkpoint: of the structure model, on the device on which it samples.
         chains: with distinct names.
-        drawing: what is drawn of each.
-        file: see `pool_file`.
-        deadline: `time.monotonic()` at which drawing stops.
+        plan: what is sampled of each.
+        file: see `conformers_file`.
+        deadline: `time.monotonic()` at which sampling stops.
 
     Raises:
-        InputError: the file is damaged, a chain cannot be sampled, or the time was over; what was drawn is saved.
+        InputError: the file is damaged, a chain cannot be sampled, or the time was over; what was sampled is saved.
     """
     conformer_set = read_conformers(file) if file.is_file() else {}
     missing = [chain for chain in chains if chain.name not in conformer_set]
@@ -116,20 +116,20 @@ def sample_conformer_set(
     console = Console(stderr=True)
     try:
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-            task = progress.add_task(f"Drawing conformers of {len(missing)} chains", total=len(missing))
+            task = progress.add_task(f"Sampling conformers of {len(missing)} chains", total=len(missing))
             for number, chain in enumerate(missing):
                 if deadline is not None and time.monotonic() > deadline:
-                    left = f"{len(missing) - number} of {len(chains)} chains are still to be drawn"
-                    raise InputError(file, None, f"the time is over, {left}: the same command goes on")
+                    left = f"{len(missing) - number} of {len(chains)} chains are still to be sampled"
+                    raise InputError(file, None, f"the time is over, and {left}: run the same command again to go on")
                 try:
-                    conformer_set[chain.name] = sample_scored(checkpoint, chain, drawing)
+                    conformer_set[chain.name] = sample_scored(checkpoint, chain, plan)
                 except SamplingError as error:
                     raise InputError(checkpoint.path, chain.name, str(error)) from error
                 progress.advance(task)
                 if time.monotonic() - saved > SAVE_SECONDS:
                     write_conformers(file, conformer_set)
                     saved = time.monotonic()
-                    print(f"conformers of {number + 1} of {len(missing)} chains drawn", flush=True)
+                    print(f"conformers of {number + 1} of {len(missing)} chains sampled", flush=True)
     finally:
         if missing:
             write_conformers(file, conformer_set)
@@ -137,7 +137,7 @@ def sample_conformer_set(
 
 
 def write_conformers(file: Path, conformer_set: dict[str, ScoredConformers]) -> None:
-    """Write a pool, by the names of its chains, whole or not at all."""
+    """Write conformers by the names of their chains, the whole file or nothing."""
     tensors = {
         f"{name}/{part}": value for name, scores in conformer_set.items() for part, value in vars(scores).items()
     }
@@ -146,7 +146,7 @@ def write_conformers(file: Path, conformer_set: dict[str, ScoredConformers]) -> 
 
 
 def read_conformers(file: Path) -> dict[str, ScoredConformers]:
-    """What `write_pool` wrote.
+    """What `write_conformers` wrote.
 
     Raises:
         InputError: the file is damaged.
@@ -156,4 +156,6 @@ def read_conformers(file: Path) -> dict[str, ScoredConformers]:
         names = dict.fromkeys(key.rpartition("/")[0] for key in tensors)
         return {name: ScoredConformers(*(tensors[f"{name}/{part}"] for part in PARTS)) for name in names}
     except (SafetensorError, KeyError, OSError) as error:
-        raise InputError(file, None, f"is no file of conformers, or a damaged one; delete it: {error}") from error
+        raise InputError(
+            file, None, f"cannot be read as a file of conformers; delete it to sample them again: {error}"
+        ) from error

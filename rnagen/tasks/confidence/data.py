@@ -1,4 +1,4 @@
-"""The conformers that train and validate a confidence head: date-gated chains, few of each cluster."""
+"""The conformers that train and validate a confidence head: chains filtered by date, few of each cluster."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,8 +19,8 @@ from rnagen.data.padding import pad
 from rnagen.data.plans import BatchPlan, PlanStream, chain_weights
 from rnagen.errors import InputError
 from rnagen.features import Chain, RNAFeatures, collate, from_chain
-from rnagen.tasks.confidence.baselines import Consensus, LengthBaseline, consensus
-from rnagen.tasks.confidence.conformers import Drawing, ScoredConformers, conformers_file, sample_conformer_set
+from rnagen.tasks.confidence.conformers import ConformerPlan, ScoredConformers, conformers_file, sample_conformer_set
+from rnagen.tasks.confidence.report import Consensus, LengthBaseline, consensus
 from rnagen.training.stream import BatchStream, ResumableData
 
 
@@ -33,7 +33,7 @@ class ScoredChain:
 
     @cached_property
     def consensus(self) -> Consensus:
-        """What the conformers say of each other."""
+        """How far the conformers agree."""
         return consensus(self.scores.c1)
 
 
@@ -53,14 +53,14 @@ class ScoredBatch:
 
 
 class ScoredChains:
-    """Chains with conformers that are known to be good or bad, as a `BatchStream` asks for them."""
+    """Chains with scored conformers, as a source of a `BatchStream`."""
 
     def __init__(self, chains: list[ScoredChain], copies: int) -> None:
         self.chains = chains
         self.copies = copies
 
     def batch(self, plan: BatchPlan, rank: int = 0, world: int = 1) -> ScoredBatch:
-        """Some of the conformers of each chain that is drawn, in a process's share of the batch."""
+        """Some of the conformers of each chain in a process's share of the batch."""
         known = [self.chains[row] for row in plan.rows[rank::world]]
         rng = np.random.default_rng([plan.seed, rank])
         return scored_batch([(one.chain, some_of(one.scores, self.copies, rng)) for one in known], plan.length)
@@ -88,12 +88,12 @@ def scored_batch(examples: list[tuple[Chain, ScoredConformers]], length: int) ->
 
 
 class ConfidenceDataModule(ResumableData):
-    """Conformers of training and validation chains, drawn by the structure model where the cache has none.
+    """Conformers of training and validation chains, sampled from the structure model if the cache has none.
 
     Args:
         config: options.
         checkpoint: of the structure model.
-        deadline: `time.monotonic()` at which drawing stops, to go on in another run.
+        deadline: `time.monotonic()` at which sampling stops, to go on in another run.
     """
 
     def __init__(self, config: ConfidenceConfig, checkpoint: Checkpoint, deadline: float | None = None) -> None:
@@ -105,7 +105,7 @@ class ConfidenceDataModule(ResumableData):
         self.val_chains: list[ScoredChain] = []
 
     def setup(self, stage: str) -> None:
-        """Choose the chains, draw or read their conformers.
+        """Choose the chains, sample or read their conformers.
 
         Raises:
             InputError: data, splits, cache or structure model cannot be used, or the time is over.
@@ -115,28 +115,28 @@ class ConfidenceDataModule(ResumableData):
         options, atoms = self.config.dataset, self.checkpoint.config.model.atoms
         cutoff = self.checkpoint.metadata.get("cutoff")
         if not cutoff:
-            raise InputError(self.checkpoint.path, "cutoff", "missing: it says which chains may train")
+            raise InputError(self.checkpoint.path, "cutoff", "missing: it decides which chains may train")
         data = read_data(options.data, options.splits, cutoff, atoms)
         train = chosen(trainable(data.train, options.min_length, options.data), options, self.config.run.seed)
         val = no_longer_than(data.val, options.max_length)
         if not len(val):
             print(f"no validation chain of {data.source} fits: this run does not validate")
         self.fingerprint, self.clusters = data.fingerprint, train.clusters.numpy()
-        self.train_chains = self._scored(train.chains(), self._drawing(training=True))
-        self.val_chains = self._scored(val.chains(), self._drawing(training=False))
-        # The first conformers are those of the temperature at which is sampled.
+        self.train_chains = self._scored(train.chains(), self._plan(training=True))
+        self.val_chains = self._scored(val.chains(), self._plan(training=False))
+        # The first conformers are those of `tau`, the temperature of sampling.
         plain = [(len(known.chain.bases), known.scores) for known in self.train_chains]
         self.baseline = LengthBaseline.fit(plain, options.conformers)
 
-    def _drawing(self, training: bool) -> Drawing:
+    def _plan(self, training: bool) -> ConformerPlan:
         options, sampler, seed = self.config.dataset, self.config.sampler, self.config.run.seed
         if not training:
-            return Drawing(sampler, (sampler.tau,), options.val_conformers, 0, seed)
-        return Drawing(sampler, (sampler.tau, *options.other_taus), options.conformers, options.mirrors, seed)
+            return ConformerPlan(sampler, (sampler.tau,), options.val_conformers, 0, seed)
+        return ConformerPlan(sampler, (sampler.tau, *options.other_taus), options.conformers, options.mirrors, seed)
 
-    def _scored(self, chains: list[Chain], drawing: Drawing) -> list[ScoredChain]:
-        file = conformers_file(self.config.dataset.cache, self.checkpoint, self.fingerprint, drawing)
-        scores = sample_conformer_set(self.checkpoint, chains, drawing, file, self.deadline)
+    def _scored(self, chains: list[Chain], plan: ConformerPlan) -> list[ScoredChain]:
+        file = conformers_file(self.config.dataset.cache, self.checkpoint, self.fingerprint, plan)
+        scores = sample_conformer_set(self.checkpoint, chains, plan, file, self.deadline)
         return [ScoredChain(chain, one) for chain, one in zip(chains, scores)]
 
     @property
@@ -163,7 +163,7 @@ class ConfidenceDataModule(ResumableData):
         return sum(len(known.scores.tm) for known in self.train_chains)
 
     def train_dataloader(self) -> BatchStream[ScoredBatch]:
-        """Batches from `position` on; every cluster is drawn equally often."""
+        """Batches from `position` on; every cluster is sampled equally often."""
         options = self.config.dataset
         lengths = np.array([len(known.chain.bases) for known in self.train_chains])
         weights = chain_weights(lengths, self.clusters, length_power=0.0, cluster_power=1.0)
@@ -182,14 +182,14 @@ def no_longer_than(chains: Chains, longest: int) -> Chains:
 
 
 def chosen(chains: Chains, options: ConformerSetConfig, seed: int) -> Chains:
-    """The chains that are short enough; of each cluster at most `per_cluster`, drawn by the seed.
+    """The chains that are short enough; of each cluster at most `per_cluster`, chosen by the seed.
 
     Raises:
         InputError: no chain is left.
     """
     short = no_longer_than(chains, options.max_length)
     if not len(short):
-        raise InputError(options.data, None, f"no training chain of it has {options.max_length} residues or fewer")
+        raise InputError(options.data, None, f"none of its training chains has {options.max_length} residues or fewer")
     taken: dict[int, int] = {}
     rows = []
     for row in np.random.default_rng(seed).permutation(len(short)).tolist():

@@ -14,9 +14,8 @@ from rnagen.features import from_chain
 from rnagen.model.confidence import ConfidenceHead, ConfidenceLogits, spread
 from rnagen.model.model import RNAFlowModel
 from rnagen.sampling.confidence import confidence_logits, confidence_of
-from rnagen.tasks.confidence.baselines import LengthBaseline
 from rnagen.tasks.confidence.data import ScoredBatch, ScoredChain
-from rnagen.tasks.confidence.report import ReportedTarget, summarize
+from rnagen.tasks.confidence.report import LengthBaseline, ReportedTarget, summarize
 from rnagen.training.one_cycle import OneCycleModule
 
 STATE_KEY = "structure_model"
@@ -24,7 +23,7 @@ STATE_KEY = "structure_model"
 
 @dataclass(frozen=True)
 class FrozenModel:
-    """A structure model that is read and never trained; no module, so that it is in no state."""
+    """A structure model that is not trained; not a module, so that no state contains it."""
 
     model: RNAFlowModel
 
@@ -38,8 +37,8 @@ class ConfidenceModule(OneCycleModule):
 
     Args:
         config: the options of the run.
-        checkpoint: of the structure model, which is no part of the state.
-        baseline: what the length of the training chains says.
+        checkpoint: of the structure model, which is not part of the state.
+        baseline: fitted to the lengths of the training chains.
         steps: optimizer steps of the whole run.
     """
 
@@ -69,7 +68,7 @@ class ConfidenceModule(OneCycleModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if checkpoint[STATE_KEY] != self.structure:
-            raise ConfigError("structure: the run that is resumed judges another structure model")
+            raise ConfigError("structure: the run to be resumed scores another structure model")
 
     def training_step(self, batch: ScoredBatch, batch_idx: int) -> Tensor:
         with torch.no_grad():
@@ -85,7 +84,7 @@ class ConfidenceModule(OneCycleModule):
         self.reported, self.val_losses = [], []
 
     def validation_step(self, known: ScoredChain, batch_idx: int) -> None:
-        """All conformers of a chain, judged as `sample.py` does it."""
+        """All conformers of a chain, scored as in sampling."""
         scores, chain = known.scores, known.chain
         context = self.frozen.on(self.device).condition(from_chain(chain).to(self.device))
         logits = confidence_logits(self.head, context, scores.c1)

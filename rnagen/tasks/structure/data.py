@@ -1,4 +1,4 @@
-"""The chains that train and validate: date-gated, resident on the training device, in a reproducible order."""
+"""The chains that train and validate: filtered by date, held on the training device, in a reproducible order."""
 
 import logging
 from dataclasses import replace
@@ -150,6 +150,6 @@ class RNADataModule(ResumableData):
 
 
 def with_encodings(chains: list[Chain], cache: EncodedCache) -> list[Chain]:
-    """The same chains with what the encoder of the cache says of them, computed where it is not known yet."""
+    """The same chains with their encodings, computed for those that the cache does not have yet."""
     files = cache.encode([(chain.sequence, chain.pairs) for chain in chains])
     return [replace(chain, encoded=file) for chain, file in zip(chains, files)]

@@ -40,7 +40,7 @@ def choose_encoder(
 
     Raises:
         InputError: the reactivity checkpoint cannot be used.
-        ConfigError: it is another than that of the state or weights, or what is to be resumed did not train it so.
+        ConfigError: it differs from that of the state or weights, or the state was trained with another kind of rate.
     """
     given = None
     if option is not None:
@@ -50,15 +50,15 @@ def choose_encoder(
     if state is not None:
         held, origin = _of_state(state, rate), state
         if given is not None and held is None:
-            raise ConfigError(f"encoder: {state} is of a run without one; start from its weights (.safetensors)")
+            raise ConfigError(f"encoder: {state} belongs to a run without one; start from its weights (.safetensors)")
     elif weights is not None and weights.encoder is not None:
         assert weights.model.encoder is not None
         held, origin = Pretrained(weights.model.encoder, weights.encoder), weights.path
     if given is not None and held is not None and given.source.fingerprint != held.source.fingerprint:
-        raise ConfigError(f"encoder: {option} is not the one that {origin} was trained with (SHA-256)")
+        raise ConfigError(f"encoder: {option} differs from the one that {origin} was trained with (SHA-256)")
     chosen = held or given
     if chosen is None and rate:
-        raise ConfigError("encoder_rate: there is no encoder to be trained: name one with --encoder")
+        raise ConfigError("encoder_rate: there is no encoder to train; give one with --encoder")
     return chosen
 
 

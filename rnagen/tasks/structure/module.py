@@ -31,7 +31,7 @@ LOWEST_RATE = 0.01
 
 
 class FlowModule(MeasuredModule):
-    """Trains an `RNAFlowModel` and keeps the exponential moving average of its weights.
+    """Trains an `RNAFlowModel` and maintains the exponential moving average of its weights.
 
     A pretrained encoder is frozen, or trained where `encoder_rate` is above 0. Average and model share a frozen one.
     """
@@ -75,7 +75,7 @@ class FlowModule(MeasuredModule):
             model.load_state_dict({**model.state_dict(), **other.state_dict()})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """A state says of which kind its encoder is, so that it is resumed without the encoder's file."""
+        """Describe the encoder in the state, so that it can be resumed without the encoder's file."""
         if self.encoder_source is not None:
             frozen = not self.model.encoder_trains
             checkpoint[STATE_KEY] = {**self.encoder_source.to_plain(), "frozen": frozen}

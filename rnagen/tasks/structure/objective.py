@@ -27,15 +27,15 @@ DISTOGRAM_RANGE = (4.0, 64.0)
 
 @dataclass(frozen=True)
 class StepNoise:
-    """The random part of a training step: K poses, times and noises per RNA, and what the model is shown."""
+    """The random part of a training step: K poses, times and noises per RNA, and which inputs are masked."""
 
     rotation: Float[Tensor, "B K 3 3"]
     t: Float[Tensor, "B K"]
     noise: Float[Tensor, "B K L A 3"]
     masked: Bool[Tensor, " B"]
-    """RNAs shown without sequence and base pairs."""
+    """RNAs whose sequence and base pairs are masked."""
     masked_pair_features: Bool[Tensor, "B C"]
-    """Channels of evidence that are not shown."""
+    """Masked channels of the pair features."""
     self_condition: bool
     """The model sees its own first estimate: for the whole step, whatever process computes it."""
     draft_noise: Float[Tensor, "B L A 3"] | None = None
@@ -45,7 +45,7 @@ class StepNoise:
 def draw_noise(batch: Batch, config: TrainConfig, step: int) -> StepNoise:
     """Random numbers of a batch: its share of what its seed gives the global batch.
 
-    Poses and times are drawn on the CPU, the same for every device; the noise, which is many numbers, on the device.
+    Poses and times are sampled on the CPU, the same for every device; the noise, which is many numbers, on the device.
     With a consistency loss, copy k and copy k + K/2 are two times of one path: the same pose and noise.
     """
     device, copies = batch.coords.device, config.dataset.copies
@@ -86,7 +86,7 @@ def objective(
 ) -> dict[str, Float[Tensor, " B"]]:
     """Unweighted loss terms, one number per RNA (mean over its copies).
 
-    Structure terms are weighted by t: a clean structure predicted from noise says little.
+    Structure terms are weighted by t: a clean structure predicted from noise carries little information.
     """
     shape = {"b": len(batch.mask), "l": batch.mask.shape[1], "a": batch.mask.shape[2]}
     copies = noise_of_step.t.shape[1]
@@ -111,8 +111,8 @@ def objective(
         split = "(b k) (l a) xyz -> b k l a xyz"
         before = None if previous is None else rearrange(previous, split, **shape)
         times = rearrange(pair.t, "(b k) -> b k", b=shape["b"])
-        said = model(rearrange(pair.x_t, split, **shape), times, context, before)
-        return rearrange(said, "b k l a xyz -> (b k) (l a) xyz")
+        output = model(rearrange(pair.x_t, split, **shape), times, context, before)
+        return rearrange(output, "b k l a xyz -> (b k) (l a) xyz")
 
     previous = None
     if config.model.self_conditioning:

@@ -9,24 +9,25 @@ import torch
 
 from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.config.confidence import ConformerSetConfig
-from rnagen.config.sampling import SamplerConfig
+from rnagen.config.sampling import SamplerConfig, SamplingPlan
 from rnagen.errors import InputError
 from rnagen.features import from_chain
 from rnagen.metrics import c1_lddt, tm_score
-from rnagen.sampling.ensemble import draw_ensemble
-from rnagen.tasks.confidence.baselines import LengthBaseline, consensus
+from rnagen.sampling.conformers import draw_conformers
+from rnagen.sampling.denoiser import Flow
 from rnagen.tasks.confidence.conformers import (
-    Drawing,
+    ConformerPlan,
     conformers_file,
     read_conformers,
     sample_conformer_set,
     sample_scored,
     score_conformers,
 )
+from rnagen.tasks.confidence.report import LengthBaseline, consensus
 from tests.helpers.scored import C1, perturbed
 from tests.helpers.tiny import TINY, make_chain, tiny_model
 
-DRAWING = Drawing(SamplerConfig(steps=3), (0.05, 1.0), conformers=2, mirrors=1, seed=0)
+PLAN = ConformerPlan(SamplerConfig(steps=3), (0.05, 1.0), conformers=2, mirrors=1, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -52,18 +53,16 @@ def test_scores_are_those_against_the_model_that_fits_best() -> None:
     torch.testing.assert_close(noisy.lddt[0], expected)
 
 
-def test_what_is_drawn_is_what_sampling_draws(checkpoint) -> None:
+def test_conformers_are_those_of_sampling(checkpoint) -> None:
     chain = make_chain(18)
-    scores = sample_scored(checkpoint, chain, DRAWING)
+    scores = sample_scored(checkpoint, chain, PLAN)
     assert len(scores.tm) == 5
-    for place, tau in enumerate(DRAWING.taus):
-        options = replace(DRAWING.sampler, tau=tau)
-        features = from_chain(chain)
-        sampled = draw_ensemble(
-            checkpoint.model, TINY.transport, features, chain.name, chain.sequence, 2, options, seed=0
-        )
+    for place, tau in enumerate(PLAN.taus):
+        options = replace(PLAN.sampler, tau=tau)
+        plan = SamplingPlan(2, seed=0, options=options)
+        sampled = draw_conformers(Flow.of(checkpoint), from_chain(chain), chain.name, plan)
         own = scores.c1[2 * place : 2 * place + 2]
-        torch.testing.assert_close(own, torch.from_numpy(sampled.structure.coords[:, :, C1]))
+        torch.testing.assert_close(own, sampled.coords[:, :, C1])
     # A mirror image keeps the distances, and so the lDDT, but not the TM-score.
     torch.testing.assert_close(scores.c1[4, :, 1:], scores.c1[0, :, 1:])
     torch.testing.assert_close(scores.c1[4, :, 0], -scores.c1[0, :, 0])
@@ -71,17 +70,17 @@ def test_what_is_drawn_is_what_sampling_draws(checkpoint) -> None:
     assert float(tm_score(scores.c1[4], scores.c1[0], everything)) < 0.9
 
 
-def test_the_file_holds_what_was_drawn_and_grows(checkpoint, tmp_path: Path, monkeypatch) -> None:
+def test_the_file_holds_what_was_sampled_and_grows(checkpoint, tmp_path: Path, monkeypatch) -> None:
     chains = [make_chain(14, seed=seed) for seed in range(3)]
-    file = conformers_file(tmp_path / "cache", checkpoint, "dataset", DRAWING)
-    first = sample_conformer_set(checkpoint, chains[:2], DRAWING, file)
+    file = conformers_file(tmp_path / "cache", checkpoint, "dataset", PLAN)
+    first = sample_conformer_set(checkpoint, chains[:2], PLAN, file)
 
-    def other(checkpoint, chain, drawing):
+    def other(checkpoint, chain, plan):
         assert chain.name == chains[2].name, "the others are there"
-        return sample_scored(checkpoint, chain, drawing)
+        return sample_scored(checkpoint, chain, plan)
 
     monkeypatch.setattr("rnagen.tasks.confidence.conformers.sample_scored", other)
-    again = sample_conformer_set(checkpoint, chains[::-1], DRAWING, file)
+    again = sample_conformer_set(checkpoint, chains[::-1], PLAN, file)
     for one, two in zip(first, again[:0:-1], strict=True):
         assert all(torch.equal(vars(one)[part], vars(two)[part]) for part in vars(one))
     assert set(read_conformers(file)) == {chain.name for chain in chains}
@@ -91,38 +90,38 @@ def test_an_interruption_or_the_end_of_the_time_loses_nothing(checkpoint, tmp_pa
     chains = [make_chain(14, seed=seed) for seed in range(3)]
     file = tmp_path / "pool.safetensors"
 
-    def interrupted(checkpoint, chain, drawing):
+    def interrupted(checkpoint, chain, plan):
         if chain.name == chains[1].name:
             raise KeyboardInterrupt
-        return sample_scored(checkpoint, chain, drawing)
+        return sample_scored(checkpoint, chain, plan)
 
     with monkeypatch.context() as patch:
         patch.setattr("rnagen.tasks.confidence.conformers.sample_scored", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            sample_conformer_set(checkpoint, chains, DRAWING, file)
+            sample_conformer_set(checkpoint, chains, PLAN, file)
     assert set(read_conformers(file)) == {chains[0].name}
-    with pytest.raises(InputError, match=r"2 of 3 chains are still to be drawn: the same command goes on"):
-        sample_conformer_set(checkpoint, chains, DRAWING, file, deadline=time.monotonic() - 1)
+    with pytest.raises(InputError, match=r"2 of 3 chains are still to be sampled: run the same command again to go on"):
+        sample_conformer_set(checkpoint, chains, PLAN, file, deadline=time.monotonic() - 1)
     assert set(read_conformers(file)) == {chains[0].name}
     file.write_bytes(file.read_bytes()[:-8])
-    with pytest.raises(InputError, match="damaged"):
-        sample_conformer_set(checkpoint, chains, DRAWING, file)
+    with pytest.raises(InputError, match="cannot be read as a file of conformers"):
+        sample_conformer_set(checkpoint, chains, PLAN, file)
 
 
-def test_every_model_dataset_and_way_of_drawing_has_its_file(checkpoint, tmp_path: Path) -> None:
-    def file(drawing: Drawing = DRAWING, **changes: object) -> Path:
-        return conformers_file(tmp_path, replace(checkpoint, **changes), "dataset", drawing)
+def test_every_model_dataset_and_way_of_plan_has_its_file(checkpoint, tmp_path: Path) -> None:
+    def file(plan: ConformerPlan = PLAN, **changes: object) -> Path:
+        return conformers_file(tmp_path, replace(checkpoint, **changes), "dataset", plan)
 
     others = [
         file(fingerprint="other"),
-        conformers_file(tmp_path, checkpoint, "other", DRAWING),
-        file(replace(DRAWING, sampler=SamplerConfig(steps=4))),
-        file(replace(DRAWING, taus=(0.05,))),
-        file(replace(DRAWING, seed=1)),
+        conformers_file(tmp_path, checkpoint, "other", PLAN),
+        file(replace(PLAN, sampler=SamplerConfig(steps=4))),
+        file(replace(PLAN, taus=(0.05,))),
+        file(replace(PLAN, seed=1)),
     ]
     assert len({file(), *others}) == 6
     # How many are computed at once, and the temperature that `taus` replaces, draw nothing else.
-    assert file(replace(DRAWING, sampler=SamplerConfig(steps=3, chunk=2, tau=0.7))) == file()
+    assert file(replace(PLAN, sampler=SamplerConfig(steps=3, chunk=2, tau=0.7))) == file()
 
 
 def test_consensus_by_hand() -> None:

@@ -121,9 +121,9 @@ def test_weights_alone_are_validated_and_others_are_refused(train, places: Path,
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--max-time", "00:00:00:00", "--seed", "9"], "4 of 4 chains are still to be drawn"),
+        (["--max-time", "00:00:00:00", "--seed", "9"], "4 of 4 chains are still to be sampled"),
         (["--max-time", "soon"], "expected DD:HH:MM:SS"),
-        (["--max-length", "20"], "has 20 residues or fewer"),
+        (["--max-length", "20"], "of its training chains has 20 residues or fewer"),
         (["--data", "absent"], "absent"),
         (["--sampling-method", "ddpm"], "ddpm is for the path Sqrt"),
     ],
