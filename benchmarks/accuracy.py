@@ -4,7 +4,7 @@
     python benchmarks/accuracy.py runs/long/step_*.safetensors --sets validation --max-length 260 --steps 10
     python benchmarks/accuracy.py
 
-Conformers are drawn from the sequence alone, as `sample.py` draws them, and scored as `rnagen evaluate` scores them:
+Conformers are sampled from the sequence alone, as `sample.py` does, and scored as `rnagen evaluate` scores them:
 TM-score on C1', residues matched by number. Every conformer's mirror image is scored too. What is found is saved chain
 by chain in benchmarks/results/accuracy, under the name of the run and its step; the same command goes on where it was
 interrupted. The last lines are a table for each checkpoint, below one of all where there are several; without a
@@ -25,17 +25,17 @@ from accuracy_saved import Result, read_baselines, read_results, write_baselines
 from accuracy_table import overview, summary, table
 from accuracy_targets import SETS, target_sets
 from rich.progress import track
-from rnagen.sampling.candidates import Models, draw_kept, models_of
 
 from rnagen.checkpoints.confidence import find_confidence
 from rnagen.checkpoints.structure import Checkpoint, load_checkpoint
 from rnagen.cli.options import guarded, parse
-from rnagen.cli.sample import choose_device
 from rnagen.config.files import to_plain
-from rnagen.config.sampling import SamplerConfig
+from rnagen.config.sampling import SamplerConfig, SamplingPlan
+from rnagen.devices import choose_device
 from rnagen.evaluation.scores import baseline_scores, score_conformers
 from rnagen.io.target import Target
-from rnagen.sampling.ensemble import check_sampling
+from rnagen.sampling.ensemble import Models, draw_ensemble
+from rnagen.sampling.solver import check_sampling
 from rnagen.structure import RNAStructure
 
 RESULTS = Path(__file__).parent / "results" / "accuracy"
@@ -63,7 +63,7 @@ class Options:
     n: int = 5
     """Conformers per RNA."""
     candidates: int | None = None
-    """Conformers drawn per RNA, for `n` to be chosen of them."""
+    """Conformers to sample per RNA, `n` of which are selected."""
     seed: int = 0
     """Of the conformers."""
     results: Path = RESULTS
@@ -94,7 +94,7 @@ def measure(path: Path, options: Options) -> Result:
 
     Raises:
         InputError, ConfigError: see `run`.
-        SamplingError: a conformer could not be drawn.
+        SamplingError: a conformer could not be sampled.
     """
     device = choose_device("auto")
     checkpoint = load_checkpoint(path, device)
@@ -137,23 +137,23 @@ def measure_target(models: Models, target: RNAStructure, options: Options) -> di
     """Conformers of one RNA, the first choice first, each scored."""
     start = time.perf_counter()
     wanted = Target(target.name, target.sequence)
-    selected = draw_kept(models, wanted, options.n, options.candidates, options.sampler, options.seed)
-    order = [selected.numbers.index(number) for number in selected.best_first or selected.numbers]
+    ensemble = draw_ensemble(models, wanted, SamplingPlan(options.n, options.candidates, options.seed, options.sampler))
+    order = [ensemble.numbers.index(number) for number in ensemble.best_first or ensemble.numbers]
     seconds = time.perf_counter() - start
-    scores = score_conformers(models_of(selected.ensemble.structure, order), target)
+    scores = score_conformers(ensemble.structure.models(order), target)
     return {
         "length": len(target),
         "references": target.num_models,
         "tm": [round(value, 4) for value in scores.tm],
         "mirror": [round(value, 4) for value in scores.mirror],
         "one_minus_tm": round(scores.one_minus_tm, 4),
-        "redrawn": selected.ensemble.redrawn,
+        "redrawn": ensemble.redrawn,
         "seconds": round(seconds, 2),
     }
 
 
 def describe(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What a checkpoint says of itself; learning curves are drawn over it."""
+    """The facts of a checkpoint over which learning curves are plotted."""
     known = checkpoint.metadata
     return {
         "name": f"{checkpoint.config.run.run_name}-{known['step']}",

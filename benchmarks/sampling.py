@@ -37,29 +37,31 @@ def measure(length: int, options: Options) -> dict[str, float]:
     import torch
 
     from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
-    from rnagen.config.sampling import SamplerConfig
-    from rnagen.sampling.ensemble import draw_ensemble, estimated_memory, features_of
+    from rnagen.config.sampling import SamplerConfig, SamplingPlan
+    from rnagen.features import from_sequence
+    from rnagen.sampling.conformers import draw_conformers
+    from rnagen.sampling.denoiser import Flow
+    from rnagen.sampling.memory import estimated_memory
 
     checkpoint = load_checkpoint(options.ckpt or DEFAULT_CHECKPOINT)
     encoder = None if checkpoint.encoder is None else checkpoint.encoder.config
     generator = torch.Generator().manual_seed(length)
     sequence = "".join("ACGU"[i] for i in torch.randint(4, (length,), generator=generator))
-    sampler = SamplerConfig(steps=options.steps)
-    features_of("GGGAAACCC")  # ViennaRNA reads its parameters
+    plan, shape = SamplingPlan(options.n, options=SamplerConfig(steps=options.steps)), checkpoint.config.model
+    from_sequence(shape, "GGGAAACCC")  # ViennaRNA reads its parameters
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
-    features = features_of(sequence)
+    features = from_sequence(shape, sequence)
     folded = time.perf_counter()
-    ensemble = draw_ensemble(
-        checkpoint.model, checkpoint.config.transport, features, "benchmark", sequence, options.n, sampler, 0
-    )
+    draw_conformers(Flow.of(checkpoint), features, "benchmark", plan)
+    finished = time.perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "length": length,
         "folding_s": round(folded - start, 2),
-        "sampling_s": round(ensemble.seconds, 2),
+        "sampling_s": round(finished - folded, 2),
         "peak_mib": round((peak - before) / 1024),
-        "estimate_mib": round(estimated_memory(length, options.n, checkpoint.config.model, sampler, encoder) / 2**20),
+        "estimate_mib": round(estimated_memory(length, options.n, shape, plan.options, encoder) / 2**20),
     }
 
 

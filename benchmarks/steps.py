@@ -17,7 +17,7 @@ from validation import Row, as_json, helix_baseline, print_table, score, validat
 from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
 from rnagen.config.files import load_config, load_yaml
 from rnagen.config.sampling import SamplerConfig
-from rnagen.sampling.ensemble import guide_of
+from rnagen.sampling.denoiser import Flow
 
 
 @dataclass
@@ -62,7 +62,7 @@ def run(options: Options) -> None:
     for text in options.settings:
         values = yaml.safe_load("{" + text.replace("=", ": ") + "}")
         settings[text] = load_config(SamplerConfig(), values, text)
-    guide = guide_of(load_checkpoint(options.guide_ckpt) if options.guide_ckpt else None)
+    guide = Flow.of(load_checkpoint(options.guide_ckpt)) if options.guide_ckpt else None
     rows: dict[str, Row] = {}
     for name, setting in settings.items():
         rows[name] = score(checkpoint, chains, setting, name, guide if setting.cfg_scale != 1 else None)

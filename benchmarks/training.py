@@ -22,13 +22,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from rnagen.cli.options import parse
 from rnagen.config.structure import TrainConfig
 from rnagen.data.batches import Batch
-from rnagen.data.plans import POOL
+from rnagen.data.plans import WINDOW
 from rnagen.tasks.structure.data import RNADataModule
 from rnagen.tasks.structure.module import FlowModule
-from rnagen.tasks.structure.objective import draw, objective, total
+from rnagen.tasks.structure.objective import draw_noise, objective, total
 from rnagen.training.trainer import make_trainer
 
-WARM_UP, STEPS = POOL, 2 * POOL
+WARM_UP, STEPS = WINDOW, 2 * WINDOW
 """The first pool of batches holds the lengths that are compiled for."""
 PRODUCTS = 10
 
@@ -80,7 +80,7 @@ def timed_run(config: TrainConfig, folder: Path) -> tuple[Stopwatch, FlowModule,
 def products(config: TrainConfig, module: FlowModule, batch: Batch) -> int:
     """Floating-point operations in the matrix products of one step."""
     with FlopCounterMode(display=False) as counter:
-        terms = objective(module.model, module.transport, batch, draw(batch, config, 0), config)
+        terms = objective(module.model, module.transport, batch, draw_noise(batch, config, 0), config)
         total(terms, config.loss, 0).backward()
     return counter.get_total_flops()
 

@@ -11,14 +11,13 @@ import torch
 from rich.progress import track
 
 from rnagen.checkpoints.structure import Checkpoint
-from rnagen.config.sampling import SamplerConfig
+from rnagen.config.sampling import SamplerConfig, SamplingPlan
 from rnagen.data.dataset import Dataset
 from rnagen.evaluation.baselines import helix
 from rnagen.features import Chain, from_chain
 from rnagen.metrics import best_of, bootstrap_interval, diversity, tm_scores
-from rnagen.sampling.denoiser import Guide
-from rnagen.sampling.ensemble import draw_ensemble
-from rnagen.structure import BASES
+from rnagen.sampling.conformers import draw_conformers
+from rnagen.sampling.denoiser import Flow
 
 N = 5
 """Conformers per RNA."""
@@ -39,7 +38,7 @@ class Row:
     seconds: float
     """For all chains."""
     redrawn: int
-    """Conformers that were drawn again, because they were not finite or exploded."""
+    """Conformers that were sampled again, because they were not finite or exploded."""
 
 
 def validation_chains(data: Path, splits: Path, atoms: tuple[str, ...], max_length: int) -> list[Chain]:
@@ -54,40 +53,30 @@ def validation_chains(data: Path, splits: Path, atoms: tuple[str, ...], max_leng
 
 
 def chain_scores(
-    checkpoint: Checkpoint, chains: Iterable[Chain], options: SamplerConfig, label: str, guide: Guide | None = None
+    checkpoint: Checkpoint, chains: Iterable[Chain], options: SamplerConfig, label: str, guide: Flow | None = None
 ) -> dict[str, Any]:
     """Five conformers of every chain against all models of it: TM-scores chain by chain, and what it took."""
     scored = checkpoint.config.model.atoms.index("C1'")
     out: dict[str, Any] = {"best1": [], "best5": [], "one_minus_tm": [], "redrawn": 0, "evaluations": 0}
+    flow, plan = Flow.of(checkpoint), SamplingPlan(N, options=options)
     start = time.perf_counter()
     for chain in track(list(chains), description=label, transient=True):
-        sequence = "".join(BASES[code] for code in chain.bases)
-        ensemble = draw_ensemble(
-            checkpoint.model,
-            checkpoint.config.transport,
-            from_chain(chain),
-            chain.name,
-            sequence,
-            N,
-            options,
-            seed=0,
-            guide=guide,
-        )
-        sampled = torch.from_numpy(ensemble.structure.coords[:, :, scored])
+        found = draw_conformers(flow, from_chain(chain), chain.name, plan, guide)
+        sampled = found.coords[:, :, scored]
         true, mask = torch.from_numpy(chain.coords[:, :, scored]), torch.from_numpy(chain.mask[:, :, scored])
         scores = tm_scores(sampled, true, mask)
         out["best1"].append(round(float(best_of(scores, 1)), 4))
         out["best5"].append(round(float(best_of(scores)), 4))
         spread = diversity(sampled, torch.ones(sampled.shape[:2], dtype=torch.bool)).one_minus_tm
         out["one_minus_tm"].append(round(spread, 4))
-        out["redrawn"] += ensemble.redrawn
-        out["evaluations"] = max(out["evaluations"], ensemble.evaluations)
+        out["redrawn"] += found.redrawn
+        out["evaluations"] = max(out["evaluations"], found.evaluations)
     out["seconds"] = round(time.perf_counter() - start, 1)
     return out
 
 
 def score(
-    checkpoint: Checkpoint, chains: Iterable[Chain], options: SamplerConfig, label: str, guide: Guide | None = None
+    checkpoint: Checkpoint, chains: Iterable[Chain], options: SamplerConfig, label: str, guide: Flow | None = None
 ) -> Row:
     """`chain_scores`, averaged."""
     found = chain_scores(checkpoint, chains, options, label, guide)
