@@ -60,17 +60,21 @@ def test_recipes_are_programs() -> None:
 
 def test_options_of_the_prose_exist(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Each `--option` that a page names is one of some command."""
-    for call in [["rnagen", verb, "--help"] for verb in VERBS]:
+    for call in [["rnagen", verb, "--help-all"] for verb in VERBS]:
         parse_only(call, monkeypatch)
     for task in TASKS:
-        parse_only(["train.py", "--task", task, "--help"], monkeypatch)
+        parse_only(["train.py", "--task", task, "--help-all"], monkeypatch)
     for script in sorted((ROOT / "benchmarks").glob("*.py")):
         if "tyro.cli" in script.read_text():
             call = [f"benchmarks/{script.name}"]
             subcommands = ("run", "table") if script.stem == "experiments" else ("",)
             for subcommand in subcommands:
                 parse_only([*call, *subcommand.split(), "--help"], monkeypatch)
-    known = set(re.findall(r"--[a-z][\w-]*", capsys.readouterr().out, flags=re.IGNORECASE)) | {"--config", "--version"}
+    known = set(re.findall(r"--[a-z][\w-]*", capsys.readouterr().out, flags=re.IGNORECASE)) | {
+        "--config",
+        "--help-all",
+        "--version",
+    }
     for page in PAGES:
         for code in inline_code(page):
             for option in re.findall(r"(?<![\w-])--[a-z][\w-]*", code):

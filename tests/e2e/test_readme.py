@@ -18,6 +18,7 @@ import pytest
 from rnagen.cli.main import main
 from rnagen.io.kaggle import read_labels, write_labels
 from rnagen.io.write import write_structure
+from rnagen.prepare import synthetic
 from rnagen.prepare.synthetic import synthetic_rna
 from tests.helpers.commands import ROOT, block_commands, blocks, python_calls
 from tests.helpers.profiles import make_profiles, write_profiles
@@ -135,6 +136,7 @@ def test_python_of_the_readme_runs() -> None:
 def test_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = copy_of_the_repository(tmp_path)
     make_what_users_bring(folder)
+    monkeypatch.setattr(synthetic, "TRAINING", 16)
     skipped = (in_new_environment, takes_hours, needs_benchmark_tables)
     run_all([command for command in commands() if not any(skip(command) for skip in skipped)], folder, monkeypatch)
 

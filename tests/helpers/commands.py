@@ -14,7 +14,12 @@ import tyro
 from rnagen.cli.main import main
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXTENDING = ROOT / "docs" / "extending.md"
+"""Its commands need its changes: tests/docs/test_extending.py runs them."""
+PAGES = [
+    *(ROOT / "README.md", ROOT / "CONTRIBUTING.md"),
+    *sorted(page for page in (ROOT / "docs").glob("*.md") if page != EXTENDING),
+]
 RECIPES = sorted((ROOT / "runs").glob("*.sh"))
 PROGRAMS = re.compile(r"^(\.venv/bin/)?(python3?|rnagen)$")
 
@@ -56,6 +61,11 @@ def inline_code(page: Path) -> list[str]:
 def all_commands() -> list[Command]:
     """Every command of every page and recipe, of those in prose the ones that can be typed as they stand."""
     found = [Command(page.name, line) for page in PAGES for line in block_commands(page)]
+    found += [
+        Command(preset.name, line)
+        for preset in sorted((ROOT / "configs").glob("*.yaml"))
+        for line in re.findall(r"^#   ((?:python|rnagen) .*)", preset.read_text(), flags=re.MULTILINE)
+    ]
     found += [Command(page.name, code) for page in PAGES for code in inline_code(page) if code.startswith("python ")]
     return found + [Command(recipe.name, line) for recipe in RECIPES for line in lines_of(recipe.read_text())]
 
