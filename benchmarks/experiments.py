@@ -3,14 +3,17 @@
     python benchmarks/experiments.py run baseline encoder_frozen --seeds 0 1 2 --data data
     python benchmarks/experiments.py table
     python benchmarks/experiments.py table --about encoder
+    python benchmarks/experiments.py flow --data data --out benchmarks/results/trainings.json
 
 `benchmarks/experiments/NAME.yaml` holds what NAME changes of baseline.yaml, or of the experiment that it names under
 `against`, and the `question` that it answers. `run` trains what `runs` does not hold yet, samples the validation chains
 and saves the score of every chain in benchmarks/results/experiments; `table` makes the table from what is saved, with
-the floor and, against the same seeds of what an experiment changes, the paired difference: with an interval over the
-chains (of the mean over the seeds), which says nothing of how trainings differ, and one over the seeds, which does.
+the baseline and, against the same seeds of what an experiment changes, the paired difference: with an interval over the
+chains (of the mean over the seeds), which does not show how trainings differ, and one over the seeds, which does.
+`flow` compares experiments with the path, the prediction and other choices of the flow, sampled by SDE and ODE.
 """
 
+import csv
 import json
 import subprocess
 import sys
@@ -22,7 +25,16 @@ import numpy as np
 import tyro
 import yaml
 from scipy import stats
-from validation import chain_baselines, chain_scores, validation_chains
+from validation import (
+    Row,
+    as_json,
+    chain_baselines,
+    chain_scores,
+    helix_baseline,
+    print_table,
+    score,
+    validation_chains,
+)
 
 from rnagen.checkpoints.structure import load_checkpoint
 from rnagen.config.sampling import SamplerConfig
@@ -32,17 +44,23 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "experiments"
 BASELINE = "baseline"
 NO_OPTIONS = ("question", "against")
-"""What a file says of its experiment, beside options of the training."""
+"""Entries of an experiment's file besides options of the training."""
+FLOW = (
+    *("baseline", "GVP-velocity", "VP-velocity", "Sqrt-velocity", "Linear-noise", "Linear-score", "Linear-data"),
+    *("Sqrt-noise", "selfcond", "consistency", "dropout"),
+)
+SAMPLERS = {
+    "SDE": SamplerConfig(steps=10),
+    "ODE": SamplerConfig(sampling_method="euler", steps=10),
+    "DDPM": SamplerConfig(sampling_method="ddpm", steps=10),
+    "DDIM": SamplerConfig(sampling_method="ddim", steps=10),
+}
 
 
 @dataclass
-class Run:
-    """Train, sample, score, save."""
+class Places:
+    """Where an experiment reads and writes."""
 
-    names: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Experiments: names of files in benchmarks/experiments."""
-    seeds: tuple[int, ...] = (0, 1, 2)
-    """Seeds of each."""
     data: Path = Path("data")
     """Prepared dataset."""
     splits: Path = Path("splits")
@@ -51,7 +69,27 @@ class Run:
     """Folder of the runs; a run that is there is not trained again."""
     max_length: int = 120
     """Residues of the longest chain that is scored."""
+
+
+@dataclass
+class Run(Places):
+    """Train, sample, score, save."""
+
+    names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Experiments: names of files in benchmarks/experiments."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Seeds of each."""
     sampler: SamplerConfig = field(default_factory=lambda: SamplerConfig(steps=10))
+
+
+@dataclass
+class Flow(Places):
+    """Train each experiment with seed 0, sample it by SDE and ODE, print the table."""
+
+    names: tuple[str, ...] = FLOW
+    """Experiments."""
+    out: Path | None = None
+    """Write the rows as JSON too."""
 
 
 @dataclass
@@ -99,33 +137,71 @@ def run(options: Run) -> None:
             print(f"{name}, seed {seed}: best of 5 {np.mean(json.loads(saved.read_text())['best5']):.4f}", flush=True)
 
 
+def trained(name: str, seed: int, places: Places) -> Path:
+    """Weights of an experiment, trained unless they are there.
+
+    Raises:
+        CalledProcessError: the training failed.
+    """
+    run_name = f"{name}-{seed}"
+    weights = places.runs / run_name / "last.safetensors"
+    if not weights.is_file():
+        places.runs.mkdir(parents=True, exist_ok=True)
+        written = places.runs / f"{run_name}.yaml"
+        written.write_text(yaml.safe_dump(configuration(name)))
+        where = ("--data", places.data, "--splits", places.splits, "--run-dir", places.runs, "--run-name", run_name)
+        flags = [str(part) for part in ("--config", written, *where, "--seed", seed)]
+        subprocess.run([sys.executable, "train.py", *flags], check=True)
+    return weights
+
+
 def measure(name: str, seed: int, options: Run) -> dict[str, Any]:
     """Scores of every validation chain.
 
     Raises:
         CalledProcessError: the training failed.
     """
-    run_name, config = f"{name}-{seed}", configuration(name)
-    weights = options.runs / run_name / "last.safetensors"
-    if not weights.is_file():
-        options.runs.mkdir(parents=True, exist_ok=True)
-        written = options.runs / f"{run_name}.yaml"
-        written.write_text(yaml.safe_dump(config))
-        places = ("--data", options.data, "--splits", options.splits, "--run-dir", options.runs, "--run-name", run_name)
-        flags = [str(part) for part in ("--config", written, *places, "--seed", seed)]
-        subprocess.run([sys.executable, "train.py", *flags], check=True)
-    checkpoint = load_checkpoint(weights)
+    checkpoint = load_checkpoint(trained(name, seed, options))
     chains = validation_chains(options.data, options.splits, checkpoint.config.model.atoms, options.max_length)
     return {
         "experiment": name,
         "seed": seed,
-        "config": config,
+        "config": configuration(name),
         "step": checkpoint.metadata["step"],
         "hours": checkpoint.metadata["hours"],
         "chains": [chain.name for chain in chains],
         "helix": chain_baselines(chains, checkpoint.config.model.atoms),
-        **chain_scores(checkpoint, chains, options.sampler, run_name),
+        **chain_scores(checkpoint, chains, options.sampler, f"{name}-{seed}"),
     }
+
+
+def flow_losses(folder: Path) -> dict[str, float]:
+    """Mean flow loss of the first and of the last fifth of a run."""
+    with next(folder.glob("log/*/metrics.csv")).open() as file:
+        values = [float(row["train/flow"]) for row in csv.DictReader(file) if row.get("train/flow")]
+    fifth = max(1, len(values) // 5)
+    return {"flow_first": round(sum(values[:fifth]) / fifth, 4), "flow_last": round(sum(values[-fifth:]) / fifth, 4)}
+
+
+def flow(options: Flow) -> None:
+    """Paths, predictions and other choices of the flow, side by side."""
+    rows: dict[str, Row] = {}
+    trainings: dict[str, Any] = {}
+    for name in options.names:
+        weights = trained(name, 0, options)
+        checkpoint = load_checkpoint(weights)
+        atoms, transport = checkpoint.config.model.atoms, checkpoint.config.transport
+        chains = validation_chains(options.data, options.splits, atoms, options.max_length)
+        discrete = transport.path_type == "Sqrt" and transport.prediction == "noise"
+        for sampler in SAMPLERS if discrete else ("SDE", "ODE"):
+            rows[f"{name} {sampler}"] = score(checkpoint, chains, SAMPLERS[sampler], f"{name} {sampler}")
+        trainings[name] = {"step": checkpoint.metadata["step"], **flow_losses(weights.parent)}
+        print(f"{name}: {trainings[name]}", flush=True)
+    baseline = helix_baseline(chains, atoms)
+    print_table(rows, baseline, len(chains))
+    if options.out is not None:
+        result = {"chains": len(chains), "helix": round(baseline, 4), "training": trainings, "rows": as_json(rows)}
+        options.out.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def table(results: Path = RESULTS, about: tuple[str, ...] = ()) -> list[str]:
@@ -183,8 +259,7 @@ def described(name: str) -> str:
 
 
 if __name__ == "__main__":
-    chosen = tyro.cli(Annotated[Run, tyro.conf.subcommand("run")] | Annotated[Table, tyro.conf.subcommand("table")])  # type: ignore[call-overload]
-    if isinstance(chosen, Run):
-        run(chosen)
-    else:
-        print("\n".join(table(about=chosen.about)))
+    verbs = {"run": run, "flow": flow, "table": lambda options: print("\n".join(table(about=options.about)))}
+    kinds = {"run": Run, "flow": Flow, "table": Table}
+    chosen = tyro.extras.subcommand_cli_from_dict(kinds)
+    next(verbs[name] for name, kind in kinds.items() if isinstance(chosen, kind))(chosen)

@@ -186,7 +186,7 @@ def test_numbers_of_the_settings_table_are_those_of_the_stored_results() -> None
 
 
 def test_numbers_of_the_transport_page_are_those_of_the_stored_results() -> None:
-    """What `benchmarks/trainings.py --out` wrote, in its order."""
+    """What `benchmarks/experiments.py flow --out` wrote, in its order."""
     stored = json.loads((ROOT / "benchmarks" / "results" / "trainings.json").read_text())
     page = (DOCS / "transport.md").read_text()
     table = [line.split("|") for line in page.splitlines() if "→" in line and line.startswith("|")][1:]
