@@ -35,26 +35,27 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         patch.setattr(synthetic, "TRAINING", 8)
         patch.setattr(synthetic, "VALIDATION", 2)
-        for seed in range(3):
+        for seed in range(6):
             write_structure(synthetic_rna(seed, 24 + 4 * seed), folder / "structures" / f"mine{seed}.cif")
-        for line in (
-            "sample --sequence GGGGCUUCGGCCCC --candidates 3 --n 2 --steps 2 --out out",
-            " ".join(["train --val-repeat 1 --print-freq 1 --keep-freq 1", *TINY_FLAGS, *SHORT]),
-            " ".join(
-                [
-                    "train --task confidence --structure runs/run/last.safetensors --run-name confidence --steps 2",
-                    "--data runs/run/synthetic --splits runs/run/synthetic --batch-size 2 --conformers 1 --copies 2",
-                    *("--val-conformers", "2"),
-                    *SHORT,
-                ]
-            ),
-            "prepare structures --assume-date 2020-01-01 --out data --splits splits --workers 1",
-            "reactivity --sequence GGGGCUUCGGCCCC --out mapping --format csv",
-            f"evaluate out/rna out/rna --likelihood --ckpt {DEFAULT_CHECKPOINT} --out scores.json",
-            f"evaluate out/rna out/rna --likelihood --ckpt {DEFAULT_CHECKPOINT} --out scores.csv",
-        ):
-            assert main(line.split()) == 0, line
+        run("sample --sequence GGGGCUUCGGCCCC --candidates 3 --n 2 --steps 2 --out out")
+        run("train --val-repeat 1 --print-freq 1 --keep-freq 1", *TINY_FLAGS, *SHORT)
+        run("prepare structures --assume-date 2020-01-01 --out data --splits splits --workers 1")
+        head, *chains = (folder / "splits/train.csv").read_text().splitlines()
+        for name, rows in (("train", chains[:4]), ("val", chains[4:])):
+            (folder / "splits" / f"{name}.csv").write_text("\n".join([head, *rows]) + "\n")
+        run(
+            "train --task confidence --structure runs/run/last.safetensors --run-name confidence --steps 2",
+            *("--batch-size", "2", "--conformers", "1", "--copies", "2", "--val-conformers", "2"),
+            *SHORT,
+        )
+        run("reactivity --sequence GGGGCUUCGGCCCC --out mapping --format csv")
+        for kind in ("json", "csv"):
+            run(f"evaluate out/rna out/rna --likelihood --ckpt {DEFAULT_CHECKPOINT} --out scores.{kind}")
     return folder
+
+
+def run(line: str, *flags: str) -> None:
+    assert main([*line.split(), *flags]) == 0, line
 
 
 def documented(name: str) -> set[str]:

@@ -129,7 +129,9 @@ def test_python_of_the_readme_runs() -> None:
     (code,) = blocks(README, "python")
     names: dict[str, object] = {}
     exec(code, names)
-    assert names["ensemble"].coords.shape == (5, 14, 4, 3)  # type: ignore[attr-defined]
+    ensemble = names["ensemble"]
+    assert ensemble.coords.shape == (5, 14, 4, 3)  # type: ignore[attr-defined]
+    assert ensemble.confidence.lddt.shape == (5, 14)  # type: ignore[attr-defined]
 
 
 @pytest.mark.slow
