@@ -61,7 +61,7 @@ def test_the_stages_one_after_the_other(train, reads: Path, tmp_path: Path, caps
     capsys.readouterr()
     assert rnagen(["summary", str(three)]) == 0
     printed = capsys.readouterr().out
-    assert "structure model, pretrained convformer as encoder" in printed
+    assert "model.encoder" in printed
     assert "conditioning" in printed
 
 
@@ -91,7 +91,7 @@ def test_resuming_a_trained_encoder_is_exact(train, reads: Path, tmp_path: Path,
 def test_a_state_without_encoder_is_not_resumed_with_one(train, reads: Path, tmp_path: Path, capsys) -> None:
     assert train("plain", *ONE_EPOCH, "--no-validate") == 0
     assert train("plain", *ONE_EPOCH, "--encoder", reads, "--ckpt", tmp_path / "plain" / "last.ckpt") == 2
-    assert "is of a run without one; start from its weights" in capsys.readouterr().err
+    assert "belongs to a run without one; start from its weights" in capsys.readouterr().err
 
 
 def test_every_way_of_training_goes_with_an_encoder(train, reads: Path) -> None:
