@@ -48,7 +48,7 @@ class ModelConfig:
     mha_heads: int = 8
     """Attention heads in the trunk and in the latent model."""
     mlp_ratio: int = 4
-    """Hidden width of a transition is this times its width, times 2/3 for the gate."""
+    """Hidden width of a transition is this times its width, times 2/3 because a gate doubles it."""
     max_relative_position: int = 32
     """Relative positions in the pair representation are clipped to ± this."""
     distogram_bins: int = 32
