@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from safetensors import safe_open
 
-from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT
+from rnagen.api import evaluate
 from rnagen.cli.main import main
 from rnagen.config.confidence import ConfidenceConfig
 from rnagen.config.files import flatten
@@ -49,8 +49,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
             *SHORT,
         )
         run("reactivity --sequence GGGGCUUCGGCCCC --out mapping --format csv")
-        for kind in ("json", "csv"):
-            run(f"evaluate out/rna out/rna --likelihood --ckpt {DEFAULT_CHECKPOINT} --out scores.{kind}")
+        scores = evaluate("out/rna", "out/rna", likelihood=True, ckpt="runs/run/last.safetensors")
+        (folder / "scores.json").write_text(scores.to_json())
+        (folder / "scores.csv").write_text(scores.to_csv())
     return folder
 
 
@@ -147,6 +148,7 @@ def test_reactivity(written: Path) -> None:
 
 def test_evaluation(written: Path) -> None:
     found = {re.sub(r"^summary\.\w+\.", "summary.<score>.", name) for name in fields_of_file(written / "scores.json")}
+    found = {re.sub(r"(cov_[rp])\.[\d.]+$", r"\1.<Å>", name) for name in found}
     assert found == documented("evaluate.json")
     assert set(columns(written / "scores.csv")) == documented("evaluate.csv")
 
