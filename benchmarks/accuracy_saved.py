@@ -17,7 +17,7 @@ class Result:
 
     path: Path
     header: dict[str, Any]
-    """What the checkpoint says of itself."""
+    """The description of the checkpoint."""
     identity: dict[str, Any]
     """What the numbers depend on: files and options."""
     expected: dict[str, int]

@@ -82,8 +82,8 @@ def training_chains(checkpoint: Checkpoint, sets: TrainingData, data: Path) -> C
 def matched_rows(lengths: Sequence[int], clusters: Sequence[int], wanted: Sequence[int], count: int) -> list[int]:
     """`count` chains of different clusters whose lengths are distributed as those wanted, within their limits.
 
-    One chain of each cluster is drawn; then each of `count` lengths drawn of those wanted, the longest first, takes the
-    chain that is nearest in length. All is a function of the arguments.
+    One chain of each cluster is sampled; then each of `count` lengths, sampled from those wanted, takes the chain that
+    is nearest in length, the longest first. All is a function of the arguments.
 
     Raises:
         InputError: fewer clusters have a chain within the limits.
@@ -115,6 +115,6 @@ def refuse_seen(checkpoint: Checkpoint, targets: Targets) -> None:
         InputError: it was.
     """
     for name, target in targets.items():
-        gate = filter_by_date(checkpoint.metadata["cutoff"], target.release_date)
-        if gate.startswith(LEAKAGE):
-            raise InputError(checkpoint.path, name, gate)
+        verdict = filter_by_date(checkpoint.metadata["cutoff"], target.release_date)
+        if verdict.startswith(LEAKAGE):
+            raise InputError(checkpoint.path, name, verdict)

@@ -13,7 +13,7 @@ Brackets: 95 % over chains.
 
 Pairs are those of `rnagen.secondary.native`. Chains with C1' alone have the helices of two or more complementary pairs
 with C1' 9.3 to 11.7 Å apart, longest first: on chains with all atoms that agrees with the first definition as the last
-line says.
+line shows.
 """
 
 from collections.abc import Iterator
@@ -62,7 +62,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Chain:
-    """A chain and what its structure says; [L, L] matrices."""
+    """A chain and the pairs of its structure; [L, L] matrices."""
 
     row: int
     alignment: Alignment

@@ -101,7 +101,7 @@ class Table:
 
 
 def changes(name: str) -> dict[str, Any]:
-    """What the file of an experiment says.
+    """The options that the file of an experiment sets.
 
     Raises:
         FileNotFoundError: there is no such experiment.

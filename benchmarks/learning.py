@@ -207,7 +207,7 @@ def table(curve: Curve) -> list[str]:
 
 
 def draw(curves: list[Curve], picture: Path) -> None:
-    """A panel for each curve: best of n with its interval for each set, and the helix floor of the set."""
+    """A panel for each curve: best of n with its interval for each set, and the helix baseline of the set."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,12 +1,12 @@
-"""What choosing five of a pool gains on the validation chains, beside what any choice could.
+"""What selecting five of many candidates gains on the validation chains, beside what any selection could gain.
 
-    python benchmarks/selection.py --data data --pool 50
+    python benchmarks/selection.py --data data --candidates 50
     python benchmarks/selection.py --ckpt runs/mine/best.safetensors --weights 0 0.05 0.1 0.2 0.5
 
-One pool of conformers is drawn for each chain, once: it is kept in `--cache`, and the same command goes on where it was
-interrupted. Best of five TM-score of: the first five, five at random (expected), five by clusters, five by confidence
-and diversity at several weights (where the checkpoint has a confidence model beside it), the pool's best. `--out`
-writes the rows as JSON too.
+The candidates of each chain are sampled once and stored in `--cache`; repeat an interrupted command to continue.
+Best-of-five TM-score of: the first five, five at random (expected), five by clusters, five by confidence and diversity
+at several weights (if the checkpoint has a confidence model beside it), and the best candidate. `--out` writes the rows
+as JSON too.
 """
 
 import json
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import tyro
 from rich.progress import track
 from validation import N, validation_chains
@@ -26,7 +27,7 @@ from rnagen.config.sampling import SamplerConfig
 from rnagen.data.dataset import Dataset
 from rnagen.features import from_chain
 from rnagen.metrics import bootstrap_interval, tm_matrix
-from rnagen.sampling.confidence import confidence_logits, confidence_of
+from rnagen.sampling.confidence import confidence_in
 from rnagen.sampling.selection import DIVERSITY_WEIGHT, choose
 from rnagen.tasks.confidence.conformers import ConformerPlan, conformers_file, sample_conformer_set
 
@@ -42,11 +43,11 @@ class Options:
     ckpt: Path = DEFAULT_CHECKPOINT
     """Weights."""
     cache: Path = Path("cache")
-    """Folder of the conformers that were drawn."""
+    """Folder of the sampled conformers."""
     candidates: int = 50
     """Conformers per chain."""
     tau: float = SamplerConfig.tau
-    """Temperature at which they are drawn."""
+    """Temperature of the sampling."""
     weights: tuple[float, ...] = (0.0, DIVERSITY_WEIGHT, 0.3)
     """Weights of the diversity beside the confidence, a row each."""
     max_length: int = 1000
@@ -64,22 +65,23 @@ def expected_best(scores: np.ndarray, k: int) -> float:
 
 
 def run(options: Options) -> None:
-    """Draw, choose, score, print."""
+    """Sample, select, score, print."""
     checkpoint = load_checkpoint(options.ckpt)
     confidence = find_confidence(checkpoint)
     atoms = checkpoint.config.model.atoms
     chains = validation_chains(options.data, options.splits, atoms, options.max_length)
     plan = ConformerPlan(SamplerConfig(tau=options.tau), (options.tau,), options.candidates, 0, 0)
     file = conformers_file(options.cache, checkpoint, Dataset.open(options.data).fingerprint, plan)
-    pools = sample_conformer_set(checkpoint, chains, plan, file)
+    sets = sample_conformer_set(checkpoint, chains, plan, file)
     rows: dict[str, list[tuple[float, float]]] = {}
-    for chain, scores in track(list(zip(chains, pools)), description="choosing", transient=True):
-        scores = scores.tm.double().numpy()
-        distances = 1 - tm_matrix(scores.c1).numpy()
+    for chain, conformers in track(list(zip(chains, sets)), description="selecting", transient=True):
+        scores = conformers.tm.double().numpy()
+        distances = 1 - tm_matrix(conformers.c1).numpy()
         chosen = {f"first {N}": list(range(N)), f"{N} by clusters": choose(distances, N)}
         if confidence is not None:
-            logits = confidence_logits(checkpoint.model, confidence.head, from_chain(chain), scores.c1)
-            predicted = confidence_of(logits).tm
+            with torch.no_grad():
+                context = checkpoint.model.condition(from_chain(chain))
+            predicted = confidence_in(confidence.head, context, conformers.c1).tm
             for weight in options.weights:
                 chosen[f"{N} by confidence, weight {weight}"] = choose(distances, N, predicted, weight)
         for name, numbers in chosen.items():

@@ -29,7 +29,7 @@ from rnagen.tasks.structure.objective import draw_noise, objective, total
 from rnagen.training.trainer import make_trainer
 
 WARM_UP, STEPS = WINDOW, 2 * WINDOW
-"""The first pool of batches holds the lengths that are compiled for."""
+"""The first window of batches has the lengths that are compiled for."""
 PRODUCTS = 10
 
 
@@ -69,10 +69,7 @@ def timed_run(config: TrainConfig, folder: Path) -> tuple[Stopwatch, FlowModule,
     torch.manual_seed(config.run.seed)
     data, module, watch = RNADataModule(config, folder / "synthetic"), FlowModule(config), Stopwatch()
     data.prepare_data()
-    optim = config.optim
-    trainer = make_trainer(
-        config.run, folder, config, optim.precision, optim.accumulate_grad, WARM_UP + STEPS, False, [watch]
-    )
+    trainer = make_trainer(config, folder, WARM_UP + STEPS, False, None, [watch])
     trainer.fit(module, data)
     return watch, module, trainer.strategy.root_device
 
