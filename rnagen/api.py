@@ -6,10 +6,11 @@ Every function takes the options of its verb as keywords, under the names of the
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rnagen.config.evaluation import EvaluateConfig
 from rnagen.config.files import load_config
+from rnagen.config.prepare import PrepareConfig
 from rnagen.config.sampling import SampleConfig
 from rnagen.devices import choose_device
 from rnagen.errors import ConfigError, InputError
@@ -21,6 +22,9 @@ from rnagen.sampling.inputs import gather_targets, unique_targets
 from rnagen.sampling.run import SamplingRun
 from rnagen.tasks import TASKS, make_task
 from rnagen.tasks.reactivity.infer import Prediction, load_models, predict_reactivity, refuse_unfit
+
+if TYPE_CHECKING:
+    from rnagen.prepare.run import Prepared
 
 
 @dataclass(frozen=True)
@@ -170,6 +174,28 @@ def reactivity(
     good, refused = refuse_unfit(found, models)
     prediction = predict_reactivity(good, models)
     return replace(prediction, failures=failures + refused + prediction.failures)
+
+
+def prepare(inputs: str | Path | Sequence[str | Path], out: str | Path = "data", **options: Any) -> "Prepared":
+    """Make a dataset from structure files and tables, as `rnagen prepare` does.
+
+    Args:
+        inputs: folders, structure files and Kaggle tables.
+        out: folder of the dataset; a run that was interrupted is resumed.
+        options: any option of `rnagen prepare`, such as `splits`, `assume_date`, `workers`.
+
+    Returns:
+        the report of chains, duplicates and skipped inputs, and the sizes of the splits.
+
+    Raises:
+        InputError: inputs, metadata or folder cannot be used.
+        ConfigError: an option does not exist, or there is no input.
+    """
+    # Sampling does not wait for gemmi.
+    from rnagen.prepare.run import run_prepare
+
+    listed = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+    return run_prepare(load_config(PrepareConfig(), {"inputs": listed, "out": out, **options}, "prepare"))
 
 
 def train(task: str = "structure", **options: Any) -> Path:

@@ -70,3 +70,27 @@ def test_predictions_are_evaluated(tmp_path: Path) -> None:
     result = rnagen.evaluate(tmp_path / "out", tmp_path / "out" / "submission.csv", baselines=False)
     assert [score.target for score in result.scores] == ["one", "two"]
     assert result.summary["best1"].mean == pytest.approx(1.0, abs=1e-6)
+
+
+def test_a_dataset_is_prepared_and_trained_on(tmp_path: Path) -> None:
+    """Structures of a run of ours become a dataset; the API trains on it as the command line does."""
+    rnagen.sample_targets([("one", "GGGGAAAACCUUCGGGGAAUCCCCAAGGUUUUCC")], 1, steps=2, out=tmp_path / "out")
+    made = rnagen.prepare(
+        [tmp_path / "out" / "one" / "conformer_1.cif"],
+        tmp_path / "data",
+        assume_date="2001-01-01",
+        splits=tmp_path / "splits",
+        workers=1,
+    )
+    assert made.report.chains == 1
+    assert made.splits["train"] == 1
+    run = rnagen.train(
+        data=tmp_path / "data",
+        splits=tmp_path / "splits",
+        run_dir=tmp_path / "runs",
+        **{"embed_dim": 32, "pair_dim": 8, "trunk_layers": 1, "num_layers": 1, "mha_heads": 4, "accelerator": "cpu"},
+        **{"crop": 24, "batch_size": 1, "copies": 2, "epochs": 1, "train_batches": 1},
+    )
+    assert (run / "last.safetensors").is_file()
+    with pytest.raises(ConfigError, match="choose one of structure, reactivity, confidence"):
+        rnagen.train("nothing")

@@ -1,0 +1,54 @@
+"""From the options of `rnagen prepare` to a dataset, its splits and its file of beads."""
+
+import datetime
+from dataclasses import dataclass, field
+
+from rnagen.config.prepare import PrepareConfig
+from rnagen.data.dataset import Dataset
+from rnagen.errors import ConfigError, InputError
+from rnagen.prepare.dataset import WORK, prepare, refuse_foreign
+from rnagen.prepare.fetch import Download, fetch_entries
+from rnagen.prepare.report import PrepareReport
+from rnagen.prepare.splits import read_split, write_beads, write_splits
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run of `rnagen prepare` did."""
+
+    report: PrepareReport
+    splits: dict[str, int] = field(default_factory=dict)
+    """Chains of each split that was written."""
+    beads: dict[str, int] = field(default_factory=dict)
+    """Chains of each set in the file of beads."""
+    failed: tuple[Download, ...] = ()
+    """Downloads that failed."""
+
+
+def run_prepare(config: PrepareConfig) -> Prepared:
+    """Download if asked to, prepare the dataset, and write the splits and beads that the options name.
+
+    Raises:
+        InputError: inputs, metadata, date or folder cannot be used.
+        ConfigError: there is no input.
+        OSError: the folder cannot be written; the next run continues from there.
+    """
+    try:
+        if config.assume_date:
+            datetime.date.fromisoformat(config.assume_date)
+    except ValueError as error:
+        raise InputError("--assume-date", None, f"{config.assume_date!r} is not a date (YYYY-MM-DD)") from error
+    inputs, only, downloads = list(config.inputs), None, []
+    if config.fetch is not None:
+        refuse_foreign(config.out)
+        only = read_split(config.fetch)
+        entries = {name.split("_")[0] for name in only}
+        downloads = fetch_entries(entries, config.out / WORK / "download", config.fetch_url)
+        inputs += [download.path for download in downloads if not download.failure]
+    if not inputs:
+        raise ConfigError("no input; name folders or files, or give --fetch with a split")
+    report = prepare(inputs, config.out, config.metadata, config.workers, only, config.assume_date, config.alignments)
+    dataset = Dataset.open(config.out)
+    splits = {} if config.splits is None else write_splits(dataset.chains, config.splits, config.cutoff)
+    beads = {} if config.beads is None else write_beads(dataset, config.beads, config.cutoff)
+    return Prepared(report, splits, beads, tuple(download for download in downloads if download.failure))
