@@ -4,6 +4,7 @@ import re
 import runpy
 import shlex
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,16 +91,19 @@ def parse_only(call: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     Raises:
         AssertionError: the command does not exist or its options do not parse.
     """
-    real = tyro.cli
 
-    def stop(*args: Any, **options: Any) -> None:
-        real(*args, **options)
-        raise _Parsed
+    def stopping(parser: Callable[..., Any]) -> Callable[..., None]:
+        def stop(*args: Any, **options: Any) -> None:
+            parser(*args, **options)
+            raise _Parsed
+
+        return stop
 
     program, *arguments = call
     with monkeypatch.context() as patch:
         patch.chdir(ROOT)
-        patch.setattr(tyro, "cli", stop)
+        for module, name in ((tyro, "cli"), (tyro.extras, "subcommand_cli_from_dict")):
+            patch.setattr(module, name, stopping(getattr(module, name)))
         patch.setattr(sys, "argv", [program, *arguments])
         patch.syspath_prepend(str(ROOT / "benchmarks"))
         try:

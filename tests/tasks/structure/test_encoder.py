@@ -128,7 +128,9 @@ def test_an_encoder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"m\.safetensors: is a checkpoint of the structure model, not of the reac"):
         choose_encoder(tmp_path / "m.safetensors", 0.0, None, None)
     other = save_encoder(tmp_path / "other.safetensors", seed=2)
-    with pytest.raises(ConfigError, match=r"encoder: .*other\.safetensors differs from the one that .*m\.safetensors was"):
+    with pytest.raises(
+        ConfigError, match=r"encoder: .*other\.safetensors differs from the one that .*m\.safetensors was"
+    ):
         choose_encoder(other, 0.0, None, loaded)
     with pytest.raises(ConfigError, match="encoder_rate: there is no encoder"):
         choose_encoder(None, 0.1, None, None)
