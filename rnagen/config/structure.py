@@ -66,15 +66,15 @@ class ModelConfig:
     pair_features: tuple[str, ...] = ()
     """Further features of base pairs that the trunk reads: turner1999, andronescu2007, langdon2018 and turner2004_60C
     are probabilities under other energy models; consensus and covariation come from an alignment, if there is one.
-    Experimental: no gain shown."""
+    Experimental: no gain measured."""
     secondary_structure: bool = False
     """The trunk can be conditioned on the secondary structure that the conformers are to have."""
     self_conditioning: bool = False
     """The latent model reads its previous estimate of the structure; in training with probability 0.5. Experimental: no
-    gain shown."""
+    gain measured."""
     recycling: bool = False
     """The trunk reads the distances of a draft, which the model computes by one evaluation from noise; in training with
-    probability 0.5. Experimental: no gain shown."""
+    probability 0.5. Experimental: no gain measured."""
     grad_checkpointing: bool = False
     """Recompute block activations in the backward pass: less memory, more time."""
 
@@ -85,7 +85,7 @@ class PretrainedConfig:
 
     encoder: Path | None = None
     """Reactivity checkpoint (.safetensors) with the encoder. It is saved within the structure checkpoint. Experimental:
-    no gain shown."""
+    no gain measured."""
     encoder_rate: float = 0.0
     """Learning rate of the encoder as a share of `lr`. 0: it is frozen and reads each whole RNA once; its output is
     stored in `run_dir`/encoded. Otherwise it reads the crops."""
@@ -125,7 +125,7 @@ class LossConfig:
     """Mean absolute error after superposition."""
     consistency_weight: float = 0.0
     """Mean square difference of the clean structures predicted at two times of one path (copies come in pairs).
-    Experimental: no gain shown."""
+    Experimental: no gain measured."""
     distogram_weight: float = 0.2
     """Cross-entropy of the trunk's distance bins."""
     structure_ramp: int = 1000
@@ -164,12 +164,12 @@ class DataConfig:
     spatial_crop: float = 0.3
     """Share of crops that take the residues nearest to a random one instead of a contiguous stretch."""
     synthetic_steps: int = 0
-    """First steps, which train on synthetic A-form RNA instead of the data. Experimental: no gain shown."""
+    """First steps, which train on synthetic A-form RNA instead of the data. Experimental: no gain measured."""
     condition_dropout: float = 0.0
     """Share of examples without sequence and base pairs, for sampling with `cfg_scale`."""
     pair_feature_dropout: float = 0.0
     """Probability that a channel of `pair_features` is masked, for each RNA and channel independently. Experimental: no
-    gain shown."""
+    gain measured."""
     structure_share: float = 0.5
     """Share of examples with a secondary structure, for a model that can be conditioned on one: half of them with that
     of the training structure, half with the nearest of several that ViennaRNA sampled."""
