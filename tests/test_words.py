@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 PLACES = ("rnagen", "docs", "configs", "runs", "README.md", "CONTRIBUTING.md")
 RETIRED = {

@@ -1,4 +1,4 @@
-"""Accuracy of a checkpoint on three sets: which RNAs, what is saved, what is refused, what the table says."""
+"""Accuracy of a checkpoint on three sets: which RNAs, what is saved, what is refused, what the table shows."""
 
 import json
 import re
@@ -127,7 +127,7 @@ def test_the_numbers_are_those_of_sampling_and_evaluating(world: Path, flags: li
 
     path = str(world / "model.safetensors")
     assert accuracy.main([path, *flags, "--sets", "casp15"]) == 0
-    sampled, scored = tmp_path / "drawn", tmp_path / "scored.json"
+    sampled, scored = tmp_path / "sampled", tmp_path / "scored.json"
     sampling = ["--csv", str(world / "validation_sequences.csv"), "--out", str(sampled), "--ckpt", path]
     assert sample.main([*sampling, "--n", "3", "--steps", "2", "--device", "cpu"]) == 0
     assert evaluate.main([str(sampled), str(world / "validation_labels.csv"), "--out", str(scored)]) == 0

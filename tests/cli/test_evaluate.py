@@ -160,7 +160,7 @@ def test_leakage_is_refused(labels: Path, submission: Path, capsys: pytest.Captu
     assert evaluate(submission, labels, "--no-baselines", "--allow-leakage") == 0
     printed = capsys.readouterr().out
     assert printed.count("LEAKAGE: cutoff 2022-06-01, target 2022-05-28") == 1
-    # Every row says so, the means included.
+    # Every row is marked, the means included.
     assert printed.count("cutoff before target; LEAKAGE in 1 of 2") == 1
     assert printed.count("LEAKAGE") == 5
 
@@ -239,7 +239,7 @@ def test_us_align_column(
 
 @pytest.fixture
 def sampled(tmp_path: Path) -> Path:
-    """A sampling run of R1 and R2, and the checkpoint that is said to have made it."""
+    """A sampling run of R1 and R2, and the checkpoint that is recorded as its origin."""
     save_checkpoint(tmp_path / "tiny.safetensors", tiny_model(), TINY, {"cutoff": "2020-01-01"})
     folder = OutputFolder(tmp_path / "run", "cif")
     folder.claim({"identity": {"format": "cif", "checkpoint_sha256": "another"}})

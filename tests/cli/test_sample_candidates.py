@@ -1,4 +1,4 @@
-"""sample.py --candidates: the selected are among those that a larger --n draws, with the confidence of a head beside
+"""sample.py --candidates: the selected are among those that a larger --n samples, with the confidence of a head beside
 the weights."""
 
 import json

@@ -56,16 +56,16 @@ def test_tabulated_distances_are_those_of_a_double_helix() -> None:
 
 
 def test_stem_fold_keeps_its_restraints() -> None:
-    folds = baselines.stem_fold(28, HAIRPIN, 0)
+    structures = baselines.stem_fold(28, HAIRPIN, 0)
     # A fold can be caught with a stem half left-handed: that is why there are three, and the median is looked at.
-    found = distances(folds).median(0).values
+    found = distances(structures).median(0).values
     for i, j in HAIRPIN[3:9]:
         assert float(found[i, j]) == pytest.approx(10.7, abs=1)
         assert float(found[i, j + 1]) == pytest.approx(8.2, abs=1)
         assert float(found[i, j - 1]) == pytest.approx(13.8, abs=1)
     assert found.diagonal(1).numpy() == pytest.approx(5.5, abs=1)
     starts = torch.tensor([*range(9), *range(16, 25)])
-    assert (baselines.handedness(folds, starts) > 0).all()
+    assert (baselines.handedness(structures, starts) > 0).all()
 
 
 def test_stem_fold_without_pairs_is_a_chain_that_does_not_collide() -> None:

@@ -48,7 +48,7 @@ def test_lddt_of_a_copy_is_one_and_of_a_mirror_image_too() -> None:
 
 
 def test_lddt_by_hand() -> None:
-    # Three points on a line: distances 5, 5, 10. The last point moves by 3 Å: kept within 4 Å only.
+    # Three points on a line: distances 5, 5, 10. The last point moves by 3 Å: it stays within 4 Å only.
     ref = torch.tensor([[0.0, 0, 0], [5, 0, 0], [10, 0, 0]])
     pred = ref.clone()
     pred[2, 0] = 13

@@ -13,7 +13,7 @@ TM-score= 0.22222 (normalized by length of Structure_2: L=10, d0=0.30)
 
 
 def install(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> Path:
-    """A program `USalign` on the PATH that writes its arguments to a file and then does as `body` says."""
+    """A program `USalign` on the PATH that writes its arguments to a file and then runs `body`."""
     seen = folder / "arguments"
     script = folder / "USalign"
     script.write_text(

@@ -37,8 +37,8 @@ def run(model: RNAFlowModel, features: RNAFeatures, copies: int = 3) -> torch.Te
 CONDITIONED = replace(TINY, pair_features=(PAIR_FEATURES[2], PAIR_FEATURES[0]), secondary_structure=True)
 
 
-def told(features: RNAFeatures, seed: int = 4) -> RNAFeatures:
-    """The same RNAs with evidence, and a secondary structure in which residues are paired, unpaired and unknown."""
+def conditioned(features: RNAFeatures, seed: int = 4) -> RNAFeatures:
+    """The same RNAs with pair features, and a secondary structure with paired, unpaired and unknown residues."""
     batch, length = features.bases.shape
     generator = torch.Generator().manual_seed(seed)
     pair_features = torch.rand(batch, length, length, len(PAIR_FEATURES), generator=generator)
@@ -50,7 +50,7 @@ def told(features: RNAFeatures, seed: int = 4) -> RNAFeatures:
 @pytest.mark.parametrize("config", [TINY, replace(TINY, rope=False, abs_pos_emb=True), CONDITIONED])
 def test_padding_changes_nothing(config: ModelConfig) -> None:
     model = tiny_model(config)
-    features = told(random_features(11))
+    features = conditioned(random_features(11))
     plain = run(model, features)
     with_padding = run(model, padded(features, 6))
     torch.testing.assert_close(with_padding[:, :, :11], plain, atol=1e-5, rtol=0)
@@ -61,24 +61,24 @@ def test_a_model_that_can_be_told_more_begins_as_one_that_cannot() -> None:
     torch.manual_seed(0)
     plain, more = RNAFlowModel(TINY), RNAFlowModel(CONDITIONED)
     more.load_state_dict({**more.state_dict(), **plain.state_dict()})
-    features = told(random_features(9))
+    features = conditioned(random_features(9))
     pair, other = plain.condition(features).trunk.pair, more.condition(features).trunk.pair
     assert torch.equal(pair, other)
 
 
 def test_known_conditions_act_and_unknown_ones_do_not() -> None:
     model = tiny_model(CONDITIONED)
-    features = told(random_features(9))
+    features = conditioned(random_features(9))
     assert features.pair_features is not None
     assert features.pair_table is not None
-    said = run(model, features)
+    output = run(model, features)
     unknown = replace(features, pair_table=torch.full_like(features.pair_table, UNKNOWN))
-    assert (run(model, unknown) - said).abs().max() > 1e-3
+    assert (run(model, unknown) - output).abs().max() > 1e-3
     assert torch.equal(run(model, unknown), run(model, replace(features, pair_table=None)))
     for channel, name in enumerate(PAIR_FEATURES):
         masked = torch.zeros(2, len(PAIR_FEATURES), dtype=torch.bool)
         masked[0, channel] = True
-        changed = (run(model, features.without_pair_features(masked)) - said).abs().amax(dim=(1, 2, 3, 4))
+        changed = (run(model, features.without_pair_features(masked)) - output).abs().amax(dim=(1, 2, 3, 4))
         assert (changed[0] > 1e-3) == (name in CONDITIONED.pair_features)
         assert changed[1] == 0
     with pytest.raises(ValueError, match="reads pair features"):

@@ -51,7 +51,7 @@ def test_training_begins_at_the_model_without_references(with_encoder: bool) -> 
 
 @pytest.mark.parametrize("with_encoder", [False, True])
 def test_what_is_not_known_changes_nothing(with_encoder: bool) -> None:
-    """Bit for bit: no reference, one that says nothing, and whatever stands where it is not known."""
+    """Bit for bit: no reference, an empty one, and anything where it is unknown."""
     reads, features = model(with_encoder), random_features(11)
     nothing = pair_of(reads, features, Reference.nothing(features.mask))
     assert torch.equal(nothing, pair_of(reads, features, None))

@@ -1,4 +1,4 @@
-"""Drafts: what the model says first, without gradient, and what the trunk is then shown."""
+"""Drafts: the first output of the model, without gradient, and what the trunk reads of it."""
 
 from dataclasses import replace
 

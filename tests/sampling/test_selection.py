@@ -1,4 +1,4 @@
-"""Choosing from a pool: the same ones in any order of the pool, never twice the same, all where all are asked for."""
+"""Selecting from candidates: the same ones in any order, never twice the same, all where all are asked for."""
 
 import numpy as np
 import pytest

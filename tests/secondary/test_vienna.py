@@ -1,4 +1,4 @@
-"""Base-pair probabilities and minimum-free-energy folds."""
+"""Base-pair probabilities and minimum-free-energy structures."""
 
 import math
 from pathlib import Path

@@ -128,8 +128,8 @@ class Dopri5:
 def dopri5(drift: Callable[[Any, Tensor], Any], state: Any, span: tuple[float, float], atol: float, rtol: float) -> Any:
     """The state, a tensor or a tuple of tensors, at the end of the span of d state/dt = drift(state, t).
 
-    The time is clamped to the span: the last step is taken past the end and interpolated back, and beyond the end there
-    is no path (σ of the VP path is NaN there).
+    The time is clamped to the span: the last step is taken past the end and interpolated back, and beyond the end the
+    path is undefined (σ of the VP path is NaN there).
     """
     # Imported here because only adaptive solvers need torchdiffeq.
     from torchdiffeq import odeint

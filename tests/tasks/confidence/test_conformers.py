@@ -1,4 +1,4 @@
-"""The pool of judged conformers: scores as the metrics give them, one file that grows, nothing lost or mixed up."""
+"""The set of scored conformers: scores as the metrics give them, one file that grows, nothing lost or mixed up."""
 
 import time
 from dataclasses import replace
@@ -88,7 +88,7 @@ def test_the_file_holds_what_was_sampled_and_grows(checkpoint, tmp_path: Path, m
 
 def test_an_interruption_or_the_end_of_the_time_loses_nothing(checkpoint, tmp_path: Path, monkeypatch) -> None:
     chains = [make_chain(14, seed=seed) for seed in range(3)]
-    file = tmp_path / "pool.safetensors"
+    file = tmp_path / "conformers.safetensors"
 
     def interrupted(checkpoint, chain, plan):
         if chain.name == chains[1].name:

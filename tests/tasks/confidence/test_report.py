@@ -1,4 +1,4 @@
-"""What a validation says: closed forms, and what is undefined left out."""
+"""What a validation reports: closed forms, and what is undefined left out."""
 
 from dataclasses import replace
 

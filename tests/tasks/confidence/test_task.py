@@ -33,7 +33,7 @@ TRAINING = [
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A structure model, a dataset with its splits, and the conformers, which are drawn once."""
+    """A structure model, a dataset with its splits, and the conformers, which are sampled once."""
     folder = tmp_path_factory.mktemp("confidence")
     synthetic_dataset(folder / "data", 6, seed=1)
     # Synthetic RNA has no release date.
@@ -75,7 +75,7 @@ def test_a_run_leaves_a_head_that_sampling_finds(train, places: Path, tmp_path: 
     state = torch.load(folder / "last.ckpt", weights_only=True)
     assert all(name.startswith("head.") or name == "skipped_steps" for name in state["state_dict"])
     assert find_confidence(structure) is None
-    # What the configuration says trains the same again, on the same conformers.
+    # The recorded configuration trains the same again, on the same conformers.
     sampled = {p: p.stat().st_mtime_ns for p in (places / "cache").iterdir()}
     assert len(sampled) == 2
     assert main(["--config", str(folder / "config.yaml"), "--run-name", "b"]) == 0
@@ -190,7 +190,7 @@ def test_the_head_learns_to_tell_good_from_bad_and_from_mirrored() -> None:
     optimizer = torch.optim.Adam(head.parameters(), lr=1e-2)
     scores = [perturbed(chain, [0.1, 1.0, 4.0]) for chain in chains]
     c1, lddt, scored, tm = (torch.stack([getattr(one, part) for one in scores]) for part in vars(scores[0]))
-    # Each chain can be told by what the trunk says of it.
+    # Each chain is recognised by the trunk's output.
     generator = torch.Generator().manual_seed(0)
     trunk = TrunkOutput(torch.randn(4, 16, 32, generator=generator), torch.randn(4, 16, 16, 8, generator=generator))
     c1, lddt = torch.cat([c1, c1[:, :1] * torch.tensor([-1.0, 1, 1])], 1), torch.cat([lddt, lddt[:, :1]], 1)

@@ -68,7 +68,7 @@ def test_processes_draw_together_what_one_draws_for_the_whole_batch() -> None:
     whole = make_batch([make_chain(n, seed=n) for n in (20, 14, 9, 12)])
     together = draw_noise(whole, config, step=0)
     for rank in range(2):
-        # What a batch holds says nothing of its draws, but for its size.
+        # The contents of a batch do not change its noise, only its size does.
         part = replace(whole, coords=whole.coords[rank::2], mask=whole.mask[rank::2], rank=rank, world=2)
         mine = draw_noise(part, config, step=0)
         for name in ("rotation", "t", "noise", "masked"):
@@ -76,7 +76,7 @@ def test_processes_draw_together_what_one_draws_for_the_whole_batch() -> None:
 
 
 def test_the_loss_does_not_see_the_pose_of_the_target() -> None:
-    """The pose in the file is replaced by the drawn one: turning and moving the file only composes with it."""
+    """The pose in the file is replaced by the sampled one: turning and moving the file only composes with it."""
     batch = small_batch(resolved=1.0)
     noise_of_step = some_draws(batch, 3, "uniform")
     turn = random_rotations(2, torch.Generator().manual_seed(4))
@@ -118,7 +118,7 @@ def test_a_perfect_prediction_in_another_pose_has_no_aligned_flow_loss() -> None
     # ε in the distances is all that is left.
     assert with_alignment["drmsd"].max() < 2e-3
     assert with_alignment["aligned_mae"].max() < 1e-3
-    # x_t still belongs to the pose drawn: t·(x1' − x1) / (1 − t) of the error stays, against (x1' − x1) / (1 − t).
+    # x_t still belongs to the sampled pose: t·(x1' − x1) / (1 − t) of the error stays, against (x1' − x1) / (1 − t).
     torch.testing.assert_close(with_alignment["flow"], t**2 * run(False)["flow"], rtol=1e-3, atol=1e-5)
 
 
@@ -184,21 +184,21 @@ def test_bfloat16_networks_leave_the_geometry_exact() -> None:
 
 
 def test_hidden_conditions_are_hidden_whole() -> None:
-    """An example drawn without its condition has the loss of an RNA of which only the length is known."""
+    """An example sampled without its condition has the loss of an RNA of which only the length is known."""
     config = replace(TINY, dataset=replace(TINY.dataset, condition_dropout=0.5))
     batch = make_batch([make_chain(12, seed=s) for s in range(16)])
     noise_of_step = draw_noise(batch, config, step=0)
     assert 0 < noise_of_step.masked.sum() < 16
-    told = replace(noise_of_step, masked=torch.zeros_like(noise_of_step.masked))
-    with_hidden, without = losses(batch, noise_of_step, config=config), losses(batch, told, config=config)
+    conditioned = replace(noise_of_step, masked=torch.zeros_like(noise_of_step.masked))
+    with_masked, without = losses(batch, noise_of_step, config=config), losses(batch, conditioned, config=config)
     other_bases = replace(batch.features, bases=(batch.features.bases + 1) % 4)
     blank = replace(other_bases, pair_probabilities=torch.zeros_like(other_bases.pair_probabilities))
     changed = losses(replace(batch, features=blank), noise_of_step, config=config)
     for name in ("flow", "distogram"):
-        torch.testing.assert_close(with_hidden[name][noise_of_step.masked], changed[name][noise_of_step.masked])
-        assert (with_hidden[name][~noise_of_step.masked] != changed[name][~noise_of_step.masked]).all()
-        torch.testing.assert_close(with_hidden[name][~noise_of_step.masked], without[name][~noise_of_step.masked])
-        assert (with_hidden[name][noise_of_step.masked] != without[name][noise_of_step.masked]).all()
+        torch.testing.assert_close(with_masked[name][noise_of_step.masked], changed[name][noise_of_step.masked])
+        assert (with_masked[name][~noise_of_step.masked] != changed[name][~noise_of_step.masked]).all()
+        torch.testing.assert_close(with_masked[name][~noise_of_step.masked], without[name][~noise_of_step.masked])
+        assert (with_masked[name][noise_of_step.masked] != without[name][noise_of_step.masked]).all()
 
 
 def test_channels_of_evidence_are_hidden_one_by_one() -> None:
@@ -208,14 +208,14 @@ def test_channels_of_evidence_are_hidden_one_by_one() -> None:
     noise_of_step = draw_noise(batch, config, step=0)
     assert noise_of_step.masked_pair_features.float().mean() == pytest.approx(0.3, abs=0.1)
     assert len(set(map(tuple, noise_of_step.masked_pair_features.tolist()))) > 4
-    told = tiny_model(config)
-    seen = losses(batch, noise_of_step, told, config)
+    conditioned = tiny_model(config)
+    seen = losses(batch, noise_of_step, conditioned, config)
     assert batch.features.pair_features is not None
     blank = batch.features.pair_features.masked_fill(noise_of_step.masked_pair_features[:, None, None], 0)
     by_hand = replace(batch, features=replace(batch.features, pair_features=blank))
     nothing = replace(noise_of_step, masked_pair_features=torch.zeros_like(noise_of_step.masked_pair_features))
-    assert torch.equal(seen["distogram"], losses(by_hand, nothing, told, config)["distogram"])
-    assert (seen["distogram"] != losses(batch, nothing, told, config)["distogram"]).any()
+    assert torch.equal(seen["distogram"], losses(by_hand, nothing, conditioned, config)["distogram"])
+    assert (seen["distogram"] != losses(batch, nothing, conditioned, config)["distogram"]).any()
 
 
 def test_half_of_the_steps_see_their_own_estimate() -> None:
@@ -244,12 +244,12 @@ def test_the_own_estimate_is_what_the_model_said_first() -> None:
     class Recorder(RNAFlowModel):
         def forward(self, x_t, t, context, previous=None):
             seen.append(previous)
-            said = super().forward(x_t, t, context, previous)
+            output = super().forward(x_t, t, context, previous)
             if len(seen) == 1:
                 assert not torch.is_grad_enabled()
                 # Straight path: x̂1 = x_t + (1 − t)·v.
-                seen.append(x_t + (1 - t[:, :, None, None, None]) * said)
-            return said
+                seen.append(x_t + (1 - t[:, :, None, None, None]) * output)
+            return output
 
     model = Recorder(config.model)
     losses(batch, replace(draw_noise(batch, config, 0), self_condition=True), model, config)
