@@ -7,7 +7,7 @@ from pathlib import Path
 from rnagen.checkpoints.confidence import confidence_path, find_confidence
 from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 def visible(marker: str) -> dict[str, list[str]]:
