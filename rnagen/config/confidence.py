@@ -36,7 +36,7 @@ class HeadConfig:
 
 @dataclass(frozen=True)
 class ConformerSetConfig:
-    """The conformers to learn from: of which model, how many, and how they are batched."""
+    """The conformers to learn from: their model, their number, and how they are batched."""
 
     structure: Basic[Path | None] = None
     """Weights of the structure model whose conformers are scored; by default the shipped checkpoint."""

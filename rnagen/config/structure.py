@@ -200,7 +200,7 @@ class RunConfig(RunOptions):
     """Length of the run, validation, logging and checkpoints."""
 
     val_repeat: int = 5
-    """Conformers sampled per validation RNA, of which the best counts."""
+    """Conformers sampled per validation RNA; the best one counts."""
 
 
 @dataclass(frozen=True)
