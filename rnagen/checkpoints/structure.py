@@ -15,8 +15,11 @@ from rnagen.model.encoders import build_encoder
 from rnagen.model.model import RNAFlowModel
 
 TASK = "structure"
-DEFAULT_CHECKPOINT = Path(__file__).parents[1] / "assets" / "small.safetensors"
-"""The checkpoint that ships with the package."""
+ASSETS = Path(__file__).parents[1] / "assets"
+SHIPPED = ("small", "base")
+"""Names of the checkpoints that ship with the package."""
+DEFAULT_CHECKPOINT = ASSETS / "small.safetensors"
+"""The checkpoint that is used unless another is named."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,24 @@ def save_checkpoint(
     save_model(path, model, TASK, to_plain(config), {**metadata, **described})
 
 
+def find_checkpoint(path: Path) -> Path:
+    """The weights that a user named: a file, or one of `SHIPPED` by its name."""
+    named = str(path) in SHIPPED and not path.exists()
+    return ASSETS / f"{path}.safetensors" if named else path
+
+
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
     """Load weights and configuration.
+
+    Args:
+        path: of the weights, or the name of a shipped checkpoint.
+        device: to load to.
 
     Raises:
         InputError: a file is missing, truncated, of another format or task, or weights and configuration do not fit;
             the message names the file and the first mismatch. A model is never partly loaded.
     """
+    path = find_checkpoint(path)
     saved = read_model(path, TASK)
     config = saved.config(TrainConfig())
     encoder = read_encoder_source(str(path.with_suffix(".json")), saved.metadata.get("encoder"))

@@ -104,7 +104,8 @@ class SampleConfig:
     out: Path = Path("out")
     """Folder to write to. The same command goes on where it was interrupted."""
     ckpt: Path | None = None
-    """Weights (.safetensors, with their .json beside them); the shipped checkpoint by default."""
+    """Weights (.safetensors, with their .json beside them), or a shipped checkpoint by its name: small (default) or
+    base (more accurate, slower, without a confidence model)."""
     guide_ckpt: Path | None = None
     """Weights of a worse model (smaller, or earlier in training) to be guided away from, with `cfg_scale`."""
     seed: int = 0

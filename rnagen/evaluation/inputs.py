@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from rnagen.data.dataset import Dataset, is_dataset
+from rnagen.checkpoints.structure import find_checkpoint
 from rnagen.errors import InputError
 from rnagen.io.files import read_text, stem
 from rnagen.io.kaggle import read_labels, read_sequences
@@ -98,7 +99,7 @@ def read_cutoff(predictions: Path, checkpoint: Path | None) -> str:
         InputError: the file given cannot be read or has no cutoff, or the cutoff is not a date.
     """
     if checkpoint is not None:
-        described = checkpoint.with_suffix(".json")
+        described = find_checkpoint(checkpoint).with_suffix(".json")
         cutoff = _read_json(described).get("cutoff")
         if not cutoff:
             raise InputError(described, "cutoff", "missing")
