@@ -24,7 +24,7 @@ from rnagen.tasks import TASKS, make_task
 from rnagen.tasks.reactivity.infer import Prediction, load_models, predict_reactivity, refuse_unfit
 
 if TYPE_CHECKING:
-    from rnagen.prepare.run import Prepared
+    from rnagen.preparation.run import Prepared
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def prepare(inputs: str | Path | Sequence[str | Path], out: str | Path = "data",
         ConfigError: an option does not exist, or there is no input.
     """
     # Sampling does not wait for gemmi.
-    from rnagen.prepare.run import run_prepare
+    from rnagen.preparation.run import run_prepare
 
     listed = [inputs] if isinstance(inputs, str | Path) else list(inputs)
     return run_prepare(load_config(PrepareConfig(), {"inputs": listed, "out": out, **options}, "prepare"))

@@ -22,7 +22,7 @@ def run(config: PrepareConfig) -> int:
         ConfigError: there is no input.
     """
     # Here and not above: --help answers at once.
-    from rnagen.prepare.run import run_prepare
+    from rnagen.preparation.run import run_prepare
 
     try:
         done = run_prepare(config)

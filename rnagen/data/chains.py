@@ -46,7 +46,7 @@ class ChainInfo:
     split: str = ""
     """'train', 'val' or 'synthetic' in a file that carries its own splits; empty where tables list them."""
     resolved: float = 1.0
-    """Share of residues with C1' in at least one model; see `rnagen.prepare.quality` for the following columns."""
+    """Share of residues with C1' in at least one model; see `rnagen.preparation.quality` for the following columns."""
     breaks: float = 0.0
     """Gaps in the chain."""
     bond_outliers: float = 0.0

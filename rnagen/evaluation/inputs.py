@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from rnagen.data.dataset import Dataset, is_dataset
 from rnagen.checkpoints.structure import find_checkpoint
+from rnagen.data.dataset import Dataset, is_dataset
 from rnagen.errors import InputError
 from rnagen.io.files import read_text, stem
 from rnagen.io.kaggle import read_labels, read_sequences

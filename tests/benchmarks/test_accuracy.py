@@ -14,7 +14,7 @@ from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint, sa
 from rnagen.data.dataset import Dataset
 from rnagen.errors import InputError
 from rnagen.io.kaggle import write_labels
-from rnagen.prepare.synthetic import synthetic_dataset, synthetic_rna
+from rnagen.preparation.synthetic import synthetic_dataset, synthetic_rna
 from tests.helpers.chains import rewrite
 from tests.helpers.tiny import TINY, replace, tiny_model
 

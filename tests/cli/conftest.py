@@ -6,7 +6,7 @@ import pytest
 
 from rnagen.cli.train import main
 from rnagen.data.dataset import Dataset
-from rnagen.prepare.synthetic import synthetic_dataset
+from rnagen.preparation.synthetic import synthetic_dataset
 from tests.helpers.training import FAST
 
 

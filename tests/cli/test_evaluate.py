@@ -127,7 +127,7 @@ def test_references_from_structure_files(submission: Path, tmp_path: Path) -> No
 
 def test_references_from_a_dataset_and_its_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from rnagen.data.dataset import Dataset
-    from rnagen.prepare.synthetic import synthetic_dataset
+    from rnagen.preparation.synthetic import synthetic_dataset
 
     synthetic_dataset(tmp_path / "data", 3, seed=0)
     chains = Dataset.open(tmp_path / "data").chains

@@ -9,8 +9,8 @@ from rnagen.checkpoints.structure import load_checkpoint
 from rnagen.cli.main import main
 from rnagen.data.dataset import FILE, Dataset
 from rnagen.io.write import write_structure
-from rnagen.prepare.splits import write_beads, write_splits
-from rnagen.prepare.synthetic import synthetic_dataset
+from rnagen.preparation.splits import write_beads, write_splits
+from rnagen.preparation.synthetic import synthetic_dataset
 from tests.helpers.chains import chain, rewrite
 from tests.helpers.tiny import TINY_FLAGS
 
@@ -26,8 +26,8 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dataset = Dataset.open(folder / "data")
     write_splits(dataset.chains, folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rnagen.prepare.synthetic.TRAINING", 6)
-        patch.setattr("rnagen.prepare.synthetic.VALIDATION", 1)
+        patch.setattr("rnagen.preparation.synthetic.TRAINING", 6)
+        patch.setattr("rnagen.preparation.synthetic.VALIDATION", 1)
         assert write_beads(dataset, folder / "beads.safetensors") == {"train": 9, "val": 3, "synthetic": 6}
     return folder
 
@@ -35,8 +35,8 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def train(places: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Train into tmp_path/NAME; returns the exit code."""
-    monkeypatch.setattr("rnagen.prepare.synthetic.TRAINING", 6)
-    monkeypatch.setattr("rnagen.prepare.synthetic.VALIDATION", 1)
+    monkeypatch.setattr("rnagen.preparation.synthetic.TRAINING", 6)
+    monkeypatch.setattr("rnagen.preparation.synthetic.VALIDATION", 1)
     folder = ("--data", str(places / "data"), "--splits", str(places))
     data = {"folder": folder, "beads": ("--data", str(places / "beads.safetensors"))}
 
@@ -86,7 +86,7 @@ def test_the_date_filter_holds_again_in_training(train, capsys: pytest.CaptureFi
 def test_the_command_writes_dataset_splits_and_beads(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rnagen.prepare.synthetic.TRAINING", 2)
+    monkeypatch.setattr("rnagen.preparation.synthetic.TRAINING", 2)
     write_structure(chain(1, 24, "1aaa"), tmp_path / "1aaa.cif")
     out, beads = tmp_path / "data", tmp_path / "beads.safetensors"
     arguments = [str(tmp_path / "1aaa.cif"), "--out", str(out), "--splits", str(tmp_path / "s"), "--beads", str(beads)]

@@ -11,7 +11,6 @@ import pytest
 import rnagen
 from rnagen.checkpoints.confidence import StructureModelId, confidence_path, save_confidence_checkpoint
 from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
-from rnagen.cli.main import main as rnagen_main
 from rnagen.cli.sample import main
 from rnagen.errors import ConfigError
 from rnagen.io.read import read_structures
@@ -103,16 +102,3 @@ def test_fewer_candidates_than_n_are_refused() -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["--n", "5", "--candidates", "4"])
     assert stopped.value.code == 2
-
-
-def test_summary_shows_the_head(ckpt: Path, tmp_path: Path, capsys) -> None:
-    head = confidence_path(ckpt)
-    if head.is_file():
-        assert rnagen_main(["summary", str(head)]) == 0
-        printed = capsys.readouterr().out
-        assert "confidence model of the structure model" in printed
-        assert "blocks.0.attention" in printed
-    else:
-        (tmp_path / "head.yaml").write_text(f"task: confidence\nstructure: {ckpt}\nhead_layers: 3\n")
-        assert rnagen_main(["summary", str(tmp_path / "head.yaml")]) == 0
-        assert "blocks.2" in capsys.readouterr().out

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from rnagen.data.chains import ChainInfo, Chains
-from rnagen.prepare.chains import as_chain
-from rnagen.prepare.synthetic import synthetic_rna
+from rnagen.preparation.chains import as_chain
+from rnagen.preparation.synthetic import synthetic_rna
 from rnagen.secondary.vienna import secondary_structures_of
 from rnagen.structure import BEADS, HEAVY_ATOMS, RNAStructure
 from tests.helpers.chains import assert_equal_chains

@@ -55,7 +55,7 @@ def test_a_model_input_touches_at_most_six_files() -> None:
 
 def test_the_examples_run(patched: Path) -> None:
     """In one process, which imports the copy, with a small synthetic set."""
-    small = "from rnagen.prepare import synthetic; synthetic.TRAINING, synthetic.VALIDATION = 8, 1"
+    small = "from rnagen.preparation import synthetic; synthetic.TRAINING, synthetic.VALIDATION = 8, 1"
     program = ["from rnagen.cli.main import main", small]
     for language, text in BLOCKS:
         if language == "sh":

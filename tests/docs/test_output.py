@@ -18,8 +18,8 @@ from rnagen.config.reactivity import ReactivityOptions
 from rnagen.config.sampling import SampleConfig
 from rnagen.config.structure import TrainConfig
 from rnagen.io.write import write_structure
-from rnagen.prepare import synthetic
-from rnagen.prepare.synthetic import synthetic_rna
+from rnagen.preparation import synthetic
+from rnagen.preparation.synthetic import synthetic_rna
 from tests.helpers.commands import ROOT
 from tests.helpers.tiny import TINY_FLAGS
 

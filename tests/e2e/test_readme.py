@@ -18,8 +18,8 @@ import pytest
 from rnagen.cli.main import main
 from rnagen.io.kaggle import read_labels, write_labels
 from rnagen.io.write import write_structure
-from rnagen.prepare import synthetic
-from rnagen.prepare.synthetic import synthetic_rna
+from rnagen.preparation import synthetic
+from rnagen.preparation.synthetic import synthetic_rna
 from tests.helpers.commands import ROOT, block_commands, blocks, python_calls
 from tests.helpers.profiles import make_profiles, write_profiles
 

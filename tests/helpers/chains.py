@@ -12,7 +12,7 @@ from rnagen.data.dataset import FILE, Dataset, write_dataset
 from rnagen.features import Chain
 from rnagen.io.kaggle import write_labels
 from rnagen.io.write import write_structure
-from rnagen.prepare.synthetic import synthetic_rna
+from rnagen.preparation.synthetic import synthetic_rna
 from rnagen.structure import RNAStructure
 
 

@@ -37,7 +37,7 @@ def test_no_binary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("body", ["print('TM-score= 0.5')", "print('bad file', file=sys.stderr); sys.exit(3)"])
-def test_what_a_failing_binary_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+def test_a_failing_binary_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
     install(tmp_path, monkeypatch, body)
-    with pytest.raises(RuntimeError, match=r"no score; it said: (TM-score= 0.5|bad file)"):
+    with pytest.raises(RuntimeError, match=r"no score; its output: (TM-score= 0.5|bad file)"):
         usalign_tm(Path("a.pdb"), Path("b.pdb"))

@@ -51,7 +51,7 @@ def test_the_nearest_fold_agrees_most() -> None:
 
 @pytest.mark.data
 def test_a_transfer_rna_has_its_cloverleaf(tmp_path, shared_data) -> None:
-    from rnagen.prepare.dataset import prepare
+    from rnagen.preparation.dataset import prepare
 
     prepare([shared_data / "structures" / "1ehz_A.cif.gz"], tmp_path / "d")
     pair_table = canonical_pair_table(Dataset.open(tmp_path / "d").chains.structure(0))

@@ -13,7 +13,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from rnagen.io.files import atomic_write
-from rnagen.prepare.clusters import IDENTITY
+from rnagen.preparation.clusters import IDENTITY
 from rnagen.progress import progress_bar
 
 BLOCK = 256
@@ -41,7 +41,7 @@ def similarity_groups(sequences: Sequence[str]) -> Int64[np.ndarray, " N"]:
     """Number of each sequence's group: the connected components of the graph of pairs at least `IDENTITY` identical.
 
     Two sequences of different groups are thus never that similar. Greedy clusters do not guarantee this: members of two
-    clusters may be closer to each other than to their representatives. Identity is that of `rnagen.prepare.clusters`.
+    clusters may be closer to each other than to their representatives. Identity as in `rnagen.preparation.clusters`.
     All pairs whose lengths allow it are compared, so time grows with the square of N.
     """
     order = np.argsort([len(sequence) for sequence in sequences], kind="stable")

@@ -50,7 +50,7 @@ class RNADataModule(ResumableData):
         elif not options.synthetic_steps or Dataset.open(options.data).has_synthetic:
             return
         try:
-            from rnagen.prepare.synthetic import make_synthetic
+            from rnagen.preparation.synthetic import make_synthetic
         except ImportError as error:
             reason = f"holds no synthetic RNA, and {error.name}, which makes it, is not installed here; "
             raise InputError(options.data, None, reason + "train on a file of `rnagen prepare --beads`") from error

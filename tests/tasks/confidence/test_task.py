@@ -17,7 +17,7 @@ from rnagen.config.confidence import ConformerSetConfig
 from rnagen.data.dataset import Dataset
 from rnagen.model.confidence import ConfidenceLogits, expected, spread
 from rnagen.model.trunk import TrunkOutput
-from rnagen.prepare.synthetic import synthetic_dataset
+from rnagen.preparation.synthetic import synthetic_dataset
 from rnagen.tasks.confidence.data import ScoredChain, ScoredChains, chosen
 from rnagen.tasks.confidence.module import losses
 from tests.helpers.chains import rewrite

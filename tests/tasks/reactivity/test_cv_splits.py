@@ -14,7 +14,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from rnagen.io.reactivity_table import ReactivityTable
-from rnagen.prepare.clusters import IDENTITY, identity
+from rnagen.preparation.clusters import IDENTITY, identity
 from rnagen.tasks.reactivity.cv_splits import assign_splits, deal, similarity_groups
 
 

@@ -10,8 +10,8 @@ import pytest
 from rnagen.data.chains import ChainInfo
 from rnagen.data.dataset import Dataset
 from rnagen.errors import InputError
-from rnagen.prepare.splits import CUTOFF, SPLIT_COLUMNS, make_splits, read_split, write_splits
-from rnagen.prepare.synthetic import synthetic_dataset
+from rnagen.preparation.splits import CUTOFF, SPLIT_COLUMNS, make_splits, read_split, write_splits
+from rnagen.preparation.synthetic import synthetic_dataset
 from tests.helpers.chains import rewrite
 from tests.helpers.tiny import make_chain, stacked
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnagen.prepare.clusters import IDENTITY, greedy_clusters, identity
+from rnagen.preparation.clusters import IDENTITY, greedy_clusters, identity
 
 RNG = random.Random(0)
 WHOLE = "".join(RNG.choice("ACGU") for _ in range(100))

@@ -12,14 +12,14 @@ from zipfile import BadZipFile
 import numpy as np
 
 import rnagen.io
-import rnagen.prepare.quality as quality_module
+import rnagen.preparation.quality as quality_module
 from rnagen.data.chains import ChainInfo
 from rnagen.errors import InputError
 from rnagen.io.files import atomic_write, hash_files
 from rnagen.io.kaggle import read_labels, read_sequences
 from rnagen.io.read import read_structures
-from rnagen.prepare.metadata import chain_id
-from rnagen.prepare.sources import Source
+from rnagen.preparation.metadata import chain_id
+from rnagen.preparation.sources import Source
 from rnagen.structure import HEAVY_ATOMS, RNAStructure
 
 BENCHMARK_OF_TABLES = "casp15"

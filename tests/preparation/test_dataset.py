@@ -20,8 +20,8 @@ from rnagen.data.dataset import Dataset
 from rnagen.errors import InputError
 from rnagen.io.kaggle import write_labels
 from rnagen.io.write import write_structure
-from rnagen.prepare.dataset import prepare
-from rnagen.prepare.synthetic import synthetic_rna
+from rnagen.preparation.dataset import prepare
+from rnagen.preparation.synthetic import synthetic_rna
 from rnagen.structure import BEADS, ENERGIES, RNAStructure
 from tests.helpers.chains import chain, write_collection
 

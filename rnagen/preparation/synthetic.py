@@ -17,10 +17,10 @@ from scipy.spatial import cKDTree
 
 from rnagen.data.chains import ChainInfo
 from rnagen.data.dataset import FILE, write_dataset
-from rnagen.prepare.aform import C1, beads_on_backbone, helix, pair_frame
-from rnagen.prepare.chains import as_chain
-from rnagen.prepare.loops import STEP, Loop, Stem, exterior_loop, ring
-from rnagen.prepare.quality import with_quality
+from rnagen.preparation.aform import C1, beads_on_backbone, helix, pair_frame
+from rnagen.preparation.chains import as_chain
+from rnagen.preparation.loops import STEP, Loop, Stem, exterior_loop, ring
+from rnagen.preparation.quality import with_quality
 from rnagen.secondary.vienna import mfe_pairs, secondary_structures_of
 from rnagen.structure import BEADS, HEAVY_ATOMS, RNAStructure, glycosidic_nitrogen
 

@@ -13,7 +13,7 @@ from rnagen.cli.prepare import run
 from rnagen.config.prepare import PrepareConfig
 from rnagen.data.dataset import Dataset
 from rnagen.io.write import write_structure
-from rnagen.prepare.fetch import fetch_entries
+from rnagen.preparation.fetch import fetch_entries
 from tests.helpers.chains import chain
 
 

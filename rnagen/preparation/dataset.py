@@ -26,13 +26,13 @@ from rnagen.features import Chain
 from rnagen.io import alignment
 from rnagen.io.files import TEMPORARY, atomic_write, hash_files
 from rnagen.parallel import parallel_map
-from rnagen.prepare import chains as chains_module
-from rnagen.prepare import clusters, metadata
-from rnagen.prepare.chains import as_chain
-from rnagen.prepare.metadata import ChainMetadata, read_metadata
-from rnagen.prepare.parsed import ParsedCache, ParsedChain, ParsedSource, reader_version
-from rnagen.prepare.report import PrepareReport, Skip
-from rnagen.prepare.sources import Source, file_signature, find_metadata, find_sources
+from rnagen.preparation import chains as chains_module
+from rnagen.preparation import clusters, metadata
+from rnagen.preparation.chains import as_chain
+from rnagen.preparation.metadata import ChainMetadata, read_metadata
+from rnagen.preparation.parsed import ParsedCache, ParsedChain, ParsedSource, reader_version
+from rnagen.preparation.report import PrepareReport, Skip
+from rnagen.preparation.sources import Source, file_signature, find_metadata, find_sources
 from rnagen.secondary import coevolution, native, pairs, vienna
 from rnagen.secondary.alignments import AlignmentCache, alignment_name, find_alignments
 from rnagen.secondary.pairs import SparsePairs

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from rnagen.prepare.aform import C1, beads_on_backbone, helix
-from rnagen.prepare.loops import Stem, exterior_loop, ring
-from rnagen.prepare.synthetic import synthetic_rna
+from rnagen.preparation.aform import C1, beads_on_backbone, helix
+from rnagen.preparation.loops import Stem, exterior_loop, ring
+from rnagen.preparation.synthetic import synthetic_rna
 from rnagen.secondary.vienna import mfe_pairs
 from rnagen.structure import BEADS, RNAStructure
 

@@ -10,8 +10,8 @@ from rnagen.data.chains import Chains
 from rnagen.data.dataset import Dataset, write_dataset
 from rnagen.errors import InputError
 from rnagen.io.files import write_text
-from rnagen.prepare.metadata import ChainMetadata, read_metadata
-from rnagen.prepare.synthetic import make_synthetic
+from rnagen.preparation.metadata import ChainMetadata, read_metadata
+from rnagen.preparation.synthetic import make_synthetic
 from rnagen.structure import BEADS
 
 CUTOFF = "2022-05-27"

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from rnagen.config.prepare import PrepareConfig
 from rnagen.data.dataset import Dataset
 from rnagen.errors import ConfigError, InputError
-from rnagen.prepare.dataset import WORK, prepare, refuse_foreign
-from rnagen.prepare.fetch import Download, fetch_entries
-from rnagen.prepare.report import PrepareReport
-from rnagen.prepare.splits import read_split, write_beads, write_splits
+from rnagen.preparation.dataset import WORK, prepare, refuse_foreign
+from rnagen.preparation.fetch import Download, fetch_entries
+from rnagen.preparation.report import PrepareReport
+from rnagen.preparation.splits import read_split, write_beads, write_splits
 
 
 @dataclass(frozen=True)
