@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint, save_checkpoint
+from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.errors import InputError
 from tests.helpers.encoders import KINDS, encoder_source, model_with_encoder, random_features
 from tests.helpers.tiny import TINY, tiny_model
@@ -155,20 +155,3 @@ def test_wrong_encoder(tmp_path: Path) -> None:
     rewrite_json(path, lambda described: described.pop("encoder"))
     with pytest.raises(InputError, match=r"conditioning.*the file has a surplus"):
         load_checkpoint(path)
-
-
-def test_the_shipped_checkpoint_loads_and_says_what_it_saw() -> None:
-    shipped = load_checkpoint(DEFAULT_CHECKPOINT)
-    assert shipped.metadata["cutoff"] == "2022-05-27"
-    assert shipped.metadata["data"]["chains"] > 1000
-    assert DEFAULT_CHECKPOINT.stat().st_size < 20 * 2**20
-
-
-def test_the_model_card_is_of_the_shipped_checkpoint() -> None:
-    card = (Path(__file__).parents[2] / "docs" / "model-card.md").read_text()
-    metadata = load_checkpoint(DEFAULT_CHECKPOINT).metadata
-    rows = dict(row.strip("| ").split(" | ") for row in card.splitlines() if row.startswith("| ") and len(row) > 5)
-    assert rows["parameters"] == f"{metadata['parameters']:,}"
-    assert rows["trained for"].startswith(f"{metadata['hours']:.1f} hours")
-    assert rows["training chains"] == f"{metadata['data']['chains']:,}"
-    assert rows["cutoff"].endswith(metadata["cutoff"])

@@ -29,3 +29,16 @@ def test_a_file_comes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert find_checkpoint(Path("small")) == Path("small")
     with pytest.raises(InputError, match=r"large\.json|large"):
         load_checkpoint(Path("large"))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_model_card_is_of_the_shipped_checkpoint(name: str) -> None:
+    card = (Path(__file__).parents[2] / "docs" / "model-card.md").read_text()
+    section = card[card.index(f"## `{name}`") :].split("<!-- end card", 1)[0]
+    metadata = load_checkpoint(Path(name)).metadata
+    rows = dict(row.strip("| ").split(" | ") for row in section.splitlines() if row.startswith("| ") and len(row) > 5)
+    assert metadata["data"]["chains"] > 1000
+    assert rows["parameters"] == f"{metadata['parameters']:,}"
+    assert rows["trained for"].startswith((f"{metadata['hours']:.1f} hours", f"{metadata['hours']:.2f} hours"))
+    assert rows["training chains"] == f"{metadata['data']['chains']:,}"
+    assert rows["cutoff"].endswith(metadata["cutoff"])

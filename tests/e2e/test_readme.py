@@ -12,12 +12,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from rnagen.cli.main import main
 from rnagen.io.kaggle import read_labels, write_labels
 from rnagen.io.write import write_structure
+from rnagen.metrics import bootstrap_interval
 from rnagen.preparation import synthetic
 from rnagen.preparation.synthetic import synthetic_rna
 from tests.helpers.commands import ROOT, block_commands, blocks, python_calls
@@ -155,13 +157,39 @@ def test_benchmark_commands_run(tmp_path: Path, shared_data: Path, monkeypatch: 
 def test_numbers_of_the_table_are_those_of_the_stored_results() -> None:
     """The README's accuracy table is what `rnagen evaluate --out` wrote into benchmarks/results."""
     rows = [line for line in README.read_text().splitlines() if line.startswith("|")]
-    for name, label in (("casp15", "CASP15"), ("val", "later chains")):
+    for name, label in (
+        *(("casp15", "`small`, CASP15"), ("val", "`small`, later chains")),
+        *(("base_casp15", "`base`, CASP15"), ("base_val", "`base`, later chains")),
+    ):
         summary = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())["summary"]
         (row,) = [line for line in rows if line.startswith(f"| {label}")]
         best = summary["best5"]
         assert f"{best['mean']:.3f} [{best['low']:.3f}, {best['high']:.3f}]" in row
         for column in ("best1", "one_minus_tm", "helix", "random_walk", "stems"):
             assert f" {summary[column]['mean']:.3f} " in row, (name, column)
+
+
+def test_numbers_of_the_table_of_base_are_those_of_the_stored_results() -> None:
+    """`base` beside `small` on the same RNAs: what `rnagen evaluate --out` wrote, by length and paired."""
+    page = (DOCS / "accuracy.md").read_text()
+    table = page[page.index("<!-- base -->") : page.index("<!-- end base -->")]
+    rows = {row[0]: row[1:] for row in ([c.strip() for c in line.strip("|").split("|")] for line in table.splitlines())}
+    bands = {"under 60 nt": (0, 60), "60 to 99 nt": (60, 100), "100 to 159 nt": (100, 160), "from 160 nt": (160, 10**9)}
+    for name, label, parts in (("val", "later chains", bands), ("casp15", "CASP15", {})):
+        found = []
+        for prefix in ("", "base_"):
+            stored = json.loads((ROOT / "benchmarks" / "results" / f"{prefix}{name}.json").read_text())["targets"]
+            found.append({target["target"]: (target["length"], target["best5"]) for target in stored})
+        small, base = found
+        for title, (low, high) in {label: (0, 10**9), **parts}.items():
+            chosen = [target for target, (length, _) in small.items() if low <= length < high]
+            pairs = np.array([[small[target][1], base[target][1]] for target in chosen])
+            numbers = [str(len(chosen)), *(f"{mean:.3f}" for mean in pairs.mean(0))]
+            assert rows[title][:3] == numbers, title
+        gains = np.array([base[target][1] - small[target][1] for target in small])
+        low, high = bootstrap_interval(gains, 0)
+        expected = f"{gains.mean():+.3f} [{low:+.3f}, {high:+.3f}]".replace("-", "−")
+        assert rows[label][3] == expected
 
 
 def test_numbers_of_the_steps_table_are_those_of_the_stored_results() -> None:
