@@ -67,7 +67,7 @@ class Stopwatch(L.Callback):
 def timed_run(config: TrainConfig, folder: Path) -> tuple[Stopwatch, FlowModule, torch.device]:
     """A training run of `WARM_UP + STEPS` steps."""
     torch.manual_seed(config.run.seed)
-    data, module, watch = RNADataModule(config, folder / "synthetic"), FlowModule(config), Stopwatch()
+    data, module, watch = RNADataModule(config), FlowModule(config), Stopwatch()
     data.prepare_data()
     trainer = make_trainer(config, folder, WARM_UP + STEPS, False, None, [watch])
     trainer.fit(module, data)

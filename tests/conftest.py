@@ -1,5 +1,6 @@
 """Shapes and types in the annotations of rnagen are checked at run time in every test."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 # Before the hook: under it, whatever rnagen imports is compiled anew in every process where Python writes no bytecode,
@@ -37,3 +38,12 @@ def _one_thread_and_seed() -> None:
     """Tests run side by side: one thread each, and the same random state whatever ran before."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[None]:
+    """What rnagen caches, such as the synthetic set, is made once per test run, for all of its processes."""
+    folder = tmp_path_factory.getbasetemp()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder if worker_id == "master" else folder.parent))
+        yield

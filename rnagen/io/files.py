@@ -84,6 +84,11 @@ def write_text(path: Path, text: str) -> None:
         file.write(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
 
 
+def cache_folder() -> Path:
+    """Folder for what can be made again, one per user: `rnagen` in `$XDG_CACHE_HOME`, by default `~/.cache`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rnagen"
+
+
 def hash_files(paths: Iterable[Path]) -> str:
     """SHA-256 over the contents of files, in the order given."""
     digest = hashlib.sha256()

@@ -4,14 +4,13 @@ import csv
 import io
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from rnagen.data.chains import Chains
 from rnagen.data.dataset import Dataset, write_dataset
 from rnagen.errors import InputError
 from rnagen.io.files import write_text
 from rnagen.preparation.metadata import ChainMetadata, read_metadata
-from rnagen.preparation.synthetic import make_synthetic
+from rnagen.preparation.synthetic import synthetic_set
 from rnagen.structure import BEADS
 
 CUTOFF = "2022-05-27"
@@ -84,10 +83,8 @@ def write_beads(dataset: Dataset, file: Path, cutoff: str = CUTOFF) -> dict[str,
     """
     splits = make_splits(dataset.chains, cutoff)
     parts = {name: dataset.chains.select(splits[name], BEADS) for name in ("train", "val")}
-    with TemporaryDirectory() as folder:
-        make_synthetic(Path(folder))
-        made = Dataset.open(Path(folder))
-        parts["synthetic"] = made.chains.select(made.split("train", Path(folder)), BEADS)
+    made = Dataset.open(synthetic_set())
+    parts["synthetic"] = made.chains.select(made.split("train", made.path), BEADS)
     infos = [replace(info, split=name) for name, part in parts.items() for info in part.infos]
     chains = (part.chain(row) for part in parts.values() for row in range(len(part)))
     write_dataset(file, BEADS, infos, chains, dataset.viennarna, dataset.fingerprint)

@@ -6,6 +6,7 @@ of branches are random, except that residues must not collide.
 """
 
 import itertools
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +18,8 @@ from scipy.spatial import cKDTree
 
 from rnagen.data.chains import ChainInfo
 from rnagen.data.dataset import FILE, write_dataset
+from rnagen.io.files import cache_folder, hash_files
+from rnagen.preparation import aform, loops
 from rnagen.preparation.aform import C1, beads_on_backbone, helix, pair_frame
 from rnagen.preparation.chains import as_chain
 from rnagen.preparation.loops import STEP, Loop, Stem, exterior_loop, ring
@@ -70,14 +73,19 @@ def synthetic_rna(seed: int, length: int) -> RNAStructure:
     return RNAStructure(name, sequence, coords, mask, entry=name, title="synthetic A-form RNA")
 
 
-def make_synthetic(folder: Path) -> None:
-    """Make the synthetic set, `TRAINING` and `VALIDATION` chains, in a folder, unless it is there; some 15 seconds.
+def synthetic_set() -> Path:
+    """Folder of the synthetic set, `TRAINING` and `VALIDATION` chains: made once per machine, in some 15 seconds.
 
     Raises:
-        OSError: the folder cannot be written.
+        OSError: the cache cannot be written.
     """
+    made_by = [Path(str(module.__file__)) for module in (sys.modules[__name__], aform, loops)]
+    key = f"{TRAINING + VALIDATION}-{hash_files(made_by)[:16]}-{RNA.__version__}"
+    folder = cache_folder() / f"synthetic-{key}"
     if not (folder / FILE).is_file():
+        print(f"making the synthetic set, once, in {folder}", flush=True)
         synthetic_dataset(folder, TRAINING + VALIDATION, SEED, VALIDATION)
+    return folder
 
 
 def synthetic_dataset(folder: Path, n: int, seed: int, validation: int | None = None) -> None:

@@ -63,8 +63,6 @@ def test_training_from_the_file_is_training_from_the_dataset(train, tmp_path: Pa
     folder, beads = (load_checkpoint(tmp_path / name / "last.safetensors").metadata for name in ("folder", "beads"))
     assert folder["data"]["chains"] == beads["data"]["chains"] == 9
     assert folder["data"]["fingerprint"] == beads["data"]["fingerprint"]
-    assert (tmp_path / "folder" / "synthetic").exists() == bool(flags)
-    assert not (tmp_path / "beads" / "synthetic").exists()
 
 
 def test_a_resumed_run_continues_the_same_warm_up(train, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import replace
-from pathlib import Path
 
 from torch.utils.data import DataLoader
 
@@ -25,14 +24,12 @@ class RNADataModule(ResumableData):
 
     Args:
         config: options.
-        synthetic_folder: where the synthetic set is, or is made.
         encodings: by a frozen encoder, to be given to every chain; None where the model asks its encoder itself.
     """
 
-    def __init__(self, config: TrainConfig, synthetic_folder: Path, encodings: EncodedCache | None = None) -> None:
+    def __init__(self, config: TrainConfig, encodings: EncodedCache | None = None) -> None:
         super().__init__()
         self.config = config
-        self.synthetic_folder = synthetic_folder
         self.encodings = encodings
         self.val_chains: list[Chain] = []
         self.fingerprint = ""
@@ -50,11 +47,11 @@ class RNADataModule(ResumableData):
         elif not options.synthetic_steps or Dataset.open(options.data).has_synthetic:
             return
         try:
-            from rnagen.preparation.synthetic import make_synthetic
+            from rnagen.preparation.synthetic import synthetic_set
         except ImportError as error:
             reason = f"holds no synthetic RNA, and {error.name}, which makes it, is not installed here; "
             raise InputError(options.data, None, reason + "train on a file of `rnagen prepare --beads`") from error
-        make_synthetic(self.synthetic_folder)
+        synthetic_set()
 
     def setup(self, stage: str) -> None:
         """Read the chains into memory."""
@@ -87,7 +84,9 @@ class RNADataModule(ResumableData):
         data = read_data(options.data, options.splits, options.cutoff, atoms) if options.data.exists() else None
         if data is not None and (not options.synthetic_steps or len(data.synthetic)):
             return data
-        made = read_sets(Dataset.open(self.synthetic_folder), options.splits, atoms)
+        from rnagen.preparation.synthetic import synthetic_set
+
+        made = read_sets(Dataset.open(synthetic_set()), options.splits, atoms)
         if data is not None:
             return replace(data, synthetic=made.train)
         return replace(made, synthetic=made.train, source="synthetic A-form RNA")

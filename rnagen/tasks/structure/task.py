@@ -44,7 +44,7 @@ class StructureTask(Task[TrainConfig, RNADataModule, FlowModule]):
         if self.pretrained is not None and not self.config.pretrained.encoder_rate:
             device = device_of(run.accelerator)
             cache = EncodedCache(run.run_dir / "encoded", self.pretrained.encoder, device)
-        return RNADataModule(self.config, folder / "synthetic", cache)
+        return RNADataModule(self.config, cache)
 
     def module(self, data: RNADataModule, steps: int) -> FlowModule:
         """The model and its moving average."""
