@@ -58,9 +58,10 @@ def sparse_base_pairs(sequence: str, model: EnergyModel = STANDARD) -> SparsePai
         return _probable_pairs(_partition_function(sequence, model.celsius))
 
 
-def with_other_models(pairs: SparsePairs, sequence: str) -> SparsePairs:
-    """The pairs of a sequence, with the probabilities of `OTHER_MODELS` as pair features."""
-    if len(sequence) > OTHERS_LENGTH:
+def with_other_models(pairs: SparsePairs, sequence: str, compute: bool = True) -> SparsePairs:
+    """The pairs of a sequence, with the probabilities of `OTHER_MODELS` as pair features; those of the standard
+    energies where the sequence is too long, or without `compute`."""
+    if len(sequence) > OTHERS_LENGTH or not compute:
         return joined(pairs, *[as_pair_features(pairs)] * len(OTHER_MODELS))
     return joined(pairs, *(as_pair_features(sparse_base_pairs(sequence, model)) for model in OTHER_MODELS.values()))
 
@@ -94,16 +95,15 @@ def mfe_pairs(sequence: str) -> list[tuple[int, int]]:
     return [(i, j) for i, j in enumerate(pair_table.tolist()) if j > i]
 
 
-def secondary_structures_of(sequence: str) -> SecondaryStructures:
-    """What a dataset stores for a sequence.
+def secondary_structures_of(sequence: str, other_models: bool = True) -> SecondaryStructures:
+    """What a dataset stores for a sequence; without `other_models`, the standard energies replace the others.
 
     Raises:
         ValueError: as `sparse_base_pairs`.
     """
     compound = _partition_function(sequence, STANDARD.celsius, backtracks=True)
-    return SecondaryStructures(
-        with_other_models(_probable_pairs(compound), sequence), _sampled(compound, list(range(SAMPLED)))
-    )
+    pairs = with_other_models(_probable_pairs(compound), sequence, other_models)
+    return SecondaryStructures(pairs, _sampled(compound, list(range(SAMPLED))))
 
 
 class SecondaryStructureCache:

@@ -1,5 +1,6 @@
 """Fixtures of the trainings through the command line."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from rnagen.cli.train import main
 from rnagen.data.dataset import Dataset
 from rnagen.preparation.synthetic import synthetic_dataset
+from tests.helpers.chains import rewrite
 from tests.helpers.training import FAST
 
 
@@ -18,6 +20,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ids = Dataset.open(folder / "data").chains.names
     for name, part in (("train", ids[:9]), ("val", ids[9:])):
         (folder / f"{name}.csv").write_text("id\n" + "".join(f"{i}\n" for i in part))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dated(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with release dates, for trainings in processes of their own, which filter by date."""
+    folder = tmp_path_factory.mktemp("dated")
+    shutil.copytree(data, folder, dirs_exist_ok=True)
+    rewrite(folder / "data", release_date=["2001-01-01"] * 12)
     return folder
 
 

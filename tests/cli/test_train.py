@@ -209,9 +209,9 @@ def run_script(folder: Path, *flags: str | Path) -> None:
     assert done.returncode == 0, done.stderr + done.stdout
 
 
-def test_two_processes_equal_one_with_twice_the_batch(tmp_path: Path) -> None:
-    """On the synthetic set, which a fresh clone trains on: this is also `train.py` as typed, without data."""
-    shared = ["--epochs", "1", "--train-batches", "4", "--no-validate", "--data", "absent"]
+def test_two_processes_equal_one_with_twice_the_batch(dated: Path, tmp_path: Path) -> None:
+    places = ["--data", dated / "data", "--splits", dated]
+    shared = ["--epochs", "1", "--train-batches", "4", "--no-validate", *places]
     run_script(tmp_path, *shared, "--run-name", "one", "--batch-size", "4")
     run_script(tmp_path, *shared, "--run-name", "two", "--batch-size", "2", "--devices", "2")
     assert_same(weights(tmp_path / "one"), weights(tmp_path / "two"), rtol=1e-3, atol=1e-4)

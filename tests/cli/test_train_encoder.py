@@ -116,14 +116,14 @@ def test_a_missing_encoder_is_named(train, tmp_path: Path, capsys) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rate", ["0", "0.1"])
-def test_two_processes_equal_one_with_twice_the_batch(reads: Path, tmp_path: Path, rate: str) -> None:
-    """Every parameter that is waited for gets a gradient."""
+def test_two_processes_equal_one_with_twice_the_batch(reads: Path, dated: Path, tmp_path: Path) -> None:
+    """Every parameter that is waited for gets a gradient, those of the encoder included."""
     save_encoder(reads)  # without dropout, whose random numbers differ
-    shared = ["--epochs", "1", "--train-batches", "3", "--no-validate", "--data", "absent", "--encoder", reads]
+    places = ["--data", dated / "data", "--splits", dated]
+    shared = ["--epochs", "1", "--train-batches", "3", "--no-validate", *places, "--encoder", reads]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     for name, batch, devices in (("one", "4", "1"), ("two", "2", "2")):
-        flags = [*shared, "--run-name", name, "--batch-size", batch, "--devices", devices, "--encoder-rate", rate]
+        flags = [*shared, "--run-name", name, "--batch-size", batch, "--devices", devices, "--encoder-rate", "0.1"]
         command = [sys.executable, ROOT / "train.py", *FAST, "--run-dir", tmp_path, *flags]
         done = subprocess.run(
             [str(c) for c in command], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
