@@ -67,6 +67,25 @@ def rotate(x: Float[Tensor, "*batch N 3"], rotation: Float[Tensor, "*batch 3 3"]
     return (x[..., None, :] * rotation[..., None, :, :]).sum(-1)
 
 
+def top_by_squaring(symmetric: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 4"]:
+    """Unit eigenvector of the largest eigenvalue of trace-free symmetric matrices, by 24 squarings in float64.
+
+    Shifted by its norm, a matrix has no negative eigenvalue; a high power of it, normalised, is the projection on the
+    eigenvector. For the null matrix it is the last basis vector.
+    """
+    shifted = symmetric.double()
+    norm = shifted.square().sum((-2, -1), keepdim=True).sqrt()
+    identity = torch.eye(4, dtype=shifted.dtype, device=shifted.device)
+    preferred = identity * (torch.arange(4, device=shifted.device) == 3) * 1e-9
+    power = shifted + (norm + 1e-30) * (identity + preferred)
+    for _ in range(24):
+        power = power / power.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]
+        power = (power[..., :, :, None] * power[..., None, :, :]).sum(-2)
+    diagonal = power.diagonal(dim1=-2, dim2=-1)
+    column = power.gather(-1, diagonal.argmax(-1)[..., None, None].expand(*diagonal.shape, 1))[..., 0]
+    return torch.nn.functional.normalize(column, dim=-1).to(symmetric.dtype)
+
+
 @torch.no_grad()
 @full_precision
 def kabsch(
@@ -92,13 +111,17 @@ def kabsch(
     b = torch.where(valid, target - target_center, 0.0)
     s = (a[..., :, None] * b[..., None, :]).sum(-3).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
     trace = s.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]
-    cross = (s - s.mT)[..., [1, 2, 0], [2, 0, 1]]
+    skew = s - s.mT
+    # Not by lists of indices: they would be copied to the device while the host waits.
+    cross = torch.stack([skew[..., 1, 2], skew[..., 2, 0], skew[..., 0, 1]], dim=-1)
     # Order (x, y, z, w): of equal eigenvalues eigh returns the last basis vector, which then is the identity.
     horn = s.new_zeros((*s.shape[:-2], 4, 4))
     horn[..., :3, :3] = s + s.mT - trace * torch.eye(3, dtype=s.dtype, device=s.device)
     horn[..., :3, 3] = horn[..., 3, :3] = cross
     horn[..., 3:, 3:] = trace
-    rotation = rotation_from_quaternion(torch.linalg.eigh(horn).eigenvectors[..., -1])
+    # On a GPU, `eigh` would make the host wait for the device.
+    top = top_by_squaring(horn) if horn.is_cuda else torch.linalg.eigh(horn).eigenvectors[..., -1]
+    rotation = rotation_from_quaternion(top)
     translation = (target_center - rotate(mobile_center, rotation)).squeeze(-2)
     return rotation, translation
 

@@ -17,6 +17,7 @@ from rnagen.geometry import (
     rotate,
     rotation_from_quaternion,
     superpose,
+    top_by_squaring,
 )
 
 
@@ -63,6 +64,18 @@ def test_kabsch_undoes_a_rigid_motion_in_the_stated_convention(dtype):
     assert rotation.dtype == dtype
     assert torch.allclose(rotation, r, atol=1e-5)
     assert torch.allclose(translation, t, atol=1e-3)
+
+
+def test_the_eigenvector_by_squaring_is_that_of_eigh() -> None:
+    half = torch.randn(200, 4, 4, generator=torch.Generator().manual_seed(0))
+    symmetric = half + half.mT
+    expected = torch.linalg.eigh(symmetric).eigenvectors[..., -1]
+    cosine = (top_by_squaring(symmetric) * expected).sum(-1).abs()
+    torch.testing.assert_close(cosine, torch.ones(200), rtol=0, atol=1e-5)
+
+
+def test_the_eigenvector_of_the_null_matrix_is_the_identity_among_quaternions() -> None:
+    torch.testing.assert_close(top_by_squaring(torch.zeros(2, 4, 4)), torch.eye(4)[-1].expand(2, 4))
 
 
 def test_kabsch_against_scipy():

@@ -46,8 +46,24 @@ class BiasedAttention(nn.Module):
         key = F.rms_norm(key, key.shape[-1:], self.key_gain.to(key.dtype), eps=1e-6)
         if rotary is not None:
             query, key = rotate(query, rotary), rotate(key, rotary)
-        mixed = F.scaled_dot_product_attention(query, key, value.to(query.dtype), attn_mask=bias.to(query.dtype))
+        attend = attend_in_four_dimensions if query.is_cuda else F.scaled_dot_product_attention
+        mixed = attend(query, key, value.to(query.dtype), attn_mask=bias.to(query.dtype))
         return self.out(rearrange(mixed, "b k h l d -> b k l (h d)").to(x.dtype))
+
+
+def attend_in_four_dimensions(
+    query: Float[Tensor, "B K H L c"],
+    key: Float[Tensor, "B K H L c"],
+    value: Float[Tensor, "B K H L c"],
+    attn_mask: Float[Tensor, "B 1 H L L"],
+) -> Float[Tensor, "B K H L c"]:
+    """Attention of K copies under one bias, for GPUs: their memory-efficient kernels accept four dimensions only."""
+    copies = query.shape[1]
+    query, key, value = (x.flatten(0, 1) for x in (query, key, value))
+    # For one RNA, as in sampling, the bias is broadcast; for several it is repeated for each copy.
+    bias = attn_mask.expand(-1, copies, -1, -1, -1)
+    bias = bias[0] if len(bias) == 1 else bias.flatten(0, 1)
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=bias).unflatten(0, (-1, copies))
 
 
 class PairBias(nn.Module):

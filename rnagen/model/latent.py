@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from rnagen.config.structure import ModelConfig
 from rnagen.features import RNAFeatures
+from rnagen.geometry import full_precision
 from rnagen.model.blocks import BiasedAttention, PairBias, Transition
 from rnagen.model.embeddings import TimeEmbedding, rotary_angles
 from rnagen.model.trunk import TrunkOutput
@@ -28,6 +29,12 @@ class LatentContext:
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """Adaptive shift and scale of normalised tokens."""
     return x * (1 + scale) + shift
+
+
+@full_precision
+def in_full(x: Tensor, layer: nn.Linear) -> Tensor:
+    """A layer that reads or writes coordinates: bfloat16 would round them by up to half an ångström."""
+    return layer(x)
 
 
 class LatentBlock(nn.Module):
@@ -101,7 +108,7 @@ class LatentModel(nn.Module):
     ) -> Float[Tensor, "B K L A 3"]:
         """Prediction in model units, fp32; zero on padding. `previous` is an earlier estimate of the data."""
         time = torch.nn.functional.silu(self.time(t))[:, :, None]
-        x = self.coordinates(rearrange(x_t, "b k l a xyz -> b k l (a xyz)")) + context.tokens
+        x = in_full(rearrange(x_t, "b k l a xyz -> b k l (a xyz)"), self.coordinates) + context.tokens
         if self.previous is not None and previous is not None:
             x = x + self.previous(rearrange(previous, "b k l a xyz -> b k l (a xyz)"))
         for block, bias in zip(self.blocks, context.biases):
@@ -110,5 +117,5 @@ class LatentModel(nn.Module):
             else:
                 x = block(x, time, bias, context.rotary)
         shift, scale = self.final_modulation(time).chunk(2, dim=-1)
-        out = self.out(modulate(self.final_norm(x), shift, scale)) * context.mask
+        out = in_full(modulate(self.final_norm(x), shift, scale), self.out) * context.mask
         return rearrange(out, "b k l (a xyz) -> b k l a xyz", xyz=3).float()

@@ -39,4 +39,4 @@ class MovingAverage(nn.Module):
     def share(self) -> Float[Tensor, ""]:
         """Share of the model's weights in the next average."""
         n = self.n_averaged.float()
-        return (1 - ((1 + n) / (10 + n)).clamp(max=self.decay)).where(n > 0, 1.0)
+        return 1 - ((1 + n) / (10 + n)).clamp(max=self.decay) * (n > 0)

@@ -1,18 +1,20 @@
 """One optimizer step, the same for every task."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Bool, Float
-from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from rnagen.errors import ConfigError
 
+if TYPE_CHECKING:
+    from lightning.pytorch.core.optimizer import LightningOptimizer
+
 
 def clipped_step(
-    optimizer: LightningOptimizer, closure: Callable[[], Any], parameters: Iterable[nn.Parameter], largest_norm: float
+    optimizer: "LightningOptimizer", closure: Callable[[], Any], parameters: Iterable[nn.Parameter], largest_norm: float
 ) -> tuple[Float[Tensor, ""], Bool[Tensor, ""]]:
     """Gradients, clip, step: the last only if the gradient is finite, so that one bad batch spoils nothing.
 

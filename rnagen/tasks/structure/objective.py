@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rnagen.config.structure import LossConfig, TrainConfig
 from rnagen.data.batches import Batch
-from rnagen.geometry import center, random_rotations, superpose
+from rnagen.geometry import center, full_precision, random_rotations, superpose
 from rnagen.losses import aligned_mae, distogram_cross_entropy, pair_distances
 from rnagen.model.model import RNAFlowModel
 from rnagen.sampling.recycling import recycled
@@ -92,10 +92,8 @@ def objective(
     copies = noise_of_step.t.shape[1]
     t = noise_of_step.t.flatten()
     mask = repeat(batch.mask, "b l a -> (b k) (l a)", k=copies)
-    pose = (
-        repeat(batch.coords / config.model.sigma_data, "b l a xyz -> b k (l a) xyz", k=copies)
-        @ noise_of_step.rotation.mT
-    )
+    true = repeat(batch.coords / config.model.sigma_data, "b l a xyz -> b k (l a) xyz", k=copies)
+    pose = full_precision(torch.matmul)(true, noise_of_step.rotation.mT)
     x1 = center(rearrange(pose, "b k atoms xyz -> (b k) atoms xyz"), mask)
     x0 = center(rearrange(noise_of_step.noise, "b k l a xyz -> (b k) (l a) xyz"), mask)
     pair = transport.interpolate(x1, x0, t)
