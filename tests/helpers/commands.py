@@ -1,5 +1,6 @@
 """The commands of the documents and recipes: where they stand, and whether their options parse."""
 
+import argparse
 import re
 import runpy
 import shlex
@@ -106,6 +107,9 @@ def parse_only(call: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
             patch.setattr(module, name, stopping(getattr(module, name)))
         patch.setattr(sys, "argv", [program, *arguments])
         patch.syspath_prepend(str(ROOT / "benchmarks"))
+        if program.startswith("runs/"):
+            patch.syspath_prepend(str((ROOT / program).parent))
+            patch.setattr(argparse.ArgumentParser, "parse_args", stopping(argparse.ArgumentParser.parse_args))
         try:
             code = main(arguments) if program == "rnagen" else _run_script(ROOT / program, arguments)
         except _Parsed:
@@ -118,7 +122,7 @@ def parse_only(call: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
 def _run_script(script: Path, arguments: list[str]) -> int:
     assert script.is_file(), f"{script}: no such file"
     source = script.read_text()
-    if "tyro" not in source and "parse(" not in source and "main([" not in source:
+    if "tyro" not in source and "parse(" not in source and "parse_args(" not in source and "main([" not in source:
         # A script of a few positional arguments: its docstring has the usage line.
         usage = [line.strip() for line in source.splitlines() if f"python benchmarks/{script.name}" in line]
         assert usage, f"{script}: no usage line"
