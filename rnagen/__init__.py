@@ -10,6 +10,10 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "evaluate", "prepare", "reactivity", "sample", "sample_targets", "train"]
 
 
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
+
+
 def __getattr__(name: str) -> Any:
     # torch is imported when a function of the API is asked for, not when rnagen is.
     if name in __all__:

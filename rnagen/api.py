@@ -3,7 +3,7 @@
 Every function takes the options of its verb as keywords, under the names of the command line with underscores.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,9 @@ from rnagen.tasks.reactivity.infer import Prediction, load_models, predict_react
 
 if TYPE_CHECKING:
     from rnagen.preparation.run import Prepared
+
+Targets = str | Path | Mapping[str, str] | Sequence[Target | tuple[str, str]]
+"""A file or folder, or sequences by name."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def sample(sequence: str, n: int = 5, *, name: str = "rna", structure: str | Non
 
 
 def sample_targets(
-    targets: str | Path | Sequence[Target | tuple[str, str]],
+    targets: Targets,
     n: int = 5,
     *,
     out: str | Path | None = None,
@@ -84,7 +87,7 @@ def sample_targets(
     """Draw n conformers of each of several RNAs, as `sample.py` does.
 
     Args:
-        targets: a FASTA file, a table of sequences or a folder of them; or a list of targets or (name, sequence).
+        targets: a FASTA file, a table of sequences or a folder of them; or sequences by name, as a dict or pairs.
         n: number of conformers.
         out: folder to write to; a run that was interrupted is resumed.
         options: any other option of `sample.py`.
@@ -144,13 +147,11 @@ def evaluate(predictions: str | Path, references: str | Path, **options: Any) ->
     return _evaluate(load_config(paths, options, "evaluate"))
 
 
-def reactivity(
-    targets: str | Path | Sequence[Target | tuple[str, str]], *, ckpt: Sequence[str | Path] = (), device: str = "auto"
-) -> Prediction:
+def reactivity(targets: Targets, *, ckpt: Sequence[str | Path] = (), device: str = "auto") -> Prediction:
     """Predict the chemical-mapping reactivity of RNAs, as `rnagen reactivity` does.
 
     Args:
-        targets: a FASTA file, a table of sequences or a folder of them; or a list of targets or (name, sequence).
+        targets: a FASTA file, a table of sequences or a folder of them; or sequences by name, as a dict or pairs.
         ckpt: reactivity checkpoints, whose mean is returned; the shipped one by default.
         device: auto, cpu, cuda or mps.
 
@@ -217,10 +218,10 @@ def train(task: str = "structure", **options: Any) -> Path:
     return fit(make_task(load_config(TASKS[task](), options, "train")))
 
 
-def _made(targets: Sequence[Target | tuple[str, str]]) -> tuple[list[Target], list[InputError]]:
+def _made(targets: Mapping[str, str] | Sequence[Target | tuple[str, str]]) -> tuple[list[Target], list[InputError]]:
     """Targets, and an error for each that cannot be made."""
     made, failures = [], []
-    for given in targets:
+    for given in targets.items() if isinstance(targets, Mapping) else targets:
         try:
             made.append(given if isinstance(given, Target) else make_target("inputs", *given))
         except InputError as error:

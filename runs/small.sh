@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# How the shipped checkpoint and its confidence model were made: about four hours on two CPU cores.
+# How the checkpoint `small` and its confidence model were made: about four hours on two CPU cores.
 # Needs a network for the first command only. Writes data/, cache/ and runs/; rnagen/assets/ is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -60,6 +60,12 @@ def test_what_does_not_fit_into_memory_is_refused(monkeypatch: pytest.MonkeyPatc
         rnagen.sample("ACGU" * 250)
 
 
+def test_sequences_may_come_by_name() -> None:
+    result = rnagen.sample_targets(dict(RNAS), 1, steps=2)
+    assert list(result.ensembles) == ["one", "two"]
+    assert "sample_targets" in dir(rnagen)
+
+
 def test_an_unknown_option_is_named() -> None:
     with pytest.raises(ConfigError, match="stepz"):
         rnagen.sample("GGGAAACCC", stepz=3)

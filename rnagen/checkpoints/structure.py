@@ -86,6 +86,8 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
             the message names the file and the first mismatch. A model is never partly loaded.
     """
     path = find_checkpoint(path)
+    if not path.suffix and not path.exists():
+        raise InputError(path, None, f"no such file, and no shipped checkpoint has this name ({', '.join(SHIPPED)})")
     saved = read_model(path, TASK)
     config = saved.config(TrainConfig())
     encoder = read_encoder_source(str(path.with_suffix(".json")), saved.metadata.get("encoder"))

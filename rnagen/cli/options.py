@@ -141,6 +141,9 @@ def guarded(command: Callable[[], int], prog: str) -> int:
     except (InputError, ConfigError) as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"{prog}: {error}; choose another place, or free it", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
         return 130

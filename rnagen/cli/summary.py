@@ -59,9 +59,12 @@ def load_network(path: Path) -> tuple[str, "nn.Module"]:
         task = task_of(["--config", str(path)])
         config = load_config(TASKS[task](), load_yaml(path), str(path))
         return f"{task} model", make_task(config).network()
+    from rnagen.checkpoints.files import read_metadata
+    from rnagen.checkpoints.structure import find_checkpoint
+
+    path = find_checkpoint(path)
     if path.suffix not in (".safetensors", ".json"):
         raise InputError(path, None, "a configuration is a .yaml file, a checkpoint a .safetensors file")
-    from rnagen.checkpoints.files import read_metadata
 
     path = path.with_suffix(".safetensors")
     metadata = read_metadata(path)

@@ -48,7 +48,7 @@ class SamplerConfig:
     def __post_init__(self) -> None:
         for name, least in (("steps", 1), ("diversity", 0), ("chunk", 0)):
             if not getattr(self, name) >= least:
-                raise ConfigError(f"{name}: {getattr(self, name)!r} cannot be used")
+                raise ConfigError(f"{name}: must be at least {least}, not {getattr(self, name)!r}")
 
 
 @dataclass(frozen=True)
@@ -94,15 +94,15 @@ class SampleConfig:
     csv: Path | None = None
     """Table with the columns target_id and sequence, as the test_sequences.csv of the Kaggle benchmark."""
     alignments: Path | None = None
-    """Folder of alignments (FASTA or A3M, perhaps .gz) named by target, such as rna.a3m, for a model that reads them.
-    Other targets are sampled without."""
+    """Folder of alignments (FASTA or A3M, optionally gzipped) named by target, such as rna.a3m, for a model that reads
+    them. Other targets are sampled without."""
     n: int = 5
     """Conformers per RNA."""
     candidates: int | None = None
     """Conformers to sample per RNA, `n` of which are selected: by confidence and diversity where there is a confidence
     model beside the weights, else by clusters. None: `n`, without selection."""
     out: Path = Path("out")
-    """Folder to write to. The same command goes on where it was interrupted."""
+    """Folder to write to. Repeating the command resumes an interrupted run."""
     ckpt: Path | None = None
     """Weights (.safetensors, with their .json beside them), or a shipped checkpoint by its name: small (default) or
     base (more accurate, slower, without a confidence model)."""

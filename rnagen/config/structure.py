@@ -33,8 +33,8 @@ class ModelConfig:
     PRESETS: ClassVar = {"size": SIZES}
 
     size: Basic[Size | None] = field(default=None, compare=False)
-    """Set all widths and depths at once: small (3 to 4 M parameters, the defaults) or base (15 to 20 M). Those that are
-    given individually take precedence."""
+    """Set all widths and depths at once: small (3 to 4 M parameters, the defaults) or base (15 to 20 M). As a flag it
+    overrides the widths of a file; widths given as flags override it."""
     atoms: tuple[str, ...] = BEADS
     """Atoms generated per residue; C1' must be among them."""
     embed_dim: int = 160

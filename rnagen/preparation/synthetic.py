@@ -80,7 +80,7 @@ def synthetic_set() -> Path:
         OSError: the cache cannot be written.
     """
     made_by = [Path(str(module.__file__)) for module in (sys.modules[__name__], aform, loops)]
-    key = f"{TRAINING + VALIDATION}-{hash_files(made_by)[:16]}-{RNA.__version__}"
+    key = f"{TRAINING}-{VALIDATION}-{hash_files(made_by)[:16]}-{RNA.__version__}"
     folder = cache_folder() / f"synthetic-{key}"
     if not (folder / FILE).is_file():
         print(f"making the synthetic set, once, in {folder}", flush=True)

@@ -33,6 +33,13 @@ NOT_IDENTITY = {"out", "device", "chunk", "ckpt", "guide_ckpt"} | {
     *("sequence", "structure", "name", "fasta", "csv", "alignments")
 }
 """Options that do not change what is written, or that the identity of a run holds in a better form."""
+FILES_OF_HASHES = {
+    "targets_sha256": "the sequences, names, secondary structures or alignments",
+    "checkpoint_sha256": "the weights of the checkpoints",
+    "guide_sha256": "the guides",
+    "confidence_sha256": "the confidence models",
+}
+"""What differs between two runs if one of their hashes does."""
 RESERVED_NAMES = (RUN, SUBMISSION, "report.html")
 """Names that no target's folder can have."""
 
@@ -62,7 +69,12 @@ class OutputFolder:
             wanted = run["identity"]
             different = [key for key in sorted(found.keys() | wanted.keys()) if found.get(key) != wanted.get(key)]
             if different:
-                rows = "".join(f"\n  {key}: {found.get(key)!r} there, {wanted.get(key)!r} now" for key in different)
+                rows = "".join(
+                    f"\n  {key}: {FILES_OF_HASHES[key]} differ"
+                    if key in FILES_OF_HASHES
+                    else f"\n  {key}: {found.get(key)!r} there, {wanted.get(key)!r} now"
+                    for key in different
+                )
                 raise ConfigError(f"{self.folder} belongs to another run; choose another --out. Different:{rows}")
             return
         if self.folder.is_dir() and any(self.folder.iterdir()):

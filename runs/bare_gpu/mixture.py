@@ -41,7 +41,7 @@ class Mixture:
         self.waiting: dict[int, deque[int]] = {shape: deque() for shape in shapes}
         lengths, clusters = chains.lengths.numpy(), chains.clusters.numpy()
         clusters = np.where(clusters < 0, -1 - np.arange(len(clusters)), clusters)
-        # Chains without a shape of their own, as in a virus's capsid: far wider than any RNA that folds.
+        # Chains without a shape of their own, as in a virus's capsid: far wider than any folded RNA.
         radii = np.array([info.radius_of_gyration for info in chains.infos])
         is_stretched = radii > 8 * lengths**0.45
         weights = chain_weights(lengths, clusters, config.length_power, config.cluster_power)

@@ -52,7 +52,7 @@ def test_small_preset_is_the_default() -> None:
         ({"crop": True}, "crop: True cannot be used (expected int)"),
         ({"path_type": "Spiral"}, "path_type: 'Spiral'"),
         ({"crop": 3}, "crop: 3 cannot be used"),
-        ({"diversity": -1}, "diversity: -1.0 cannot be used"),
+        ({"diversity": -1}, "diversity: must be at least 0, not -1.0"),
         ({"condition_dropout": 1}, "condition_dropout: 1.0 cannot be used"),
         ({"train_share": 0}, "train_share: 0.0 cannot be used"),
         ({"train_share": 1.5}, "train_share: 1.5 cannot be used"),
