@@ -49,6 +49,11 @@ def takes_hours(command: str) -> bool:
     return command.startswith("python benchmarks/")
 
 
+def needs_network_or_gpu(command: str) -> bool:
+    """The training of the checkpoint `base`: tests/e2e/test_bare_gpu.py runs its programs."""
+    return any(part in command for part in ("--fetch", "runs/bare_gpu", "runs/joined", "out/val_w60"))
+
+
 def needs_benchmark_tables(command: str) -> bool:
     return any(place in command for place in ("kaggle/", "out/casp15", "out/val"))
 
@@ -141,7 +146,7 @@ def test_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = copy_of_the_repository(tmp_path)
     make_what_users_bring(folder)
     monkeypatch.setattr(synthetic, "TRAINING", 16)
-    skipped = (in_new_environment, takes_hours, needs_benchmark_tables)
+    skipped = (in_new_environment, takes_hours, needs_network_or_gpu, needs_benchmark_tables)
     run_all([command for command in commands() if not any(skip(command) for skip in skipped)], folder, monkeypatch)
 
 
@@ -151,7 +156,8 @@ def test_benchmark_commands_run(tmp_path: Path, shared_data: Path, monkeypatch: 
     folder = copy_of_the_repository(tmp_path)
     (folder / "kaggle").symlink_to(shared_data / "kaggle")
     link_validation_chains(shared_data, folder / "val")
-    run_all(["rnagen prepare val --out data", *filter(needs_benchmark_tables, commands())], folder, monkeypatch)
+    chosen = [line for line in commands() if needs_benchmark_tables(line) and not needs_network_or_gpu(line)]
+    run_all(["rnagen prepare val --out data", *chosen], folder, monkeypatch)
 
 
 def test_numbers_of_the_table_are_those_of_the_stored_results() -> None:
