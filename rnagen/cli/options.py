@@ -142,7 +142,7 @@ def guarded(command: Callable[[], int], prog: str) -> int:
         print(f"{prog}: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"{prog}: {error}; choose another place, or free it", file=sys.stderr)
+        print(f"{prog}: {error} (is the folder writable, and the disk not full?)", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rnagen.cli.options import flag_value, is_basic, parse
+from rnagen.cli.options import flag_value, guarded, is_basic, parse
 from rnagen.config.files import flatten
 from rnagen.config.sampling import SampleConfig
 from rnagen.config.structure import SIZES, TrainConfig
@@ -124,3 +124,13 @@ def test_value_of_a_flag() -> None:
     assert flag_value(flags, "size") == "b"
     assert flag_value(flags, "last") == ""
     assert flag_value(flags, "other") is None
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(capsys) -> None:
+    def command() -> int:
+        raise PermissionError(13, "Permission denied", "/nowhere")
+
+    assert guarded(command, "sample.py") == 2
+    assert capsys.readouterr().err == (
+        "sample.py: [Errno 13] Permission denied: '/nowhere' (is the folder writable, and the disk not full?)\n"
+    )
