@@ -31,9 +31,9 @@ class MovingAverage(nn.Module):
         steps = list(torch._foreach_sub(current, averaged))
         torch._foreach_mul_(steps, share)
         torch._foreach_add_(averaged, steps)
-        for selected, buffer in zip(self.module.buffers(), model.buffers()):
-            if selected is not buffer:
-                selected.copy_(buffer)
+        for averaged_buffer, buffer in zip(self.module.buffers(), model.buffers()):
+            if averaged_buffer is not buffer:
+                averaged_buffer.copy_(buffer)
         self.n_averaged += taken
 
     def share(self) -> Float[Tensor, ""]:
