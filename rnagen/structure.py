@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int32
+from jaxtyping import Bool, Float, Float32, Int32
+
+from rnagen.dates import NO_DATE
 
 BASES = "ACGUN"
 """Residue alphabet; the position in this string is the residue's integer code. N stands for any base."""
@@ -30,7 +32,13 @@ UNPAIRED = -1
 UNKNOWN = -2
 """Entry in a pair table: nothing is known about the residue."""
 
-MISSING_DATE = ""
+IMPOSSIBLE = 9999.0
+"""Å; coordinates of this size and more are placeholders (X-PLOR writes 9999.000) or damage, not positions."""
+
+
+def is_possible(coords: Float[np.ndarray, "... 3"]) -> Bool[np.ndarray, "..."]:
+    """Which positions a molecule can have: finite, and nearer to the origin than `IMPOSSIBLE` on each axis."""
+    return (np.abs(coords) < IMPOSSIBLE).all(axis=-1)
 
 
 def glycosidic_nitrogen(base: str) -> str:
@@ -70,8 +78,8 @@ class RNAStructure:
     """Position in the full sequence (from 1) where it is known, else author numbering: a jump is a gap."""
     entry: str = ""
     chain: str = ""
-    release_date: str = MISSING_DATE
-    """ISO date, empty when unknown."""
+    release_date: str = NO_DATE
+    """YYYY-MM-DD; `NO_DATE` when unknown."""
     method: str = ""
     resolution: float = float("nan")
     """Å; NaN when it has none."""

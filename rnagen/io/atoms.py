@@ -7,15 +7,17 @@ import gemmi
 import numpy as np
 from jaxtyping import Bool, Float32, Int32
 
+from rnagen.io.bonds import is_bonded, is_linked
+from rnagen.io.placement import author_number
 from rnagen.io.residues import parent_base
-from rnagen.io.strands import MAX_BOND, Strand, author_number, bond_length, find_atom
+from rnagen.io.strands import Strand
 from rnagen.structure import HEAVY_ATOMS
 
 _COLUMN = {name: i for i, name in enumerate(HEAVY_ATOMS)}
 _COLUMN |= {name.replace("'", "*"): i for name, i in _COLUMN.items()} | {"O1P": _COLUMN["OP1"], "O2P": _COLUMN["OP2"]}
 
-MAX_C1_DISTANCE = 10.0
-"""Å; C1' atoms of bonded neighbours are closer."""
+MAX_NUMBER = 10_000_000
+"""Author numbers beyond this are damaged, and would not fit the residue index."""
 
 # A C-nucleoside (pseudouridine) hangs on its C5. Turning the ring names by half a turn about N3–C6 names each atom for
 # its role in the parent uridine: https://www.rcsb.org/ligand/PSU against U.
@@ -33,13 +35,13 @@ def strand_arrays(strand: Strand, sequence: str) -> tuple[Float32[np.ndarray, "M
     its glycosidic atom, which it has to be in every residue but A and G: in a purine that is read as N, it is left out.
 
     Raises:
-        ValueError: an atom is given twice.
+        ValueError: an atom is given twice, with different positions.
     """
     shape = (len(strand.models), len(strand.components), len(HEAVY_ATOMS))
     coords = np.full((*shape, 3), np.nan, dtype=np.float32)
     for m, model in enumerate(strand.models):
         for position, residue in model.items():
-            for column, xyz in _residue_atoms(strand.chain, residue).items():
+            for column, xyz in _residue_atoms(residue).items():
                 coords[m, position, column] = xyz
     origin = (coords == 0).all(axis=-1)
     coords[origin & (origin.sum(axis=(1, 2), keepdims=True) > 1)] = np.nan
@@ -52,7 +54,7 @@ def strand_arrays(strand: Strand, sequence: str) -> tuple[Float32[np.ndarray, "M
     return coords, mask
 
 
-def _residue_atoms(chain: str, residue: gemmi.Residue) -> dict[int, list[float]]:
+def _residue_atoms(residue: gemmi.Residue) -> dict[int, list[float]]:
     """Atom column -> position, one alternate location of the residue."""
     preferred = _preferred_altloc(residue)
     chosen: dict[int, tuple[str, list[float]]] = {}
@@ -62,8 +64,8 @@ def _residue_atoms(chain: str, residue: gemmi.Residue) -> dict[int, list[float]]
             continue
         altloc = atom.altloc
         if column in chosen:
-            if altloc == chosen[column][0]:
-                raise ValueError(f"chain {chain} residue {residue.seqid} {residue.name}: atom {atom.name} given twice")
+            if altloc == chosen[column][0] and atom.pos.tolist() != chosen[column][1]:
+                raise ValueError(f"residue {residue.seqid} {residue.name}: atom {atom.name} given twice")
             if altloc != preferred:
                 continue
         chosen[column] = (altloc, atom.pos.tolist())
@@ -126,8 +128,12 @@ def strand_index(strand: Strand) -> Int32[np.ndarray, " L"]:
 
     The position in the full sequence (from 1) where the file gives that sequence. Some files list only the resolved
     residues as the sequence: when all are resolved and the chain is broken where the author numbers jump, and in files
-    without a sequence, the author number counts, so that a gap stays a jump. Insertion codes take a step of one like
-    any residue and shift what follows (20, 20A, 21, 25 -> 20, 21, 22, 26), as does numbering that runs backwards.
+    without a sequence, the author number counts, so that a gap stays a jump; but bonded neighbours are a step of one
+    apart, whatever their numbers. Insertion codes take a step of one like any residue and shift what follows (20, 20A,
+    21, 25 -> 20, 21, 22, 26), as does numbering that runs backwards.
+
+    Raises:
+        ValueError: a residue number is impossible.
     """
     length = len(strand.components)
     numbers: dict[int, int] = {}
@@ -136,24 +142,24 @@ def strand_index(strand: Strand) -> Int32[np.ndarray, " L"]:
             numbers.setdefault(position, author_number(residue))
     if strand.has_full_sequence and not (len(numbers) == length and _is_broken_at_a_jump(strand, numbers)):
         return np.arange(1, length + 1, dtype=np.int32)
+    if max(map(abs, numbers.values())) > MAX_NUMBER:
+        raise ValueError(f"residue number {max(numbers.values(), key=abs)} cannot be right")
     author = np.array([numbers[i] for i in range(length)], dtype=np.int64)
     steps = np.maximum(np.diff(author), 1)
+    steps[_bonded_steps(strand)] = 1
     return (author[0] + np.concatenate([[0], np.cumsum(steps)])).astype(np.int32)
+
+
+def _bonded_steps(strand: Strand) -> list[int]:
+    """Positions that are bonded to the next in the first model."""
+    model = strand.models[0]
+    pairs = pairwise(range(len(strand.components)))
+    return [i for i, j in pairs if i in model and j in model and is_bonded(model[i], model[j])]
 
 
 def _is_broken_at_a_jump(strand: Strand, numbers: Mapping[int, int]) -> bool:
     model = strand.models[0]
     return any(
-        numbers[j] - numbers[i] > 1 and i in model and j in model and _is_broken(model[i], model[j])
+        numbers[j] - numbers[i] > 1 and i in model and j in model and is_linked(model[i], model[j]) is False
         for i, j in pairwise(range(len(strand.components)))
     )
-
-
-def _is_broken(first: gemmi.Residue, second: gemmi.Residue) -> bool:
-    bond = bond_length(first, second)
-    if bond is not None:
-        return bond > MAX_BOND
-    ends = [find_atom(residue, "C1'", "C1*") for residue in (first, second)]
-    if ends[0] is None or ends[1] is None:
-        return False
-    return bool(ends[0].pos.dist(ends[1].pos) > MAX_C1_DISTANCE)

@@ -1,7 +1,9 @@
 """Files: text is read with a reason when that fails; whatever is written appears whole or not at all; hashes."""
 
+import codecs
 import gzip
 import hashlib
+import io
 import os
 import tempfile
 import zlib
@@ -12,30 +14,83 @@ from typing import IO
 
 from rnagen.errors import InputError
 
+MAXIMUM_EXPANSION = 200
+"""Largest ratio of the contents of a gzip file to its size. Tables and structures reach 10, alignments 40; a file of
+zeros reaches 1,000."""
+MINIMUM_LIMIT = 1 << 26
+"""Bytes that a gzip file may hold, however small it is."""
 _GZIP_MAGIC = b"\x1f\x8b"
+_ARCHIVES = {
+    b"PK\x03\x04": "zip archive",
+    b"7z\xbc\xaf\x27\x1c": "7z archive",
+    b"Rar!": "RAR archive",
+    b"BZh": "bzip2 file",
+    b"\xfd7zXZ\x00": "xz file",
+    b"\x28\xb5\x2f\xfd": "zstd file",
+}
+"""First bytes of what users hand over in place of text."""
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 TEMPORARY = ".tmp"
 """Suffix of files that are being written; a killed process leaves them behind."""
 
 
 def read_text(path: Path) -> str:
-    """Contents of a text file; gzip is recognised by its content, not by its name.
+    """Contents of a text file. The content tells gzip and the encoding, not the name: UTF-8, with or without its mark,
+    or UTF-16 and UTF-32 by theirs; bytes that are not UTF-8 become the replacement character.
 
     Raises:
-        InputError: missing, unreadable, empty, or a truncated or corrupt gzip.
+        InputError: missing, unreadable, empty, not text, an archive, a truncated or corrupt gzip, or one that expands
+            to more than `MAXIMUM_EXPANSION` times its size.
     """
     try:
         data = path.read_bytes()
-        if data.startswith(_GZIP_MAGIC):
-            data = gzip.decompress(data)
-    except EOFError:
-        raise InputError(path, None, "truncated gzip file") from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(path, None, f"corrupt gzip file ({error})") from error
     except OSError as error:
         raise InputError(path, None, error.strerror or str(error)) from error
+    if data.startswith(_GZIP_MAGIC):
+        try:
+            data = expand_gzip(data)
+        except (EOFError, zlib.error, ValueError) as error:
+            raise InputError(path, None, str(error)) from None
+    kind = next((kind for magic, kind in _ARCHIVES.items() if data.startswith(magic)), None)
+    if kind is not None:
+        raise InputError(path, None, f"is a {kind}: unpack it first")
     if not data.strip():
         raise InputError(path, None, "empty file")
-    return data.decode("utf-8-sig", errors="replace")
+    encoding = next((encoding for mark, encoding in _MARKS.items() if data.startswith(mark)), "utf-8")
+    text = data.decode(encoding, errors="replace")
+    if "\0" in text:
+        raise InputError(path, f"line {text.count(chr(10), 0, text.index(chr(0))) + 1}", "holds a NUL byte: not text")
+    return text
+
+
+def expand_gzip(data: bytes) -> bytes:
+    """The contents of gzip data, of several members too, expanded piece by piece so that a limit can hold.
+
+    Raises:
+        EOFError: truncated.
+        zlib.error: corrupt.
+        ValueError: it expands to more than `MAXIMUM_EXPANSION` times its size.
+    """
+    limit = max(MINIMUM_LIMIT, MAXIMUM_EXPANSION * len(data))
+    pieces, size = [], 0
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+        try:
+            while piece := file.read(1 << 22):
+                pieces.append(piece)
+                size += len(piece)
+                if size > limit:
+                    raise ValueError(f"gzip that expands to more than {limit / 1e6:.0f} MB: refused")
+        except EOFError:
+            raise EOFError("truncated gzip file") from None
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise zlib.error(f"corrupt gzip file ({error})") from error
+    return b"".join(pieces)
 
 
 @contextmanager

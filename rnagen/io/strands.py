@@ -1,20 +1,18 @@
 """Strands: the RNA chains of a gemmi structure, with their residues in every model. All else is left out."""
 
-from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TypeVar
 
 import gemmi
 
+from rnagen.io.bonds import c1_distance, find_bonds, is_linked
+from rnagen.io.placement import author_key, author_number, order_residues, place_residues
 from rnagen.io.residues import is_dna, is_rna
 
-MAX_BOND = 2.6
-"""Å; O3' and P of neighbours closer than this are bonded (1.6 Å in good models, more in poor ones)."""
-
-Key = tuple[int, str]
-"""Author number and insertion code: unique within a chain."""
-
+MAX_STEP = 8.0
+"""Å; C1' atoms of residues k apart in the sequence are hardly farther apart than k times this."""
 
 Place = TypeVar("Place", bound=Hashable)
 
@@ -24,7 +22,7 @@ class Strand:
     """One RNA chain of a file, before its atoms are put into arrays."""
 
     chain: str
-    """Author chain name."""
+    """Author chain name; a second strand of one name is `A-2`."""
     components: tuple[str, ...]
     """Component name of each of the L positions, unresolved ones included where the file lists them."""
     models: tuple[dict[int, gemmi.Residue], ...]
@@ -33,13 +31,21 @@ class Strand:
     """Whether `components` comes from the entity (or SEQRES) and not from the residues alone."""
 
 
-def rna_strands(structure: gemmi.Structure, are_names_remediated: bool) -> list[Strand]:
-    """RNA chains of a structure, in the order of the file: those whose polymer residues are mostly RNA.
+def rna_strands(
+    structure: gemmi.Structure, declared: Mapping[str, tuple[str, ...]], are_names_remediated: bool
+) -> tuple[list[Strand], dict[str, str]]:
+    """(RNA chains of a structure, in the order of the file: those whose polymer residues are mostly RNA; the reason for
+    each chain that cannot be used, by its name).
 
-    With `are_names_remediated`, A is always RNA and DA DNA, as in mmCIF. Old PDB files call both A: then the sugar
-    decides.
-    Positions follow the entity's sequence (`_entity_poly_seq`, SEQRES) where the file has one, else the residues.
+    Positions follow the declared sequence where the file has one, else the residues; see `rnagen.io.placement`.
+
+    Args:
+        structure: with chains cut where TER records stand.
+        declared: component names by author chain name (SEQRES); sequences of entities are in the structure.
+        are_names_remediated: A is always RNA and DA DNA, as in mmCIF. Old PDB files call both A: then the sugar
+            decides.
     """
+    refused = _refuse_unnumbered(structure)
     sequences = {
         subchain: tuple(gemmi.Entity.first_mon(names) for names in entity.full_sequence)
         for entity in structure.entities
@@ -48,37 +54,45 @@ def rna_strands(structure: gemmi.Structure, are_names_remediated: bool) -> list[
     }
     chains: dict[tuple[str, str], list[list[gemmi.Residue]]] = {}
     for model in structure:
-        for key, residues in _polymers(model, sequences):
+        for key, residues in _polymers(model, sequences, declared):
             chains.setdefault(key, []).append(residues)
     strands = [
-        _by_entity(chain, models, sequences[subchain]) if subchain else _by_residues(chain, models)
-        for (chain, subchain), models in chains.items()
+        _place(chain, models, sequences.get(which) or declared.get(chain, ()))
+        for (chain, which), models in chains.items()
     ]
-    return [strand for strand in strands if _is_mostly_rna(strand, are_names_remediated)]
+    return _unique_names(strand for strand in strands if _is_mostly_rna(strand, are_names_remediated)), refused
 
 
-def is_bonded(first: gemmi.Residue, second: gemmi.Residue) -> bool:
-    """Whether O3' of `first` is bonded to P of `second`."""
-    distance = bond_length(first, second)
-    return distance is not None and distance < MAX_BOND
+def _refuse_unnumbered(structure: gemmi.Structure) -> dict[str, str]:
+    """In place: chains with a nucleotide that has neither author nor label number are taken out; reasons by name."""
+    refused = {}
+    for model in structure:
+        for chain in model:
+            for residue in chain:
+                if residue.seqid.num is None and residue.label_seq is not None:
+                    residue.seqid.num = residue.label_seq
+                if residue.seqid.num is None and (is_rna(residue.name) or is_dna(residue.name)):
+                    refused[chain.name] = f"a residue {residue.name} without a number"
+    for model in structure:
+        for name in refused:
+            while model.find_chain(name):
+                model.remove_chain(name)
+    return refused
 
 
-def bond_length(first: gemmi.Residue, second: gemmi.Residue) -> float | None:
-    """O3'–P distance in Å between neighbours, None where an atom is missing."""
-    oxygen = find_atom(first, "O3'", "O3*")
-    phosphorus = find_atom(second, "P", "PA")
-    return None if oxygen is None or phosphorus is None else oxygen.pos.dist(phosphorus.pos)
-
-
-def find_atom(residue: gemmi.Residue, *names: str) -> gemmi.Atom | None:
-    """First atom of any of the names, whatever its alternate location."""
-    return next((atom for atom in residue if atom.name in names), None)
+def _unique_names(strands: Iterable[Strand]) -> list[Strand]:
+    seen: dict[str, int] = {}
+    named = []
+    for strand in strands:
+        seen[strand.chain] = number = seen.get(strand.chain, 0) + 1
+        named.append(strand if number == 1 else replace(strand, chain=f"{strand.chain}-{number}".lstrip("-")))
+    return named
 
 
 def _polymers(
-    model: gemmi.Model, sequences: dict[str, tuple[str, ...]]
+    model: gemmi.Model, sequences: Mapping[str, Sequence[str]], declared: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[tuple[str, str], list[gemmi.Residue]]]:
-    """((author chain, subchain), nucleotide residues) of one model; the subchain is empty where it has no sequence."""
+    """((author chain, subchain or number), nucleotide residues) of each strand of one model."""
     pieces: dict[str, list[list[gemmi.Residue]]] = {}
     for chain in model:
         listed: dict[str, list[gemmi.Residue]] = {}
@@ -88,58 +102,77 @@ def _polymers(
                 listed.setdefault(residue.subchain, []).append(residue)
             elif residue.entity_type not in (gemmi.EntityType.NonPolymer, gemmi.EntityType.Water):
                 others.append(residue)
+        others = [residue for residue in others if residue.seqid.num is not None]
         for subchain, residues in listed.items():
             yield (chain.name, subchain), residues
-        nucleotides = _nucleotides(others)
-        if nucleotides:
-            pieces.setdefault(chain.name, []).append(nucleotides)
+        for _, piece in groupby(others, key=lambda residue: (residue.segment, residue.subchain)):
+            pieces.setdefault(chain.name, []).append(list(piece))
     for name, parts in pieces.items():
-        for i, residues in enumerate(_join(parts)):
-            yield (name if i == 0 else f"{name}-{i + 1}".lstrip("-"), ""), residues
+        known = set(declared.get(name, ()))
+        for number, residues in enumerate(_join([_nucleotides(part, known) for part in parts])):
+            yield (name, f"strand {number}"), residues
 
 
-def _nucleotides(residues: list[gemmi.Residue]) -> list[gemmi.Residue]:
+def _nucleotides(residues: list[gemmi.Residue], declared: set[str]) -> list[gemmi.Residue]:
     """Nucleotides of a chain whose file does not mark its polymer.
 
-    A residue counts when its name is that of a nucleotide, or when it is bonded to its neighbour like one: a 5' GTP, a
-    modified residue whose name no table lists.
+    A residue counts when its name is that of a nucleotide or stands in the declared sequence, or when it is bonded like
+    a nucleotide: a 5' GTP, a modified residue whose name no table lists.
     """
-    bonded = [is_bonded(first, second) for first, second in pairwise(residues)]
-    linked = [before or after for before, after in zip([False, *bonded], [*bonded, False])]
-    return [r for r, link in zip(residues, linked) if link or is_rna(r.name) or is_dna(r.name)]
+    linked = {place for bond in find_bonds(residues) for place in bond}
+    return [
+        r
+        for place, r in enumerate(residues)
+        if place in linked or r.name in declared or is_rna(r.name) or is_dna(r.name)
+    ]
 
 
 def _join(parts: list[list[gemmi.Residue]]) -> list[list[gemmi.Residue]]:
-    """Pieces of one chain name, as TER records cut them: one chain unless they use the same residue numbers twice.
+    """Pieces of one chain name, as TER records and segments cut them: strands, or pieces of one.
 
-    A later piece of unbonded HETATM residues is ligands.
+    A later piece goes on with a strand if it is bonded to it, or if the numbers leave room for the unresolved residues
+    between them. Unbonded HETATM residues are ligands.
     """
-    joined = [parts[0]]
-    for part in parts[1:]:
-        if all(r.het_flag == "H" for r in part) and not any(is_bonded(*pair) for pair in pairwise(part)):
-            continue
-        taken = {_key(residue) for residue in joined[-1]}
-        if taken.isdisjoint(_key(residue) for residue in part):
-            joined[-1] = joined[-1] + part
-        else:
+    joined: list[list[gemmi.Residue]] = []
+    for part in filter(None, parts):
+        strand = next((strand for strand in joined if _continues(strand, part)), None)
+        if strand is not None:
+            strand += part
+        elif not joined or not _is_ligands(part):
             joined.append(part)
     return joined
 
 
-def _by_entity(chain: str, models: list[list[gemmi.Residue]], components: tuple[str, ...]) -> Strand:
-    placed = tuple(
-        _most_occupied((r.label_seq - 1, r) for r in residues if r.label_seq is not None) for residues in models
-    )
-    last = max((position for model in placed for position in model), default=0)
-    if last >= len(components):
-        raise ValueError(f"chain {chain}: residue {last + 1} of a sequence of {len(components)}")
+def _is_ligands(part: list[gemmi.Residue]) -> bool:
+    return all(residue.het_flag == "H" for residue in part) and not find_bonds(part)
+
+
+def _continues(strand: list[gemmi.Residue], part: list[gemmi.Residue]) -> bool:
+    if not {author_key(r) for r in strand}.isdisjoint(author_key(r) for r in part):
+        return False
+    size = len(strand)
+    if any((i < size) != (j < size) for i, j in find_bonds([*strand, *part])):
+        return True
+    last, first = strand[-1], part[0]
+    step = author_number(first) - author_number(last)
+    distance = c1_distance(last, first)
+    if _is_ligands(part) or step < 1:
+        return False
+    return is_linked(last, first) is not False if step == 1 else distance is None or distance < MAX_STEP * step
+
+
+def _place(chain: str, models: list[list[gemmi.Residue]], components: tuple[str, ...]) -> Strand:
+    positions = [place_residues(residues, components) for residues in models] if components else [None]
+    if any(found is None for found in positions):
+        return _by_residues(chain, models)
+    placed = tuple(_most_occupied(zip(found, residues)) for found, residues in zip(positions, models) if found)
     return Strand(chain, components, placed, has_full_sequence=True)
 
 
 def _by_residues(chain: str, models: list[list[gemmi.Residue]]) -> Strand:
     """Positions are the residues of the first model, in its order; residues that only later models have sort in."""
-    keyed = [_most_occupied((_key(r), r) for r in residues) for residues in models]
-    keys = list(keyed[0])
+    keyed = [_most_occupied((author_key(r), r) for r in residues) for residues in models]
+    keys = [author_key(residue) for residue in order_residues(list(keyed[0].values()))]
     if any(model.keys() - keyed[0].keys() for model in keyed[1:]):
         keys = sorted({key for model in keyed for key in model})
     position = {key: i for i, key in enumerate(keys)}
@@ -159,21 +192,6 @@ def _most_occupied(placed: Iterable[tuple[Place, gemmi.Residue]]) -> dict[Place,
 
 def _occupancy(residue: gemmi.Residue) -> float:
     return max((atom.occ for atom in residue), default=0.0)
-
-
-def _key(residue: gemmi.Residue) -> Key:
-    return author_number(residue), residue.seqid.icode.strip()
-
-
-def author_number(residue: gemmi.Residue) -> int:
-    """Author number of a residue.
-
-    Raises:
-        ValueError: the residue is not numbered.
-    """
-    if residue.seqid.num is None:
-        raise ValueError(f"a residue {residue.name} without a number")
-    return residue.seqid.num
 
 
 def _is_mostly_rna(strand: Strand, are_names_remediated: bool) -> bool:

@@ -313,7 +313,7 @@ ZIPPED = gzip.compress(GOOD.encode(), mtime=0)
     [
         (b"", "empty file"),
         (b"hello\n", "neither mmCIF nor a PDB"),
-        (bytes(range(256)), "neither mmCIF nor a PDB"),
+        (bytes(range(256)), "holds a NUL byte"),
         (b"data_x\n_entry.id X\n", "without coordinates"),
         (GOOD[: GOOD.rindex(" 1 1 1 ")].encode(), "."),
         (ZIPPED[:-30], "truncated gzip"),
