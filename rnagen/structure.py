@@ -32,13 +32,17 @@ UNPAIRED = -1
 UNKNOWN = -2
 """Entry in a pair table: nothing is known about the residue."""
 
-IMPOSSIBLE = 9999.0
-"""Å; coordinates of this size and more are placeholders (X-PLOR writes 9999.000) or damage, not positions."""
+IMPOSSIBLE = 1e6
+"""Å; coordinates of this size and more are marks (-1e18) or damage, not positions."""
+_PLACEHOLDER = (9999.0, 10_000.0)
+"""Å; where all three coordinates lie in this range, they stand for an unknown position: X-PLOR writes 9999.000."""
 
 
 def is_possible(coords: Float[np.ndarray, "... 3"]) -> Bool[np.ndarray, "..."]:
-    """Which positions a molecule can have: finite, and nearer to the origin than `IMPOSSIBLE` on each axis."""
-    return (np.abs(coords) < IMPOSSIBLE).all(axis=-1)
+    """Which positions are those of a molecule: finite, and neither `IMPOSSIBLE` nor a placeholder."""
+    size = np.abs(coords)
+    low, high = _PLACEHOLDER
+    return (size < IMPOSSIBLE).all(axis=-1) & ~((size >= low) & (size < high)).all(axis=-1)
 
 
 def glycosidic_nitrogen(base: str) -> str:

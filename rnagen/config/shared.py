@@ -5,8 +5,24 @@ from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 from rnagen.config.files import Basic
+from rnagen.dates import parse_date
+from rnagen.errors import ConfigError
 
 Precision = Literal["32", "bf16"]
+
+
+def refuse_unless_date(name: str, value: str) -> None:
+    """Refuse an option that is not a date YYYY-MM-DD.
+
+    Raises:
+        ConfigError: it names the option and its value.
+    """
+    try:
+        good = parse_date(value) == value
+    except ValueError:
+        good = False
+    if not good:
+        raise ConfigError(f"{name}: {value[:40]!r} is not a date (expected YYYY-MM-DD)")
 
 
 @dataclass(frozen=True)

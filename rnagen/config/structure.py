@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from rnagen.config.files import Basic, refuse_unless
 from rnagen.config.sampling import SamplerConfig
-from rnagen.config.shared import OptimOptions, RunOptions
+from rnagen.config.shared import OptimOptions, RunOptions, refuse_unless_date
 from rnagen.errors import ConfigError
 from rnagen.structure import BEADS, PAIR_FEATURES
 
@@ -223,6 +223,7 @@ class TrainConfig:
     run: RunConfig = field(default_factory=RunConfig)
 
     def __post_init__(self) -> None:
+        refuse_unless_date("cutoff", self.dataset.cutoff)
         checks = {
             "atoms": "C1'" in self.model.atoms,
             "embed_dim": self.model.embed_dim % (2 * self.model.mha_heads) == 0,

@@ -5,7 +5,6 @@ carries its own splits (`--beads`) needs no table. Reading maps the file: torch,
 a chain is read when it is used.
 """
 
-import csv
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
@@ -21,6 +20,7 @@ from rnagen.data.filters import check_dates
 from rnagen.errors import InputError
 from rnagen.features import Chain
 from rnagen.io.files import atomic_write
+from rnagen.io.tables import read_table
 from rnagen.secondary.pairs import MINIMUM_PROBABILITY
 from rnagen.structure import PAIR_FEATURES
 from rnagen.version import __version__
@@ -87,12 +87,13 @@ class Dataset:
             return [row for row, info in enumerate(self.chains.infos) if info.split == name]
         table = folder / f"{name}.csv"
         try:
-            with table.open(newline="", encoding="utf-8") as file:
-                names = [record["id"] for record in csv.DictReader(file)]
-        except FileNotFoundError:
-            raise InputError(table, None, "no such file; `rnagen prepare … --splits` writes it") from None
-        except (KeyError, ValueError, csv.Error) as error:
-            raise InputError(table, None, f"is not a split (a table with a column id): {error!r}") from error
+            listed = read_table(table)
+            listed.require(("id",))
+        except InputError as error:
+            if not table.is_file():
+                raise InputError(table, None, "no such file; `rnagen prepare … --splits` writes it") from None
+            raise InputError(table, None, f"is not a split (a table with a column id): {error.reason}") from None
+        names = [listed.cell(row, "id") for row in listed.rows]
         return [self.chains.rows[name] for name in names if name in self.chains.rows]
 
     @property

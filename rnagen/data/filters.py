@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from rnagen.data.chains import Chains
+from rnagen.dates import parse_date, parse_optional_date
 from rnagen.errors import InputError
 
 MIN_RESOLVED = 0.5
@@ -19,11 +20,16 @@ def check_dates(chains: Chains, cutoff: str, source: Path) -> None:
 
     Raises:
         InputError: a chain was released on or after the cutoff, has no date, or belongs to a benchmark.
+        ValueError: the cutoff is not a date.
     """
     for info in chains.infos:
         if info.benchmark:
             raise InputError(source, info.name, f"belongs to the benchmark {info.benchmark}: it must not train")
-        if not info.release_date or info.release_date >= cutoff:
+        try:
+            date = parse_optional_date(info.release_date)
+        except ValueError as error:
+            raise InputError(source, info.name, f"release date: {error}") from None
+        if not date or date >= parse_date(cutoff):
             when = f"released {info.release_date}" if info.release_date else "has no release date"
             raise InputError(source, info.name, f"{when}, but the cutoff is {cutoff}")
 

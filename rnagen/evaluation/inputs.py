@@ -1,7 +1,6 @@
 """What `rnagen evaluate` reads: predictions, references, their dates, and the training cutoff of a checkpoint."""
 
 import csv
-import datetime
 import json
 import re
 from dataclasses import replace
@@ -12,9 +11,12 @@ import numpy as np
 
 from rnagen.checkpoints.structure import find_checkpoint
 from rnagen.data.dataset import Dataset, is_dataset
+from rnagen.dates import parse_optional_date
 from rnagen.errors import InputError
-from rnagen.io.files import read_text, stem
-from rnagen.io.kaggle import read_labels, read_sequences
+from rnagen.io.files import read_text
+from rnagen.io.formats import stem
+from rnagen.io.kaggle import read_sequences
+from rnagen.io.labels import read_labels
 from rnagen.io.read import read_structures
 from rnagen.structure import RNAStructure
 
@@ -113,15 +115,15 @@ def read_cutoff(predictions: Path, checkpoint: Path | None) -> str:
 
 
 def checked_date(file: Path, record: str, value: Any) -> str:
-    """An ISO date as it is.
+    """A date as YYYY-MM-DD, empty where the value says that there is none.
 
     Raises:
-        InputError: it is not an ISO date.
+        InputError: it is not a date.
     """
     try:
-        return datetime.date.fromisoformat(value).isoformat()
-    except (TypeError, ValueError):
-        raise InputError(file, record, f"{value!r} is not a date (expected YYYY-MM-DD)") from None
+        return parse_optional_date(str(value))
+    except ValueError as error:
+        raise InputError(file, record, str(error)) from None
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Score predicted ensembles against references: numbers per target, baselines, means, and the date filter."""
 
-import datetime
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from jaxtyping import Bool, Float
 from scipy.stats import spearmanr
 from torch import Tensor
 
+from rnagen.dates import parse_date
 from rnagen.errors import InputError
 from rnagen.evaluation import baselines
 from rnagen.io.write import write_structure
@@ -112,7 +112,7 @@ def filter_by_date(cutoff: str, date: str) -> str:
         return CUTOFF_UNKNOWN
     if not date:
         return DATE_UNKNOWN
-    is_seen = datetime.date.fromisoformat(cutoff) > datetime.date.fromisoformat(date)
+    is_seen = parse_date(cutoff) > parse_date(date)
     return f"{LEAKAGE}: cutoff {cutoff}, target {date}" if is_seen else HONEST
 
 

@@ -41,8 +41,10 @@ TEMPORARY = ".tmp"
 
 
 def read_text(path: Path) -> str:
-    """Contents of a text file. The content tells gzip and the encoding, not the name: UTF-8, with or without its mark,
-    or UTF-16 and UTF-32 by theirs; bytes that are not UTF-8 become the replacement character.
+    """Contents of a text file, with line feeds at the ends of lines, whatever the file has there.
+
+    The content tells gzip and the encoding, not the name: UTF-8, with or without its mark, or UTF-16 and UTF-32 by
+    theirs; bytes that are not UTF-8 become the replacement character.
 
     Raises:
         InputError: missing, unreadable, empty, not text, an archive, a truncated or corrupt gzip, or one that expands
@@ -64,6 +66,8 @@ def read_text(path: Path) -> str:
         raise InputError(path, None, "empty file")
     encoding = next((encoding for mark, encoding in _MARKS.items() if data.startswith(mark)), "utf-8")
     text = data.decode(encoding, errors="replace")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
         raise InputError(path, f"line {text.count(chr(10), 0, text.index(chr(0))) + 1}", "holds a NUL byte: not text")
     return text
@@ -152,9 +156,3 @@ def hash_files(paths: Iterable[Path]) -> str:
             while block := file.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()
-
-
-def stem(path: Path) -> str:
-    """File name without `.gz` and the format's suffix: `1ehz_A.cif.gz` -> `1ehz_A`."""
-    name = path.name.removesuffix(".gz")
-    return name.rsplit(".", 1)[0] if "." in name else name

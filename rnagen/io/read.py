@@ -12,7 +12,8 @@ import numpy as np
 from rnagen.dates import NO_DATE, parse_date, parse_optional_date
 from rnagen.errors import InputError
 from rnagen.io.atoms import strand_arrays, strand_index, strand_sequence
-from rnagen.io.files import read_text, stem
+from rnagen.io.files import read_text
+from rnagen.io.formats import stem
 from rnagen.io.residues import is_rna
 from rnagen.io.strands import rna_strands
 from rnagen.structure import IMPOSSIBLE, RNAStructure, is_possible
@@ -245,15 +246,11 @@ def _parse_pdb(text: str) -> _Entry:
 
 def _has_position(line: str) -> bool:
     """Whether the coordinates of an atom record can be read, and are those of a molecule."""
-    return _position_at(line, 0) is not None
-
-
-def _position_at(line: str, shift: int) -> list[float] | None:
     try:
-        xyz = [float(line[start + shift : start + shift + 8]) for start in _POSITION]
+        xyz = [float(line[start : start + 8]) for start in _POSITION]
     except ValueError:
-        return None
-    return xyz if all(abs(value) < IMPOSSIBLE for value in xyz) else None
+        return False
+    return all(abs(value) < IMPOSSIBLE for value in xyz) and not all(value >= 9999 for value in xyz)
 
 
 def _refuse_shifted(lines: list[str], numbers: list[int], atoms: int) -> None:
@@ -288,7 +285,7 @@ def _forget_unknown(structure: gemmi.Structure) -> None:
         for chain in model:
             for residue in chain:
                 for atom in residue:
-                    if max(map(abs, atom.pos.tolist())) >= IMPOSSIBLE:
+                    if atom.pos.x == atom.pos.y == atom.pos.z == 9999:
                         atom.pos = gemmi.Position(*[float("nan")] * 3)
 
 

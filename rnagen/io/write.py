@@ -8,11 +8,11 @@ from jaxtyping import Float
 
 from rnagen.errors import InputError
 from rnagen.io.files import write_text
-from rnagen.structure import RNAStructure, glycosidic_nitrogen
+from rnagen.structure import RNAStructure, glycosidic_nitrogen, is_possible
 
 PDB_MAX_RESIDUES = 9999
-PDB_RANGE = (-999.999, 9999.999)
-"""Å; what the eight columns of a PDB coordinate hold."""
+PDB_RANGE = (-999.999, 9998.999)
+"""Å; what the eight columns of a PDB coordinate hold, without what stands for an unknown position."""
 
 _SUBCHAIN = "A"
 _DEFAULT_CHAIN = "A"
@@ -28,8 +28,8 @@ def write_structure(
     `N` is written as N9 or N1. The same structure gives the same bytes.
 
     Raises:
-        InputError: another suffix; nothing to write; coordinates that are not finite; for PDB, coordinates outside
-            -999.999 … 9999.999 Å, more than 9,999 residues, residue numbers or chain names beyond their columns.
+        InputError: another suffix; nothing to write; coordinates that no molecule has; for PDB, coordinates outside
+            -999.999 … 9998.999 Å, more than 9,999 residues, residue numbers or chain names beyond their columns.
     """
     path = Path(path)
     suffix = Path(path.name.removesuffix(".gz")).suffix
@@ -38,7 +38,7 @@ def write_structure(
     if not structure.mask.any():
         raise InputError(path, structure.name, "has no atoms to write")
     b_factors = np.zeros(structure.mask.shape[:2]) if b_factors is None else b_factors
-    if not (np.isfinite(structure.coords[structure.mask]).all() and np.isfinite(b_factors).all()):
+    if not (is_possible(structure.coords[structure.mask]).all() and np.isfinite(b_factors).all()):
         raise InputError(path, structure.name, "coordinates or B factors are not finite")
     if suffix == ".pdb":
         _refuse_beyond_pdb(structure, path)

@@ -1,13 +1,12 @@
 """A table of facts beside the structures: dates, methods, clusters, benchmarks."""
 
-import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
+from rnagen.dates import parse_optional_date
 from rnagen.errors import InputError
+from rnagen.io.tables import Table, read_table
 
 
 @dataclass(frozen=True)
@@ -20,6 +19,8 @@ class ChainMetadata:
     title: str = ""
     cluster: int | None = None
     benchmark: str = ""
+    fault: str = ""
+    """Why the row of the chain cannot be used; the chain is then left out, because what the row says may decide."""
 
 
 def chain_id(entry: str, chain: str) -> str:
@@ -28,49 +29,55 @@ def chain_id(entry: str, chain: str) -> str:
 
 
 def read_metadata(paths: Iterable[Path]) -> dict[str, ChainMetadata]:
-    """Metadata by chain id. The first row about a chain wins.
+    """Metadata by chain id. The first row about a chain wins; a row that cannot be used is a fault of its chain alone.
 
     Columns: `pdb_id` and `chain`, or `id`; optionally `release_date`, `method`, `resolution`, `title`, `cluster80` or
     `cluster` (-1: none) and `benchmark`.
 
     Raises:
-        InputError: a table cannot be read, names no chains, or has an invalid date, number or cluster.
+        InputError: a table cannot be read or names no chains.
     """
     found: dict[str, ChainMetadata] = {}
     for path in paths:
-        try:
-            # Chains named NA or NaN exist: nothing is read as missing.
-            table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        except (ValueError, OSError) as error:
-            raise InputError(str(path), None, f"cannot be read: {error}") from error
-        if "id" not in table and not {"pdb_id", "chain"} <= set(table.columns):
-            raise InputError(str(path), None, "does not name chains; it needs the column id, or pdb_id and chain")
-        rows = [{str(column): str(cell) for column, cell in row.items()} for row in table.to_dict("records")]
-        for number, row in enumerate(rows, start=2):
+        table = read_table(path)
+        if "id" not in table.column and not {"pdb_id", "chain"} <= table.column.keys():
+            raise InputError(path, None, "does not name chains; it needs the column id, or pdb_id and chain")
+        for number, row in enumerate(table.rows, start=2):
+            name = _id_of_row(table, row)
             try:
-                found.setdefault(_id_of_row(row), _metadata_of_row(row))
+                facts = _metadata_of_row(table, row)
             except ValueError as error:
-                raise InputError(str(path), f"line {number}", str(error)) from error
+                facts = ChainMetadata(fault=f"{path.name}, row {number} ({name}): {error}")
+            found.setdefault(name, facts)
     return found
 
 
-def _id_of_row(row: dict[str, str]) -> str:
-    if row.get("pdb_id"):
-        return chain_id(row["pdb_id"], row["chain"])
-    entry, _, chain = row.get("id", "").partition("_")
+def _id_of_row(table: Table, row: list[str]) -> str:
+    if table.cell(row, "pdb_id"):
+        return chain_id(table.cell(row, "pdb_id"), table.cell(row, "chain"))
+    entry, _, chain = table.cell(row, "id").partition("_")
     return chain_id(entry, chain)
 
 
-def _metadata_of_row(row: dict[str, str]) -> ChainMetadata:
-    date = row.get("release_date", "")
-    if date:
-        datetime.date.fromisoformat(date)
-    cluster = int(row.get("cluster80") or row.get("cluster") or -1)
+def _metadata_of_row(table: Table, row: list[str]) -> ChainMetadata:
+    if table.fault(row):
+        raise ValueError(table.fault(row))
+    cluster = _number(table, row, "cluster80" if table.cell(row, "cluster80") else "cluster", -1.0)
+    if not cluster.is_integer() or abs(cluster) > 2**31:
+        raise ValueError(f"{cluster} is not the number of a cluster")
     return ChainMetadata(
-        release_date=date,
-        method=row.get("method", ""),
-        resolution=float(row.get("resolution") or "nan"),
-        title=row.get("title", "").strip("'\""),
-        cluster=cluster if cluster >= 0 else None,
-        benchmark=row.get("benchmark", ""),
+        release_date=parse_optional_date(table.cell(row, "release_date")),
+        method=table.cell(row, "method"),
+        resolution=_number(table, row, "resolution", float("nan")),
+        title=table.cell(row, "title").strip("'\""),
+        cluster=int(cluster) if cluster >= 0 else None,
+        benchmark=table.cell(row, "benchmark"),
     )
+
+
+def _number(table: Table, row: list[str], name: str, missing: float) -> float:
+    cell = table.cell(row, name)
+    try:
+        return float(cell) if cell else missing
+    except ValueError:
+        raise ValueError(f"{name} {cell[:40]!r} is not a number") from None

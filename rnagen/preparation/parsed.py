@@ -14,10 +14,12 @@ import numpy as np
 import rnagen.io
 import rnagen.preparation.quality as quality_module
 from rnagen.data.chains import ChainInfo
-from rnagen.errors import InputError
+from rnagen.dates import parse_optional_date
+from rnagen.errors import MAXIMUM_REASON, InputError, shorten
 from rnagen.io.files import atomic_write, hash_files
-from rnagen.io.kaggle import read_labels, read_sequences
-from rnagen.io.read import read_structures
+from rnagen.io.kaggle import SequenceRecord, read_sequences
+from rnagen.io.labels import read_labels_table
+from rnagen.io.read import read_structure_file
 from rnagen.preparation.metadata import chain_id
 from rnagen.preparation.sources import Source
 from rnagen.structure import HEAVY_ATOMS, RNAStructure
@@ -33,6 +35,8 @@ class ParsedChain:
     info: ChainInfo
     sequence: str
     num_models: int
+    out_of_range: float
+    """Share of its bonds; see `rnagen.preparation.quality.bonds_out_of_range`."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,10 @@ class ParsedSource:
     chains: tuple[ParsedChain, ...]
     refusal: str = ""
     """Why the file was refused; empty when it was read."""
+    failures: tuple[tuple[str, str], ...] = ()
+    """Chains or targets that cannot be used, each with the reason."""
+    notes: tuple[str, ...] = ()
+    """What was read otherwise than it stands in the file."""
 
 
 def reader_version() -> str:
@@ -68,7 +76,8 @@ class ParsedCache:
             with np.load(self.path(source), allow_pickle=False) as stored:
                 header = json.loads(str(stored["header"]))
             chains = [ParsedChain(**chain | {"info": ChainInfo(**chain["info"])}) for chain in header["chains"]]
-            return ParsedSource(tuple(chains), header["refusal"])
+            failures = tuple((record, reason) for record, reason in header["failures"])
+            return ParsedSource(tuple(chains), header["refusal"], failures, tuple(header["notes"]))
         except (FileNotFoundError, BadZipFile, KeyError, ValueError, EOFError):
             return None
 
@@ -78,10 +87,19 @@ class ParsedCache:
         if parsed is None:
             structures: list[RNAStructure] = []
             try:
-                structures = _read(source)
-                parsed = ParsedSource(tuple(_describe(structure, source) for structure in structures))
+                contents = _read(source)
+                structures = contents.structures
+                chains = tuple(_describe(structure, source, contents.has_references) for structure in structures)
+                failures = tuple((error.record or "", error.reason) for error in contents.failures)
+                parsed = ParsedSource(chains, failures=failures, notes=tuple(contents.notes))
             except InputError as error:
                 parsed = ParsedSource((), ": ".join(part for part in (error.record, error.reason) if part))
+            except Exception as error:
+                # The last resort: a file that no reader was made for is a row of skipped.csv, not the end of the run.
+                structures = []
+                parsed = ParsedSource(
+                    (), shorten(f"the reader failed: {type(error).__name__}: {error}", MAXIMUM_REASON)
+                )
             _save(self.path(source), parsed, structures)
         return parsed
 
@@ -90,21 +108,44 @@ class ParsedCache:
         return _load_structures(self.path(source))[position].select_atoms(HEAVY_ATOMS)
 
 
-def _read(source: Source) -> list[RNAStructure]:
+@dataclass(frozen=True)
+class _Contents:
+    """What a reader found in a file."""
+
+    structures: list[RNAStructure]
+    failures: list[InputError]
+    notes: list[str]
+    has_references: bool = False
+    """Whether it is a table with room for several conformers of a target."""
+
+
+def _read(source: Source) -> _Contents:
     if not source.is_table:
-        return read_structures(source.path)
+        found = read_structure_file(source.path)
+        return _Contents(found.chains, found.failures, found.notes)
+    table = read_labels_table(source.path, by_chain=True)
     known = {record.name: record for record in read_sequences(source.sequences)} if source.sequences else {}
-    structures = read_labels(source.path)
-    return [
-        replace(s, release_date=known[s.name].temporal_cutoff, title=known[s.name].description)
-        if s.name in known
-        else s
-        for s in structures
-    ]
+    structures, failures = [], table.failures
+    for structure in table.structures:
+        target = structure.name if structure.name in known else structure.name.rpartition("_")[0]
+        try:
+            structures.append(_with_facts(structure, known[target]) if target in known else structure)
+        except ValueError as error:
+            failures.append(InputError(str(source.sequences), structure.name, str(error)))
+    return _Contents(structures, failures, [], table.has_references)
 
 
-def _describe(structure: RNAStructure, source: Source) -> ParsedChain:
-    is_benchmark = source.is_table and _has_references(source.path)
+def _with_facts(structure: RNAStructure, record: SequenceRecord) -> RNAStructure:
+    if record.fault:
+        raise ValueError(f"its row in the table of sequences has {record.fault}")
+    try:
+        date = parse_optional_date(record.temporal_cutoff)
+    except ValueError as error:
+        raise ValueError(f"temporal_cutoff: {error}") from None
+    return replace(structure, release_date=date, title=record.description)
+
+
+def _describe(structure: RNAStructure, source: Source, is_benchmark: bool) -> ParsedChain:
     info = ChainInfo(
         name=chain_id(structure.entry or structure.name, structure.chain),
         entry=structure.entry.lower() if structure.chain else structure.entry,
@@ -117,13 +158,12 @@ def _describe(structure: RNAStructure, source: Source) -> ParsedChain:
         benchmark=BENCHMARK_OF_TABLES if is_benchmark else "",
         target=is_benchmark,
     )
-    return ParsedChain(quality_module.with_quality(info, structure), structure.sequence, structure.num_models)
-
-
-def _has_references(table: Path) -> bool:
-    """Whether a Kaggle labels table has room for several references of a target."""
-    with open(table, encoding="utf-8") as file:
-        return "x_2" in file.readline().split(",")
+    return ParsedChain(
+        quality_module.with_quality(info, structure),
+        structure.sequence,
+        structure.num_models,
+        quality_module.bonds_out_of_range(structure),
+    )
 
 
 def _save(path: Path, parsed: ParsedSource, structures: list[RNAStructure]) -> None:

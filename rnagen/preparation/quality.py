@@ -26,6 +26,10 @@ BEAD_DISTANCES = {("P", "C4'"): (3.2, 4.4), ("C4'", "C1'"): (2.1, 2.7), ("C1'", 
 """Å; the range that covalent geometry allows for two beads of one residue."""
 
 
+STEP_DISTANCES = (2.5, BREAK_DISTANCE)
+"""Å between C1' of neighbours in the sequence."""
+
+
 def with_quality(info: ChainInfo, structure: RNAStructure) -> ChainInfo:
     """The record of a chain with its quality; geometry is that of the first of the models with the most C1' atoms.
 
@@ -59,6 +63,21 @@ def with_quality(info: ChainInfo, structure: RNAStructure) -> ChainInfo:
     )
 
 
+def bonds_out_of_range(structure: RNAStructure) -> float:
+    """Share of what holds a chain together that covalent geometry does not allow: distances of beads in a residue
+    outside `BEAD_DISTANCES`, and steps between C1' of neighbours outside `STEP_DISTANCES`; of the model with most C1'.
+    0 where nothing can be measured."""
+    beads = structure.select_atoms(BEADS)
+    has_c1 = beads.mask[:, :, BEADS.index("C1'")]
+    model = int(np.argmax(has_c1.sum(axis=1)))
+    wrong, total = _count_bond_outliers(beads.coords[model], beads.mask[model])
+    present = has_c1[model]
+    steps = np.linalg.norm(np.diff(beads.coords[model, present, BEADS.index("C1'")], axis=0), axis=1)
+    steps = steps[np.diff(structure.residue_index[present]) == 1]
+    low, high = STEP_DISTANCES
+    return (wrong + int(((steps < low) | (steps > high)).sum())) / max(total + len(steps), 1)
+
+
 def _breaks(points: Float32[np.ndarray, "R 3"], numbers: np.ndarray) -> int:
     far = np.linalg.norm(np.diff(points, axis=0), axis=1) > BREAK_DISTANCE
     return int((far | (np.diff(numbers) != 1)).sum())
@@ -73,6 +92,12 @@ def _close_pairs(points: np.ndarray, numbers: np.ndarray, distance: float, separ
 
 
 def _bond_outliers(coords: Float32[np.ndarray, "L 4 3"], mask: Bool[np.ndarray, "L 4"]) -> float:
+    wrong, total = _count_bond_outliers(coords, mask)
+    return wrong / max(total, 1)
+
+
+def _count_bond_outliers(coords: Float32[np.ndarray, "L 4 3"], mask: Bool[np.ndarray, "L 4"]) -> tuple[int, int]:
+    """(distances outside `BEAD_DISTANCES`, all that can be measured)."""
     column = {bead: i for i, bead in enumerate(BEADS)}
     wrong = total = 0
     for (first, second), (low, high) in BEAD_DISTANCES.items():
@@ -81,4 +106,4 @@ def _bond_outliers(coords: Float32[np.ndarray, "L 4 3"], mask: Bool[np.ndarray, 
         distances = np.linalg.norm(coords[both, a] - coords[both, b], axis=-1)
         wrong += int(((distances < low) | (distances > high)).sum())
         total += len(distances)
-    return wrong / max(total, 1)
+    return wrong, total

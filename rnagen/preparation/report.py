@@ -9,6 +9,9 @@ from typing import Any
 
 from rnagen.io.files import write_text
 
+NOTES = 8
+"""Notes that are printed; all are in the state of the run."""
+
 
 @dataclass(frozen=True)
 class Skip:
@@ -32,6 +35,12 @@ class PrepareReport:
     skipped: list[Skip] = field(default_factory=list)
     duplicates: list[Skip] = field(default_factory=list)
     """Chains that came twice; `reason` names the copy that was used."""
+    renamed: list[Skip] = field(default_factory=list)
+    """Chains whose id another RNA of the inputs has too; `reason` is the id that they have in the dataset."""
+    notes: list[str] = field(default_factory=list)
+    """What was read otherwise than it stands in a file."""
+    others: str = ""
+    """A count of the files that were left out, being neither structures nor tables."""
     fingerprint: str = ""
     up_to_date: bool = False
     """Nothing had changed since the last run, and nothing was done."""
@@ -39,12 +48,13 @@ class PrepareReport:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "PrepareReport":
         """The report of a former run, from its `dataclasses.asdict`."""
-        skips = {name: [Skip(**skip) for skip in values[name]] for name in ("skipped", "duplicates")}
+        skips = {name: [Skip(**skip) for skip in values[name]] for name in ("skipped", "duplicates", "renamed")}
         return cls(**values | skips)
 
     def write_tables(self, out: Path) -> None:
-        """Write skipped.csv and duplicates.csv."""
-        for name, last, skips in (("skipped", "reason", self.skipped), ("duplicates", "used", self.duplicates)):
+        """Write skipped.csv, duplicates.csv and renamed.csv."""
+        tables = (("skipped", "reason", self.skipped), ("duplicates", "used", self.duplicates))
+        for name, last, skips in (*tables, ("renamed", "id", self.renamed)):
             text = io.StringIO()
             writer = csv.writer(text, lineterminator="\n")
             writer.writerow(["file", "chain", last])
@@ -60,6 +70,17 @@ class PrepareReport:
             f"{len(self.duplicates)} duplicates left out; fingerprint {self.fingerprint[:12]}",
             f"metadata: {', '.join(self.metadata) or 'none (dates as in the files)'}",
         ]
+        if self.others:
+            found.append(self.others)
+        found += [f"note: {note}" for note in self.notes[:NOTES]]
+        if len(self.notes) > NOTES:
+            found.append(f"note: {len(self.notes) - NOTES} more files with atoms that were masked")
+        if self.renamed:
+            one = self.renamed[0]
+            found.append(
+                f"{len(self.renamed)} chains renamed, because another RNA has their id, listed in "
+                f"{out / 'renamed.csv'} (for example {one.chain} of {one.file} is {one.reason})"
+            )
         if self.skipped:
             found.append(f"{len(self.skipped)} skipped, listed in {out / 'skipped.csv'}:")
         example = {skip.reason: f"{skip.file} {skip.chain}".strip() for skip in reversed(self.skipped)}

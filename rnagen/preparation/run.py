@@ -1,11 +1,11 @@
 """From the options of `rnagen prepare` to a dataset, its splits and its file of beads."""
 
-import datetime
 from dataclasses import dataclass, field
 
 from rnagen.config.prepare import PrepareConfig
+from rnagen.config.shared import refuse_unless_date
 from rnagen.data.dataset import Dataset
-from rnagen.errors import ConfigError, InputError
+from rnagen.errors import ConfigError
 from rnagen.preparation.dataset import WORK, prepare, refuse_foreign
 from rnagen.preparation.fetch import Download, fetch_entries
 from rnagen.preparation.report import PrepareReport
@@ -29,15 +29,13 @@ def run_prepare(config: PrepareConfig) -> Prepared:
     """Download if asked to, prepare the dataset, and write the splits and beads that the options name.
 
     Raises:
-        InputError: inputs, metadata, date or folder cannot be used.
-        ConfigError: there is no input.
+        InputError: inputs, metadata or folder cannot be used.
+        ConfigError: there is no input, or a date cannot be used.
         OSError: the folder cannot be written; the next run continues from there.
     """
-    try:
-        if config.assume_date:
-            datetime.date.fromisoformat(config.assume_date)
-    except ValueError as error:
-        raise InputError("--assume-date", None, f"{config.assume_date!r} is not a date (YYYY-MM-DD)") from error
+    refuse_unless_date("--cutoff", config.cutoff)
+    if config.assume_date:
+        refuse_unless_date("--assume-date", config.assume_date)
     inputs, only, downloads = list(config.inputs), None, []
     if config.fetch is not None:
         refuse_foreign(config.out)

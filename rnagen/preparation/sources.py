@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnagen.errors import InputError
+from rnagen.io.formats import STRUCTURE_SUFFIXES, is_labels_table, is_structure_file, sequences_beside
 
-STRUCTURE_SUFFIXES = (".cif", ".mmcif", ".pdb", ".ent")
-LABELS_SUFFIX = "_labels.csv"
-SEQUENCES_SUFFIX = "_sequences.csv"
 METADATA_NAME = "index.csv"
 
 
@@ -25,11 +23,20 @@ class Source:
     @property
     def is_table(self) -> bool:
         """Whether this is a Kaggle labels table, else a structure file."""
-        return self.path.name.endswith(".csv")
+        return is_labels_table(self.path)
 
     def signature(self) -> str:
         """Text that changes when a file is replaced: place, size and time of change."""
         return json.dumps([file_signature(path) for path in (self.path, self.sequences) if path is not None])
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The files of the inputs: those that are read, and the others."""
+
+    used: list[Source]
+    others: list[Path]
+    """Files in the folders that are neither structures nor tables of labels, sequences or metadata."""
 
 
 def file_signature(path: Path) -> list[str | int]:
@@ -38,7 +45,7 @@ def file_signature(path: Path) -> list[str | int]:
     return [str(path.resolve()), status.st_size, status.st_mtime_ns]
 
 
-def find_sources(inputs: list[Path]) -> list[Source]:
+def find_sources(inputs: list[Path]) -> Sources:
     """The files of the inputs, in the order given and sorted by name within a folder.
 
     - A structure file (mmCIF or PDB, also gzipped) or a Kaggle table `*_labels.csv` is used as it is.
@@ -49,13 +56,16 @@ def find_sources(inputs: list[Path]) -> list[Source]:
         InputError: an input does not exist, is of an unknown kind, or contains nothing usable.
     """
     sources: list[Source] = []
+    others: list[Path] = []
     for path in inputs:
-        found = _in_folder(path) if path.is_dir() else [_of_file(path, path.name)]
-        if not found:
-            raise InputError(str(path), None, f"contains no structure file and no *{LABELS_SUFFIX}")
-        sources += found
+        found = _in_folder(path) if path.is_dir() else Sources([_of_file(path, path.name)], [])
+        if not found.used:
+            kinds = ", ".join(STRUCTURE_SUFFIXES)
+            raise InputError(str(path), None, f"contains no structure file ({kinds}) and no *_labels.csv")
+        sources += found.used
+        others += found.others
     seen = {source.path.resolve(): source for source in reversed(sources)}
-    return [source for source in sources if seen[source.path.resolve()] is source]
+    return Sources([source for source in sources if seen[source.path.resolve()] is source], others)
 
 
 def find_metadata(inputs: list[Path]) -> list[Path]:
@@ -67,24 +77,23 @@ def find_metadata(inputs: list[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _in_folder(folder: Path) -> list[Source]:
+def _in_folder(folder: Path) -> Sources:
     parts = [folder / name for name in ("structures", "kaggle") if (folder / name).is_dir()] or [folder]
-    files = [file for part in parts for file in sorted(part.rglob("*")) if file.is_file() and _is_known(file)]
-    return [_of_file(file, file.relative_to(folder).as_posix()) for file in files]
+    files = [file for part in parts for file in sorted(part.rglob("*")) if file.is_file() and file.name[0] != "."]
+    used = [_of_file(file, file.relative_to(folder).as_posix()) for file in files if _is_known(file)]
+    known = {file.path for file in used} | {file.sequences for file in used}
+    others = [file for file in files if file not in known and file.name != METADATA_NAME]
+    return Sources(used, [file for file in others if not file.name.lower().endswith("_sequences.csv")])
 
 
 def _is_known(path: Path) -> bool:
-    name = path.name.lower().removesuffix(".gz")
-    return name.endswith(STRUCTURE_SUFFIXES) or path.name.endswith(LABELS_SUFFIX)
+    return is_structure_file(path) or is_labels_table(path)
 
 
 def _of_file(path: Path, label: str) -> Source:
     if not path.is_file():
         raise InputError(str(path), None, "does not exist")
     if not _is_known(path):
-        kinds = ", ".join((*STRUCTURE_SUFFIXES, f"*{LABELS_SUFFIX}"))
-        raise InputError(str(path), None, f"is of an unknown kind (known: {kinds}; structures also as .gz)")
-    if not path.name.endswith(LABELS_SUFFIX):
-        return Source(path, label)
-    beside = path.with_name(path.name.removesuffix(LABELS_SUFFIX) + SEQUENCES_SUFFIX)
-    return Source(path, label, beside if beside.is_file() else None)
+        kinds = ", ".join((*STRUCTURE_SUFFIXES, "*_labels.csv"))
+        raise InputError(str(path), None, f"is of an unknown kind (known: {kinds}, also as .gz)")
+    return Source(path, label, sequences_beside(path) if is_labels_table(path) else None)

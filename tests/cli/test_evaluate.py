@@ -299,7 +299,7 @@ def test_likelihood_is_refused_where_it_is_not_known_whose(
 def test_one_helix_on_casp15(shared_data: Path) -> None:
     from rnagen.evaluation.baselines import helix
     from rnagen.evaluation.scores import _c1
-    from rnagen.io.kaggle import read_labels
+    from rnagen.io.labels import read_labels
     from rnagen.metrics import best_of, tm_scores
 
     references = read_labels(shared_data / "kaggle" / "validation_labels.csv")

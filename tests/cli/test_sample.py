@@ -13,7 +13,7 @@ import pytest
 
 from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.cli.sample import main
-from rnagen.io.kaggle import read_labels
+from rnagen.io.labels import read_labels
 from rnagen.io.read import read_structures
 from tests.helpers.outputs import contents
 from tests.helpers.tiny import TINY, tiny_model

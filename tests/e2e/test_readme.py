@@ -17,7 +17,8 @@ import pandas as pd
 import pytest
 
 from rnagen.cli.main import main
-from rnagen.io.kaggle import read_labels, write_labels
+from rnagen.io.kaggle import write_labels
+from rnagen.io.labels import read_labels
 from rnagen.io.write import write_structure
 from rnagen.metrics import bootstrap_interval
 from rnagen.preparation import synthetic

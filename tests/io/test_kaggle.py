@@ -8,7 +8,8 @@ from hypothesis.extra.numpy import arrays
 
 from rnagen.errors import InputError
 from rnagen.io.fasta import read_targets
-from rnagen.io.kaggle import read_labels, read_sequences, write_labels, write_submission
+from rnagen.io.kaggle import read_sequences, write_labels, write_submission
+from rnagen.io.labels import read_labels
 from rnagen.structure import BEADS, RNAStructure
 
 
@@ -23,7 +24,7 @@ def structure(name: str, sequence: str, xyz: np.ndarray, mask: np.ndarray | None
 def records(draw: st.DrawFn) -> tuple[str, str, np.ndarray]:
     """Name, sequence and five models of coordinates."""
     sequence = draw(st.text("ACGUN", min_size=1, max_size=12))
-    numbers = st.floats(-999, 9999, width=32)
+    numbers = st.floats(-999, 9998, width=32).map(lambda x: x or 1.0)  # several zeros are unknown
     xyz = draw(arrays(np.float32, (5, len(sequence), 3), elements=numbers))
     return draw(st.text("ABR019_", min_size=1, max_size=8)), sequence, xyz
 
@@ -95,8 +96,8 @@ HEAD = "ID,resname,resid,x_1,y_1,z_1\n"
         ("ID,resname,resid,x_1,y_1,z_1,x_2\na_1,A,1,0,0,0,0\n", "no column y_2, z_2"),
         (HEAD + "a_1,A,1,0,0\n", "a_1: 5 fields under 6 columns"),
         (HEAD + "a_1,A,1,0,0,zero\n", "a_1: 'zero' is not a coordinate"),
-        (HEAD + "a_1,A,one,0,0,0\n", "residue numbers"),
-        (HEAD + "a_1,A,1,0,0,0\na_1,A,1,0,0,0\n", "residue 1 is given twice"),
+        (HEAD + "a_1,A,one,0,0,0\n", "a_1: residue number 'one' is not an integer"),
+        (HEAD + "a_1,A,1,0,0,0\na_1,A,1,0,0,1\n", "residue 1 is given twice"),
         (HEAD + "a_1,Q,1,0,0,0\n", "residue name 'Q'"),
         (HEAD + "a_1,AC,1,0,0,0\n", "not one letter"),
         (HEAD + "a,A,1,0,0,0\n", r"is not an ID \(target id"),

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rnagen.errors import InputError
-from rnagen.io.files import stem
+from rnagen.io.formats import stem
 from rnagen.io.read import read_structures
 from rnagen.structure import HEAVY_ATOMS, RNAStructure
 from tests.helpers.pdb_text import BASES, RIBOSE, atom_line, nucleotide, x_of

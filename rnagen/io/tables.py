@@ -1,0 +1,71 @@
+"""Tables in CSV files: quoted fields may span lines, columns are found by name."""
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnagen.errors import InputError
+from rnagen.io.files import read_text
+
+
+@dataclass(frozen=True)
+class Table:
+    """Header and rows of a table; a row may have another number of cells than the header: see `fault`."""
+
+    path: Path
+    column: dict[str, int]
+    """Place of each column by its name."""
+    rows: list[list[str]]
+
+    @property
+    def records(self) -> list[list[str]]:
+        """The rows, of which there must be one.
+
+        Raises:
+            InputError: there is none.
+        """
+        if not self.rows:
+            raise InputError(self.path, None, "has no record")
+        return self.rows
+
+    def require(self, names: Iterable[str]) -> None:
+        """Raise unless the table has these columns.
+
+        Raises:
+            InputError: it names the columns that are missing.
+        """
+        missing = [name for name in names if name not in self.column]
+        if missing:
+            raise InputError(self.path, None, f"has no column {', '.join(missing)}")
+
+    def fault(self, row: list[str]) -> str:
+        """What is wrong with the shape of a row; empty for nothing."""
+        width = len(self.column)
+        return "" if len(row) == width else f"{len(row)} fields under {width} columns"
+
+    def cell(self, row: list[str], name: str) -> str:
+        """A cell without white space around it; empty where table or row have none."""
+        place = self.column.get(name)
+        return row[place].strip() if place is not None and place < len(row) else ""
+
+
+def read_table(path: Path) -> Table:
+    """The table of a CSV file; rows without content are left out.
+
+    Raises:
+        InputError: the file cannot be read, is not CSV, or names a column twice.
+    """
+    text = read_text(path)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if any(map(str.strip, row))]
+    except csv.Error as error:
+        raise InputError(path, None, f"not a CSV table ({error})") from error
+    header = [name.strip() for name in rows[0]]
+    column = {name: i for i, name in enumerate(header)}
+    if len(column) < len(header):
+        twice = next(name for i, name in enumerate(header) if column[name] != i)
+        raise InputError(path, None, f"has two columns {twice!r}")
+    return Table(path, column, rows[1:])
