@@ -57,7 +57,7 @@ def target_sets(
     if "validation" in chosen:
         sets["validation"] = references(short)
     if "casp15" in chosen:
-        targets = read_references(casp15, None)
+        targets = {name: chains[0] for name, chains in read_references(casp15).chains.items()}
         sets["casp15"] = {name: structure for name, structure in targets.items() if len(structure) <= max_length}
     for name in sets.keys() - {"train"}:
         refuse_seen(checkpoint, sets[name])

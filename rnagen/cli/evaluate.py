@@ -16,7 +16,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run(config: EvaluateConfig) -> int:
-    """Evaluate and print the table; returns 0.
+    """Evaluate and print the table. 0: all scored; 1: some targets could not be.
 
     Raises:
         InputError: see `rnagen.evaluate`.
@@ -30,12 +30,16 @@ def run(config: EvaluateConfig) -> int:
     # with another program 100 s.
     torch.set_num_threads(1)
     result = evaluate(config)
-    if result.left_out:
-        print(f"rnagen evaluate: {result.left_out}", file=sys.stderr)
+    for note in (*result.notes, *filter(None, [result.left_out])):
+        print(f"rnagen evaluate: {note}", file=sys.stderr)
     console = Console() if sys.stdout.isatty() else Console(width=TABLE_WIDTH)
     console.print(result.table())
     if "minus_helix" in result.summary:
         paired = result.summary["minus_helix"]
         interval = f"{paired.low:+.3f} to {paired.high:+.3f}"
         console.print(f"best of 5 minus one helix, paired by target: {paired.mean:+.3f} (95 % {interval})")
-    return 0
+    if result.failures:
+        print(f"{len(result.failures)} targets could not be scored:", file=sys.stderr)
+        for failure in result.failures:
+            print(f"  {failure}", file=sys.stderr)
+    return 1 if result.failures else 0

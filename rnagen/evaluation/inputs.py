@@ -1,9 +1,7 @@
 """What `rnagen evaluate` reads: predictions, references, their dates, and the training cutoff of a checkpoint."""
 
-import csv
 import json
-import re
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,69 +11,91 @@ from rnagen.checkpoints.structure import find_checkpoint
 from rnagen.data.dataset import Dataset, is_dataset
 from rnagen.dates import parse_optional_date
 from rnagen.errors import InputError
+from rnagen.evaluation.layouts import find_conformers
 from rnagen.io.files import read_text
-from rnagen.io.formats import stem
+from rnagen.io.formats import (
+    is_structure_file,
+    left_out,
+    sequences_beside,
+    stem,
+    structure_files,
+    visible_files,
+)
 from rnagen.io.kaggle import read_sequences
-from rnagen.io.labels import read_labels
-from rnagen.io.read import read_structures
+from rnagen.io.labels import read_labels_table
+from rnagen.io.read import read_structure_file
+from rnagen.io.tables import read_table
 from rnagen.structure import RNAStructure
 
 SUBMISSION = "submission.csv"
 RUN = "run.json"
-STRUCTURE_SUFFIXES = (".cif", ".pdb", ".ent", ".cif.gz", ".pdb.gz", ".ent.gz")
-
-_CONFORMER = re.compile(r"conformer_(\d+)")
 
 
-def read_predictions(path: Path) -> dict[str, RNAStructure]:
-    """Predicted ensembles by target: models are conformers, in their order.
+@dataclass
+class Loaded:
+    """Structures by target, and what could not be used."""
 
-    Read is a table in the submission format, or a folder with (the first of these that it has) `submission.csv`,
-    a folder `<target>` of files `conformer_<k>` for each target, or a file `<target>` with its conformers as models.
+    chains: dict[str, list[RNAStructure]] = field(default_factory=dict)
+    """The RNA chains of each target, mostly one; their models are conformers."""
+    failures: dict[str, str] = field(default_factory=dict)
+    """Why a target cannot be used."""
+    notes: list[str] = field(default_factory=list)
+    """What was left out or masked."""
+
+
+def read_predictions(path: Path) -> Loaded:
+    """Predicted ensembles by target: models are conformers, best first.
+
+    Read is a table in the submission format, or a folder with `submission.csv`, or one with structure files as rnagen
+    or another program writes them (see `rnagen.evaluation.layouts`).
 
     Raises:
-        InputError: there is nothing of this, a file cannot be read, or the files of a target do not fit together.
+        InputError: there is nothing of this, or the table cannot be read.
     """
     if not path.exists():
         raise InputError(path, None, "no such file or folder")
-    if path.is_file():
-        return _by_name(path, read_labels(path))
-    if (path / SUBMISSION).is_file():
-        return _by_name(path / SUBMISSION, read_labels(path / SUBMISSION))
-    folders = [folder for folder in sorted(path.iterdir()) if folder.is_dir() and _conformer_files(folder)]
-    if folders:
-        return {folder.name: _join_conformers(folder) for folder in folders}
-    files = _structure_files(path)
-    if not files:
-        raise InputError(path, None, f"no {SUBMISSION}, no folder with conformer_1 and no structure file in it")
-    return {stem(file): _only_chain(file) for file in files}
+    table = path / SUBMISSION if path.is_dir() else path
+    if is_structure_file(path) and path.is_file():
+        return _read_files({stem(path): [path]})
+    if table.is_file():
+        return _from_table(table)
+    found = find_conformers(path)
+    if not found:
+        raise InputError(path, None, f"no {SUBMISSION} and no structure file in it")
+    loaded = _read_files(found)
+    loaded.notes += filter(None, [left_out(file for file in visible_files(path) if not is_structure_file(file))])
+    return loaded
 
 
-def read_references(path: Path, split: Path | None) -> dict[str, RNAStructure]:
+def read_references(path: Path, split: Path | None = None) -> Loaded:
     """Reference structures by target, with the dates that the source knows in `release_date`.
 
     Read is a table of labels (dates from the *_sequences.csv beside it), a dataset made by `rnagen prepare` (all of it,
-    or the chains of `split`), or a folder of structure files (the file's name is the target's where it holds one
-    chain).
+    or the chains of `split`), a structure file, or a folder of them (the file's name is the target's).
 
     Raises:
-        InputError: there is nothing of this, a file cannot be read, or a chain of the split is not in the dataset.
+        InputError: there is nothing of this, a table cannot be read, or a chain of the split is not in the dataset.
     """
     if not path.exists():
         raise InputError(path, None, "no such file or folder")
     if split is not None and not is_dataset(path):
         raise InputError(path, None, "a split needs a dataset made by `rnagen prepare` as the references")
     if is_dataset(path):
-        return _from_dataset(path, split)
+        return Loaded({name: [structure] for name, structure in _from_dataset(path, split).items()})
     if path.is_file():
-        return _labels_with_dates(path)
-    found: list[RNAStructure] = []
-    for file in _structure_files(path):
-        chains = read_structures(file)
-        found += [replace(chains[0], name=stem(file))] if len(chains) == 1 else chains
-    if not found:
+        return _read_files({stem(path): [path]}) if is_structure_file(path) else _labels_with_dates(path)
+    files = structure_files(path)
+    if not files:
         raise InputError(path, None, "no structure file in it")
-    return _by_name(path, found)
+    by_name: dict[str, list[Path]] = {}
+    for file in files:
+        by_name.setdefault(stem(file), []).append(file)
+    loaded = _read_files({name: found for name, found in by_name.items() if len(found) == 1})
+    for name, found in by_name.items():
+        if len(found) > 1:
+            loaded.failures[name] = f"{found[0].name} and {found[1].name} have one name"
+    loaded.notes += filter(None, [left_out(file for file in visible_files(path) if not is_structure_file(file))])
+    return loaded
 
 
 def read_dates(path: Path) -> dict[str, str]:
@@ -84,13 +104,13 @@ def read_dates(path: Path) -> dict[str, str]:
     Raises:
         InputError: other columns, or an invalid date.
     """
-    table = csv.DictReader(read_text(path).splitlines())
-    names = list(table.fieldnames or [])
-    key = next((name for name in ("id", "target_id") if name in names), None)
-    column = next((name for name in ("release_date", "temporal_cutoff") if name in names), None)
+    table = read_table(path)
+    key = next((name for name in ("id", "target_id") if name in table.column), None)
+    column = next((name for name in ("release_date", "temporal_cutoff") if name in table.column), None)
     if key is None or column is None:
         raise InputError(path, None, "needs a column id (or target_id) and release_date (or temporal_cutoff)")
-    return {row[key]: checked_date(path, row[key], row[column]) for row in table if row[column]}
+    names = ((table.cell(row, key), table.cell(row, column)) for row in table.rows)
+    return {name: checked for name, date in names if (checked := checked_date(path, name, date))}
 
 
 def read_cutoff(predictions: Path, checkpoint: Path | None) -> str:
@@ -136,71 +156,78 @@ def _read_json(path: Path) -> dict[str, Any]:
     return found
 
 
-def _labels_with_dates(path: Path) -> dict[str, RNAStructure]:
-    found = _by_name(path, read_labels(path))
-    sequences = path.with_name(path.name.replace("labels", "sequences"))
-    if sequences == path or not sequences.is_file():
-        return found
-    dates = {record.name: record.temporal_cutoff for record in read_sequences(sequences) if record.temporal_cutoff}
-    return {
-        name: replace(structure, release_date=checked_date(sequences, name, dates[name]))
-        if name in dates
-        else structure
-        for name, structure in found.items()
-    }
+def _labels_with_dates(path: Path) -> Loaded:
+    loaded = _from_table(path)
+    sequences = sequences_beside(path)
+    if sequences is None:
+        return loaded
+    for record in read_sequences(sequences):
+        if record.name in loaded.chains:
+            try:
+                date = parse_optional_date(record.temporal_cutoff)
+            except ValueError as error:
+                loaded.failures[record.name] = f"temporal_cutoff in {sequences.name}: {error}"
+                del loaded.chains[record.name]
+                continue
+            loaded.chains[record.name] = [replace(one, release_date=date) for one in loaded.chains[record.name]]
+    return loaded
+
+
+def _from_table(path: Path) -> Loaded:
+    table = read_labels_table(path)
+    loaded = Loaded(failures={error.record or "": error.reason for error in table.failures})
+    for structure in table.structures:
+        if structure.mask.any():
+            loaded.chains[structure.name] = [structure]
+        else:
+            loaded.failures[structure.name] = "not predicted: all its coordinates are zero or missing"
+    return loaded
 
 
 def _from_dataset(folder: Path, split: Path | None) -> dict[str, RNAStructure]:
     chains = Dataset.open(folder).chains
     if split is None:
         return {name: chains.structure(row) for name, row in chains.rows.items()}
-    table = csv.DictReader(read_text(split).splitlines())
-    if "id" not in (table.fieldnames or []):
-        raise InputError(split, None, "no column id")
+    table = read_table(split)
+    table.require(("id",))
     found = {}
-    for entry in table:
-        try:
-            found[entry["id"]] = chains.structure(chains.rows[entry["id"]])
-        except KeyError:
-            raise InputError(split, entry["id"], f"is not in the dataset {folder}") from None
+    for row in table.rows:
+        name = table.cell(row, "id")
+        if name not in chains.rows:
+            raise InputError(split, name, f"is not in the dataset {folder}")
+        found[name] = chains.structure(chains.rows[name])
     if not found:
         raise InputError(split, None, "no chain in it")
     return found
 
 
-def _structure_files(folder: Path) -> list[Path]:
-    return [file for file in sorted(folder.iterdir()) if file.is_file() and file.name.endswith(STRUCTURE_SUFFIXES)]
+def _read_files(files: dict[str, list[Path]]) -> Loaded:
+    loaded = Loaded()
+    for target, conformers in files.items():
+        try:
+            opened = [read_structure_file(file) for file in conformers]
+            for file, one in zip(conformers, opened):
+                if not one.chains:
+                    raise one.failures[0]
+                loaded.notes += [f"{file.name}: {note}" for note in one.notes]
+                loaded.notes += [f"{file.name}: {error.record}: {error.reason}" for error in one.failures]
+            loaded.chains[target] = _join(conformers, [one.chains for one in opened])
+        except InputError as error:
+            loaded.failures[target] = ": ".join(filter(None, (Path(error.file).name, error.record, error.reason)))
+    return loaded
 
 
-def _conformer_files(folder: Path) -> list[Path]:
-    """Files `conformer_<k>` by their number."""
-    numbered = [(match, file) for file in _structure_files(folder) if (match := _CONFORMER.match(file.name))]
-    return [file for _, file in sorted((int(match[1]), file) for match, file in numbered)]
-
-
-def _join_conformers(folder: Path) -> RNAStructure:
-    chains = [_only_chain(file) for file in _conformer_files(folder)]
-    for chain in chains[1:]:
-        if chain.sequence != chains[0].sequence:
-            raise InputError(folder, None, "conformers of different sequences")
-    return replace(
-        chains[0],
-        coords=np.concatenate([chain.coords for chain in chains]),
-        mask=np.concatenate([chain.mask for chain in chains]),
-    )
-
-
-def _only_chain(file: Path) -> RNAStructure:
-    chains = read_structures(file)
-    if len(chains) > 1:
-        raise InputError(file, None, f"{len(chains)} RNA chains; a prediction is one")
-    return chains[0]
-
-
-def _by_name(path: Path, structures: list[RNAStructure]) -> dict[str, RNAStructure]:
-    found: dict[str, RNAStructure] = {}
-    for structure in structures:
-        if structure.name in found:
-            raise InputError(path, structure.name, "is there twice")
-        found[structure.name] = structure
-    return found
+def _join(files: list[Path], opened: list[list[RNAStructure]]) -> list[RNAStructure]:
+    """The chains of several files of one target, the models of all as conformers."""
+    first = opened[0]
+    for file, chains in zip(files, opened):
+        if [chain.sequence for chain in chains] != [chain.sequence for chain in first]:
+            raise InputError(file, None, f"other chains than {files[0].name}: conformers are of one RNA")
+    return [
+        replace(
+            chain,
+            coords=np.concatenate([chains[k].coords for chains in opened]),
+            mask=np.concatenate([chains[k].mask for chains in opened]),
+        )
+        for k, chain in enumerate(first)
+    ]

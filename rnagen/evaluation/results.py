@@ -3,9 +3,10 @@
 import csv
 import io
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
+from rnagen.errors import InputError
 from rnagen.evaluation.scores import CUTOFF_UNKNOWN, Summary, TargetScore
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ class Evaluation:
     """How many targets the training may have seen; empty for none."""
     left_out: str
     """Which targets or predictions were not scored; empty for none."""
+    notes: list[str] = field(default_factory=list)
+    """What was masked, left out or not paired."""
+    failures: list[InputError] = field(default_factory=list)
+    """An error for each target that could not be scored."""
 
     def to_json(self) -> str:
         """Everything."""

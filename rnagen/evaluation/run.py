@@ -9,10 +9,12 @@ import torch
 from rnagen.config.evaluation import EvaluateConfig
 from rnagen.devices import choose_device
 from rnagen.errors import InputError
-from rnagen.evaluation.inputs import read_cutoff, read_dates, read_predictions, read_references
+from rnagen.evaluation.inputs import Loaded, read_cutoff, read_dates, read_predictions, read_references
+from rnagen.evaluation.layouts import plain
 from rnagen.evaluation.likelihood import checkpoint_of, conformer_likelihoods, with_all_atoms
+from rnagen.evaluation.pairing import count_paired, on_reference
 from rnagen.evaluation.results import Evaluation
-from rnagen.evaluation.scores import LEAKAGE, check_same_rna, filter_by_date, score_target, summarize
+from rnagen.evaluation.scores import LEAKAGE, filter_by_date, score_target, summarize
 from rnagen.features import from_sequence
 from rnagen.io.files import write_text
 from rnagen.metrics.usalign import BINARY
@@ -27,27 +29,40 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     """Score predictions against references, and write the results if the options name a file.
 
     Raises:
-        InputError: an unusable input, a missing prediction or one of another RNA, or a checkpoint whose training may
-            have seen a target.
+        InputError: an unusable input, a missing prediction, no prediction of the same RNA, or a checkpoint whose
+            training may have seen a target.
     """
     if config.out is not None and config.out.suffix not in (".json", ".csv"):
         raise InputError(config.out, None, "results are written as .json or .csv")
     if config.usalign and shutil.which(BINARY) is None:
         raise InputError("--usalign", None, f"{BINARY} is not on the PATH (https://zhanggroup.org/US-align)")
-    predictions = read_predictions(config.predictions)
-    references, left_out = _pairs(read_references(config.references, config.split), predictions, config)
+    predicted = read_predictions(config.predictions)
+    referenced = read_references(config.references, config.split)
+    pairs, left_out = _pairs(referenced, predicted, config)
+    references = {name: reference for name, (_, reference) in pairs.items()}
     cutoff = read_cutoff(config.predictions, config.ckpt)
     filters, leakage = _date_filters(references, cutoff, config)
-    for name, reference in references.items():
-        check_same_rna(predictions[name], reference)
-    likelihoods = _likelihoods({name: predictions[name] for name in references}, config) if config.likelihood else {}
+    predictions, failures = {}, []
+    for name, (prediction, reference) in pairs.items():
+        try:
+            predictions[name] = on_reference(prediction, reference)
+        except InputError as error:
+            failures.append(InputError(config.predictions, name, error.reason))
+    if not predictions:
+        raise failures[0]
+    wanted = set(map(plain, referenced.chains))
+    unread = {name: reason for name, reason in predicted.failures.items() if plain(name) in wanted}
+    for file, reasons in ((config.predictions, unread), (config.references, referenced.failures)):
+        failures += [InputError(file, name, reason) for name, reason in reasons.items()]
+    given = {name: pairs[name][0] for name in predictions}
+    likelihoods = _likelihoods(given, config) if config.likelihood else {}
     scores = []
-    with progress_bar("scoring", len(references)) as advance:
-        for name, reference in references.items():
+    with progress_bar("scoring", len(predictions)) as advance:
+        for name, prediction in predictions.items():
             scores.append(
                 score_target(
-                    predictions[name],
-                    reference,
+                    prediction,
+                    references[name],
                     filters[name],
                     config.baselines,
                     config.usalign,
@@ -56,30 +71,78 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
                 )
             )
             advance(1, name)
-    result = Evaluation(scores, summarize(scores, config.seed), cutoff, leakage, left_out)
+    notes = [*predicted.notes, *referenced.notes, *_unpaired(given, predictions, references)]
+    result = Evaluation(scores, summarize(scores, config.seed), cutoff, leakage, left_out, notes, failures)
     if config.out is not None:
         write_text(config.out, result.to_csv() if config.out.suffix == ".csv" else result.to_json())
     return result
 
 
-def _pairs(
-    references: Structures, predictions: Structures, config: EvaluateConfig
-) -> tuple[dict[str, RNAStructure], str]:
+Pairs = dict[str, tuple[RNAStructure, RNAStructure]]
+"""(prediction, reference) by target."""
+
+
+def _pairs(referenced: Loaded, predicted: Loaded, config: EvaluateConfig) -> tuple[Pairs, str]:
     """The references that have a prediction, in their order, and what is left out."""
-    missing = [name for name in references if name not in predictions]
+    plain_names = {plain(name): name for name in predicted.chains}
+    pairs: Pairs = {}
+    missing, used = [], set()
+    for target, references in referenced.chains.items():
+        name = target if target in predicted.chains else plain_names.get(plain(target))
+        if name is not None:
+            used.add(name)
+            pairs |= _paired_chains(target, predicted.chains[name], references)
+            continue
+        for reference in references:
+            own = target if len(references) == 1 else reference.name
+            if own in predicted.chains:
+                used.add(own)
+                pairs |= _paired_chains(own, predicted.chains[own], [reference])
+            else:
+                missing.append(own)
+    total = len(pairs) + len(missing)
     if missing and not config.partial:
-        reason = f"no prediction ({len(missing)} of {len(references)} targets have none; --partial scores the others)"
-        raise InputError(config.predictions, missing[0], reason)
-    found = {name: reference for name, reference in references.items() if name in predictions}
-    if not found:
+        reason = predicted.failures.get(missing[0], "no prediction")
+        more = f"{len(missing)} of {total} targets have none; --partial scores the others"
+        raise InputError(config.predictions, missing[0], f"{reason} ({more})")
+    if not pairs:
         raise InputError(config.predictions, None, "no prediction for any reference")
-    unknown = len(predictions.keys() - references.keys())
+    unknown = len(predicted.chains.keys() - used)
     if not missing and not unknown:
-        return found, ""
-    return found, (
-        f"left out: {len(missing)} of {len(references)} targets without a prediction, "
-        f"{unknown} predictions without a reference"
+        return pairs, ""
+    return pairs, (
+        f"left out: {len(missing)} of {total} targets without a prediction, {unknown} predictions without a reference"
     )
+
+
+def _paired_chains(target: str, predictions: list[RNAStructure], references: list[RNAStructure]) -> Pairs:
+    """Of a complex against one chain, the chain that fits best; of two complexes, one pair for each reference chain."""
+
+    def fit(prediction: RNAStructure, reference: RNAStructure) -> tuple[int, bool]:
+        return count_paired(prediction, reference), prediction.chain == reference.chain
+
+    if len(predictions) == 1:
+        best = max(references, key=lambda reference: fit(predictions[0], reference))
+        return {target: (predictions[0], replace(best, name=target))}
+    found: Pairs = {}
+    free = list(predictions)
+    for reference in references:
+        name = target if len(references) == 1 else reference.name
+        best = max(free or predictions, key=lambda prediction: fit(prediction, reference))
+        free = [prediction for prediction in free if prediction is not best]
+        found[name] = (best, replace(reference, name=name))
+    return found
+
+
+def _unpaired(given: Structures, predictions: Structures, references: Structures) -> list[str]:
+    """A note for each target of which residues could not be paired."""
+    notes = []
+    for name, paired in predictions.items():
+        count = int(paired.mask.any(axis=(0, 2)).sum())
+        lengths = len(given[name]), len(references[name])
+        if count < max(lengths):
+            notes.append(f"{name}: {count} residues paired, of {lengths[0]} predicted and {lengths[1]} known")
+    return notes
 
 
 def _date_filters(references: Structures, cutoff: str, config: EvaluateConfig) -> tuple[dict[str, str], str]:

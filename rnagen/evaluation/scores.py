@@ -12,14 +12,13 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from rnagen.dates import parse_date
-from rnagen.errors import InputError
 from rnagen.evaluation import baselines
+from rnagen.evaluation.pairing import ATOM, on_reference
 from rnagen.io.write import write_structure
 from rnagen.metrics import Agreement, agreement, best_of, bootstrap_interval, c1_lddt, diversity, tm_scores, usalign_tm
 from rnagen.secondary.vienna import mfe_pairs
 from rnagen.structure import RNAStructure
 
-ATOM = "C1'"
 BEST_OF = 5
 MIRROR = (-1.0, 1.0, 1.0)
 """A reflection, x → −x; which one does not matter, they differ by a rotation."""
@@ -125,14 +124,14 @@ def score_target(
     seed: int = 0,
     log_likelihoods: Sequence[float] | None = None,
 ) -> TargetScore:
-    """Score the models of a prediction against the models of a reference, residue by residue in order; rank them by
-    their likelihood where that is given.
+    """Score the models of a prediction against the models of a reference, paired by `on_reference`; rank them by their
+    likelihood where that is given.
 
     Raises:
         InputError: the two are not the same RNA, or one of them has no C1' atom.
         FileNotFoundError: US-align was asked for and is not on the PATH.
     """
-    check_same_rna(prediction, reference)
+    prediction = on_reference(prediction, reference)
     samples, sample_masks = _c1(prediction)
     refs, masks = _c1(reference)
     samples, sample_masks = samples[:BEST_OF], sample_masks[:BEST_OF]
@@ -161,7 +160,7 @@ def score_conformers(prediction: RNAStructure, reference: RNAStructure) -> Confo
     Raises:
         InputError: the two are not the same RNA, or one of them has no C1' atom.
     """
-    check_same_rna(prediction, reference)
+    prediction = on_reference(prediction, reference)
     samples, sample_masks = _c1(prediction)
     both = torch.cat([samples, samples * torch.tensor(MIRROR)])
     best = tm_scores(both, *_c1(reference), sample_masks.repeat(2, 1)).amax(1).tolist()
@@ -209,24 +208,6 @@ def summarize(scores: Sequence[TargetScore], seed: int) -> dict[str, Summary]:
     if "helix" in values:
         values["minus_helix"] = values["best5"] - values["helix"]
     return {name: Summary(float(column.mean()), *bootstrap_interval(column, seed)) for name, column in values.items()}
-
-
-def check_same_rna(prediction: RNAStructure, reference: RNAStructure) -> None:
-    """Both have the same residues; an unknown base (N) of either fits any.
-
-    Raises:
-        InputError: they differ; the message names the target and the first difference.
-    """
-    for structure in (prediction, reference):
-        if not structure.select_atoms((ATOM,)).mask.any():
-            raise InputError("", reference.name, "has no C1' atom")
-    if len(prediction) != len(reference):
-        raise InputError(
-            "", reference.name, f"{len(prediction)} residues are predicted, the reference has {len(reference)}"
-        )
-    for number, (a, b) in enumerate(zip(prediction.sequence, reference.sequence), start=1):
-        if a != b and "N" not in (a, b):
-            raise InputError("", reference.name, f"residue {number} is {a} in the prediction, {b} in the reference")
 
 
 def _c1(structure: RNAStructure) -> tuple[Float[Tensor, "M L 3"], Bool[Tensor, "M L"]]:

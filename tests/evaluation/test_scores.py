@@ -4,14 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from rnagen.errors import InputError
 from rnagen.evaluation.baselines import STEP, helix, random_walk
 from rnagen.evaluation.scores import (
     CUTOFF_UNKNOWN,
     DATE_UNKNOWN,
     HONEST,
     LEAKAGE,
-    check_same_rna,
     filter_by_date,
     score_conformers,
     score_target,
@@ -108,15 +106,6 @@ def test_every_conformer_and_its_mirror_image_is_scored() -> None:
     )
     first = score_target(prediction, reference, HONEST, with_baselines=False)
     assert (first.best1, first.best5) == pytest.approx((left, whole), abs=1e-9)
-
-
-def test_other_residues_are_refused() -> None:
-    reference = rna(1, 0)
-    with pytest.raises(InputError, match="target: residue 1 is A in the prediction, G in the reference"):
-        check_same_rna(replace(reference, sequence="A" + SEQUENCE[1:]), reference)
-    check_same_rna(replace(reference, sequence="N" + SEQUENCE[1:]), reference)
-    with pytest.raises(InputError, match="target: has no C1' atom"):
-        check_same_rna(replace(reference, mask=np.zeros_like(reference.mask)), reference)
 
 
 def test_summary_has_means_and_a_paired_difference() -> None:
