@@ -183,10 +183,15 @@ def test_too_long_is_refused_before_work(run, tmp_path: Path, capsys, monkeypatc
     assert run("--sequence", "ACGU" * 500) == 2
     assert "2000 nt need about" in capsys.readouterr().err
     monkeypatch.undo()
-    monkeypatch.setattr("rnagen.secondary.vienna.MAXIMUM_LENGTH", 30)
+    monkeypatch.setattr("rnagen.secondary.local.LONGEST", 35)
     assert run("--sequence", "ACGU" * 10) == 2
-    assert "40 nt: ViennaRNA takes at most 30 nt" in capsys.readouterr().err
+    assert "40 nt: base pairs are predicted for at most 35 nt" in capsys.readouterr().err
+    monkeypatch.setattr("rnagen.secondary.vienna.MAXIMUM_LENGTH", 30)
+    assert run("--sequence", "ACGU" * 8, figures=True) == 2
+    assert "32 nt: figures have at most 30 nt; use --no-figures" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+    # Longer than ViennaRNA folds as a whole: local pairs.
+    assert run("--sequence", "ACGU" * 8) == 0
 
 
 @pytest.mark.parametrize(
