@@ -8,8 +8,9 @@ from rnagen.config.sampling import SampleConfig
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.alignment import read_alignment
 from rnagen.io.target import Target
+from rnagen.memory import available_memory
 from rnagen.sampling.ensemble import Models
-from rnagen.sampling.memory import available_memory, estimated_memory
+from rnagen.sampling.memory import estimated_memory
 from rnagen.secondary.alignments import alignment_name, find_alignments
 from rnagen.structure import ALIGNED
 

@@ -44,10 +44,3 @@ def estimated_memory(
     confidence = 0 if head is None else contexts + confidence_memory(length, head, config.pair_dim)
     peak = max(encoding, trunk + contexts, contexts + attention, folding, confidence)
     return int(1.2 * peak + pair_features) + 64 * 2**20
-
-
-def available_memory() -> int:
-    """Free bytes of memory of this machine; caches count as free."""
-    import psutil
-
-    return psutil.virtual_memory().available
