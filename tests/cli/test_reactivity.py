@@ -68,7 +68,7 @@ def test_the_table_holds_the_mean_of_the_models(
     run, ckpts, fasta: Path, tmp_path: Path, suffix: str, flip: bool
 ) -> None:
     assert run("--fasta", fasta, "--format", suffix, "--flip" if flip else "--no-flip") == 0
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [f"reactivity.{suffix}", "run.json"]
+    assert sorted(p.name for p in (tmp_path / "out").glob("[!.]*")) == [f"reactivity.{suffix}", "run.json"]
     frame = read_table(tmp_path / "out" / f"reactivity.{suffix}")
     assert list(frame.index) == [(name, experiment) for name in SEQUENCES for experiment in EXPERIMENTS]
     models = [load_reactivity_checkpoint(path).model for path in ckpts]
@@ -175,7 +175,7 @@ def test_values_that_are_no_numbers_are_never_written(run, tmp_path: Path, fasta
     save_reactivity_checkpoint(tmp_path / "broken.safetensors", model, {})
     assert run("--fasta", fasta, "--ckpt", tmp_path / "broken.safetensors") == 1
     assert "3 records failed" in capsys.readouterr().err
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["run.json"]
+    assert [p.name for p in (tmp_path / "out").glob("[!.]*")] == ["run.json"]
 
 
 def test_too_long_is_refused_before_work(run, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
