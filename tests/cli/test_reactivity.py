@@ -1,9 +1,12 @@
 """rnagen reactivity from the command line: the table, the figures, the check, and bad inputs."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,10 +15,12 @@ import torch
 
 from rnagen.checkpoints.reactivity import DEFAULT_CHECKPOINT, load_reactivity_checkpoint, save_reactivity_checkpoint
 from rnagen.cli.main import main
+from rnagen.io.files import lock_folder
 from rnagen.model.reactivity import ReactivityModel
 from rnagen.secondary.vienna import sparse_base_pairs
 from rnagen.tasks.reactivity.infer import make_features, predict
 from tests.helpers.encoders import EXPERIMENTS, tiny_reactivity_model
+from tests.helpers.outputs import contents
 
 ROOT = Path(__file__).parents[2]
 SEQUENCES = {"one": "GGGAAACUUCGGUUUCCC", "two": "GGGCUUCGGCCC", "three": "ACGUACGUAC"}
@@ -275,3 +280,48 @@ def test_help_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     assert "--skip-start" in done.stdout
+
+
+def test_every_name_has_a_figure(run, tmp_path: Path) -> None:
+    names = {"a/b": "a_b-2", "a_b": "a_b", "../x": "___x", "NA": "NA", "con": "_con", "$x^$": "$x^$"}
+    path = tmp_path / "names.fasta"
+    path.write_text("".join(f">{name}\nGGGAAACCC\n" for name in names))
+    assert run("--fasta", path, "--format", "csv", figures=True) == 0
+    assert {figure.stem for figure in (tmp_path / "out").glob("*.svg")} == set(names.values())
+    table = pd.read_csv(tmp_path / "out" / "reactivity.csv", keep_default_na=False)
+    assert list(table["sequence_id"].unique()) == list(names)
+    assert ">a/b (9 nt)</text>" in (tmp_path / "out" / "a_b-2.svg").read_text()
+
+
+@pytest.mark.parametrize("moment", [1, 2, 4])
+def test_a_full_disk_is_one_line_and_the_next_run_ends_whole(
+    run, fasta: Path, tmp_path: Path, capsys, monkeypatch, moment: int
+) -> None:
+    """run.json, the table, then the figures."""
+    replace, calls = os.replace, []
+
+    def full(*given: Any) -> None:
+        calls.append(given)
+        if len(calls) == moment:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        assert run("--fasta", fasta, figures=True) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "No space left on device" in line
+    assert not [path.name for path in (tmp_path / "out").glob(".*") if path.name != ".lock"]
+    # What a kill leaves instead.
+    for leftover in (".run.json.abc.tmp", *([".reactivity.parquet.abc.tmp"] if moment > 1 else [])):
+        (tmp_path / "out" / leftover).touch()
+    assert run("--fasta", fasta, figures=True) == 0
+    assert run("--fasta", fasta, figures=True, out="whole") == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_a_folder_that_another_process_writes_to_is_refused(run, fasta: Path, tmp_path: Path, capsys) -> None:
+    with lock_folder(tmp_path / "out"):
+        assert run("--fasta", fasta) == 2
+    assert "another rnagen process is writing to this folder" in capsys.readouterr().err
+    assert run("--fasta", fasta) == 0
