@@ -41,8 +41,6 @@ SCHEMA = pa.schema(
 )
 """Columns of a converted file, besides `reactivity`: a list of P float32 per row, NaN where there is no value. `fault`
 is the reason why the sequence of a row cannot be used, null where it can."""
-EMPTY = pa.array(csv.ConvertOptions().null_values)
-"""Words for a number that is not there: NA, NaN, null …"""
 
 
 @dataclass(frozen=True)
@@ -203,8 +201,7 @@ def _source(path: Path) -> Any:
         with open(path, "rb") as file:
             if file.read(4) == b"PAR1":
                 return dataset.dataset(path, format="parquet")
-        # Not the usual words for nothing: an RNA may be called NA.
-        text = dataset.CsvFileFormat(convert_options=csv.ConvertOptions(null_values=[""], strings_can_be_null=True))
+        text = dataset.CsvFileFormat(convert_options=csv.ConvertOptions(strings_can_be_null=True))
         names = dataset.dataset(path, format=text).schema.names
         return dataset.dataset(path, pa.schema([(name, pa.string()) for name in names]), format=text)
     except (pa.ArrowException, OSError) as error:
@@ -254,10 +251,8 @@ def _clean(text: str | None) -> tuple[str, str | None]:
 
 
 def _numbers(path: Path, batch: Any, name: str) -> Float32[np.ndarray, " rows"]:
-    """A column as float32, NaN for its empty cells and those of a CSV file that say so (`EMPTY`)."""
+    """A column as float32, NaN for its empty cells."""
     values = batch[name]
-    if pa.types.is_string(values.type):
-        values = pc.if_else(pc.is_in(values, EMPTY), None, values)
     try:
         found: Float32[np.ndarray, " rows"] = values.cast(pa.float32()).to_numpy(zero_copy_only=False)
         return found

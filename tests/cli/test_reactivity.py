@@ -286,9 +286,9 @@ def test_every_name_has_a_figure(run, tmp_path: Path) -> None:
     names = {"a/b": "a_b-2", "a_b": "a_b", "../x": "___x", "NA": "NA", "con": "_con", "$x^$": "$x^$"}
     path = tmp_path / "names.fasta"
     path.write_text("".join(f">{name}\nGGGAAACCC\n" for name in names))
-    assert run("--fasta", path, "--format", "csv", figures=True) == 0
+    assert run("--fasta", path, figures=True) == 0
     assert {figure.stem for figure in (tmp_path / "out").glob("*.svg")} == set(names.values())
-    table = pd.read_csv(tmp_path / "out" / "reactivity.csv", keep_default_na=False)
+    table = pd.read_parquet(tmp_path / "out" / "reactivity.parquet")
     assert list(table["sequence_id"].unique()) == list(names)
     assert ">a/b (9 nt)</text>" in (tmp_path / "out" / "a_b-2.svg").read_text()
 

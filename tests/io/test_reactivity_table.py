@@ -197,16 +197,3 @@ def test_the_real_file(shared_data: Path, tmp_path: Path) -> None:
     before = pa.total_allocated_bytes()
     assert table.profiles.nbytes > 20e6
     assert pa.total_allocated_bytes() == before
-
-
-def test_an_rna_may_be_called_na_and_a_number_be_missing_in_any_words(tmp_path: Path) -> None:
-    rows = ["sequence_id,sequence,experiment_type,reactivity_0001,reactivity_0002"]
-    rows += ["NA,NA,DMS,NaN,0.5", "null,AC,DMS,,NA"]
-    (tmp_path / "table.csv").write_text("\n".join(rows) + "\n")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        table = ReactivityTable.open(tmp_path / "table.csv", tmp_path / "cache")
-    assert [table.name(n) for n in range(2)] == ["NA", "null"]
-    assert table.sequences() == ["NA", "AC"]
-    np.testing.assert_array_equal(table.reactivity(0)[:, 0], np.array([np.nan, 0.5], dtype=np.float32))
-    assert np.isnan(table.reactivity(1)).all()
