@@ -4,6 +4,7 @@ Every function takes the options of its verb as keywords, under the names of the
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,18 +115,12 @@ def sample_targets(
         job = SamplingRun(config, made)
     if not job.targets:
         return SampledTargets({}, failures + job.failures)
-    folder = None if out is None else job.open(Path(out))
-    done: dict[str, Ensemble] = {}
-    if folder is not None:
-        finished = [target for target in job.targets if folder.finished(target.name)]
-        done = {target.name: folder.read_ensemble(target.name, target.sequence) for target in finished}
-    waiting = [target for target in job.targets if target.name not in done]
-    for target, result in zip(waiting, job.draw(waiting, folder)):
-        if isinstance(result, Ensemble):
-            done[target.name] = result
-    ordered = {target.name: done[target.name] for target in job.targets if target.name in done}
-    if folder is not None and ordered:
-        folder.write_submission([(name, one.structure.sequence) for name, one in ordered.items()], n)
+    with nullcontext() if out is None else job.open(Path(out)) as folder:
+        done: dict[str, Ensemble] = {}
+        if folder is not None:
+            done = {one.name: folder.read_ensemble(one.name, one.sequence) for one in job.finished(folder)}
+        done |= {target.name: result for target, result in job.draw(folder) if isinstance(result, Ensemble)}
+    ordered = {name: done[name] for name in job.names if name in done}
     return SampledTargets(ordered, failures + job.failures)
 
 

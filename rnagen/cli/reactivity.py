@@ -27,10 +27,9 @@ def run(options: ReactivityOptions) -> int:
         InputError, ConfigError: nothing was or will be written.
     """
     from rnagen.sampling.inputs import gather_targets
-    from rnagen.sampling.outputs import RESERVED_NAMES
 
     files = [path for path in (options.fasta, options.csv) if path is not None]
-    targets, failures = gather_targets(files, options.sequence, options.name, reserved=RESERVED_NAMES)
+    targets, failures = gather_targets(files, options.sequence, options.name)
     for target in targets:
         for warning in target.warnings:
             print(f"warning: {target.name}: {warning}", file=sys.stderr)

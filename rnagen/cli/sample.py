@@ -46,25 +46,27 @@ def run(config: SampleConfig) -> int:
 def _sample(job: "SamplingRun", config: SampleConfig) -> None:
     from rnagen.progress import progress_bar
     from rnagen.sampling.ensemble import Ensemble
+    from rnagen.sampling.outputs import SUBMISSION
 
-    folder = job.open(config.out)
-    if config.alignments is not None:
-        aligned = sum(target.alignment is not None for target in job.targets)
-        print(f"{aligned} of {len(job.targets)} targets have an alignment")
-    waiting = [target for target in job.targets if not folder.finished(target.name)]
-    if len(waiting) < len(job.targets):
-        print(f"{len(job.targets) - len(waiting)} of {len(job.targets)} targets are there already")
-    evaluations = 0
-    # The cost grows a little faster than the length.
-    with progress_bar("sampling", sum(len(target.sequence) for target in waiting)) as advance:
-        for target, result in zip(waiting, job.draw(waiting, folder)):
-            evaluations = max(evaluations, result.evaluations if isinstance(result, Ensemble) else 0)
-            advance(len(target.sequence), f"{target.name} ({len(target.sequence)} nt)")
-    done = [target for target in job.targets if folder.finished(target.name)]
+    with job.open(config.out) as folder:
+        if config.alignments is not None:
+            aligned = sum(target.alignment is not None for target in job.targets)
+            print(f"{aligned} of {len(job.targets)} targets have an alignment")
+        there, waiting, interrupted = len(job.finished(folder)), job.waiting(folder), folder.interrupted()
+        if there:
+            print(f"{there} of {len(job.targets)} targets are there already")
+        if interrupted:
+            print(f"in work when an earlier run was killed, and therefore last: {', '.join(sorted(interrupted))}")
+        evaluations = 0
+        # The cost grows a little faster than the length.
+        with progress_bar("sampling", sum(len(target.sequence) for target in waiting)) as advance:
+            for target, result in job.draw(folder):
+                evaluations = max(evaluations, result.evaluations if isinstance(result, Ensemble) else 0)
+                advance(len(target.sequence), f"{target.name} ({len(target.sequence)} nt)")
+        done = len(job.finished(folder))
     if not done:
         return
-    submission = folder.write_submission([(target.name, target.sequence) for target in done], config.n)
-    print(f"{len(done)} RNAs × {config.n} conformers: {config.out}/<name>/conformer_*.{config.format}")
+    print(f"{done} RNAs × {config.n} conformers: {config.out}/<name>/conformer_*.{config.format}")
     if evaluations:
         print(f"{config.sampler.sampling_method}: {evaluations} evaluations of the model per conformer")
-    print(f"submission table: {submission}")
+    print(f"submission table: {config.out / SUBMISSION}")

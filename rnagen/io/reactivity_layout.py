@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float32, Int
 from pyarrow import csv, parquet
 
 from rnagen.errors import InputError
+from rnagen.io.files import TEMPORARY
 from rnagen.io.reactivity_table import NAMES, ReactivityTable
 
 RNAS = 2048
@@ -60,7 +61,7 @@ def write_layout(
     positions = [f"reactivity_{n + 1:04d}" for n in range(max(map(len, sequences.values())))]
     schema = pa.schema([(name, pa.string()) for name in NAMES] + [(name, pa.float32()) for name in positions])
     make_writer = csv.CSVWriter if path.suffix == ".csv" else parquet.ParquetWriter
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
+    with tempfile.TemporaryDirectory(TEMPORARY, f".{path.name}.", path.parent) as folder:
         unchecked = Path(folder) / path.name
         with make_writer(str(unchecked), schema) as writer:
             for frame in _frames(sequences, profiles, experiments, window, positions):

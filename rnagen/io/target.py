@@ -1,6 +1,5 @@
 """Target: one RNA to predict, from a record of an input file."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +10,11 @@ from rnagen.errors import InputError
 from rnagen.io.dot_bracket import parse_dot_bracket
 from rnagen.io.residues import clean_sequence
 
-_UNSAFE = re.compile(r"[/\\\x00-\x1f\x7f]|\.\.|^\.|\s")
-_MAX_NAME = 200  # file systems allow 255 bytes, and files beside the folder are named after it
-
 
 @dataclass(frozen=True)
 class Target:
-    """A name, safe as a folder name, and a sequence over `ACGUN`; `warnings` lists the changes that made it so."""
+    """A name and a sequence over `ACGUN`; `warnings` lists the changes that made it so. The folder of a name is that of
+    `rnagen.io.folders.folder_names`."""
 
     name: str
     sequence: str
@@ -34,19 +31,18 @@ class Target:
 
 
 def make_target(file: str | Path, name: str, text: str, secondary_structure: str | None = None) -> Target:
-    """Target from a record of `file`: the name checked, the sequence cleaned.
+    """Target from a record of `file`: the sequence cleaned, the name as it is.
 
     Raises:
-        InputError: the name is empty or cannot be a folder name, the sequence is empty or has characters that are not
+        InputError: the name is empty or not Unicode, the sequence is empty or has characters that are not
             nucleotides, or the secondary structure is invalid or of another length.
     """
-    if not name:
+    if not name.strip():
         raise InputError(file, None, "a record has no name")
-    unsafe = _UNSAFE.search(name)
-    if unsafe:
-        raise InputError(file, name, f"{unsafe[0]!r} in the name; names become folder names")
-    if len(name.encode()) > _MAX_NAME:
-        raise InputError(file, name[:40] + "…", f"name longer than {_MAX_NAME} bytes; names become folder names")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise InputError(file, ascii(name), "the name is not Unicode text") from None
     try:
         sequence, warnings = clean_sequence(text)
     except ValueError as error:

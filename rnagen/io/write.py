@@ -1,5 +1,6 @@
 """RNAStructure -> mmCIF or PDB that ChimeraX, PyMOL and Mol* open: one chain, all its models."""
 
+import re
 from pathlib import Path
 
 import gemmi
@@ -65,7 +66,8 @@ def _to_gemmi(structure: RNAStructure, b_factors: Float[np.ndarray, "M L"]) -> g
     built.name = structure.entry or structure.name
     built.info["_entry.id"] = built.name
     if structure.title:
-        built.info["_struct.title"] = structure.title
+        # A line of a PDB file ends where its title does.
+        built.info["_struct.title"] = re.sub(r"[\x00-\x1f\x7f]", " ", structure.title)
     if structure.method:
         built.info["_exptl.method"] = structure.method
     entity = gemmi.Entity("1")

@@ -1,9 +1,9 @@
 """Download entries by their identifiers, for users without structure files."""
 
-import gzip
+import http.client
+import re
 import time
 import urllib.error
-import urllib.request
 import zlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +14,14 @@ from rich.console import Console
 from rich.progress import track
 
 from rnagen.io.files import atomic_write
+from rnagen.preparation.download import download_mmcif
 
 ATTEMPTS = 4
 FIRST_PAUSE = 1.0
 """Seconds before the second attempt; twice that before the third, and so on."""
-TIMEOUT = 60.0
 CONNECTIONS = 4
+
+_IDENTIFIER = re.compile(r"[0-9][a-z0-9]{3}|pdb_[a-z0-9]{8}")
 
 
 @dataclass(frozen=True)
@@ -32,17 +34,21 @@ class Download:
 
 
 def fetch_entries(entries: Iterable[str], folder: Path, url: str, first_pause: float = FIRST_PAUSE) -> list[Download]:
-    """Download gzipped mmCIF files into `folder` as `<entry>.cif.gz`, sorted by entry; files that exist are not fetched
+    """Download mmCIF files into `folder` as `<entry>.cif.gz`, sorted by entry; files that exist are not fetched
     again.
 
-    A server error or a lost connection is retried after a growing pause; an entry unknown to the server is
-    not. Never raises for one entry: its `failure` gives the reason.
+    A server error or a lost connection is retried after a growing pause; an entry unknown to the server, and an answer
+    that is not mmCIF, is not. Never raises for one entry: its `failure` gives the reason. Nothing is asked for or
+    written under a name that is not an identifier of the PDB.
 
     Args:
         entries: identifiers, any case.
         folder: made if needed.
         url: address with `{entry}` in place of the identifier in lower case.
         first_pause: seconds before the second attempt.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full.
     """
     wanted = sorted({entry.lower() for entry in entries})
     console = Console(stderr=True)
@@ -59,6 +65,8 @@ def fetch_entries(entries: Iterable[str], folder: Path, url: str, first_pause: f
 
 
 def _fetch(entry: str, folder: Path, url: str, pause: float) -> Download:
+    if not _IDENTIFIER.fullmatch(entry):
+        return Download(entry, folder, "not an identifier of the PDB (such as 1ehz or pdb_00001ehz)")
     path = folder / f"{entry}.cif.gz"
     if path.is_file():
         return Download(entry, path)
@@ -67,18 +75,19 @@ def _fetch(entry: str, folder: Path, url: str, pause: float) -> Download:
         if attempt:
             time.sleep(pause * 2 ** (attempt - 1))
         try:
-            with urllib.request.urlopen(url.format(entry=entry), timeout=TIMEOUT) as response:
-                data = response.read()
-            # Also detects a truncated download.
-            gzip.decompress(data)
+            data = download_mmcif(url.replace("{entry}", entry))
         except urllib.error.HTTPError as error:
             failure = f"HTTP {error.code} {error.reason}"
             if error.code < 500 and error.code != 429:
                 break
             continue
-        except (OSError, EOFError, zlib.error) as error:
+        except (OSError, http.client.HTTPException, EOFError, zlib.error) as error:
             failure = str(error) or type(error).__name__
             continue
+        # What asking again would not mend: the answer, or the address itself.
+        except ValueError as error:
+            failure = str(error)
+            break
         with atomic_write(path) as file:
             file.write(data)
         return Download(entry, path)

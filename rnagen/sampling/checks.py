@@ -8,8 +8,9 @@ from rnagen.config.sampling import SampleConfig
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.alignment import read_alignment
 from rnagen.io.target import Target
+from rnagen.memory import available_memory
 from rnagen.sampling.ensemble import Models
-from rnagen.sampling.memory import available_memory, estimated_memory
+from rnagen.sampling.memory import LESS_MEMORY, estimated_memory
 from rnagen.secondary.alignments import alignment_name, find_alignments
 from rnagen.structure import ALIGNED
 
@@ -18,7 +19,7 @@ Checked = tuple[list[Target], list[InputError]]
 
 
 def check_targets(targets: Sequence[Target], config: SampleConfig, models: Models) -> Checked:
-    """Add alignments, and refuse what the model cannot be conditioned on or the memory cannot hold.
+    """Add alignments, and refuse what the model cannot be conditioned on and what cannot be folded.
 
     Raises:
         ConfigError: alignments for a model that reads none.
@@ -28,9 +29,34 @@ def check_targets(targets: Sequence[Target], config: SampleConfig, models: Model
     errors: list[InputError] = []
     if config.alignments is not None:
         good, errors = _with_alignments(good, config.alignments, models)
-    for check in (_secondary_structures, _memory):
-        good, refused = check(good, config, models)
-        errors += refused
+    good, refused = _secondary_structures(good, models)
+    good, unfoldable = _folding(good, config)
+    return good, errors + refused + unfoldable
+
+
+def needed_memory(target: Target, config: SampleConfig, models: Models) -> int:
+    """Bytes that sampling a target takes at most, beside what the models take."""
+    checkpoint = models.structure
+    encoder = None if checkpoint.encoder is None else checkpoint.encoder.config
+    head = None if models.confidence is None else models.confidence.head.config
+    length, total = len(target.sequence), config.plan.total
+    return estimated_memory(length, total, checkpoint.config.model, config.sampler, encoder, head)
+
+
+def check_memory(targets: Sequence[Target], config: SampleConfig, models: Models) -> Checked:
+    """Refuse what the memory cannot hold now."""
+    free = available_memory()
+    good, errors = [], []
+    for target in targets:
+        need = needed_memory(target, config, models)
+        if need <= free:
+            good.append(target)
+            continue
+        reason = (
+            f"{len(target.sequence)} nt need about {need / 2**30:.1f} GiB of memory, {free / 2**30:.1f} GiB are free: "
+            f"{LESS_MEMORY}"
+        )
+        errors.append(InputError("memory", target.name, reason))
     return good, errors
 
 
@@ -52,7 +78,7 @@ def _with_alignments(targets: list[Target], folder: Path, models: Models) -> Che
     return good, errors
 
 
-def _secondary_structures(targets: list[Target], config: SampleConfig, models: Models) -> Checked:
+def _secondary_structures(targets: list[Target], models: Models) -> Checked:
     if models.structure.config.model.secondary_structure:
         return targets, []
     reason = "this model cannot be conditioned on a secondary structure: remove it, or choose another --ckpt"
@@ -62,21 +88,30 @@ def _secondary_structures(targets: list[Target], config: SampleConfig, models: M
     ]
 
 
-def _memory(targets: list[Target], config: SampleConfig, models: Models) -> Checked:
-    free = available_memory()
-    checkpoint = models.structure
-    encoder = None if checkpoint.encoder is None else checkpoint.encoder.config
-    head = None if models.confidence is None else models.confidence.head.config
+def _folding(targets: list[Target], config: SampleConfig) -> Checked:
+    """Refuse what is longer than ViennaRNA's part in it allows."""
+    # A machine that only trains has no ViennaRNA.
+    from rnagen.secondary.local import LONGEST
+    from rnagen.secondary.vienna import MAXIMUM_LENGTH
+
     good, errors = [], []
     for target in targets:
-        length = len(target.sequence)
-        need = estimated_memory(length, config.plan.total, checkpoint.config.model, config.sampler, encoder, head)
-        if need <= free:
+        length, reason = len(target.sequence), None
+        if length > LONGEST:
+            reason = f"base pairs are predicted for at most {LONGEST} nt: cut the sequence into domains"
+        elif length > MAXIMUM_LENGTH and target.alignment is not None:
+            reason = f"alignments are read for at most {MAXIMUM_LENGTH} nt: sample without --alignments"
+        elif (
+            length > MAXIMUM_LENGTH
+            and config.sampler.secondary_structures == "sampled"
+            and target.secondary_structure is None
+        ):
+            reason = (
+                f"secondary structures are sampled for at most {MAXIMUM_LENGTH} nt: "
+                "give one, or choose --secondary-structures free"
+            )
+        if reason is None:
             good.append(target)
-            continue
-        reason = (
-            f"{length} nt need about {need / 2**30:.1f} GiB of memory, {free / 2**30:.1f} GiB are free: "
-            f"lower --chunk (conformers at once), cut the sequence into domains, or use a larger machine"
-        )
-        errors.append(InputError("memory", target.name, reason))
+        else:
+            errors.append(InputError("inputs", target.name, f"{length} nt; {reason}"))
     return good, errors

@@ -15,7 +15,7 @@ from rnagen.io.alignment import read_alignment
 from rnagen.io.target import Target
 from rnagen.metrics import tm_matrix
 from rnagen.sampling.confidence import Confidence, confidence_in
-from rnagen.sampling.conformers import draw_conformers
+from rnagen.sampling.conformers import SamplingError, draw_conformers
 from rnagen.sampling.denoiser import Flow
 from rnagen.sampling.selection import choose
 from rnagen.structure import RNAStructure
@@ -77,12 +77,15 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan) -> Ensembl
     Raises:
         ConfigError: options that cannot be combined.
         InputError: the alignment cannot be read, or belongs to another sequence.
-        SamplingError: a conformer stayed unusable; nothing is returned.
+        SamplingError: the sequence cannot be folded, or a conformer stayed unusable; nothing is returned.
     """
     started = time.monotonic()
     flow = Flow.of(models.structure)
     alignment = None if target.alignment is None else read_alignment(target.alignment, target.sequence)
-    features = from_sequence(flow.model.config, target.sequence, target.pair_table, alignment)
+    try:
+        features = from_sequence(flow.model.config, target.sequence, target.pair_table, alignment)
+    except ValueError as error:
+        raise SamplingError(f"folding failed: {error}") from error
     guide = None if models.guide is None else Flow.of(models.guide)
     conformers = draw_conformers(flow, features, target.name, plan, guide)
     c1 = conformers.coords[:, :, flow.model.config.atoms.index("C1'")]

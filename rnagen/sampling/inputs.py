@@ -15,7 +15,6 @@ def gather_targets(
     sequence: str | None = None,
     name: str = "rna",
     structure: str | None = None,
-    reserved: Sequence[str] = (),
 ) -> tuple[list[Target], list[InputError]]:
     """Targets of all inputs, in order (the examples without an input), and an error for each record that is unusable.
 
@@ -24,7 +23,6 @@ def gather_targets(
         sequence: one more RNA, which comes first.
         name: of that RNA.
         structure: its secondary structure in dot-bracket notation.
-        reserved: names that no target can have.
 
     Raises:
         InputError: a file cannot be read, or has no record.
@@ -42,11 +40,11 @@ def gather_targets(
         good, bad = read_targets(path)
         targets += good
         errors += bad
-    return unique_targets(targets, errors, reserved)
+    return unique_targets(targets, errors)
 
 
 def unique_targets(
-    targets: Sequence[Target], errors: Sequence[InputError] = (), reserved: Sequence[str] = ()
+    targets: Sequence[Target], errors: Sequence[InputError] = ()
 ) -> tuple[list[Target], list[InputError]]:
     """Targets of distinct names, and the errors so far with one for each of the others."""
     unique: dict[str, Target] = {}
@@ -54,10 +52,6 @@ def unique_targets(
     for target in targets:
         if target.name in unique:
             errors.append(InputError("inputs", target.name, "another target has this name"))
-        elif target.name in reserved:
-            errors.append(
-                InputError("inputs", target.name, "a file of the output folder has this name: rename the target")
-            )
         else:
             unique[target.name] = target
     return list(unique.values()), errors

@@ -1,4 +1,4 @@
-"""How much memory sampling takes, before it starts."""
+"""How much memory sampling takes, before it starts; and how it ends where that was too much."""
 
 from rnagen.config.confidence import HeadConfig
 from rnagen.config.encoder import EncoderConfig
@@ -8,6 +8,9 @@ from rnagen.model.encoders import encoder_memory, pair_width
 from rnagen.sampling.confidence import confidence_memory
 from rnagen.sampling.denoiser import CHUNK_RESIDUES
 from rnagen.structure import PAIR_FEATURES
+
+LESS_MEMORY = "lower --chunk (conformers at once), cut the sequence into domains, or use a larger machine"
+"""What helps where the memory does not suffice."""
 
 
 def estimated_memory(
@@ -46,8 +49,9 @@ def estimated_memory(
     return int(1.2 * peak + pair_features) + 64 * 2**20
 
 
-def available_memory() -> int:
-    """Free bytes of memory of this machine; caches count as free."""
-    import psutil
-
-    return psutil.virtual_memory().available
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an allocation failed, by Python, NumPy or PyTorch on any device; PyTorch's CPU has no class for it."""
+    words = ("allocate memory", "out of memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(w in str(error).lower() for w in words)
+    )

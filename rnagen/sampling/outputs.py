@@ -1,10 +1,11 @@
-"""The folder that a run writes: whole targets or none, resumable, refused where it belongs to another run."""
+"""The folder that a sampling run writes: whole targets or none, and which target is in work."""
 
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,79 +15,77 @@ from jaxtyping import Float
 
 from rnagen.config.files import flatten, to_plain
 from rnagen.config.sampling import SampleConfig, SamplingPlan
-from rnagen.errors import ConfigError
-from rnagen.io.files import hash_files, write_text
+from rnagen.io.files import LOCK, hash_files, write_text
+from rnagen.io.folders import folder_names, safe_name
 from rnagen.io.kaggle import write_submission
 from rnagen.io.read import read_structures
 from rnagen.io.target import Target
 from rnagen.io.write import write_structure
 from rnagen.metrics import conformer_geometry
+from rnagen.sampling.claim import RUN, UNFINISHED, remove
 from rnagen.sampling.confidence import Confidence
 from rnagen.sampling.ensemble import Ensemble, Models
 from rnagen.structure import RNAStructure
 from rnagen.version import __version__
 
-RUN = "run.json"
 SUBMISSION = "submission.csv"
 SUMMARY = "summary.json"
+WORKING = ".working"
+"""Suffix of the file that marks a target as in work; a killed process leaves it behind."""
 NOT_IDENTITY = {"out", "device", "chunk", "ckpt", "guide_ckpt"} | {
     *("sequence", "structure", "name", "fasta", "csv", "alignments")
 }
 """Options that do not change what is written, or that the identity of a run holds in a better form."""
-FILES_OF_HASHES = {
-    "targets_sha256": "the sequences, names, secondary structures or alignments",
-    "checkpoint_sha256": "the weights of the checkpoints",
-    "guide_sha256": "the guides",
-    "confidence_sha256": "the confidence models",
-}
-"""What differs between two runs if one of their hashes does."""
-RESERVED_NAMES = (RUN, SUBMISSION, "report.html")
+RESERVED_NAMES = (RUN, SUBMISSION, "report.html", LOCK)
 """Names that no target's folder can have."""
 
 
 class OutputFolder:
     """Output of one run: `run.json`, a folder per target, `submission.csv` at the end.
 
-    A target's folder is written under another name and renamed when it is whole: what has its name is finished.
+    A target's folder is written under another name and renamed when it is whole: what has its name is finished. Who
+    writes holds the folder by `rnagen.sampling.claim.claimed`.
+
+    Args:
+        folder: may not exist yet.
+        structure_format: cif or pdb.
+        names: of all targets of the run, in the order of the input; without them, the names of the targets that are
+            there, from their summaries.
     """
 
-    def __init__(self, folder: Path, structure_format: str) -> None:
+    def __init__(self, folder: Path, structure_format: str, names: Sequence[str] | None = None) -> None:
         self.folder = folder
         self.format = structure_format
+        self._folders = _names_there(folder) if names is None else folder_names(names, RESERVED_NAMES)
 
-    def claim(self, run: dict[str, Any]) -> None:
-        """Take the folder for a run described by `run["identity"]`, or resume the same run.
+    def place(self, name: str) -> Path:
+        """Folder of a target."""
+        return self.folder / self._folders.get(name, safe_name(name))
 
-        Raises:
-            ConfigError: the folder holds something else, or a run with another identity; names the difference.
-        """
-        path = self.folder / RUN
-        if path.is_file():
-            try:
-                found = json.loads(path.read_text())["identity"]
-            except (ValueError, KeyError, TypeError) as error:
-                raise ConfigError(f"{path}: cannot be read as the description of a run: {error}") from error
-            wanted = run["identity"]
-            different = [key for key in sorted(found.keys() | wanted.keys()) if found.get(key) != wanted.get(key)]
-            if different:
-                rows = "".join(
-                    f"\n  {key}: {FILES_OF_HASHES[key]} differ"
-                    if key in FILES_OF_HASHES
-                    else f"\n  {key}: {found.get(key)!r} there, {wanted.get(key)!r} now"
-                    for key in different
-                )
-                raise ConfigError(f"{self.folder} belongs to another run; choose another --out. Different:{rows}")
-            return
-        if self.folder.is_dir() and any(self.folder.iterdir()):
-            raise ConfigError(f"{self.folder} is not empty and was not written by rnagen; choose another --out")
-        if self.folder.exists() and not self.folder.is_dir():
-            raise ConfigError(f"{self.folder} is a file; choose another --out")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(run, indent=1) + "\n")
+    def _mark(self, name: str) -> Path:
+        return self.folder / f".{self.place(name).name}{WORKING}"
 
     def finished(self, name: str) -> bool:
         """Whether this target was written."""
-        return (self.folder / name / SUMMARY).is_file()
+        return (self.place(name) / SUMMARY).is_file()
+
+    def interrupted(self) -> set[str]:
+        """Names of the targets that were in work when a run was killed, and have not ended since."""
+        marked = {name for name in self._folders if self._mark(name).exists()}
+        ended = {name for name in marked if self.finished(name)}
+        for name in ended:
+            self._mark(name).unlink()
+        return marked - ended
+
+    @contextmanager
+    def in_work(self, name: str) -> Iterator[None]:
+        """Mark a target until the block ends, well or not; only a killed process leaves the mark."""
+        mark = self._mark(name)
+        write_text(mark, "")
+        try:
+            yield
+        finally:
+            mark.unlink(missing_ok=True)
 
     def write_target(
         self, structure: RNAStructure, summary: dict[str, Any], b_factors: Float[np.ndarray, "M L"] | None = None
@@ -95,23 +94,35 @@ class OutputFolder:
 
         Raises:
             InputError: the coordinates do not fit the format.
+            OSError: the folder cannot be written or the disk is full; nothing of the target is left.
         """
-        final = self.folder / structure.name
-        unfinished = self.folder / f".{structure.name}.part"
-        for leftover in (unfinished, final):
-            if leftover.exists():
-                shutil.rmtree(leftover)
-        unfinished.mkdir()
+        final = self.place(structure.name)
+        unfinished = self.folder / f".{final.name}{UNFINISHED}"
+        remove(unfinished)
+        try:
+            self._write_files(unfinished, structure, summary, b_factors)
+            remove(final)
+            os.replace(unfinished, final)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+
+    def _write_files(
+        self,
+        folder: Path,
+        structure: RNAStructure,
+        summary: dict[str, Any],
+        b_factors: Float[np.ndarray, "M L"] | None,
+    ) -> None:
         for k in range(structure.num_models):
             own = None if b_factors is None else b_factors[k : k + 1]
-            write_structure(structure.models([k]), unfinished / f"conformer_{k + 1}.{self.format}", own)
-        write_structure(structure, unfinished / f"ensemble.{self.format}", b_factors)
-        write_text(unfinished / SUMMARY, json.dumps(summary, indent=1) + "\n")
-        os.replace(unfinished, final)
+            write_structure(structure.models([k]), folder / f"conformer_{k + 1}.{self.format}", own)
+        write_structure(structure, folder / f"ensemble.{self.format}", b_factors)
+        write_text(folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
 
     def read_target(self, name: str, sequence: str) -> RNAStructure:
         """A finished target as its files hold it (rounded to 1e-3 Å)."""
-        (chain,) = read_structures(self.folder / name / f"ensemble.{self.format}")
+        (chain,) = read_structures(self.place(name) / f"ensemble.{self.format}")
         return RNAStructure(name, sequence, chain.coords, chain.mask, chain.atoms)
 
     def write_submission(self, targets: list[tuple[str, str]], n: int) -> Path:
@@ -125,7 +136,7 @@ class OutputFolder:
         """A finished target, with the atoms of the model and the confidence of its summary."""
         atoms = tuple(json.loads((self.folder / RUN).read_text())["atoms"])
         structure = self.read_target(name, sequence).select_atoms(atoms)
-        summary = json.loads((self.folder / name / SUMMARY).read_text())
+        summary = json.loads((self.place(name) / SUMMARY).read_text())
         selection, confidence = summary.get("selection", {}), None
         if "confidence" in summary:
             found = summary["confidence"]
@@ -139,6 +150,12 @@ class OutputFolder:
             redrawn=summary["redrawn"],
             seconds=summary["seconds"],
         )
+
+
+def _names_there(folder: Path) -> dict[str, str]:
+    """The folder of each finished target, by the name in its summary."""
+    summaries = {path.parent.name: json.loads(path.read_text()) for path in sorted(folder.glob(f"*/{SUMMARY}"))}
+    return {summary.get("name", place): place for place, summary in summaries.items()}
 
 
 def summarize(ensemble: Ensemble, plan: SamplingPlan) -> dict[str, Any]:

@@ -1,18 +1,24 @@
 """A sampling run: targets in, ensembles out, with or without a folder that they are written to."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from rnagen.config.sampling import SampleConfig
 from rnagen.devices import choose_device
 from rnagen.errors import InputError
 from rnagen.io.target import Target
-from rnagen.sampling.checks import check_targets
+from rnagen.sampling.checks import check_memory, check_targets, needed_memory
+from rnagen.sampling.claim import claimed
 from rnagen.sampling.conformers import SamplingError
 from rnagen.sampling.ensemble import Ensemble, Models, draw_ensemble
 from rnagen.sampling.inputs import gather_targets, unique_targets
-from rnagen.sampling.outputs import RESERVED_NAMES, OutputFolder, describe_run, summarize
+from rnagen.sampling.memory import LESS_MEMORY, is_out_of_memory
+from rnagen.sampling.outputs import OutputFolder, describe_run, summarize
 from rnagen.sampling.solver import check_sampling
+
+Result = tuple[Target, Ensemble | InputError]
+"""A target, and its ensemble or the reason for its failure."""
 
 
 class SamplingRun:
@@ -36,9 +42,9 @@ class SamplingRun:
         self.config = config
         if targets is None:
             files = [path for path in (config.fasta, config.csv) if path is not None]
-            found = gather_targets(files, config.sequence, config.name, config.structure, RESERVED_NAMES)
+            found = gather_targets(files, config.sequence, config.name, config.structure)
         else:
-            found = unique_targets(targets, reserved=RESERVED_NAMES)
+            found = unique_targets(targets)
         self.targets, self.failures = found
         self.models: Models | None = None
         if not self.targets:
@@ -46,33 +52,79 @@ class SamplingRun:
         self.models = Models.load(config.ckpt, config.guide_ckpt, choose_device(config.device))
         guide = None if self.models.guide is None else self.models.guide.config
         check_sampling(self.models.structure.config, config.sampler, guide)
-        self.targets, refused = check_targets(self.targets, config, self.models)
-        self.failures += refused
+        self._all, refused = check_targets(self.targets, config, self.models)
+        self.targets, self._too_large = check_memory(self._all, config, self.models)
+        self.failures += refused + self._too_large
 
-    def open(self, out: Path) -> OutputFolder:
-        """Claim the folder for this run, or resume it.
+    @contextmanager
+    def open(self, out: Path) -> Iterator[OutputFolder]:
+        """Claim the folder for this run, or resume it, until the block ends.
 
         Raises:
-            ConfigError: it belongs to another run, or holds something else.
+            ConfigError: it belongs to another run, holds something else, or another process writes to it.
+            OSError: the folder cannot be written.
         """
         assert self.models is not None
-        folder = OutputFolder(out, self.config.format)
-        folder.claim(describe_run(self.targets, self.config, self.models))
-        return folder
+        # Of all targets: how much memory is free changes neither the run nor the name of a folder.
+        with claimed(out, describe_run(self._all, self.config, self.models)):
+            folder = OutputFolder(out, self.config.format, self.names)
+            there = [error for error in self._too_large if folder.finished(str(error.record))]
+            self.failures = [error for error in self.failures if error not in there]
+            yield folder
 
-    def draw(self, targets: Sequence[Target], folder: OutputFolder | None = None) -> Iterator[Ensemble | InputError]:
-        """The ensemble of each target, written to the folder if one is given; or the reason for its failure. A target
-        that fails does not stop the others."""
+    @property
+    def names(self) -> list[str]:
+        """Of all targets, in the order of the input; those that memory does not suffice for too."""
+        return [target.name for target in self._all]
+
+    def finished(self, folder: OutputFolder) -> list[Target]:
+        """The targets that the folder has, in the order of the input."""
+        return [target for target in self._all if folder.finished(target.name)]
+
+    def waiting(self, folder: OutputFolder | None = None) -> list[Target]:
+        """The targets that are still to be sampled, in the order in which they are.
+
+        Those that need most memory come last, and after them those that were in work when a run was killed: if they
+        get this one killed too, the others are there.
+        """
+        models = self.models
+        assert models is not None
+        interrupted = set() if folder is None else folder.interrupted()
+        return sorted(
+            (target for target in self.targets if folder is None or not folder.finished(target.name)),
+            key=lambda target: (target.name in interrupted, needed_memory(target, self.config, models)),
+        )
+
+    def draw(self, folder: OutputFolder | None = None) -> Iterator[Result]:
+        """Each of the targets that are waiting with its result, written to the folder if one is given; at the end, its
+        submission table. A target that fails does not stop the others.
+
+        Raises:
+            OSError: the folder cannot be written or the disk is full.
+        """
+        for target in self.waiting(folder):
+            with nullcontext() if folder is None else folder.in_work(target.name):
+                result = self._draw_one(target, folder)
+            yield target, result
+        done = [] if folder is None else self.finished(folder)
+        if folder is not None and done:
+            folder.write_submission([(target.name, target.sequence) for target in done], self.config.n)
+
+    def _draw_one(self, target: Target, folder: OutputFolder | None) -> Ensemble | InputError:
         assert self.models is not None
         plan = self.config.plan
-        for target in targets:
-            try:
-                ensemble = draw_ensemble(self.models, target, plan)
-                if folder is not None:
-                    b_factors = None if ensemble.confidence is None else 100 * ensemble.confidence.lddt
-                    folder.write_target(ensemble.structure, summarize(ensemble, plan), b_factors)
-                yield ensemble
-            except (SamplingError, InputError) as error:
-                failure = InputError("sampling", target.name, str(error))
-                self.failures.append(failure)
-                yield failure
+        try:
+            ensemble = draw_ensemble(self.models, target, plan)
+            if folder is not None:
+                b_factors = None if ensemble.confidence is None else 100 * ensemble.confidence.lddt
+                folder.write_target(ensemble.structure, summarize(ensemble, plan), b_factors)
+            return ensemble
+        except (SamplingError, InputError) as error:
+            reason = str(error)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            reason = f"{len(target.sequence)} nt were too much for the memory that is free: {LESS_MEMORY}"
+        failure = InputError("sampling", target.name, reason)
+        self.failures.append(failure)
+        return failure

@@ -13,11 +13,12 @@ from jaxtyping import Float32, Int16
 
 from rnagen.io.dot_bracket import parse_dot_bracket
 from rnagen.io.files import atomic_write
+from rnagen.secondary.local import local_base_pairs
 from rnagen.secondary.pairs import MINIMUM_PROBABILITY, SecondaryStructures, SparsePairs, as_pair_features, joined
 from rnagen.structure import ENERGIES
 
 MAXIMUM_LENGTH = 4500
-"""Longest sequence whose pairs are predicted: time grows with the cube of the length (about 80 s at 2,900 nt), memory
+"""Longest sequence that is folded as a whole: time grows with the cube of the length (about 80 s at 2,900 nt), memory
 with its square (0.25 GB at 2,900 nt)."""
 
 
@@ -47,13 +48,16 @@ SAMPLED = 32
 
 def sparse_base_pairs(sequence: str, model: EnergyModel = STANDARD) -> SparsePairs:
     """Pairs of the Boltzmann ensemble of a sequence (McCaskill's partition function, ViennaRNA's energies), by default
-    at 37 °C.
+    at 37 °C; of one longer than `MAXIMUM_LENGTH` under the standard energies, its local pairs (`local_base_pairs`).
 
     Residues `N` stay unpaired. Pairs under `MINIMUM_PROBABILITY` are left out.
 
     Raises:
-        ValueError: the sequence is empty or longer than `MAXIMUM_LENGTH`.
+        ValueError: the sequence is empty, or longer than `rnagen.secondary.local.LONGEST` (under other energies, than
+            `MAXIMUM_LENGTH`).
     """
+    if len(sequence) > MAXIMUM_LENGTH and model is STANDARD:
+        return local_base_pairs(sequence)
     with _energies(model):
         return _probable_pairs(_partition_function(sequence, model.celsius))
 
@@ -70,7 +74,7 @@ def sampled_pair_tables(sequence: str, seeds: list[int]) -> Int16[np.ndarray, "n
     """Pair tables sampled from the Boltzmann ensemble at 37 °C, one for each seed, without pseudoknots.
 
     Raises:
-        ValueError: as `sparse_base_pairs`.
+        ValueError: the sequence is empty or longer than `MAXIMUM_LENGTH`.
     """
     return _sampled(_partition_function(sequence, STANDARD.celsius, backtracks=True), seeds)
 
@@ -99,7 +103,7 @@ def secondary_structures_of(sequence: str, other_models: bool = True) -> Seconda
     """What a dataset stores for a sequence; without `other_models`, the standard energies replace the others.
 
     Raises:
-        ValueError: as `sparse_base_pairs`.
+        ValueError: the sequence is empty or longer than `MAXIMUM_LENGTH`.
     """
     compound = _partition_function(sequence, STANDARD.celsius, backtracks=True)
     pairs = with_other_models(_probable_pairs(compound), sequence, other_models)
@@ -122,7 +126,7 @@ class SecondaryStructureCache:
         """The secondary structures of a sequence, predicted where the file is missing or damaged.
 
         Raises:
-            ValueError: as `sparse_base_pairs`.
+            ValueError: as `secondary_structures_of`.
         """
         path = self.path(sequence)
         try:

@@ -12,6 +12,7 @@ from rnagen.cli.evaluate import main
 from rnagen.evaluation.baselines import random_walk
 from rnagen.evaluation.results import Evaluation
 from rnagen.evaluation.scores import score_target
+from rnagen.io.files import write_text
 from rnagen.io.kaggle import write_labels, write_submission
 from rnagen.io.write import write_structure
 from rnagen.sampling.outputs import OutputFolder
@@ -244,7 +245,9 @@ def sampled(tmp_path: Path) -> Path:
     """A sampling run of R1 and R2, and the checkpoint that is recorded as its origin."""
     save_checkpoint(tmp_path / "tiny.safetensors", tiny_model(), TINY, {"cutoff": "2020-01-01"})
     folder = OutputFolder(tmp_path / "run", "cif")
-    folder.claim({"identity": {"format": "cif", "checkpoint_sha256": "another"}})
+    write_text(
+        tmp_path / "run" / "run.json", json.dumps({"identity": {"format": "cif", "checkpoint_sha256": "another"}})
+    )
     for name, seed in (("R1", 3), ("R2", 4)):
         folder.write_target(rna(name, 2, seed, BEADS), {})
     folder.write_submission(list(SEQUENCES.items()), 2)

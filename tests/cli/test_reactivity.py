@@ -1,9 +1,12 @@
 """rnagen reactivity from the command line: the table, the figures, the check, and bad inputs."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,10 +15,12 @@ import torch
 
 from rnagen.checkpoints.reactivity import DEFAULT_CHECKPOINT, load_reactivity_checkpoint, save_reactivity_checkpoint
 from rnagen.cli.main import main
+from rnagen.io.files import lock_folder
 from rnagen.model.reactivity import ReactivityModel
 from rnagen.secondary.vienna import sparse_base_pairs
 from rnagen.tasks.reactivity.infer import make_features, predict
 from tests.helpers.encoders import EXPERIMENTS, tiny_reactivity_model
+from tests.helpers.outputs import contents
 
 ROOT = Path(__file__).parents[2]
 SEQUENCES = {"one": "GGGAAACUUCGGUUUCCC", "two": "GGGCUUCGGCCC", "three": "ACGUACGUAC"}
@@ -68,7 +73,7 @@ def test_the_table_holds_the_mean_of_the_models(
     run, ckpts, fasta: Path, tmp_path: Path, suffix: str, flip: bool
 ) -> None:
     assert run("--fasta", fasta, "--format", suffix, "--flip" if flip else "--no-flip") == 0
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [f"reactivity.{suffix}", "run.json"]
+    assert sorted(p.name for p in (tmp_path / "out").glob("[!.]*")) == [f"reactivity.{suffix}", "run.json"]
     frame = read_table(tmp_path / "out" / f"reactivity.{suffix}")
     assert list(frame.index) == [(name, experiment) for name in SEQUENCES for experiment in EXPERIMENTS]
     models = [load_reactivity_checkpoint(path).model for path in ckpts]
@@ -175,7 +180,7 @@ def test_values_that_are_no_numbers_are_never_written(run, tmp_path: Path, fasta
     save_reactivity_checkpoint(tmp_path / "broken.safetensors", model, {})
     assert run("--fasta", fasta, "--ckpt", tmp_path / "broken.safetensors") == 1
     assert "3 records failed" in capsys.readouterr().err
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["run.json"]
+    assert [p.name for p in (tmp_path / "out").glob("[!.]*")] == ["run.json"]
 
 
 def test_too_long_is_refused_before_work(run, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,10 +188,15 @@ def test_too_long_is_refused_before_work(run, tmp_path: Path, capsys, monkeypatc
     assert run("--sequence", "ACGU" * 500) == 2
     assert "2000 nt need about" in capsys.readouterr().err
     monkeypatch.undo()
-    monkeypatch.setattr("rnagen.secondary.vienna.MAXIMUM_LENGTH", 30)
+    monkeypatch.setattr("rnagen.secondary.local.LONGEST", 35)
     assert run("--sequence", "ACGU" * 10) == 2
-    assert "40 nt: ViennaRNA takes at most 30 nt" in capsys.readouterr().err
+    assert "40 nt: base pairs are predicted for at most 35 nt" in capsys.readouterr().err
+    monkeypatch.setattr("rnagen.secondary.vienna.MAXIMUM_LENGTH", 30)
+    assert run("--sequence", "ACGU" * 8, figures=True) == 2
+    assert "32 nt: figures have at most 30 nt; use --no-figures" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+    # Longer than ViennaRNA folds as a whole: local pairs.
+    assert run("--sequence", "ACGU" * 8) == 0
 
 
 @pytest.mark.parametrize(
@@ -270,3 +280,48 @@ def test_help_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     assert "--skip-start" in done.stdout
+
+
+def test_every_name_has_a_figure(run, tmp_path: Path) -> None:
+    names = {"a/b": "a_b-2", "a_b": "a_b", "../x": "___x", "NA": "NA", "con": "_con", "$x^$": "$x^$"}
+    path = tmp_path / "names.fasta"
+    path.write_text("".join(f">{name}\nGGGAAACCC\n" for name in names))
+    assert run("--fasta", path, figures=True) == 0
+    assert {figure.stem for figure in (tmp_path / "out").glob("*.svg")} == set(names.values())
+    table = pd.read_parquet(tmp_path / "out" / "reactivity.parquet")
+    assert list(table["sequence_id"].unique()) == list(names)
+    assert ">a/b (9 nt)</text>" in (tmp_path / "out" / "a_b-2.svg").read_text()
+
+
+@pytest.mark.parametrize("moment", [1, 2, 4])
+def test_a_full_disk_is_one_line_and_the_next_run_ends_whole(
+    run, fasta: Path, tmp_path: Path, capsys, monkeypatch, moment: int
+) -> None:
+    """run.json, the table, then the figures."""
+    replace, calls = os.replace, []
+
+    def full(*given: Any) -> None:
+        calls.append(given)
+        if len(calls) == moment:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        assert run("--fasta", fasta, figures=True) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "No space left on device" in line
+    assert not [path.name for path in (tmp_path / "out").glob(".*") if path.name != ".lock"]
+    # What a kill leaves instead.
+    for leftover in (".run.json.abc.tmp", *([".reactivity.parquet.abc.tmp"] if moment > 1 else [])):
+        (tmp_path / "out" / leftover).touch()
+    assert run("--fasta", fasta, figures=True) == 0
+    assert run("--fasta", fasta, figures=True, out="whole") == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_a_folder_that_another_process_writes_to_is_refused(run, fasta: Path, tmp_path: Path, capsys) -> None:
+    with lock_folder(tmp_path / "out"):
+        assert run("--fasta", fasta) == 2
+    assert "another rnagen process is writing to this folder" in capsys.readouterr().err
+    assert run("--fasta", fasta) == 0

@@ -90,8 +90,8 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(run, fasta, tmp_path:
         calls.append(structure.name)
         if len(calls) == 2:
             # Killed in the middle of the second target: its folder is half written under another name.
-            (self.folder / ".two.part").mkdir()
-            (self.folder / ".two.part" / "conformer_1.cif").write_text("half")
+            (self.folder / ".three.part").mkdir()
+            (self.folder / ".three.part" / "conformer_1.cif").write_text("half")
             raise KeyboardInterrupt
         return write(self, structure, summary, b_factors)
 
@@ -99,6 +99,7 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(run, fasta, tmp_path:
     assert run("--fasta", fasta, out="parts") == 130
     assert (tmp_path / "parts" / "one" / "summary.json").is_file()
     assert not (tmp_path / "parts" / "two").exists()
+    assert not list((tmp_path / "parts").glob(".*.working"))
     monkeypatch.undo()
     stamp = (tmp_path / "parts" / "one" / "ensemble.cif").stat().st_mtime_ns
     assert run("--fasta", fasta, out="parts") == 0
@@ -134,7 +135,7 @@ def test_a_folder_with_other_things_is_refused(run, fasta, tmp_path: Path, capsy
         ("\n \n", "empty"),
         (">one\n", "one"),
         (">one\nGGJJCC\n", "J"),
-        (">../etc\nGGGAAA\n", "../etc"),
+        (">\nGGGAAA\n", "has no name"),
     ],
 )
 def test_bad_files_are_named_and_nothing_is_written(run, tmp_path: Path, capsys, text: str, words: str) -> None:
@@ -156,8 +157,7 @@ def test_bad_files_are_named_and_nothing_is_written(run, tmp_path: Path, capsys,
         (("--ckpt", "absent.safetensors"), "absent.safetensors"),
         (("--device", "cuda:7"), "device"),
         (("--config", "absent.yaml"), "absent.yaml"),
-        (("--sequence", "GGG", "--name", "a/b"), "a/b"),
-        (("--sequence", "GGG", "--name", "run.json"), "run.json"),
+        (("--sequence", "GGG", "--name", " "), "has no name"),
     ],
 )
 def test_bad_flags_are_named_and_nothing_is_written(run, tmp_path: Path, capsys, flags, words: str) -> None:

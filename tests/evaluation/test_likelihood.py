@@ -1,5 +1,6 @@
 """`tests/transport/test_likelihood.py` holds the density against closed forms; here it meets the real model."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rnagen.errors import InputError
 from rnagen.evaluation.likelihood import checkpoint_of, conformer_likelihoods, with_all_atoms
 from rnagen.evaluation.scores import rank_by_likelihood
 from rnagen.features import from_sequence
+from rnagen.io.files import write_text
 from rnagen.model.model import RNAFlowModel
 from rnagen.sampling.denoiser import Flow
 from rnagen.sampling.outputs import OutputFolder
@@ -117,7 +119,7 @@ def test_which_checkpoint_and_which_files(tmp_path: Path) -> None:
 
 def test_all_atoms_come_from_the_files_of_the_run(tmp_path: Path) -> None:
     folder = OutputFolder(tmp_path / "run", "cif")
-    folder.claim({"identity": {"format": "cif"}})
+    write_text(tmp_path / "run" / "run.json", json.dumps({"identity": {"format": "cif"}}))
     folder.write_target(ensemble(), {})
     folder.write_submission([("hairpin", SEQUENCE)], 2)
     found = with_all_atoms({"hairpin": ensemble().select_atoms(("C1'",))}, tmp_path / "run")["hairpin"]

@@ -1,6 +1,7 @@
 """Base-pair probabilities and minimum-free-energy structures."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnagen.secondary import vienna as basepairs
+from rnagen.secondary.local import LONGEST
 from rnagen.secondary.pairs import MINIMUM_PROBABILITY
 from rnagen.secondary.vienna import (
     OTHER_MODELS,
@@ -66,10 +68,43 @@ def test_long_sequence_does_not_overflow() -> None:
     assert p.sum(axis=1).max() > 0.9
 
 
-@pytest.mark.parametrize("length", [0, basepairs.MAXIMUM_LENGTH + 1])
-def test_lengths_that_cannot_be_folded(length: int) -> None:
+@pytest.mark.parametrize("length", [0, LONGEST + 1])
+def test_lengths_that_have_no_pairs(length: int) -> None:
     with pytest.raises(ValueError, match=f"{length} nt"):
-        base_pair_probabilities("A" * length)
+        sparse_base_pairs("A" * length)
+
+
+@pytest.mark.parametrize("fold", [mfe_dot_bracket, secondary_structures_of, lambda s: sampled_pair_tables(s, [0])])
+def test_lengths_that_cannot_be_folded_as_a_whole(fold: Callable[[str], object]) -> None:
+    with pytest.raises(ValueError, match=f"{basepairs.MAXIMUM_LENGTH + 1} nt"):
+        fold("A" * (basepairs.MAXIMUM_LENGTH + 1))
+
+
+def test_a_longer_sequence_has_the_pairs_of_its_windows() -> None:
+    rng = np.random.default_rng(0)
+    stem = "GGGCGCAUCGAGCC"
+    turned = stem[::-1].translate(str.maketrans("ACGU", "UGCA"))
+    before, after = ("".join(rng.choice(list("ACGU"), length)) for length in (1000, basepairs.MAXIMUM_LENGTH - 1000))
+    sequence = before + stem + "GAAA" + turned + after
+    pairs = sparse_base_pairs(sequence)
+    assert pairs.length == len(sequence)
+    i, j = pairs.pairs.T
+    assert ((i < j) & (j < len(sequence))).all()
+    assert pairs.probabilities.max() <= 1
+    assert pairs.probabilities.min() >= MINIMUM_PROBABILITY
+    paired = sum(np.bincount(side, pairs.probabilities, len(sequence)) for side in (i, j))
+    assert 0.5 < paired.max() <= 1 + 1e-5
+    # The hairpin, about as it is by itself.
+    found = {(a, b): p for a, b, p in zip(i.tolist(), j.tolist(), pairs.probabilities.tolist())}
+    start, end = len(before), len(sequence) - len(after) - 1
+    assert all(found[start + k, end - k] > 0.8 for k in range(len(stem)))
+
+
+def test_local_pairs_of_a_short_sequence_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = base_pair_probabilities(HAIRPIN)
+    monkeypatch.setattr(basepairs, "MAXIMUM_LENGTH", 10)
+    np.testing.assert_allclose(base_pair_probabilities(HAIRPIN), whole, atol=1e-3)
+    assert len(sparse_base_pairs("A" * 20).pairs) == 0
 
 
 def test_cache_folds_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,10 +15,10 @@ from rnagen.data.padding import padded_length
 from rnagen.errors import ConfigError, InputError
 from rnagen.features import RNAFeatures, collate, from_residues
 from rnagen.io.target import Target
+from rnagen.memory import available_memory
 from rnagen.model.encoders import encoder_memory
 from rnagen.model.reactivity import ReactivityModel
 from rnagen.progress import Advance
-from rnagen.sampling.memory import available_memory
 from rnagen.secondary.pairs import SparsePairs
 from rnagen.structure import encode_sequence
 from rnagen.tasks.reactivity.dataset import LENGTH_BUCKET, flipped_features, reversal
@@ -133,7 +133,8 @@ def refuse_unfit(
     targets: Sequence[Target], models: Sequence[ReactivityCheckpoint], skipped: int = 0, figures: bool = False
 ) -> tuple[list[Target], list[InputError]]:
     """The RNAs that can be predicted, and an error for each of the others: no longer than the `skipped` residues at its
-    ends, or too long for memory or for ViennaRNA (which figures need too)."""
+    ends, or too long for memory, for ViennaRNA, or for the folding as a whole that figures need."""
+    from rnagen.secondary.local import LONGEST
     from rnagen.secondary.vienna import MAXIMUM_LENGTH
 
     free, pairs = available_memory(), needs_pairs([checkpoint.model for checkpoint in models])
@@ -143,9 +144,10 @@ def refuse_unfit(
         need = max(estimated_memory(length, checkpoint.model.config) for checkpoint in models)
         if length <= skipped:
             reason = f"{length} nt, but the first and last {skipped} get no value (--skip-start, --skip-end)"
-        elif length > MAXIMUM_LENGTH and (pairs or figures):
-            remedy = "cut the sequence into domains" if pairs else "use --no-figures"
-            reason = f"{length} nt: ViennaRNA takes at most {MAXIMUM_LENGTH} nt; {remedy}"
+        elif length > LONGEST and pairs:
+            reason = f"{length} nt: base pairs are predicted for at most {LONGEST} nt; cut the sequence into domains"
+        elif length > MAXIMUM_LENGTH and figures:
+            reason = f"{length} nt: figures have at most {MAXIMUM_LENGTH} nt; use --no-figures"
         elif need > free:
             reason = (
                 f"{length} nt need about {need / 2**30:.1f} GiB of memory, {free / 2**30:.1f} GiB are free: "

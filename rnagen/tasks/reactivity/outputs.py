@@ -14,11 +14,12 @@ from rnagen.checkpoints.reactivity import ReactivityCheckpoint
 from rnagen.config.files import to_plain
 from rnagen.config.reactivity import ReactivityOptions
 from rnagen.errors import InputError
+from rnagen.io.folders import folder_names
 from rnagen.io.reactivity_layout import Window, write_layout
 from rnagen.io.reactivity_table import ReactivityTable
 from rnagen.io.target import Target
 from rnagen.progress import progress_bar
-from rnagen.sampling.outputs import OutputFolder
+from rnagen.sampling.claim import claimed
 from rnagen.tasks.reactivity.infer import Prediction, predict_reactivity
 from rnagen.version import __version__
 
@@ -40,24 +41,26 @@ def predict_to_folder(
         measured: measured profiles by sequence, for the figures.
 
     Raises:
-        ConfigError: the folder belongs to another run.
+        ConfigError: the folder belongs to another run, or another process writes to it.
         OSError: the folder cannot be written or the disk is full.
     """
-    OutputFolder(options.out, options.format).claim(describe_run(targets, options, models))
-    with progress_bar("reactivity", len(targets)) as advance:
-        prediction = predict_reactivity(targets, models, options.batch_size, options.flip, advance)
-    sequences = {target.name: target.sequence for target in targets if target.name in prediction.profiles}
-    window = Window(options.skip_start, options.skip_end)
-    if sequences:
-        table = options.out / f"reactivity.{options.format}"
-        write_layout(table, sequences, prediction.profiles, prediction.experiments, window)
-    if options.figures:
-        _write_figures(options.out, sequences, prediction, window, measured)
+    with claimed(options.out, describe_run(targets, options, models)):
+        with progress_bar("reactivity", len(targets)) as advance:
+            prediction = predict_reactivity(targets, models, options.batch_size, options.flip, advance)
+        sequences = {target.name: target.sequence for target in targets if target.name in prediction.profiles}
+        window = Window(options.skip_start, options.skip_end)
+        if sequences:
+            table = options.out / f"reactivity.{options.format}"
+            write_layout(table, sequences, prediction.profiles, prediction.experiments, window)
+        if options.figures:
+            files = folder_names(target.name for target in targets)
+            places = {name: options.out / f"{files[name]}.svg" for name in sequences}
+            _write_figures(places, sequences, prediction, window, measured)
     return prediction
 
 
 def _write_figures(
-    out: Path,
+    places: Mapping[str, Path],
     sequences: Mapping[str, str],
     prediction: Prediction,
     window: Window,
@@ -71,7 +74,7 @@ def _write_figures(
             observed = window.observed(np.array([len(sequence)]), len(sequence))[0, :, None]
             profile = np.where(observed, prediction.profiles[name], np.float32(np.nan))
             arcs, dots = mfe_arcs(sequence), measured.get(sequence)
-            save_figure(figure(name, sequence, profile, prediction.experiments, arcs, dots), out / f"{name}.svg")
+            save_figure(figure(name, sequence, profile, prediction.experiments, arcs, dots), places[name])
             advance(1, name)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from rnagen.io.reactivity_table import ReactivityTable
+from rnagen.secondary.local import LONGEST
 from rnagen.secondary.vienna import base_pair_probabilities
 from rnagen.structure import BASES
 from rnagen.tasks.reactivity.dataset import (
@@ -157,7 +158,7 @@ def test_pairs_are_computed_once_by_any_number_of_workers(tmp_path: Path, monkey
 
 def test_an_interrupted_computation_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is not supported"):
-        MappedPairs.of([random_sequence(30, 0), "A" * 5000], tmp_path)
+        MappedPairs.of([random_sequence(30, 0), "A" * (LONGEST + 1)], tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

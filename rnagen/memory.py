@@ -1,0 +1,81 @@
+"""Memory that this process can still take, within the limits of containers and of the shell."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Where one version of Linux's control groups has what."""
+
+    top: str
+    limits: tuple[str, ...]
+    used: str
+    cache: str
+    """Line of memory.stat: file cache that the kernel gives back first."""
+
+
+_VERSION_1 = _Files("sys/fs/cgroup/memory", ("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file")
+_VERSION_2 = _Files("sys/fs/cgroup", ("memory.max", "memory.high"), "memory.current", "inactive_file")
+_PROCESS_LIMITS = {"Max address space": "VmSize", "Max data size": "VmData"}
+"""For each limit in /proc/self/limits the line of /proc/self/status that counts towards it."""
+
+
+def available_memory(root: Path = Path("/")) -> int:
+    """Bytes that this process can take beside what it has: what is free on the machine (caches count as free), or the
+    least that a control group or `ulimit` leaves.
+
+    Args:
+        root: folder that has `proc` and `sys`.
+    """
+    # --help does not wait for psutil.
+    import psutil
+
+    left = [psutil.virtual_memory().available, *_left_in_groups(root), *_left_of_limits(root)]
+    return max(0, min(left))
+
+
+def _left_in_groups(root: Path) -> Iterator[int]:
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        _, controllers, group = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        files = _VERSION_1 if controllers else _VERSION_2
+        top = root / files.top
+        folder = top / group.strip("/")
+        # A container may know its group by the name outside, while the folder at the top is its own.
+        for level in (folder, *(parent for parent in folder.parents if parent.is_relative_to(top))):
+            used = _number(_text(level / files.used))
+            for limit in (_number(_text(level / name)) for name in files.limits):
+                if limit is not None and used is not None:
+                    yield limit - used + (_field(level / "memory.stat", files.cache) or 0)
+
+
+def _left_of_limits(root: Path) -> Iterator[int]:
+    limits = _text(root / "proc/self/limits").splitlines()
+    for name, counted in _PROCESS_LIMITS.items():
+        limit = next((_number(line.removeprefix(name)) for line in limits if line.startswith(name)), None)
+        used = _field(root / "proc/self/status", f"{counted}:")
+        if limit is not None and used is not None:
+            yield limit - 1024 * used
+
+
+def _text(path: Path) -> str:
+    """Contents of a file of the kernel; nothing where this system has none."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def _number(text: str) -> int | None:
+    """The first word as a number; None for `max`, `unlimited` and nothing."""
+    word = next(iter(text.split()), "")
+    return int(word) if word.isdecimal() else None
+
+
+def _field(path: Path, name: str) -> int | None:
+    """The number of the line that starts with that word."""
+    rows = (line.split() for line in _text(path).splitlines())
+    return next((_number(row[1]) for row in rows if row[:1] == [name] and len(row) > 1), None)
