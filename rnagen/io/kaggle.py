@@ -39,14 +39,14 @@ class SequenceRecord:
 def read_sequences(path: str | Path) -> list[SequenceRecord]:
     """Rows of a `train_sequences.csv`, `validation_sequences.csv` or `test_sequences.csv`, in their order.
 
-    A split of rnagen, whose names stand in a column `id`, is read too.
+    A split of rnagen, whose names stand in a column `id`, is read too, and a table of profiles (`sequence_id`).
 
     Raises:
         InputError: unreadable or empty file, no `target_id` or `sequence` column, no row, a row cut short.
     """
     path = Path(path)
     header, rows = _read_table(path)
-    names = "id" if "id" in header and "target_id" not in header else "target_id"
+    names = next((name for name in ("target_id", "sequence_id", "id") if name in header), "target_id")
     column = _columns(path, header, (names, "sequence"))
     optional = {name: column[name] for name in ("temporal_cutoff", "description") if name in column}
     return [
