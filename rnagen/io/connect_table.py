@@ -78,7 +78,7 @@ def _tables(path: Path, content: list[str]) -> Iterator[Found]:
 
 
 def _with_warning(record: Record, others: int) -> Record:
-    warning = f"the first secondary structure counts, {others} others of the file are ignored"
+    warning = f"the first secondary structure counts; others ignored: {others}"
     return replace(record, warnings=(warning,)) if others else record
 
 

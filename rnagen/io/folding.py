@@ -28,7 +28,7 @@ def split_folding(lines: Sequence[str]) -> tuple[str, str | None, tuple[str, ...
     count = _lines_of_first(below, _length(sequence))
     structure = "".join(_structure_and_rest(line)[0] for line in below[:count])
     ignored = len(below) - count
-    warning = f"the first secondary structure counts, {ignored} lines below it are ignored"
+    warning = f"the first secondary structure counts; lines ignored below it: {ignored}"
     return sequence, structure, (warning,) if ignored else ()
 
 

@@ -56,7 +56,7 @@ def test_the_first_of_several_structures_counts() -> None:
     first, second = read_ct(FILE, lines)
     assert isinstance(first, Record)
     assert pairs(first) == parse_dot_bracket(KNOT).tolist()
-    assert first.warnings == ("the first secondary structure counts, 2 others of the file are ignored",)
+    assert first.warnings == ("the first secondary structure counts; others ignored: 2",)
     assert second == Record("b", "GC", "..")
 
 

@@ -51,20 +51,20 @@ def test_rnafold_with_partition_function() -> None:
     ]
     sequence, structure, (warning,) = split_folding(lines)
     assert (sequence, structure) == (SEQUENCE, FIRST)
-    assert "first secondary structure counts, 2 lines" in warning
+    assert "first secondary structure counts; lines ignored below it: 2" in warning
 
 
 def test_rnasubopt() -> None:
     lines = [f"{SEQUENCE}  -540 100", f"{FIRST}  -5.40", ".................." + "   0.00"]
     sequence, structure, (warning,) = split_folding(lines)
     assert (sequence, structure) == (SEQUENCE, FIRST)
-    assert "1 lines below it are ignored" in warning
+    assert "lines ignored below it: 1" in warning
 
 
 def test_several_structures_without_energies() -> None:
     assert split_folding([SEQUENCE, FIRST, "." * 18, "." * 18])[1:] == (
         FIRST,
-        ("the first secondary structure counts, 2 lines below it are ignored",),
+        ("the first secondary structure counts; lines ignored below it: 2",),
     )
 
 
