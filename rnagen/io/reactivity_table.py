@@ -1,8 +1,9 @@
 """Chemical-mapping profiles in the Ribonanza layout: one memory-mapped table, whatever the format of the file.
 
 A file has one row per profile: `sequence_id`, `sequence`, `experiment_type`, `reactivity_0001` …, and optionally
-`signal_to_noise` and `SN_filter`; other columns, the errors among them, are ignored. It is converted once to an
-uncompressed Arrow file in a cache folder, which is then mapped: memory holds the pages in use, not the values.
+`signal_to_noise` and `SN_filter`; other columns, the errors among them, are ignored. An RDAT file is read as such a
+table. It is converted once to an uncompressed Arrow file in a cache folder, which is then mapped: memory holds the
+pages in use, not the values.
 """
 
 import re
@@ -22,7 +23,10 @@ from pyarrow import csv, dataset, ipc
 
 from rnagen.errors import InputError
 from rnagen.io.arrow import MappedFile
-from rnagen.io.files import atomic_write, hash_files
+from rnagen.io.files import atomic_write, hash_files, read_text
+from rnagen.io.profiles import FAULT, first_line, profile_table
+from rnagen.io.rdat import is_rdat, read_rdat
+from rnagen.io.records import text_lines
 from rnagen.io.residues import clean_sequence
 
 FORMAT = 1
@@ -41,6 +45,8 @@ SCHEMA = pa.schema(
 )
 """Columns of a converted file, besides `reactivity`: a list of P float32 per row, NaN where there is no value. `fault`
 is the reason why the sequence of a row cannot be used, null where it can."""
+_NO_VALUE = pa.array([*csv.ConvertOptions().null_values, "None"])
+"""What stands for no value in the columns of numbers of a CSV file. In other columns it is text: an RNA may be NA."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +66,13 @@ class ReactivityTable:
     rows: Int32[np.ndarray, "N E"]
     """Row of the profiles that holds an experiment of an example; −1 where it was not measured."""
     unusable: tuple[InputError, ...]
-    """One error for each row that was left out because its sequence has characters that are not nucleotides."""
+    """One error for each row that was left out: its sequence has characters that are not nucleotides, or it is a
+    profile of an RDAT file that does not fit its sequence."""
     converted: MappedFile
 
     @classmethod
     def open(cls, path: Path, cache: Path, experiments: tuple[str, ...] = ()) -> "ReactivityTable":
-        """Map a parquet or CSV file (recognised by its content), converting it if `cache` does not hold it yet.
+        """Map a parquet, CSV or RDAT file (recognised by its content), converting it if `cache` does not hold it yet.
 
         Args:
             path: the file.
@@ -173,7 +180,7 @@ def _examples(
 
 
 def _convert(path: Path, out: Path) -> None:
-    """Write the profiles of a parquet or CSV file to `out`, which appears whole or not at all.
+    """Write the profiles of a file to `out`, which appears whole or not at all.
 
     Raises:
         InputError: as `ReactivityTable.open`, but for what concerns several rows together.
@@ -187,7 +194,7 @@ def _convert(path: Path, out: Path) -> None:
     if not found or sorted(found) != list(range(1, len(found) + 1)):
         raise InputError(path, None, "expected the columns reactivity_0001, reactivity_0002, … without a gap")
     positions = [found[number] for number in sorted(found)]
-    optional = [name for name in ("signal_to_noise", "SN_filter") if name in names]
+    optional = [name for name in ("signal_to_noise", "SN_filter", FAULT) if name in names]
     schema = SCHEMA.append(pa.field("reactivity", pa.list_(pa.float32(), len(positions))))
     schema = schema.with_metadata({"sn_filter": "present" if "SN_filter" in names else "absent"})
     with atomic_write(out) as file, ipc.new_file(file, schema) as writer:
@@ -197,15 +204,19 @@ def _convert(path: Path, out: Path) -> None:
 
 def _source(path: Path) -> Any:
     """The file as a `pyarrow.dataset.Dataset`; the cells of a CSV file come as text, so that a bad one can be named."""
+    if is_rdat(first_line(path)):
+        return dataset.dataset(profile_table(read_rdat(path, text_lines(read_text(path)))))
     try:
         with open(path, "rb") as file:
             if file.read(4) == b"PAR1":
                 return dataset.dataset(path, format="parquet")
-        text = dataset.CsvFileFormat(convert_options=csv.ConvertOptions(strings_can_be_null=True))
+        # The default would also take an RNA named NA for a missing value.
+        options = csv.ConvertOptions(strings_can_be_null=True, null_values=[""])
+        text = dataset.CsvFileFormat(convert_options=options)
         names = dataset.dataset(path, format=text).schema.names
         return dataset.dataset(path, pa.schema([(name, pa.string()) for name in names]), format=text)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(path, None, f"cannot be read as parquet or CSV: {error}") from error
+        raise InputError(path, None, f"cannot be read as parquet, CSV or RDAT: {error}") from error
 
 
 def _batches(path: Path, source: Any, columns: list[str]) -> Iterator[Any]:
@@ -221,7 +232,8 @@ def _converted(path: Path, batch: Any, positions: list[str], schema: Any) -> Any
         if None in values:
             raise InputError(path, ids[values.index(None)], f"a row has no {name}")
     reactivity = np.column_stack([_numbers(path, batch, name) for name in positions])
-    sequences, faults = zip(*map(_clean, texts)) if texts else ((), ())
+    known = batch[FAULT].to_pylist() if FAULT in batch.schema.names else [None] * len(ids)
+    sequences, faults = zip(*map(_clean, texts, known)) if texts else ((), ())
     for name, sequence in zip(ids, sequences):
         if len(sequence) > len(positions):
             raise InputError(path, name, f"{len(sequence)} residues, but {len(positions)} reactivity columns")
@@ -231,7 +243,9 @@ def _converted(path: Path, batch: Any, positions: list[str], schema: Any) -> Any
         "sequence": sequences,
         "experiment": experiments,
         "signal_to_noise": _numbers(path, batch, "signal_to_noise") if "signal_to_noise" in present else unknown,
-        "sn_filter": _numbers(path, batch, "SN_filter") > 0 if "SN_filter" in present else np.isnan(unknown),
+        "sn_filter": _numbers(path, batch, "SN_filter", flags=True) > 0
+        if "SN_filter" in present
+        else np.isnan(unknown),
         "fault": faults,
         "reactivity": pa.FixedSizeListArray.from_arrays(pa.array(reactivity.ravel()), len(positions)),
     }
@@ -239,8 +253,10 @@ def _converted(path: Path, batch: Any, positions: list[str], schema: Any) -> Any
     return pa.record_batch(columns, schema=schema)
 
 
-def _clean(text: str | None) -> tuple[str, str | None]:
-    """(sequence over ACGUN, None), or ("", reason)."""
+def _clean(text: str | None, fault: str | None) -> tuple[str, str | None]:
+    """(sequence over ACGUN, None), or ("", reason); `fault` is a reason that is known."""
+    if fault is not None:
+        return "", fault
     plain = (text or "").upper().replace("T", "U")
     if plain and not plain.strip("ACGU"):
         return plain, None
@@ -250,9 +266,9 @@ def _clean(text: str | None) -> tuple[str, str | None]:
         return "", str(error)
 
 
-def _numbers(path: Path, batch: Any, name: str) -> Float32[np.ndarray, " rows"]:
-    """A column as float32, NaN for its empty cells."""
-    values = batch[name]
+def _numbers(path: Path, batch: Any, name: str, flags: bool = False) -> Float32[np.ndarray, " rows"]:
+    """A column as float32, NaN for its empty cells; with `flags`, True is 1 and False is 0."""
+    values = _plain_cells(batch[name], flags)
     try:
         found: Float32[np.ndarray, " rows"] = values.cast(pa.float32()).to_numpy(zero_copy_only=False)
         return found
@@ -263,3 +279,15 @@ def _numbers(path: Path, batch: Any, name: str) -> Float32[np.ndarray, " rows"]:
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
                 raise InputError(path, record, f"{name}: {value.as_py()!r} is not a number") from None
         raise InputError(path, None, f"{name} is not a column of numbers: {error}") from error
+
+
+def _plain_cells(values: Any, flags: bool) -> Any:
+    """Cells of text with null for what stands for no value and, with `flags`, 1 and 0 for truth values in any case."""
+    if not pa.types.is_string(values.type) and not pa.types.is_large_string(values.type):
+        return values
+    values = values.cast(pa.string())
+    if flags:
+        lower = pc.utf8_lower(pc.utf8_trim_whitespace(values))
+        values = pc.if_else(pc.is_in(lower, pa.array(["true"])), "1", values)
+        values = pc.if_else(pc.is_in(lower, pa.array(["false"])), "0", values)
+    return pc.if_else(pc.is_in(values, _NO_VALUE), None, values)

@@ -1,5 +1,6 @@
 """Reading profiles: two formats, replicates, missing columns, bad input."""
 
+import gzip
 import os
 import pickle
 import warnings
@@ -105,6 +106,48 @@ def test_unknown_bases_are_warned_of(tmp_path: Path) -> None:
     frame["sequence"] = "X" + frame.sequence[0][1:]
     with pytest.warns(UserWarning, match=r"unknown bases \(N\) in 2 sequences"):
         assert opened(frame, tmp_path).sequence(0)[0] == "N"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("kind", [bool, str, int])
+def test_truth_values_are_written_in_many_ways(tmp_path: Path, name: str, kind: type) -> None:
+    frame = make_profiles(2).assign(SN_filter=[1, 0, 0, 1])
+    frame["SN_filter"] = frame.SN_filter.astype(bool).astype(kind)
+    if kind is str:
+        frame.loc[0, "SN_filter"] = "true"
+    np.testing.assert_array_equal(opened(frame, tmp_path, name).sn_filter, [[True, False], [False, True]])
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_rna_may_be_named_na(tmp_path: Path, name: str) -> None:
+    frame = make_profiles(2).assign(sequence_id=["NA", "NA", "null", "null"])
+    table = opened(frame, tmp_path, name)
+    assert [table.name(n) for n in range(2)] == ["NA", "null"]
+
+
+@pytest.mark.parametrize("mark", ["", "NA", "NaN", "nan", "null", "N/A", "None"])
+def test_numbers_that_are_missing(tmp_path: Path, mark: str) -> None:
+    frame = make_profiles(1).astype({"reactivity_0007": object, "signal_to_noise": object})
+    frame.loc[0, ["reactivity_0007", "signal_to_noise"]] = mark
+    table = opened(frame, tmp_path, "profiles.csv")
+    assert np.isnan(table.reactivity(0)[6, 0])
+    assert not np.isnan(table.reactivity(0)[6, 1])
+    assert np.isnan(table.signal_to_noise[0, 0])
+
+
+@pytest.mark.parametrize("name", ["a.rdat", "a.rdat.gz"])
+def test_an_rdat_file_is_a_table(tmp_path: Path, name: str) -> None:
+    text = (
+        "RDAT_VERSION 0.34\nNAME hairpin\nSEQUENCE GGGAAACCC\nOFFSET 0\nSEQPOS G2 G3 A4\n"
+        "ANNOTATION_DATA:1 modifier:1M7 signal_to_noise:strong:8.5\nANNOTATION_DATA:2 modifier:DMS\n"
+        "REACTIVITY:1 0.1 0.2 0.3\nREACTIVITY:2 1 2\n"
+    )
+    (tmp_path / name).write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    with pytest.warns(UserWarning, match="1 rows left out, .*hairpin:2: 2 values of REACTIVITY, but SEQPOS has 3"):
+        table = ReactivityTable.open(tmp_path / name, tmp_path / "cache")
+    assert (len(table), table.experiments, table.sequence(0)) == (1, ("1M7",), "GGGAAACCC")
+    np.testing.assert_allclose(table.reactivity(0)[:, 0], [np.nan, 0.1, 0.2, 0.3, *[np.nan] * 5], rtol=1e-6)
+    np.testing.assert_allclose(table.signal_to_noise, [[8.5]])
 
 
 def bad_frames() -> dict[str, tuple[pd.DataFrame, str]]:
