@@ -12,10 +12,11 @@ from rnagen.io.dot_bracket import format_dot_bracket
 from rnagen.io.files import stem
 from rnagen.io.records import Found, Record
 
-_CT_HEADER = re.compile(r"\s*\d+(\s.*)?")
+_COUNT = re.compile(r"\d{1,9}")
+_CT_HEADER = re.compile(r"\s*\d{1,9}(\s.*)?")
 _CT_ROW = re.compile(r"\s*\d+\s+\S\s+\d+\s+\d+\s+\d+(\s.*)?")
 _BPSEQ_ROW = re.compile(r"\s*\d+\s+\S\s+\d+\s*")
-_ENERGY = re.compile(r"(\b(dG|energy) ?=? ?|(?<!\S))[-+]?[\d.]+(?!\S)|\[initially [^\]]*\]", flags=re.IGNORECASE)
+_ENERGY = re.compile(r"(\b(dG|energy) ?=? ?|(?<!\S))[-+]?[\d.]+(?!\S)|\[initially [^\[\]]*\]", flags=re.IGNORECASE)
 _CRW_HEADER = re.compile(r"(Filename|Organism|Accession Number|Citation)\b.*")
 """The four lines above the table of a bpseq file of the Comparative RNA Web Site."""
 
@@ -63,7 +64,7 @@ def _tables(path: Path, content: list[str]) -> Iterator[Found]:
     start = 0
     while start < len(content):
         length, title, *_ = [*content[start].split(maxsplit=1), ""]
-        if not length.isdecimal():
+        if not _COUNT.fullmatch(length):
             reason = "stands where the header of a table, which begins with its number of residues, should be"
             yield InputError(path, content[start].strip()[:40], reason)
             return
@@ -86,7 +87,7 @@ def _record(path: Path, name: str, rows: list[list[str]]) -> Found:
     """Of rows (number, base, number of the residue that it is paired with, or 0)."""
     pair_table = []
     for number, row in enumerate(rows, start=1):
-        if len(row) != 3 or row[0] != str(number) or not row[2].isdecimal():
+        if len(row) != 3 or row[0] != str(number) or not _COUNT.fullmatch(row[2]):
             reason = f"residue {number}: {' '.join(row)!r} where its number, its base and a number should be"
             return InputError(path, name, reason)
         pair_table.append(int(row[2]) - 1)

@@ -14,7 +14,7 @@ from jaxtyping import Float32
 FAULT = "fault of the profile"
 """Column of `profile_table` with the reason why a profile cannot be used; tables of other origin do not have it."""
 _SHAPE_REAGENTS = frozenset(["shape", "1m6", "1m7", "2a3", "5nia", "bzcn", "fai", "nai", "nai-n3", "nmia"])
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
 _BEGINNING = 1 << 16
 
 
@@ -72,7 +72,7 @@ def first_line(path: Path) -> str:
     try:
         with open(path, "rb") as file:
             data = file.read(_BEGINNING)
-        if data.startswith(_GZIP_MAGIC):
+        if data.startswith(GZIP_MAGIC):
             with gzip.open(path) as unpacked:
                 data = unpacked.read(_BEGINNING)
     except (OSError, EOFError, zlib.error):

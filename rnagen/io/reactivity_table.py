@@ -24,7 +24,7 @@ from pyarrow import csv, dataset, ipc
 from rnagen.errors import InputError
 from rnagen.io.arrow import MappedFile
 from rnagen.io.files import atomic_write, hash_files, read_text
-from rnagen.io.profiles import FAULT, first_line, profile_table
+from rnagen.io.profiles import FAULT, GZIP_MAGIC, first_line, profile_table
 from rnagen.io.rdat import is_rdat, read_rdat
 from rnagen.io.records import text_lines
 from rnagen.io.residues import clean_sequence
@@ -208,15 +208,27 @@ def _source(path: Path) -> Any:
         return dataset.dataset(profile_table(read_rdat(path, text_lines(read_text(path)))))
     try:
         with open(path, "rb") as file:
-            if file.read(4) == b"PAR1":
-                return dataset.dataset(path, format="parquet")
+            magic = file.read(4)
+        if magic == b"PAR1":
+            return dataset.dataset(path, format="parquet")
         # The default would also take an RNA named NA for a missing value.
         options = csv.ConvertOptions(strings_can_be_null=True, null_values=[""])
+        if magic.startswith(GZIP_MAGIC) != (path.suffix == ".gz"):
+            return dataset.dataset(_misnamed(path, options, "gzip" if path.suffix != ".gz" else None))
         text = dataset.CsvFileFormat(convert_options=options)
         names = dataset.dataset(path, format=text).schema.names
         return dataset.dataset(path, pa.schema([(name, pa.string()) for name in names]), format=text)
     except (pa.ArrowException, OSError) as error:
         raise InputError(path, None, f"cannot be read as parquet, CSV or RDAT: {error}") from error
+
+
+def _misnamed(path: Path, options: Any, compression: str | None) -> Any:
+    """The `pyarrow.Table` of a CSV file that is gzipped though its name does not end in .gz, or the reverse."""
+    with pa.input_stream(path, compression=compression) as stream:
+        names = csv.open_csv(stream).schema.names
+    options.column_types = {name: pa.string() for name in names}
+    with pa.input_stream(path, compression=compression) as stream:
+        return csv.read_csv(stream, convert_options=options)
 
 
 def _batches(path: Path, source: Any, columns: list[str]) -> Iterator[Any]:

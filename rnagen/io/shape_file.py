@@ -12,7 +12,7 @@ from rnagen.errors import InputError
 EXPERIMENT = "SHAPE"
 """Experiment of these files, which name none."""
 _NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[Nn][Aa][Nn]?"
-_LINE = re.compile(rf"\s*\d+\s+({_NUMBER})(\s+({_NUMBER}))?\s*")
+_LINE = re.compile(rf"\s*\d{{1,9}}\s+({_NUMBER})(\s+({_NUMBER}))?\s*")
 _UNKNOWN_BELOW = -500
 """-999 is the usual mark of a residue without a value; RNAstructure takes all values below this one as such."""
 

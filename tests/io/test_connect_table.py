@@ -1,5 +1,6 @@
 """ct and bpseq files: pseudoknots, several structures, damaged tables."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,7 @@ def test_the_first_of_several_structures_counts() -> None:
         (lambda table: [*table[:2], "  2 G 1 3 4 2", *table[3:]], "but not the other way round"),
         (lambda table: [*table[:2], "  2 G 1", *table[3:]], "residue 2: '2 G' where"),
         (lambda table: [*table[:2], "  2 G 1 3 -1 2", *table[3:]], "residue 2: '2 G -1' where"),
+        (lambda table: [*table[:2], f"  2 G 1 3 {'9' * 5000} 2", *table[3:]], "where its number"),
     ],
 )
 def test_a_damaged_table_leaves_the_others(change, words: str) -> None:
@@ -100,3 +102,10 @@ def test_bpseq(head: list[str]) -> None:
 def test_bad_bpseq() -> None:
     (error,) = read_bpseq(FILE, ["1 G 2", "2 C 0"])
     assert "file: secondary structure: position 1 is paired with 2" in str(error)
+
+
+def test_time_grows_with_length_alone() -> None:
+    start = time.perf_counter()
+    for title in ("[initially " * 200_000, "dG = " * 400_000, "1" * 2_000_000 + "x", " " * 2_000_000):
+        read_ct(FILE, [f"1 {title}", "1 G 0 2 0 1"])
+    assert time.perf_counter() - start < 3

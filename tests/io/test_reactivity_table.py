@@ -125,6 +125,16 @@ def test_an_rna_may_be_named_na(tmp_path: Path, name: str) -> None:
     assert [table.name(n) for n in range(2)] == ["NA", "null"]
 
 
+@pytest.mark.parametrize(("written", "named"), [("a.csv.gz", "b.csv"), ("a.csv", "b.csv.gz")])
+def test_the_content_decides_whether_a_table_is_gzipped(tmp_path: Path, written: str, named: str) -> None:
+    frame = make_profiles(2).assign(sequence_id=["NA", "NA", "b", "b"])
+    table = opened(frame, tmp_path, written)
+    (tmp_path / written).rename(tmp_path / named)
+    again = ReactivityTable.open(tmp_path / named, tmp_path / "another cache")
+    assert again.name(0) == "NA"
+    np.testing.assert_array_equal(again.reactivity(1), table.reactivity(1))
+
+
 @pytest.mark.parametrize("mark", ["", "NA", "NaN", "nan", "null", "N/A", "None"])
 def test_numbers_that_are_missing(tmp_path: Path, mark: str) -> None:
     frame = make_profiles(1).astype({"reactivity_0007": object, "signal_to_noise": object})
