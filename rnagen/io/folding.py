@@ -8,6 +8,7 @@ from rnagen.io.residues import clean_sequence
 
 _BRACKETS = re.compile(r"[.?()\[\]{}<>\-,|]+")
 _WITH_LETTERS = re.compile(r"[.?()\[\]{}<>\-A-Za-z]+")
+_KINDS = frozenset("()[]{}<>")
 _COMPONENT = re.compile(r"\(\w+\)")
 _ENERGY = re.compile(r"[(\[{]?\s*[-+]?\d.*")
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
@@ -43,7 +44,7 @@ def is_structure(line: str) -> bool:
     if symbols.isalpha() or not _WITH_LETTERS.fullmatch(symbols):
         return bool(_BRACKETS.fullmatch(symbols))
     letters, plain = sum(map(str.isalpha, symbols)), _COMPONENT.sub("", symbols)
-    if 2 * letters <= len(symbols) and plain and not plain.isalpha():
+    if not letters or (2 * letters <= len(symbols) and not _KINDS.isdisjoint(plain)):
         return True
     try:
         parse_dot_bracket(symbols)

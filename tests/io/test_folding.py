@@ -30,7 +30,9 @@ def test_structures(line: str) -> None:
     assert is_structure(line)
 
 
-@pytest.mark.parametrize("line", ["", "GGCC", "aacc", "GG(5MC)A", "GG(PSU)A", "(PSU)", "GG.AA", "GG-A", "GGA -540 100"])
+@pytest.mark.parametrize(
+    "line", ["", "GGCC", "aacc", "GG(5MC)A", "GG(PSU)A", "(PSU)", "GG.AA", "GG-A", "GG----CC--", "GGA -540 100"]
+)
 def test_sequences(line: str) -> None:
     assert not is_structure(line)
 

@@ -213,7 +213,7 @@ def test_converted_once_and_known_by_contents(tmp_path: Path) -> None:
 
 def test_many_batches_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = opened(make_profiles(20), tmp_path)
-    monkeypatch.setattr("rnagen.io.reactivity_table.ROWS", 3)
+    monkeypatch.setattr("rnagen.io.reactivity_conversion.ROWS", 3)
     table = ReactivityTable.open(whole.path, tmp_path / "second")
     assert table.profiles["reactivity"].num_chunks == 14
     for n in range(20):
