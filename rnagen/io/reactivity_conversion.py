@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ SCHEMA = pa.schema(
     }
 )
 """Columns of a converted file, besides `reactivity`: a list of P float32 per row, NaN where there is no value. `fault`
-is the reason why the sequence of a row cannot be used, null where it can."""
+is the reason why a row cannot be used, null where it can."""
 _NO_VALUE = pa.array([*csv.ConvertOptions().null_values, "None"])
 """What stands for no value in the columns of numbers of a CSV file. In other columns it is text: an RNA may be NA."""
 
@@ -58,7 +59,7 @@ def convert_profiles(path: Path, out: Path) -> None:
     schema = schema.with_metadata({"sn_filter": "present" if "SN_filter" in names else "absent"})
     with atomic_write(out) as file, ipc.new_file(file, schema) as writer:
         for batch in _batches(path, source, [*NAMES, *optional, *positions]):
-            writer.write_batch(_converted(path, batch, positions, schema))
+            writer.write_batch(_converted(batch, positions, schema))
 
 
 def _source(path: Path) -> Any:
@@ -97,59 +98,70 @@ def _batches(path: Path, source: Any, columns: list[str]) -> Iterator[Any]:
         raise InputError(path, None, f"cannot be read: {error}") from error
 
 
-def _converted(path: Path, batch: Any, positions: list[str], schema: Any) -> Any:
+def _converted(batch: Any, positions: list[str], schema: Any) -> Any:
+    """A batch in the columns of a converted file; a row that cannot be used has its first fault, and no sequence."""
     ids, texts, experiments = (batch[name].cast(pa.string()).to_pylist() for name in NAMES)
+    present = batch.schema.names
+    faults = _Faults(batch[FAULT].to_pylist() if FAULT in present else [None] * len(ids))
     for name, values in (("sequence_id", ids), ("experiment_type", experiments)):
-        if None in values:
-            raise InputError(path, ids[values.index(None)], f"a row has no {name}")
-    reactivity = np.column_stack([_numbers(path, batch, name) for name in positions])
-    known = batch[FAULT].to_pylist() if FAULT in batch.schema.names else [None] * len(ids)
-    sequences, faults = zip(*map(_clean, texts, known)) if texts else ((), ())
-    for name, sequence in zip(ids, sequences):
-        if len(sequence) > len(positions):
-            raise InputError(path, name, f"{len(sequence)} residues, but {len(positions)} reactivity columns")
-    unknown, present = np.full(len(ids), np.nan, dtype=np.float32), batch.schema.names
+        for row, value in enumerate(values):
+            faults.add(row, None if value else f"a row has no {name}")
+    numbers = {name: _numbers(batch, name, faults) for name in (*positions, "signal_to_noise") if name in present}
+    unknown = np.full(len(ids), np.nan, dtype=np.float32)
+    passes = _numbers(batch, "SN_filter", faults, flags=True) > 0 if "SN_filter" in present else np.isnan(unknown)
+    sequences = [_clean(row, text or "", len(positions), faults) for row, text in enumerate(texts)]
+    reactivity = np.column_stack([numbers[name] for name in positions])
     columns = {
         "sequence_id": ids,
         "sequence": sequences,
         "experiment": experiments,
-        "signal_to_noise": _numbers(path, batch, "signal_to_noise") if "signal_to_noise" in present else unknown,
-        "sn_filter": _numbers(path, batch, "SN_filter", flags=True) > 0
-        if "SN_filter" in present
-        else np.isnan(unknown),
-        "fault": faults,
+        "signal_to_noise": numbers.get("signal_to_noise", unknown),
+        "sn_filter": passes.astype(np.uint8),
+        "fault": faults.of_rows,
         "reactivity": pa.FixedSizeListArray.from_arrays(pa.array(reactivity.ravel()), len(positions)),
     }
-    columns["sn_filter"] = columns["sn_filter"].astype(np.uint8)
     return pa.record_batch(columns, schema=schema)
 
 
-def _clean(text: str | None, fault: str | None) -> tuple[str, str | None]:
-    """(sequence over ACGUN, None), or ("", reason); `fault` is a reason that is known."""
-    if fault is not None:
-        return "", fault
-    plain = (text or "").upper().replace("T", "U")
-    if plain and not plain.strip("ACGU"):
-        return plain, None
-    try:
-        return clean_sequence(text or "")[0], None
-    except ValueError as error:
-        return "", str(error)
+@dataclass(frozen=True)
+class _Faults:
+    """Why each row of a batch cannot be used, None where it can."""
+
+    of_rows: list[str | None]
+
+    def add(self, row: int, fault: str | None) -> None:
+        """The first fault of a row counts."""
+        self.of_rows[row] = self.of_rows[row] or fault
 
 
-def _numbers(path: Path, batch: Any, name: str, flags: bool = False) -> Float32[np.ndarray, " rows"]:
+def _clean(row: int, text: str, positions: int, faults: _Faults) -> str:
+    """The sequence of a row over ACGUN; empty where the row has a fault."""
+    plain = text.upper().replace("T", "U")
+    if not plain or plain.strip("ACGU"):
+        try:
+            plain = clean_sequence(text)[0]
+        except ValueError as error:
+            faults.add(row, str(error))
+    if len(plain) > positions:
+        faults.add(row, f"{len(plain)} residues, but {positions} reactivity columns")
+    return "" if faults.of_rows[row] else plain
+
+
+def _numbers(batch: Any, name: str, faults: _Faults, flags: bool = False) -> Float32[np.ndarray, " rows"]:
     """A column as float32, NaN for its empty cells; with `flags`, True is 1 and False is 0."""
     values = _plain_cells(batch[name], flags)
     try:
         found: Float32[np.ndarray, " rows"] = values.cast(pa.float32()).to_numpy(zero_copy_only=False)
         return found
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        for record, value in zip(batch["sequence_id"].to_pylist(), values):
-            try:
-                value.cast(pa.float32())
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-                raise InputError(path, record, f"{name}: {value.as_py()!r} is not a number") from None
-        raise InputError(path, None, f"{name} is not a column of numbers: {error}") from error
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        found = np.full(len(values), np.nan, dtype=np.float32)
+    for row, value in enumerate(values):
+        try:
+            number = value.cast(pa.float32()).as_py()
+            found[row] = np.nan if number is None else number
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            faults.add(row, f"{name}: {value.as_py()!r} is not a number")
+    return found
 
 
 def _plain_cells(values: Any, flags: bool) -> Any:

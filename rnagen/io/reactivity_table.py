@@ -41,8 +41,9 @@ class ReactivityTable:
     rows: Int32[np.ndarray, "N E"]
     """Row of the profiles that holds an experiment of an example; −1 where it was not measured."""
     unusable: tuple[InputError, ...]
-    """One error for each row that was left out: its sequence has characters that are not nucleotides, or it is a
-    profile of an RDAT file that does not fit its sequence."""
+    """One error for each row that was left out: it has no id or experiment, its sequence has characters that are not
+    nucleotides or more residues than there are reactivity columns, a cell is not a number, or it is a profile of an
+    RDAT file that does not fit its sequence."""
     converted: MappedFile
 
     @classmethod
@@ -54,13 +55,12 @@ class ReactivityTable:
             cache: folder of converted files; a file is identified by its contents, not by its name.
             experiments: the experiment types and their order; by default those of the file, sorted.
 
-        Warns of rows with unusable sequences, which are left out (`unusable`), of unknown bases (N), and of a missing
+        Warns of unusable rows, which are left out (`unusable`), of unknown bases (N), and of a missing
         column SN_filter (every row then counts as passing).
 
         Raises:
-            InputError: the file is missing, is not a table, lacks a column or has no usable row; a cell is not a
-                number; a sequence has more residues than there are reactivity columns; an id has two sequences; an
-                experiment type is not in `experiments`.
+            InputError: the file is missing, is not a table, lacks a column or has no usable row; an id has two
+                sequences; an experiment type is not in `experiments`.
         """
         if not path.is_file():
             raise InputError(path, None, "no such file")

@@ -101,6 +101,27 @@ def test_rows_with_unusable_sequences_are_left_out_and_named(tmp_path: Path) -> 
     assert table.sequence(0) == frame.sequence[1]
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_bad_row_leaves_the_others(tmp_path: Path, name: str) -> None:
+    frame = make_profiles(5).astype({"reactivity_0007": str, "SN_filter": str})
+    good = opened(frame, tmp_path, f"good-{name}")
+    frame.loc[0, "reactivity_0007"] = "high"
+    frame.loc[2, "experiment_type"] = None
+    frame.loc[4, "SN_filter"] = "perhaps"
+    frame.loc[6, "sequence"] = "A" * (POSITIONS + 1)
+    frame.loc[8, "sequence_id"] = None
+    with pytest.warns(UserWarning, match="5 rows left out, .*id0: reactivity_0007: 'high' is not a number"):
+        table = opened(frame, tmp_path, name)
+    assert [(error.record, error.reason) for error in table.unusable][1:] == [
+        ("id1", "a row has no experiment_type"),
+        ("id2", "SN_filter: 'perhaps' is not a number"),
+        ("id3", f"{POSITIONS + 1} residues, but {POSITIONS} reactivity columns"),
+        (None, "a row has no sequence_id"),
+    ]
+    np.testing.assert_array_equal(table.rows, [[1], [3], [5], [7], [9]])
+    np.testing.assert_array_equal(table.reactivity(0)[:, 0], good.reactivity(0)[:, 1])
+
+
 def test_unknown_bases_are_warned_of(tmp_path: Path) -> None:
     frame = make_profiles(1)
     frame["sequence"] = "X" + frame.sequence[0][1:]
@@ -162,9 +183,6 @@ def test_an_rdat_file_is_a_table(tmp_path: Path, name: str) -> None:
 
 def bad_frames() -> dict[str, tuple[pd.DataFrame, str]]:
     good = make_profiles(2)
-    text = good.astype({"reactivity_0007": object})
-    text.loc[2, "reactivity_0007"] = "high"
-    text["reactivity_0007"] = text.reactivity_0007.astype(str)
     two = good.copy()
     two.loc[1, "sequence"] = "ACGU" * 5
     return {
@@ -174,8 +192,11 @@ def bad_frames() -> dict[str, tuple[pd.DataFrame, str]]:
         "a gap": (good.drop(columns="reactivity_0004"), "expected the columns reactivity_0001"),
         "all letters bad": (good.assign(sequence="ACGE"), "id0: position 4: 'E' is no"),
         "too long": (good.assign(sequence="A" * 41), f"id0: 41 residues, but {POSITIONS} reactivity columns"),
-        "text": (text, "id1: reactivity_0007: 'high' is not a number"),
-        "no experiment": (good.assign(experiment_type=[None, "a", "a", "a"]), "id0: a row has no experiment_type"),
+        "text": (good.assign(reactivity_0007="high"), "id0: reactivity_0007: 'high' is not a number"),
+        "no experiment": (
+            good.assign(experiment_type=pd.Series([None] * 4, dtype=str)),
+            "a row has no experiment_type",
+        ),
         "two sequences": (two, "id0: the id has two sequences"),
     }
 
