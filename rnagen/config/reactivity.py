@@ -17,7 +17,7 @@ class ProfileConfig:
     """Which profiles train, and how they are batched."""
 
     data: Basic[Path] = Path("train_data.parquet")
-    """Profiles in the Ribonanza layout, parquet or CSV."""
+    """Profiles in the Ribonanza layout, parquet or CSV, or an RDAT file."""
     cache: Basic[Path] = Path("cache")
     """Folder for what is computed from them once: the mapped table, base pairs, groups of similar sequences."""
     cv_splits: int = 5
@@ -94,7 +94,7 @@ class ReactivityOptions:
     name: str = "rna"
     """Name of the RNA given by `sequence`."""
     fasta: Path | None = None
-    """FASTA file (many records), or a folder of FASTA and CSV files."""
+    """File of sequences (FASTA, Stockholm, ct and others, see docs/inputs.md), or a folder of such files."""
     csv: Path | None = None
     """Table with the columns target_id and sequence, like test_sequences.csv of the Kaggle benchmark."""
     ckpt: tuple[Path, ...] = ()
@@ -115,7 +115,8 @@ class ReactivityOptions:
     figures: bool = True
     """Write a figure of each RNA's reactivity below its secondary structure."""
     measured: Path | None = None
-    """Table in the Ribonanza layout; the figures show its profiles of the same sequences as dots."""
+    """Table in the Ribonanza layout or RDAT file: the figures show its profiles of the same sequences as dots. Or, for
+    one RNA, a .shape file."""
     check: Path | None = None
     """Check this table instead of predicting: each RNA must have one row per experiment in the table, with values from
     0 to 1 at every residue except those of `skip_start` and `skip_end`, and no values elsewhere."""

@@ -90,11 +90,11 @@ class SampleConfig:
     name: str = "rna"
     """Its name, for `sequence`."""
     fasta: Path | None = None
-    """FASTA file (many records), or a folder of FASTA and CSV files."""
+    """File of sequences (FASTA, Stockholm, ct and others, see docs/inputs.md), or a folder of such files."""
     csv: Path | None = None
     """Table with the columns target_id and sequence, as the test_sequences.csv of the Kaggle benchmark."""
     alignments: Path | None = None
-    """Folder of alignments (FASTA or A3M, optionally gzipped) named by target, such as rna.a3m, for a model that reads
+    """Folder of alignments (FASTA, A3M, Stockholm or Clustal) named by target, such as rna.a3m, for a model that reads
     them. Other targets are sampled without."""
     n: int = 5
     """Conformers per RNA."""

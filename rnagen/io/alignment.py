@@ -8,7 +8,11 @@ import numpy as np
 from jaxtyping import UInt8
 
 from rnagen.errors import InputError
+from rnagen.io.clustal import is_clustal, split_clustal
+from rnagen.io.fasta import split_fasta
 from rnagen.io.files import read_text
+from rnagen.io.records import text_lines
+from rnagen.io.stockholm import is_stockholm, split_stockholm
 from rnagen.structure import BASES
 
 GAP = len(BASES)
@@ -32,11 +36,13 @@ class Alignment:
 
 
 def read_alignment(path: str | Path, sequence: str, maximum_rows: int = MAXIMUM_ROWS) -> Alignment:
-    """The rows of a FASTA or A3M file, gzipped or not, restricted to the residues of its first record, the query.
+    """The rows of a FASTA, A3M, Stockholm or Clustal file, gzipped or not, restricted to the residues of its first row,
+    the query.
 
-    Records of one length are columns as they stand: case does not matter, `-` and `.` are gaps. Otherwise the file is
-    A3M: lower-case letters and `.` are insertions and are left out. T is U, other letters are N. A row that repeats an
-    earlier one is left out; of the others, the first `maximum_rows` are read: search tools write the best hits first.
+    Rows of one length are columns as they stand: case does not matter, `-`, `.`, `~` and `_` are gaps. Otherwise the
+    file is A3M: lower-case letters and `.` are insertions and are left out. T is U, other letters are N. A row that
+    repeats an earlier one is left out; of the others, the first `maximum_rows` are read: search tools write the best
+    hits first.
 
     Args:
         path: the file.
@@ -44,14 +50,15 @@ def read_alignment(path: str | Path, sequence: str, maximum_rows: int = MAXIMUM_
         maximum_rows: the query counts as one.
 
     Raises:
-        InputError: the file cannot be read, is empty or is not FASTA; a record has no residues, a character that is
-            neither letter nor gap, or another length than the query; the query is not `sequence`.
+        InputError: the file cannot be read, is empty or has none of the formats, or several alignments; a row is empty,
+            has a character that is neither letter nor gap, or another length than the query; the query is not
+            `sequence`.
         ValueError: `maximum_rows` is below 1.
     """
     if maximum_rows < 1:
         raise ValueError(f"{maximum_rows} rows: the query is one")
     path = Path(path)
-    names, texts = _records(path)
+    names, texts = _rows(path)
     if len({len(text) for text in texts}) > 1:
         texts = [_INSERTION.sub("", text) for text in texts]
     width = len(texts[0])
@@ -69,6 +76,7 @@ def read_alignment(path: str | Path, sequence: str, maximum_rows: int = MAXIMUM_
 
 _INSERTION = re.compile(r"[a-z.]")
 _FOREIGN = re.compile(r"[^A-Za-z.\-]")
+_OTHER_GAPS = str.maketrans("~_", "--")
 
 
 def _code_table() -> UInt8[np.ndarray, "128"]:
@@ -82,22 +90,32 @@ _CODES = _code_table()
 """Code of each ASCII character that is a letter or a gap."""
 
 
-def _records(path: Path) -> tuple[list[str], list[str]]:
-    """Names and texts, white space left out."""
-    before, *records = re.split(r"^>", read_text(path), flags=re.MULTILINE)
-    if before.strip() or not records:
-        raise InputError(path, None, "is not FASTA: the first line is not a header (>name)")
+def _rows(path: Path) -> tuple[list[str], list[str]]:
+    """Names and texts of the rows, white space left out; a text has letters, `-` and `.` only."""
     names, texts = [], []
-    for number, record in enumerate(records, start=1):
-        header, _, text = record.partition("\n")
-        names.append(next(iter(header.split()), f"record {number}"))
-        texts.append("".join(text.split()))
+    for name, row in _found(path):
+        names.append(name)
+        texts.append("".join(row.split()).translate(_OTHER_GAPS))
         if not texts[-1]:
-            raise InputError(path, names[-1], "empty row")
+            raise InputError(path, name, "empty row")
         if foreign := _FOREIGN.search(texts[-1]):
             reason = f"position {foreign.start() + 1}: {foreign[0]!r} is neither a letter nor a gap"
-            raise InputError(path, names[-1], reason)
+            raise InputError(path, name, reason)
     return names, texts
+
+
+def _found(path: Path) -> list[tuple[str, str]]:
+    """(name, row) as the file has them."""
+    lines = text_lines(read_text(path))
+    if is_stockholm(lines):
+        alignments = split_stockholm(path, lines)
+        if len(alignments) > 1:
+            raise InputError(path, None, f"holds {len(alignments)} alignments; write each to a file of its own")
+        return list(alignments[0].rows.items())
+    if is_clustal(lines):
+        return list(split_clustal(path, lines).items())
+    records = enumerate(split_fasta(path, lines), start=1)
+    return [(header.split()[0] if header else f"record {n}", "".join(rows)) for n, (header, rows) in records]
 
 
 def _check_query(path: Path, name: str, codes: UInt8[np.ndarray, " L"], sequence: str) -> None:

@@ -33,13 +33,13 @@ class SequenceRecord:
 def read_sequences(path: str | Path) -> list[SequenceRecord]:
     """Rows of a `train_sequences.csv`, `validation_sequences.csv` or `test_sequences.csv`, in their order.
 
-    A split of rnagen, whose names stand in a column `id`, is read too.
+    A split of rnagen, whose names stand in a column `id`, is read too, and a table of profiles (`sequence_id`).
 
     Raises:
         InputError: unreadable or empty file, no `target_id` or `sequence` column, no row.
     """
     table = read_table(Path(path))
-    names = "id" if "id" in table.column and "target_id" not in table.column else "target_id"
+    names = next((name for name in ("target_id", "sequence_id", "id") if name in table.column), "target_id")
     table.require((names, "sequence"))
     return [
         SequenceRecord(

@@ -16,7 +16,8 @@ from pyarrow import csv, parquet
 
 from rnagen.errors import InputError
 from rnagen.io.files import TEMPORARY
-from rnagen.io.reactivity_table import NAMES, ReactivityTable
+from rnagen.io.reactivity_conversion import NAMES
+from rnagen.io.reactivity_table import ReactivityTable
 
 RNAS = 2048
 """RNAs written at a time."""

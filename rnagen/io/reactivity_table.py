@@ -1,13 +1,12 @@
 """Chemical-mapping profiles in the Ribonanza layout: one memory-mapped table, whatever the format of the file.
 
 A file has one row per profile: `sequence_id`, `sequence`, `experiment_type`, `reactivity_0001` …, and optionally
-`signal_to_noise` and `SN_filter`; other columns, the errors among them, are ignored. It is converted once to an
-uncompressed Arrow file in a cache folder, which is then mapped: memory holds the pages in use, not the values.
+`signal_to_noise` and `SN_filter`; other columns, the errors among them, are ignored. An RDAT file is read as such a
+table. It is converted once to an uncompressed Arrow file in a cache folder, which is then mapped: memory holds the
+pages in use, not the values.
 """
 
-import re
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,29 +17,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool, Float32, Int32, Int64
-from pyarrow import csv, dataset, ipc
 
 from rnagen.errors import InputError
 from rnagen.io.arrow import MappedFile
-from rnagen.io.files import atomic_write, hash_files
-from rnagen.io.residues import clean_sequence
-
-FORMAT = 1
-ROWS = 4096
-"""Rows converted at a time: 20 MB of text for 200 positions."""
-NAMES = ("sequence_id", "sequence", "experiment_type")
-SCHEMA = pa.schema(
-    {
-        "sequence_id": pa.string(),
-        "sequence": pa.string(),
-        "experiment": pa.string(),
-        "signal_to_noise": pa.float32(),
-        "sn_filter": pa.uint8(),
-        "fault": pa.string(),
-    }
-)
-"""Columns of a converted file, besides `reactivity`: a list of P float32 per row, NaN where there is no value. `fault`
-is the reason why the sequence of a row cannot be used, null where it can."""
+from rnagen.io.files import hash_files
+from rnagen.io.reactivity_conversion import FORMAT, convert_profiles
 
 
 @dataclass(frozen=True)
@@ -60,32 +41,33 @@ class ReactivityTable:
     rows: Int32[np.ndarray, "N E"]
     """Row of the profiles that holds an experiment of an example; −1 where it was not measured."""
     unusable: tuple[InputError, ...]
-    """One error for each row that was left out because its sequence has characters that are not nucleotides."""
+    """One error for each row that was left out: it has no id or experiment, its sequence has characters that are not
+    nucleotides or more residues than there are reactivity columns, a cell is not a number, or it is a profile of an
+    RDAT file that does not fit its sequence."""
     converted: MappedFile
 
     @classmethod
     def open(cls, path: Path, cache: Path, experiments: tuple[str, ...] = ()) -> "ReactivityTable":
-        """Map a parquet or CSV file (recognised by its content), converting it if `cache` does not hold it yet.
+        """Map a parquet, CSV or RDAT file (recognised by its content), converting it if `cache` does not hold it yet.
 
         Args:
             path: the file.
             cache: folder of converted files; a file is identified by its contents, not by its name.
             experiments: the experiment types and their order; by default those of the file, sorted.
 
-        Warns of rows with unusable sequences, which are left out (`unusable`), of unknown bases (N), and of a missing
+        Warns of unusable rows, which are left out (`unusable`), of unknown bases (N), and of a missing
         column SN_filter (every row then counts as passing).
 
         Raises:
-            InputError: the file is missing, is not a table, lacks a column or has no usable row; a cell is not a
-                number; a sequence has more residues than there are reactivity columns; an id has two sequences; an
-                experiment type is not in `experiments`.
+            InputError: the file is missing, is not a table, lacks a column or has no usable row; an id has two
+                sequences; an experiment type is not in `experiments`.
         """
         if not path.is_file():
             raise InputError(path, None, "no such file")
         fingerprint = hash_files([path])
         converted = MappedFile(cache / f"profiles-{FORMAT}-{fingerprint[:32]}.arrow")
         if not converted.path.is_file():
-            _convert(path, converted.path)
+            convert_profiles(path, converted.path)
         profiles = converted.table
         usable = np.asarray(pc.is_null(profiles["fault"]))
         faults = profiles.select(["sequence_id", "fault"]).filter(pa.array(~usable)).to_pylist()
@@ -170,96 +152,3 @@ def _examples(
     out = np.full((example.max() + 1, len(experiments)), -1, dtype=np.int32)
     out[example, channel] = np.flatnonzero(usable)
     return out
-
-
-def _convert(path: Path, out: Path) -> None:
-    """Write the profiles of a parquet or CSV file to `out`, which appears whole or not at all.
-
-    Raises:
-        InputError: as `ReactivityTable.open`, but for what concerns several rows together.
-    """
-    source = _source(path)
-    names = source.schema.names
-    missing = [name for name in NAMES if name not in names]
-    if missing:
-        raise InputError(path, None, f"has no column {', '.join(missing)}")
-    found = {int(name[len("reactivity_") :]): name for name in names if re.fullmatch(r"reactivity_\d+", name)}
-    if not found or sorted(found) != list(range(1, len(found) + 1)):
-        raise InputError(path, None, "expected the columns reactivity_0001, reactivity_0002, … without a gap")
-    positions = [found[number] for number in sorted(found)]
-    optional = [name for name in ("signal_to_noise", "SN_filter") if name in names]
-    schema = SCHEMA.append(pa.field("reactivity", pa.list_(pa.float32(), len(positions))))
-    schema = schema.with_metadata({"sn_filter": "present" if "SN_filter" in names else "absent"})
-    with atomic_write(out) as file, ipc.new_file(file, schema) as writer:
-        for batch in _batches(path, source, [*NAMES, *optional, *positions]):
-            writer.write_batch(_converted(path, batch, positions, schema))
-
-
-def _source(path: Path) -> Any:
-    """The file as a `pyarrow.dataset.Dataset`; the cells of a CSV file come as text, so that a bad one can be named."""
-    try:
-        with open(path, "rb") as file:
-            if file.read(4) == b"PAR1":
-                return dataset.dataset(path, format="parquet")
-        text = dataset.CsvFileFormat(convert_options=csv.ConvertOptions(strings_can_be_null=True))
-        names = dataset.dataset(path, format=text).schema.names
-        return dataset.dataset(path, pa.schema([(name, pa.string()) for name in names]), format=text)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(path, None, f"cannot be read as parquet or CSV: {error}") from error
-
-
-def _batches(path: Path, source: Any, columns: list[str]) -> Iterator[Any]:
-    try:
-        yield from source.to_batches(columns, batch_size=ROWS, batch_readahead=2)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(path, None, f"cannot be read: {error}") from error
-
-
-def _converted(path: Path, batch: Any, positions: list[str], schema: Any) -> Any:
-    ids, texts, experiments = (batch[name].cast(pa.string()).to_pylist() for name in NAMES)
-    for name, values in (("sequence_id", ids), ("experiment_type", experiments)):
-        if None in values:
-            raise InputError(path, ids[values.index(None)], f"a row has no {name}")
-    reactivity = np.column_stack([_numbers(path, batch, name) for name in positions])
-    sequences, faults = zip(*map(_clean, texts)) if texts else ((), ())
-    for name, sequence in zip(ids, sequences):
-        if len(sequence) > len(positions):
-            raise InputError(path, name, f"{len(sequence)} residues, but {len(positions)} reactivity columns")
-    unknown, present = np.full(len(ids), np.nan, dtype=np.float32), batch.schema.names
-    columns = {
-        "sequence_id": ids,
-        "sequence": sequences,
-        "experiment": experiments,
-        "signal_to_noise": _numbers(path, batch, "signal_to_noise") if "signal_to_noise" in present else unknown,
-        "sn_filter": _numbers(path, batch, "SN_filter") > 0 if "SN_filter" in present else np.isnan(unknown),
-        "fault": faults,
-        "reactivity": pa.FixedSizeListArray.from_arrays(pa.array(reactivity.ravel()), len(positions)),
-    }
-    columns["sn_filter"] = columns["sn_filter"].astype(np.uint8)
-    return pa.record_batch(columns, schema=schema)
-
-
-def _clean(text: str | None) -> tuple[str, str | None]:
-    """(sequence over ACGUN, None), or ("", reason)."""
-    plain = (text or "").upper().replace("T", "U")
-    if plain and not plain.strip("ACGU"):
-        return plain, None
-    try:
-        return clean_sequence(text or "")[0], None
-    except ValueError as error:
-        return "", str(error)
-
-
-def _numbers(path: Path, batch: Any, name: str) -> Float32[np.ndarray, " rows"]:
-    """A column as float32, NaN for its empty cells."""
-    values = batch[name]
-    try:
-        found: Float32[np.ndarray, " rows"] = values.cast(pa.float32()).to_numpy(zero_copy_only=False)
-        return found
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        for record, value in zip(batch["sequence_id"].to_pylist(), values):
-            try:
-                value.cast(pa.float32())
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-                raise InputError(path, record, f"{name}: {value.as_py()!r} is not a number") from None
-        raise InputError(path, None, f"{name} is not a column of numbers: {error}") from error

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rnagen.errors import InputError
-from rnagen.io.fasta import read_targets
 from rnagen.io.target import Target, make_target
+from rnagen.io.targets import read_targets
 
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples.fasta"
 

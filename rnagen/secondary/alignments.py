@@ -8,6 +8,9 @@ import numpy as np
 import RNA
 
 import rnagen.io.alignment
+import rnagen.io.clustal
+import rnagen.io.fasta
+import rnagen.io.stockholm
 import rnagen.secondary.coevolution
 from rnagen.errors import InputError
 from rnagen.io.alignment import read_alignment
@@ -15,9 +18,15 @@ from rnagen.io.files import atomic_write, hash_files
 from rnagen.secondary.coevolution import alignment_features
 from rnagen.secondary.pairs import SparsePairs
 
+SUFFIXES = (
+    *(".gz", ".txt", ".a3m", ".fasta", ".fa", ".fas", ".afa"),
+    *(".aln", ".clustal", ".sto", ".stk", ".stockholm", ".msa"),
+)
+"""What may stand behind the name of a file, in any order and case; other dots belong to the name."""
+
 
 def find_alignments(folder: Path) -> dict[str, Path]:
-    """Files of a folder by the name of their chain or target (see `alignment_name`): the part before the first dot.
+    """Files of a folder by the name of their chain or target (see `alignment_name`): their own without `SUFFIXES`.
 
     Raises:
         InputError: the folder does not exist, or two files have one name.
@@ -27,17 +36,30 @@ def find_alignments(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for file in sorted(folder.iterdir()):
         if file.is_file() and not file.name.startswith("."):
-            name = alignment_name(file.name.partition(".")[0])
+            name = alignment_name(_without_suffixes(file.name))
             if name in found:
-                raise InputError(file, None, f"has the same name as {found[name].name}")
+                raise InputError(file, None, f"has the same name as {found[name].name}: remove one of them")
             found[name] = file
     return found
 
 
 def alignment_name(name: str) -> str:
-    """The name of a chain's alignment: the entry in lower case, the chain as it is."""
-    entry, line, chain = name.partition("_")
+    """The name of a chain's alignment: the entry in lower case, the chain as it is; `/`, as in Rfam, is `_`."""
+    entry, line, chain = name.replace("/", "_").partition("_")
     return entry.lower() + line + chain
+
+
+def _without_suffixes(name: str) -> str:
+    while suffix := next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), ""):
+        name = name[: -len(suffix)]
+    return name
+
+
+_CODE = (
+    rnagen.secondary.coevolution,
+    *(rnagen.io.alignment, rnagen.io.clustal, rnagen.io.fasta, rnagen.io.stockholm),
+)
+"""Modules whose change outdates what is stored."""
 
 
 class AlignmentCache:
@@ -46,9 +68,7 @@ class AlignmentCache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        code = hash_files(
-            [Path(str(module.__file__)) for module in (rnagen.secondary.coevolution, rnagen.io.alignment)]
-        )
+        code = hash_files([Path(str(module.__file__)) for module in _CODE])
         self.version = f"{RNA.__version__} {code}"
 
     def path(self, file: Path, sequence: str) -> Path:

@@ -53,6 +53,21 @@ def test_one_sequence_is_an_alignment(tmp_path: Path) -> None:
     assert texts(read_alignment(write(tmp_path / "x", ">q\nG-GCU"), "GGCU")) == ["GGCU"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#A3M#\n#5 1\n; a comment\n>q\nGG-CU\n#\n>a\nGGAC-\n",
+        "# STOCKHOLM 1.0\n#=GF ID x\nq GG-\na GGA\n\nq CU\na C~\n#=GC SS_cons <>\n//\n",
+        "CLUSTAL W\n\nq GG_C 3\na ggac 4\n  ** *\n\nq U 4\na . 4\n",
+    ],
+    ids=["a3m", "stockholm", "clustal"],
+)
+@pytest.mark.parametrize("name", ["x", "x.gz"])
+def test_the_content_decides_the_format(tmp_path: Path, text: str, name: str) -> None:
+    path = write(tmp_path / name, text.replace("\n", "\r\n"))
+    assert texts(read_alignment(path, "GGCU")) == ["GGCU", "GGC-"]
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=15)
 @given(
     st.integers(1, 30).flatmap(
@@ -81,6 +96,7 @@ def test_insertions_change_nothing(tmp_path: Path, rows: list[str], query: str) 
         ("", "empty file"),
         ("GGCU\nGGCU", "is not FASTA"),
         ("GG\n>q\nGGCU", "is not FASTA"),
+        ("# STOCKHOLM 1.0\nq GGCU\n//\nq GGCU\n//\n", "holds 2 alignments"),
         (">q\n\n>a\nGGCU", "q: empty row"),
         (">q\nGGCU\n>\n", "record 2: empty row"),
         (">q\nGGCU\n>a\nGGC", "a: ragged: 3 columns without insertions, but the query has 4"),

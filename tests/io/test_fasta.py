@@ -1,121 +1,34 @@
-import gzip
+"""FASTA records, before they are checked."""
+
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from rnagen.errors import InputError
-from rnagen.io.fasta import read_targets
-from rnagen.io.target import Target
+from rnagen.io.fasta import is_fasta, read_fasta, split_fasta
+from rnagen.io.records import Record, text_lines
+
+FILE = Path("x.fa")
 
 
-def write(path: Path, text: str) -> Path:
-    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
-    return path
+def test_the_name_is_the_first_word_as_it_stands() -> None:
+    lines = text_lines(">X99999.1/12-29 Made-up organism tRNA\nGGGCCC\n> Y00001.2/40-23\nCC\n\nAA*\n")
+    assert read_fasta(FILE, lines) == [Record("X99999.1/12-29", "GGGCCC"), Record("Y00001.2/40-23", "CC\n\nAA")]
 
 
-def read_fasta(path: Path) -> list[Target]:
-    """The targets of a file, or its first error."""
-    targets, errors = read_targets(path)
-    if errors:
-        raise errors[0]
-    return targets
+def test_comments_are_skipped() -> None:
+    text = ";first\n#A3M#\n\n>a\n;in the sequence\nGG\n#101 1\nCC\n"
+    assert is_fasta(text_lines(text))
+    assert read_fasta(FILE, text_lines(text)) == [Record("a", "GG\nCC")]
 
 
-@pytest.mark.parametrize("name", ["x.fasta", "x.fa.gz"])
-def test_records_with_comments_wraps_and_windows_line_ends(tmp_path: Path, name: str) -> None:
-    targets = read_fasta(write(tmp_path / name, "\ufeff\n>one first RNA\r\nGGg\r\nccc\r\n\r\n>two|x\nACGT>"[:-1]))
-    assert [(t.name, t.sequence) for t in targets] == [("one", "GGGCCC"), ("two|x", "ACGU")]
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_lines_of_any_system(newline: str) -> None:
+    assert split_fasta(FILE, text_lines(newline.join([">a b", "GG", ">c"]))) == [("a b", ["GG"]), ("c", [])]
 
 
-def test_a_structure_below_its_sequence_is_read_with_it(tmp_path: Path) -> None:
-    text = ">a\nGGGA\nAACCC\n(((...)))  (-1.20)\n>b\nGG\n>c\nGGGGAA\nAACCCC\n((([....\n])))\n"
-    targets = read_fasta(write(tmp_path / "x.fasta", text))
-    assert [t.secondary_structure for t in targets] == ["(((...)))", None, "((([....])))"]
-    assert targets[1].pair_table is None
-    assert targets[0].pair_table is not None
-    assert targets[0].pair_table.tolist() == [8, 7, 6, -1, -1, -1, 2, 1, 0]
-
-
-@pytest.mark.parametrize(
-    ("secondary_structure", "words"),
-    [("((.)", "secondary structure: position 1"), ("(.)", "3 symbols for 4 residues")],
-)
-def test_a_structure_that_does_not_fit_is_named(tmp_path: Path, secondary_structure: str, words: str) -> None:
-    with pytest.raises(InputError, match=words):
-        read_fasta(write(tmp_path / "x.fasta", f">a\nGGCC\n{secondary_structure}\n"))
-
-
-names = st.text(st.characters(codec="utf-8", categories=["L", "N"]), min_size=1, max_size=20)
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
-@given(st.dictionaries(names, st.text("ACGUN", min_size=1, max_size=200), min_size=1), st.integers(1, 80))
-def test_round_trip(tmp_path: Path, records: dict[str, str], width: int) -> None:
-    lines = []
-    for name, sequence in records.items():
-        lines += [f">{name}", *(sequence[i : i + width] for i in range(0, len(sequence), width))]
-    targets = read_fasta(write(tmp_path / "x.fasta", "\n".join(lines)))
-    assert {t.name: t.sequence for t in targets} == records
-    assert [t.name for t in targets] == list(records)
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("", "empty file"),
-        (" \n\n", "empty file"),
-        ("GGGCCC\n", "neither FASTA"),
-        ("GGG\n>a\nC", "neither FASTA"),
-        (">\nGGG", "has no name"),
-        (">a\n\n>b\nGG", "a: empty sequence"),
-        (">a\nGG\n>b\nGGQ", "b: position 3: 'Q'"),
-        (">a\nGG\n>a\nCC", "a: a second record"),
-    ],
-)
-def test_bad_fasta(tmp_path: Path, text: str, reason: str) -> None:
-    with pytest.raises(InputError, match=reason) as raised:
-        read_fasta(write(tmp_path / "x.fasta", text))
-    assert str(raised.value).startswith(str(tmp_path / "x.fasta"))
-
-
-def test_missing_and_truncated_files(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="No such file"):
-        read_fasta(tmp_path / "absent.fasta")
-    whole = gzip.compress(b">a\n" + b"GGGCCCAU" * 500)
-    (tmp_path / "x.fasta.gz").write_bytes(whole[:-20])
-    with pytest.raises(InputError, match="truncated gzip"):
-        read_fasta(tmp_path / "x.fasta.gz")
-
-
-def test_good_records_are_returned_beside_the_bad_ones(tmp_path: Path) -> None:
-    path = write(tmp_path / "x", ">a\nGGR\n>b\nG!\n>c\n\n>a\nCC\n>d\nAU")
-    targets, errors = read_targets(path)
-    assert [(t.name, t.sequence, t.warnings) for t in targets] == [
-        ("a", "GGN", ("position 3: R read as N",)),
-        ("d", "AU", ()),
-    ]
-    assert [(e.record, e.file) for e in errors] == [(name, str(path)) for name in "bca"]
-
-
-def test_folder_of_fasta_and_tables(tmp_path: Path) -> None:
-    write(tmp_path / "2.csv", 'target_id,sequence,temporal_cutoff\nR1,GG AA,2020-01-01\nR2,"G\nC",\n')
-    write(tmp_path / "1.fa.gz", ">f\nACGU")
-    write(tmp_path / "3.txt", "what is this")
-    write(tmp_path / "4.fa", ">R1\nGG")
-    write(tmp_path / ".hidden", "x")
-    targets, errors = read_targets(tmp_path)
-    assert [(t.name, t.sequence) for t in targets] == [("f", "ACGU"), ("R1", "GGAA"), ("R2", "GC")]
-    assert [Path(e.file).name for e in errors] == ["3.txt", "4.fa"]
-
-
-@pytest.mark.parametrize("text", ["", "hello", "target_id,sequence\n", "target_id,other\na,b\n"])
-def test_nothing_to_read(tmp_path: Path, text: str) -> None:
-    with pytest.raises(InputError):
-        read_targets(write(tmp_path / "x", text))
-
-
-def test_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no file"):
-        read_targets(tmp_path)
+@pytest.mark.parametrize("text", ["GG\n>a\nCC", ";only a comment", ""])
+def test_what_is_not_fasta_is_refused(text: str) -> None:
+    assert not is_fasta(text_lines(text))
+    with pytest.raises(InputError, match="is not FASTA"):
+        split_fasta(FILE, text_lines(text))

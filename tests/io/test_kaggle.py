@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rnagen.errors import InputError
-from rnagen.io.fasta import read_targets
 from rnagen.io.kaggle import read_sequences, write_labels, write_submission
 from rnagen.io.labels import read_labels
+from rnagen.io.targets import read_targets
 from rnagen.structure import BEADS, RNAStructure
 
 

@@ -64,7 +64,7 @@ def test_the_reader_of_measured_tables_finds_the_same_numbers(seed: int, start: 
 @pytest.mark.filterwarnings("ignore:.*SN_filter", "ignore:.*unknown bases")
 def test_rows_written_in_several_parts(tmp_path: Path, written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout, "RNAS", 1)
-    monkeypatch.setattr("rnagen.io.reactivity_table.ROWS", 1)
+    monkeypatch.setattr("rnagen.io.reactivity_conversion.ROWS", 1)
     write_layout(tmp_path / "parts.csv", SEQUENCES, random_profiles(), EXPERIMENTS, WINDOW)
     for name, values in values_of(tmp_path / "parts.csv").items():
         np.testing.assert_array_equal(values, values_of(written)[name])

@@ -1,5 +1,6 @@
 """Reading profiles: two formats, replicates, missing columns, bad input."""
 
+import gzip
 import os
 import pickle
 import warnings
@@ -100,6 +101,27 @@ def test_rows_with_unusable_sequences_are_left_out_and_named(tmp_path: Path) -> 
     assert table.sequence(0) == frame.sequence[1]
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_bad_row_leaves_the_others(tmp_path: Path, name: str) -> None:
+    frame = make_profiles(5).astype({"reactivity_0007": str, "SN_filter": str})
+    good = opened(frame, tmp_path, f"good-{name}")
+    frame.loc[0, "reactivity_0007"] = "high"
+    frame.loc[2, "experiment_type"] = None
+    frame.loc[4, "SN_filter"] = "perhaps"
+    frame.loc[6, "sequence"] = "A" * (POSITIONS + 1)
+    frame.loc[8, "sequence_id"] = None
+    with pytest.warns(UserWarning, match="5 rows left out, .*id0: reactivity_0007: 'high' is not a number"):
+        table = opened(frame, tmp_path, name)
+    assert [(error.record, error.reason) for error in table.unusable][1:] == [
+        ("id1", "a row has no experiment_type"),
+        ("id2", "SN_filter: 'perhaps' is not a number"),
+        ("id3", f"{POSITIONS + 1} residues, but {POSITIONS} reactivity columns"),
+        (None, "a row has no sequence_id"),
+    ]
+    np.testing.assert_array_equal(table.rows, [[1], [3], [5], [7], [9]])
+    np.testing.assert_array_equal(table.reactivity(0)[:, 0], good.reactivity(0)[:, 1])
+
+
 def test_unknown_bases_are_warned_of(tmp_path: Path) -> None:
     frame = make_profiles(1)
     frame["sequence"] = "X" + frame.sequence[0][1:]
@@ -107,11 +129,60 @@ def test_unknown_bases_are_warned_of(tmp_path: Path) -> None:
         assert opened(frame, tmp_path).sequence(0)[0] == "N"
 
 
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("kind", [bool, str, int])
+def test_truth_values_are_written_in_many_ways(tmp_path: Path, name: str, kind: type) -> None:
+    frame = make_profiles(2).assign(SN_filter=[1, 0, 0, 1])
+    frame["SN_filter"] = frame.SN_filter.astype(bool).astype(kind)
+    if kind is str:
+        frame.loc[0, "SN_filter"] = "true"
+    np.testing.assert_array_equal(opened(frame, tmp_path, name).sn_filter, [[True, False], [False, True]])
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_rna_may_be_named_na(tmp_path: Path, name: str) -> None:
+    frame = make_profiles(2).assign(sequence_id=["NA", "NA", "null", "null"])
+    table = opened(frame, tmp_path, name)
+    assert [table.name(n) for n in range(2)] == ["NA", "null"]
+
+
+@pytest.mark.parametrize(("written", "named"), [("a.csv.gz", "b.csv"), ("a.csv", "b.csv.gz")])
+def test_the_content_decides_whether_a_table_is_gzipped(tmp_path: Path, written: str, named: str) -> None:
+    frame = make_profiles(2).assign(sequence_id=["NA", "NA", "b", "b"])
+    table = opened(frame, tmp_path, written)
+    (tmp_path / written).rename(tmp_path / named)
+    again = ReactivityTable.open(tmp_path / named, tmp_path / "another cache")
+    assert again.name(0) == "NA"
+    np.testing.assert_array_equal(again.reactivity(1), table.reactivity(1))
+
+
+@pytest.mark.parametrize("mark", ["", "NA", "NaN", "nan", "null", "N/A", "None"])
+def test_numbers_that_are_missing(tmp_path: Path, mark: str) -> None:
+    frame = make_profiles(1).astype({"reactivity_0007": object, "signal_to_noise": object})
+    frame.loc[0, ["reactivity_0007", "signal_to_noise"]] = mark
+    table = opened(frame, tmp_path, "profiles.csv")
+    assert np.isnan(table.reactivity(0)[6, 0])
+    assert not np.isnan(table.reactivity(0)[6, 1])
+    assert np.isnan(table.signal_to_noise[0, 0])
+
+
+@pytest.mark.parametrize("name", ["a.rdat", "a.rdat.gz"])
+def test_an_rdat_file_is_a_table(tmp_path: Path, name: str) -> None:
+    text = (
+        "RDAT_VERSION 0.34\nNAME hairpin\nSEQUENCE GGGAAACCC\nOFFSET 0\nSEQPOS G2 G3 A4\n"
+        "ANNOTATION_DATA:1 modifier:1M7 signal_to_noise:strong:8.5\nANNOTATION_DATA:2 modifier:DMS\n"
+        "REACTIVITY:1 0.1 0.2 0.3\nREACTIVITY:2 1 2\n"
+    )
+    (tmp_path / name).write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    with pytest.warns(UserWarning, match="1 rows left out, .*hairpin:2: 2 values of REACTIVITY, but SEQPOS has 3"):
+        table = ReactivityTable.open(tmp_path / name, tmp_path / "cache")
+    assert (len(table), table.experiments, table.sequence(0)) == (1, ("1M7",), "GGGAAACCC")
+    np.testing.assert_allclose(table.reactivity(0)[:, 0], [np.nan, 0.1, 0.2, 0.3, *[np.nan] * 5], rtol=1e-6)
+    np.testing.assert_allclose(table.signal_to_noise, [[8.5]])
+
+
 def bad_frames() -> dict[str, tuple[pd.DataFrame, str]]:
     good = make_profiles(2)
-    text = good.astype({"reactivity_0007": object})
-    text.loc[2, "reactivity_0007"] = "high"
-    text["reactivity_0007"] = text.reactivity_0007.astype(str)
     two = good.copy()
     two.loc[1, "sequence"] = "ACGU" * 5
     return {
@@ -121,8 +192,11 @@ def bad_frames() -> dict[str, tuple[pd.DataFrame, str]]:
         "a gap": (good.drop(columns="reactivity_0004"), "expected the columns reactivity_0001"),
         "all letters bad": (good.assign(sequence="ACGE"), "id0: position 4: 'E' is no"),
         "too long": (good.assign(sequence="A" * 41), f"id0: 41 residues, but {POSITIONS} reactivity columns"),
-        "text": (text, "id1: reactivity_0007: 'high' is not a number"),
-        "no experiment": (good.assign(experiment_type=[None, "a", "a", "a"]), "id0: a row has no experiment_type"),
+        "text": (good.assign(reactivity_0007="high"), "id0: reactivity_0007: 'high' is not a number"),
+        "no experiment": (
+            good.assign(experiment_type=pd.Series([None] * 4, dtype=str)),
+            "a row has no experiment_type",
+        ),
         "two sequences": (two, "id0: the id has two sequences"),
     }
 
@@ -160,7 +234,7 @@ def test_converted_once_and_known_by_contents(tmp_path: Path) -> None:
 
 def test_many_batches_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = opened(make_profiles(20), tmp_path)
-    monkeypatch.setattr("rnagen.io.reactivity_table.ROWS", 3)
+    monkeypatch.setattr("rnagen.io.reactivity_conversion.ROWS", 3)
     table = ReactivityTable.open(whole.path, tmp_path / "second")
     assert table.profiles["reactivity"].num_chunks == 14
     for n in range(20):

@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,13 @@ from rnagen.checkpoints.reactivity import ReactivityCheckpoint
 from rnagen.config.files import to_plain
 from rnagen.config.reactivity import ReactivityOptions
 from rnagen.errors import InputError
+from rnagen.io.files import read_text
 from rnagen.io.folders import folder_names
+from rnagen.io.profiles import first_line, fitting_experiment
 from rnagen.io.reactivity_layout import Window, write_layout
 from rnagen.io.reactivity_table import ReactivityTable
+from rnagen.io.records import text_lines
+from rnagen.io.shape_file import EXPERIMENT, is_shape, read_shape
 from rnagen.io.target import Target
 from rnagen.progress import progress_bar
 from rnagen.sampling.claim import claimed
@@ -81,36 +86,56 @@ def _write_figures(
 def measured_profiles(
     path: Path, sequences: Collection[str], experiments: tuple[str, ...]
 ) -> dict[str, Float32[np.ndarray, "_ E"]]:
-    """Reactivity [L, E] of those of the sequences that a table in the Ribonanza layout has, by sequence.
+    """Reactivity [L, E] of those of the sequences that a file has, by sequence: a table in the Ribonanza layout, an
+    RDAT file, or a `.shape` file, which belongs to the one sequence.
 
-    Only profiles that pass the table's own filter (SN_filter) count. Replicates of a sequence are averaged residue by
+    Only profiles that pass the file's own filter (SN_filter) count. For an experiment that the file does not have
+    stands one that fits (`fitting_experiment`), with a warning. Replicates of a sequence are averaged residue by
     residue; NaN where there is no value.
 
     Raises:
-        InputError: as `ReactivityTable.open`, or the table has none of the experiments.
+        InputError: as `ReactivityTable.open` or `read_shape`; the file has no experiment that fits; a `.shape` file for
+            several sequences.
     """
     wanted = set(sequences)
     replicates: dict[str, list[np.ndarray]] = {}
-    with tempfile.TemporaryDirectory() as cache:
-        table = ReactivityTable.open(path, Path(cache))
-        if not set(experiments) & set(table.experiments):
-            reason = f"has profiles of {', '.join(table.experiments)}, not of {', '.join(experiments)}"
-            raise InputError(path, None, reason)
-        for example, sequence in enumerate(table.sequences()):
-            if sequence in wanted:
-                values = table.reactivity(example)
-                values[~(np.isfinite(values) & table.sn_filter[example])] = np.nan
-                nothing = np.full(len(sequence), np.nan, dtype=np.float32)
-                profile = dict(zip(table.experiments, values.T))
-                columns = [profile.get(name, nothing) for name in experiments]
-                replicates.setdefault(sequence, []).append(np.column_stack(columns))
+    if is_shape(first_line(path)):
+        names: tuple[str, ...] = (EXPERIMENT,)
+        replicates = _shape_profile(path, wanted)
+    else:
+        with tempfile.TemporaryDirectory() as cache:
+            table = ReactivityTable.open(path, Path(cache))
+            names = table.experiments
+            for example, sequence in enumerate(table.sequences()):
+                if sequence in wanted:
+                    values = table.reactivity(example)
+                    values[~(np.isfinite(values) & table.sn_filter[example])] = np.nan
+                    replicates.setdefault(sequence, []).append(values)
+    columns = _columns(path, experiments, names)
     means = {}
     for sequence, found in replicates.items():
-        values = np.stack(found)
+        values = np.stack([np.column_stack([one, np.full(len(sequence), np.nan)])[:, columns] for one in found])
         count = np.isfinite(values).sum(axis=0)
         if count.any():
             means[sequence] = np.where(count, np.nansum(values, axis=0) / np.maximum(count, 1), np.nan)
     return {sequence: mean.astype(np.float32) for sequence, mean in means.items()}
+
+
+def _shape_profile(path: Path, sequences: set[str]) -> dict[str, list[np.ndarray]]:
+    if len(sequences) > 1:
+        raise InputError(path, None, f"has no sequence and cannot belong to {len(sequences)} RNAs: give only its own")
+    return {s: [read_shape(path, text_lines(read_text(path)), len(s))[:, None]] for s in sequences}
+
+
+def _columns(path: Path, wanted: tuple[str, ...], available: tuple[str, ...]) -> list[int]:
+    """Position of the experiment that stands for each of those wanted; the one behind the last where none does."""
+    fitting = [fitting_experiment(name, available) for name in wanted]
+    if not any(fitting):
+        raise InputError(path, None, f"has profiles of {', '.join(available)}, not of {', '.join(wanted)}")
+    for name, found in zip(wanted, fitting):
+        if found is not None and found != name:
+            warnings.warn(f"{path}: {found} stands for {name}", stacklevel=3)
+    return [len(available) if found is None else available.index(found) for found in fitting]
 
 
 def describe_run(

@@ -36,3 +36,36 @@ def test_replicates_are_averaged_residue_by_residue(tmp_path: Path) -> None:
 def test_a_table_of_other_experiments_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.csv: has profiles of 2A3_MaP, DMS_MaP, not of 1M7"):
         measured_profiles(table(tmp_path / "a.csv"), {"ACGU"}, ("1M7",))
+
+
+RDAT = """RDAT_VERSION 0.34
+NAME hairpin
+SEQUENCE ACGU
+SEQPOS A1 C2 G3 U4
+ANNOTATION modifier:1M7
+ANNOTATION_DATA:1 name:wt
+REACTIVITY:1 0.1 0.2 0.3 0.4
+ANNOTATION_DATA:2 sequence:GGGG modifier:NMIA
+REACTIVITY:2 0.5 0.5 0.5 0.5
+"""
+
+
+def test_an_rdat_file_shows_the_experiment_of_its_reagent(tmp_path: Path) -> None:
+    (tmp_path / "a.rdat").write_text(RDAT)
+    with pytest.warns(UserWarning, match="1M7 stands for 1M7_MaP"):
+        found = measured_profiles(tmp_path / "a.rdat", ["ACGU", "CCCC"], ("1M7_MaP", "DMS_MaP"))
+    assert set(found) == {"ACGU"}
+    np.testing.assert_allclose(found["ACGU"][:, 0], [0.1, 0.2, 0.3, 0.4], rtol=1e-6)
+    assert np.isnan(found["ACGU"][:, 1]).all()
+    with pytest.raises(InputError, match="has profiles of 1M7, NMIA, not of DMS_MaP"):
+        measured_profiles(tmp_path / "a.rdat", ["ACGU"], ("DMS_MaP",))
+
+
+def test_a_shape_file_belongs_to_the_one_rna(tmp_path: Path) -> None:
+    (tmp_path / "a.shape").write_text("1 0.5\n2 -999\n4 1.5\n")
+    found = measured_profiles(tmp_path / "a.shape", ["ACGU", "ACGU"], ("DMS_MaP", "SHAPE"))
+    np.testing.assert_array_equal(found["ACGU"], np.array([[np.nan] * 4, [0.5, np.nan, np.nan, 1.5]], np.float32).T)
+    with pytest.raises(InputError, match="has no sequence and cannot belong to 2 RNAs"):
+        measured_profiles(tmp_path / "a.shape", ["ACGU", "CCCC"], ("SHAPE",))
+    with pytest.raises(InputError, match="residue 4: is not one of the 3 residues"):
+        measured_profiles(tmp_path / "a.shape", ["ACG"], ("SHAPE",))
