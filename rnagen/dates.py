@@ -18,7 +18,7 @@ def parse_date(text: str) -> str:
     Other spellings are refused, also those of ISO 8601 (20220527, 2022-W21-5): they would sort wrongly.
 
     Raises:
-        ValueError: the text is no such date, or the day does not exist.
+        ValueError: the text is another spelling, or the day does not exist.
 
     >>> parse_date("2022-05-27 00:00:00")
     '2022-05-27'
@@ -35,7 +35,7 @@ def parse_date(text: str) -> str:
 
 
 def parse_optional_date(text: str) -> str:
-    """The date of a cell of a table or file; `NO_DATE` where the cell says that there is none (empty, nan, ?, …).
+    """The date of a cell of a table or file; `NO_DATE` where the cell marks it as unknown (empty, nan, ?, …).
 
     Raises:
         ValueError: as `parse_date`.

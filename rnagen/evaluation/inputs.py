@@ -1,6 +1,7 @@
 """What `rnagen evaluate` reads: predictions, references, their dates, and the training cutoff of a checkpoint."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -43,11 +44,11 @@ class Loaded:
     """What was left out or masked."""
 
 
-def read_predictions(path: Path) -> Loaded:
+def read_predictions(path: Path, wanted: Collection[str] = ()) -> Loaded:
     """Predicted ensembles by target: models are conformers, best first.
 
     Read is a table in the submission format, or a folder with `submission.csv`, or one with structure files as rnagen
-    or another program writes them (see `rnagen.evaluation.layouts`).
+    or another program writes them (see `rnagen.evaluation.layouts`), or as `wanted` names the targets.
 
     Raises:
         InputError: there is nothing of this, or the table cannot be read.
@@ -59,7 +60,7 @@ def read_predictions(path: Path) -> Loaded:
         return _read_files({stem(path): [path]})
     if table.is_file():
         return _from_table(table)
-    found = find_conformers(path)
+    found = find_conformers(path, wanted)
     if not found:
         raise InputError(path, None, f"no {SUBMISSION} and no structure file in it")
     loaded = _read_files(found)
@@ -135,7 +136,7 @@ def read_cutoff(predictions: Path, checkpoint: Path | None) -> str:
 
 
 def checked_date(file: Path, record: str, value: Any) -> str:
-    """A date as YYYY-MM-DD, empty where the value says that there is none.
+    """A date as YYYY-MM-DD, empty where the value marks it as unknown.
 
     Raises:
         InputError: it is not a date.

@@ -14,6 +14,7 @@
 
 import json
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from rnagen.errors import InputError
@@ -47,15 +48,20 @@ _BEST = (-1, -1)
 _ENSEMBLE = "ensemble"
 
 
-def find_conformers(folder: Path) -> dict[str, list[Path]]:
-    """Files of each target, best first, in a folder and its subfolders; targets in the order of their names."""
+def find_conformers(folder: Path, wanted: Collection[str] = ()) -> dict[str, list[Path]]:
+    """Files of each target, best first, in a folder and its subfolders; targets in the order of their names.
+
+    Args:
+        folder: of predictions.
+        wanted: targets that may be there; a file of just this name is its prediction, whatever the tables say.
+    """
     files = sorted(file for file in folder.rglob("*") if file.is_file() and is_structure_file(file))
     ranked: dict[str, list[tuple[Rank, Path]]] = {}
     for file in files:
-        target, rank = _target_of(file)
+        target, rank = (stem(file), (0, 0)) if stem(file) in wanted else _target_of(file)
         ranked.setdefault(target, []).append((rank, file))
-    for target in [_ENSEMBLE] if len(ranked) > 1 else []:
-        ranked.pop(target, None)  # conformers that are there one by one too
+    if len(ranked) > 1 and _ENSEMBLE not in wanted:
+        ranked.pop(_ENSEMBLE, None)  # conformers that are there one by one too
     found = {}
     for target, conformers in sorted(ranked.items()):
         several = [pair for pair in conformers if pair[0] != _BEST] or conformers

@@ -36,8 +36,9 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
         raise InputError(config.out, None, "results are written as .json or .csv")
     if config.usalign and shutil.which(BINARY) is None:
         raise InputError("--usalign", None, f"{BINARY} is not on the PATH (https://zhanggroup.org/US-align)")
-    predicted = read_predictions(config.predictions)
     referenced = read_references(config.references, config.split)
+    wanted = {*referenced.chains, *(chain.name for chains in referenced.chains.values() for chain in chains)}
+    predicted = read_predictions(config.predictions, wanted)
     pairs, left_out = _pairs(referenced, predicted, config)
     references = {name: reference for name, (_, reference) in pairs.items()}
     cutoff = read_cutoff(config.predictions, config.ckpt)
@@ -50,8 +51,7 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
             failures.append(InputError(config.predictions, name, error.reason))
     if not predictions:
         raise failures[0]
-    wanted = set(map(plain, referenced.chains))
-    unread = {name: reason for name, reason in predicted.failures.items() if plain(name) in wanted}
+    unread = {name: reason for name, reason in predicted.failures.items() if plain(name) in set(map(plain, wanted))}
     for file, reasons in ((config.predictions, unread), (config.references, referenced.failures)):
         failures += [InputError(file, name, reason) for name, reason in reasons.items()]
     given = {name: pairs[name][0] for name in predictions}

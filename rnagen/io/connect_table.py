@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from rnagen.errors import InputError
+from rnagen.errors import InputError, shorten
 from rnagen.io.dot_bracket import format_dot_bracket
 from rnagen.io.formats import stem
 from rnagen.io.records import Found, Record
@@ -88,7 +88,9 @@ def _record(path: Path, name: str, rows: list[list[str]]) -> Found:
     pair_table = []
     for number, row in enumerate(rows, start=1):
         if len(row) != 3 or row[0] != str(number) or not _COUNT.fullmatch(row[2]):
-            reason = f"residue {number}: {' '.join(row)!r} where its number, its base and a number should be"
+            reason = (
+                f"residue {number}: {shorten(' '.join(row), 40)!r} where its number, its base and a number should be"
+            )
             return InputError(path, name, reason)
         pair_table.append(int(row[2]) - 1)
     try:

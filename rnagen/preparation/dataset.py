@@ -10,10 +10,9 @@ out/work                 what makes the next run quick: downloads, parsed files,
 
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -31,35 +30,21 @@ from rnagen.io.files import TEMPORARY, atomic_write, hash_files
 from rnagen.io.formats import left_out
 from rnagen.parallel import parallel_map
 from rnagen.preparation import chains as chains_module
-from rnagen.preparation import clusters, metadata
+from rnagen.preparation import choice, clusters, metadata
 from rnagen.preparation.chains import as_chain
-from rnagen.preparation.metadata import ChainMetadata, chain_id, read_metadata
-from rnagen.preparation.parsed import ParsedCache, ParsedChain, ParsedSource, reader_version
+from rnagen.preparation.choice import Chosen, choose_chains, with_facts
+from rnagen.preparation.metadata import ChainMetadata, read_metadata
+from rnagen.preparation.parsed import ParsedCache, ParsedSource, reader_version
 from rnagen.preparation.report import PrepareReport, Skip
 from rnagen.preparation.sources import Source, file_signature, find_metadata, find_sources
 from rnagen.secondary import coevolution, native, pairs, vienna
 from rnagen.secondary.alignments import AlignmentCache, alignment_name, find_alignments
 from rnagen.secondary.pairs import SparsePairs
-from rnagen.secondary.vienna import MAXIMUM_LENGTH, SecondaryStructureCache
+from rnagen.secondary.vienna import SecondaryStructureCache
 from rnagen.structure import HEAVY_ATOMS
 
 WORK = "work"
 STATE = "state.json"
-
-
-MAXIMUM_OUT_OF_RANGE = 0.5
-"""Share of bonds out of range from which on a chain is left out. The worst of 2,957 chains of the PDB has 0.35."""
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    """A chain that goes into the dataset, and where it is read from."""
-
-    id: str
-    """Its id in the file and in metadata; another RNA may have it too."""
-    parsed: ParsedChain
-    source: Source
-    position: int
 
 
 def prepare(
@@ -108,12 +93,12 @@ def prepare(
         notes=[f"{source.label}: {note}" for source in sources for note in parsed[source].notes],
         others=left_out(found.others),
     )
-    chosen = _choose(sources, parsed, report, only, known)
+    chosen = choose_chains(sources, parsed, report, only, known)
     if not chosen:
         _refuse_empty(inputs, report)
     _predict({one.parsed.sequence for one in chosen}, structure_cache, workers)
     pair_features = _align(chosen, aligned, AlignmentCache(work / "alignments"), workers, report)
-    infos = _with_clusters(chosen, [_complete(one, known, assume_date) for one in chosen], known)
+    infos = _with_clusters(chosen, [with_facts(one, known, assume_date) for one in chosen], known)
     contents = _contents(chosen, parsed_cache, structure_cache, pair_features)
     report.fingerprint = write_dataset(out / FILE, HEAVY_ATOMS, infos, contents, RNA.__version__)
     report.chains, report.full_atom = len(infos), sum(info.kind == "full" for info in infos)
@@ -150,8 +135,8 @@ def _signature(
     alignments: list[Path],
 ) -> str:
     """A hash that changes when the result could: inputs, metadata, code and versions."""
-    modules = [alignment, alignments_module, chains_module, clusters, coevolution, format_module, metadata, native]
-    modules += [pairs, vienna]
+    modules = [alignment, alignments_module, chains_module, choice, clusters, coevolution, format_module, metadata]
+    modules += [native, pairs, vienna]
     code = hash_files([Path(str(module.__file__)) for module in modules] + [Path(__file__)])
     files = [[file_signature(file) for file in some] for some in (tables, alignments)]
     facts = [[s.label, s.signature()] for s in sources], files
@@ -180,107 +165,20 @@ def _parse(sources: list[Source], cache: ParsedCache, workers: int) -> dict[Sour
     return parsed
 
 
-def _choose(
-    sources: list[Source],
-    parsed: dict[Source, ParsedSource],
-    report: PrepareReport,
-    only: dict[str, ChainMetadata] | None,
-    known: Mapping[str, ChainMetadata],
-) -> list[_Chosen]:
-    """One copy of each chain, sorted by name: full atoms before C1' only, then the first of the inputs."""
-    chosen: dict[str, _Chosen] = {}
-    copies: dict[str, list[_Chosen]] = {}
-    for source in sorted(sources, key=lambda source: source.is_table):
-        if parsed[source].refusal:
-            report.skipped.append(Skip(source.label, "", parsed[source].refusal))
-        report.skipped += [Skip(source.label, record, reason) for record, reason in parsed[source].failures]
-        for position, chain in enumerate(parsed[source].chains):
-            name = chain.info.name
-            if only is not None and name not in only:
-                continue
-            reason = _unusable(chain) or known.get(name, ChainMetadata()).fault
-            if reason:
-                report.skipped.append(Skip(source.label, name, reason))
-                continue
-            others = copies.setdefault(name, [])
-            same = next((other for other in others if _is_same_rna(other.parsed, chain)), None)
-            if same is not None:
-                report.duplicates.append(Skip(source.label, name, same.source.label))
-                continue
-            one = _Chosen(name, _renamed(chain, len(others) + 1) if others else chain, source, position)
-            if others:
-                report.renamed.append(Skip(source.label, name, one.parsed.info.name))
-            others.append(one)
-            chosen[one.parsed.info.name] = one
-    found = {*chosen, *(skip.chain for skip in report.skipped)}
-    report.skipped += [
-        Skip("", name, "not found in the files of its entry") for name in sorted({*(only or {})} - found)
-    ]
-    return [chosen[name] for name in sorted(chosen)]
-
-
-def _is_same_rna(one: ParsedChain, other: ParsedChain) -> bool:
-    """Whether two chains of one id are one RNA: their sequences are the same. Of a database entry, one copy may list
-    the resolved residues alone."""
-    short, long = sorted((one.sequence, other.sequence), key=len)
-    if len(short) == len(long):
-        return all(a == b or "N" in (a, b) for a, b in zip(short, long))
-    rest = iter(long)
-    return bool(_PDB_ID.fullmatch(one.info.entry)) and all(base in rest for base in short)
-
-
-_PDB_ID = re.compile(r"[0-9][a-z0-9]{3}", re.IGNORECASE)
-
-
-def _renamed(chain: ParsedChain, number: int) -> ParsedChain:
-    """The chain under an id of its own: `model_A` becomes `model-2_A`."""
-    info = chain.info
-    entry = f"{info.entry or info.name}-{number}"
-    return replace(chain, info=replace(info, name=chain_id(entry, info.chain), entry=entry))
-
-
-def _unusable(chain: ParsedChain) -> str:
-    if len(chain.sequence) > MAXIMUM_LENGTH:
-        return f"{len(chain.sequence)} nt; ViennaRNA predicts base pairs of {MAXIMUM_LENGTH} nt at most here"
-    if chain.num_models == 0 or chain.info.resolved == 0.0:
-        return "no residue with a C1' atom"
-    if chain.out_of_range > MAXIMUM_OUT_OF_RANGE:
-        return f"{chain.out_of_range:.0%} of its bonds are out of range: are the coordinates those of a molecule, in Å?"
-    return ""
-
-
 def _predict(sequences: set[str], cache: SecondaryStructureCache, workers: int) -> None:
     missing = sorted((s for s in sequences if not cache.path(s).is_file()), key=lambda s: (-len(s), s))
     for _ in parallel_map(cache.get, missing, workers, "Predicting base pairs"):
         pass
 
 
-def _complete(one: _Chosen, known: Mapping[str, ChainMetadata], assume_date: str) -> ChainInfo:
-    """What is known of a chain; the metadata stand before the file."""
-    info = one.parsed.info
-    # A chain that was renamed is still what the table says of its former id: a benchmark above all.
-    facts = known.get(one.id, ChainMetadata())
-    return replace(
-        info,
-        release_date=facts.release_date or info.release_date or assume_date,
-        method=facts.method or info.method,
-        resolution=facts.resolution if facts.resolution == facts.resolution else info.resolution,
-        title=facts.title or info.title.strip("'\""),
-        benchmark=facts.benchmark or info.benchmark,
-        source=one.source.label,
-    )
-
-
-def _with_clusters(
-    chosen: list[_Chosen], infos: list[ChainInfo], known: Mapping[str, ChainMetadata]
-) -> list[ChainInfo]:
+def _with_clusters(chosen: list[Chosen], infos: list[ChainInfo], known: Mapping[str, ChainMetadata]) -> list[ChainInfo]:
     given = [known[info.name].cluster if info.name in known else None for info in infos]
     found = clusters.greedy_clusters([one.parsed.sequence for one in chosen], given)
     return [replace(info, cluster=cluster) for info, cluster in zip(infos, found)]
 
 
 def _align(
-    chosen: list[_Chosen], files: dict[str, Path], cache: AlignmentCache, workers: int, report: PrepareReport
+    chosen: list[Chosen], files: dict[str, Path], cache: AlignmentCache, workers: int, report: PrepareReport
 ) -> dict[str, SparsePairs]:
     """Pair features of the chains that have an alignment, by name."""
     named = [(one.parsed.info.name, one.parsed.sequence) for one in chosen]
@@ -305,7 +203,7 @@ def _align_one(cache: AlignmentCache, wanted: tuple[str, Path, str]) -> SparsePa
 
 
 def _contents(
-    chosen: list[_Chosen],
+    chosen: list[Chosen],
     parsed_cache: ParsedCache,
     structure_cache: SecondaryStructureCache,
     pair_features: dict[str, SparsePairs],

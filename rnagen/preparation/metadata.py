@@ -20,7 +20,7 @@ class ChainMetadata:
     cluster: int | None = None
     benchmark: str = ""
     fault: str = ""
-    """Why the row of the chain cannot be used; the chain is then left out, because what the row says may decide."""
+    """Why the row of the chain cannot be used; the chain is then left out, because what stands in it may decide."""
 
 
 def chain_id(entry: str, chain: str) -> str:

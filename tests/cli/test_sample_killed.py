@@ -16,7 +16,7 @@ import rnagen
 from rnagen.checkpoints.structure import save_checkpoint
 from rnagen.cli.sample import main
 from rnagen.errors import InputError
-from rnagen.io.kaggle import read_labels
+from rnagen.io.labels import read_labels
 from rnagen.sampling import run as sampling_run
 from rnagen.sampling.outputs import OutputFolder
 from tests.helpers.outputs import contents

@@ -12,7 +12,7 @@ from rnagen.checkpoints.structure import save_checkpoint
 from rnagen.cli.sample import main
 from rnagen.evaluation.likelihood import with_all_atoms
 from rnagen.io.folders import safe_name
-from rnagen.io.kaggle import read_labels
+from rnagen.io.labels import read_labels
 from rnagen.io.read import read_structures
 from tests.helpers.outputs import contents
 from tests.helpers.tiny import TINY, tiny_model
