@@ -18,8 +18,14 @@ Checked = tuple[list[Target], list[InputError]]
 """Targets that can be sampled, and an error for each of the others."""
 
 
-def check_targets(targets: Sequence[Target], config: SampleConfig, models: Models) -> Checked:
+def check_targets(targets: Sequence[Target], config: SampleConfig, models: Models, from_files: bool) -> Checked:
     """Add alignments, and refuse what the model cannot be conditioned on and what cannot be folded.
+
+    Args:
+        targets: all of a run.
+        config: its options.
+        models: what it samples with.
+        from_files: whether the targets are those that the options name, and not given as such.
 
     Raises:
         ConfigError: alignments for a model that reads none.
@@ -29,7 +35,7 @@ def check_targets(targets: Sequence[Target], config: SampleConfig, models: Model
     errors: list[InputError] = []
     if config.alignments is not None:
         good, errors = _with_alignments(good, config.alignments, models)
-    good, refused = _secondary_structures(good, models)
+    good, refused = _secondary_structures(good, config, models, from_files)
     good, unfoldable = _folding(good, config)
     return good, errors + refused + unfoldable
 
@@ -78,14 +84,23 @@ def _with_alignments(targets: list[Target], folder: Path, models: Models) -> Che
     return good, errors
 
 
-def _secondary_structures(targets: list[Target], models: Models) -> Checked:
+def _secondary_structures(targets: list[Target], config: SampleConfig, models: Models, from_files: bool) -> Checked:
+    """A structure that was asked for is refused by a model that cannot follow it; one that stands in a file beside the
+    sequence is left out, with a warning."""
     if models.structure.config.model.secondary_structure:
         return targets, []
-    reason = "this model cannot be conditioned on a secondary structure: remove it, or choose another --ckpt"
-    refused = [target for target in targets if target.secondary_structure is not None]
-    return [target for target in targets if target not in refused], [
-        InputError("inputs", target.name, reason) for target in refused
-    ]
+    good, errors = [], []
+    for target in targets:
+        is_option = config.structure is not None and target.name == config.name
+        if target.secondary_structure is None:
+            good.append(target)
+        elif from_files and not is_option:
+            warning = "its secondary structure is not used: this model cannot be conditioned on one"
+            good.append(replace(target, secondary_structure=None, warnings=(*target.warnings, warning)))
+        else:
+            reason = "this model cannot be conditioned on a secondary structure: remove it, or choose another --ckpt"
+            errors.append(InputError("inputs", target.name, reason))
+    return good, errors
 
 
 def _folding(targets: list[Target], config: SampleConfig) -> Checked:

@@ -52,7 +52,7 @@ class SamplingRun:
         self.models = Models.load(config.ckpt, config.guide_ckpt, choose_device(config.device))
         guide = None if self.models.guide is None else self.models.guide.config
         check_sampling(self.models.structure.config, config.sampler, guide)
-        self._all, refused = check_targets(self.targets, config, self.models)
+        self._all, refused = check_targets(self.targets, config, self.models, from_files=targets is None)
         self.targets, self._too_large = check_memory(self._all, config, self.models)
         self.failures += refused + self._too_large
 

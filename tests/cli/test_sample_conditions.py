@@ -67,11 +67,15 @@ def test_a_structure_without_its_sequence_is_refused(run, capsys) -> None:
     assert "structure: belongs to --sequence" in capsys.readouterr().err
 
 
-def test_a_model_that_reads_no_secondary_structure_does_the_others(run, folder: Path, tmp_path: Path, capsys) -> None:
-    assert run("--fasta", folder / "in.fasta", ckpt="plain") == 1
-    assert "b: this model cannot be conditioned on a secondary structure" in capsys.readouterr().err
-    assert (tmp_path / "out" / "a" / "ensemble.cif").is_file()
-    assert not (tmp_path / "out" / "b").exists()
+def test_a_model_that_reads_no_secondary_structure(run, folder: Path, tmp_path: Path, capsys) -> None:
+    """In a file it is left out with a warning; where it is asked for, it is refused."""
+    assert run("--fasta", folder / "in.fasta", ckpt="plain") == 0
+    assert "warning: b: its secondary structure is not used" in capsys.readouterr().err
+    assert run("--sequence", SEQUENCE, "--name", "b", ckpt="plain", out="alone") == 0
+    np.testing.assert_array_equal(coords(tmp_path / "out" / "b"), coords(tmp_path / "alone" / "b"))
+    assert run("--sequence", SEQUENCE, "--structure", HELIX, ckpt="plain", out="refused") == 2
+    assert "this model cannot be conditioned on a secondary structure" in capsys.readouterr().err
+    assert not (tmp_path / "refused").exists()
     with pytest.raises(InputError, match="cannot be conditioned"):
         rnagen.sample(SEQUENCE, structure=HELIX, ckpt=folder / "plain.safetensors")
 
