@@ -19,7 +19,7 @@ from rnagen.data.chains import TENSORS, ChainInfo, Chains, flat_arrays
 from rnagen.data.filters import check_dates
 from rnagen.errors import InputError
 from rnagen.features import Chain
-from rnagen.io.files import atomic_write
+from rnagen.io.files import atomic_write, parse_json
 from rnagen.io.tables import read_table
 from rnagen.secondary.pairs import MINIMUM_PROBABILITY
 from rnagen.structure import PAIR_FEATURES
@@ -62,7 +62,7 @@ class Dataset:
             raise InputError(path, None, reason)
         try:
             with safe_open(file, "pt") as opened:
-                described = json.loads((opened.metadata() or {})["rnagen"])
+                described = parse_json((opened.metadata() or {})["rnagen"], file)
                 if described["format"] != FORMAT:
                     reason = f"has format {described['format']!r}, but this version reads {FORMAT}; {_AGAIN}"
                     raise InputError(file, None, reason)

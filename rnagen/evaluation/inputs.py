@@ -1,6 +1,5 @@
 """What `rnagen evaluate` reads: predictions, references, their dates, and the training cutoff of a checkpoint."""
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from rnagen.data.dataset import Dataset, is_dataset
 from rnagen.dates import parse_optional_date
 from rnagen.errors import InputError
 from rnagen.evaluation.layouts import find_conformers
-from rnagen.io.files import read_text
+from rnagen.io.files import read_json
 from rnagen.io.formats import (
     is_structure_file,
     left_out,
@@ -123,14 +122,14 @@ def read_cutoff(predictions: Path, checkpoint: Path | None) -> str:
     """
     if checkpoint is not None:
         described = find_checkpoint(checkpoint).with_suffix(".json")
-        cutoff = _read_json(described).get("cutoff")
+        cutoff = read_json(described).get("cutoff")
         if not cutoff:
             raise InputError(described, "cutoff", "missing")
         return checked_date(described, "cutoff", cutoff)
     run = (predictions if predictions.is_dir() else predictions.parent) / RUN
     if not run.is_file():
         return ""
-    described_checkpoint = _read_json(run).get("checkpoint")
+    described_checkpoint = read_json(run).get("checkpoint")
     cutoff = described_checkpoint.get("cutoff") if isinstance(described_checkpoint, dict) else None
     return checked_date(run, "checkpoint.cutoff", cutoff) if cutoff else ""
 
@@ -145,16 +144,6 @@ def checked_date(file: Path, record: str, value: Any) -> str:
         return parse_optional_date(str(value))
     except ValueError as error:
         raise InputError(file, record, str(error)) from None
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise InputError(path, None, f"cannot be parsed as JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise InputError(path, None, "must hold a JSON object")
-    return found
 
 
 def _labels_with_dates(path: Path) -> Loaded:

@@ -12,13 +12,11 @@
 | any other | `<target>.pdb`, conformers as its models |
 """
 
-import json
 import re
 from collections.abc import Collection
 from pathlib import Path
 
-from rnagen.errors import InputError
-from rnagen.io.files import read_text
+from rnagen.io.files import read_json
 from rnagen.io.formats import is_structure_file, stem
 
 Rank = tuple[int, int]
@@ -88,10 +86,7 @@ def _name_of(folder: Path) -> str:
     summary = folder / "summary.json"
     if not summary.is_file():
         return folder.name
-    try:
-        return str(json.loads(read_text(summary))["name"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(summary, "name", f"cannot be read ({error})") from error
+    return str(read_json(summary).get("name", folder.name))
 
 
 def plain(name: str) -> str:

@@ -1,6 +1,5 @@
 """Log-likelihood of conformers under the model that generates them."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from torch import Tensor
 from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, Checkpoint, load_checkpoint
 from rnagen.errors import InputError
 from rnagen.geometry import random_rotations, rotate
+from rnagen.io.files import read_json
 from rnagen.model.model import Context
 from rnagen.sampling.denoiser import Flow
 from rnagen.sampling.outputs import RUN, SUBMISSION, OutputFolder
@@ -125,8 +125,7 @@ def _identity(folder: Path) -> dict[str, Any]:
     path = folder / RUN
     if not path.is_file():
         return {}
-    try:
-        found = json.loads(path.read_text())["identity"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(path, None, f"cannot be read as the description of a run: {error}") from error
+    found = read_json(path).get("identity")
+    if not isinstance(found, dict):
+        raise InputError(path, "identity", "missing: not the description of a run")
     return found

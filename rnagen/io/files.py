@@ -4,13 +4,14 @@ import codecs
 import gzip
 import hashlib
 import io
+import json
 import os
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
@@ -75,6 +76,28 @@ def read_text(path: Path) -> str:
     if "\0" in text:
         raise InputError(path, f"line {text.count(chr(10), 0, text.index(chr(0))) + 1}", "holds a NUL byte: not text")
     return text
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object that a JSON file holds.
+
+    Raises:
+        InputError: as `read_text`; or it is not JSON, is nested too deeply, or holds something else than an object.
+    """
+    return parse_json(read_text(path), path)
+
+
+def parse_json(text: str, path: Path) -> dict[str, Any]:
+    """The object that the JSON of a file holds; see `read_json`."""
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        raise InputError(path, None, "cannot be parsed as JSON: nested too deeply") from None
+    except ValueError as error:
+        raise InputError(path, None, f"cannot be parsed as JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise InputError(path, None, "must hold a JSON object")
+    return found
 
 
 def expand_gzip(data: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """Files of profiles, parquet, CSV or RDAT, converted to an uncompressed Arrow file."""
 
+import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,28 +74,33 @@ def _source(path: Path) -> Any:
             return dataset.dataset(path, format="parquet")
         # The default would also take an RNA named NA for a missing value.
         options = csv.ConvertOptions(strings_can_be_null=True, null_values=[""])
-        if magic.startswith(GZIP_MAGIC) != (path.suffix == ".gz"):
-            return dataset.dataset(_misnamed(path, options, "gzip" if path.suffix != ".gz" else None))
+        if magic[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"PK"):  # not what Arrow reads
+            data = read_text(path).encode()
+            return dataset.dataset(_text_table(lambda: pa.BufferReader(data), options))
+        is_gzip = magic.startswith(GZIP_MAGIC)
+        if is_gzip != (path.suffix == ".gz"):
+            compression = "gzip" if is_gzip else None
+            return dataset.dataset(_text_table(lambda: pa.input_stream(path, compression=compression), options))
         text = dataset.CsvFileFormat(convert_options=options)
         names = dataset.dataset(path, format=text).schema.names
         return dataset.dataset(path, pa.schema([(name, pa.string()) for name in names]), format=text)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InputError(path, None, f"cannot be read as parquet, CSV or RDAT: {error}") from error
 
 
-def _misnamed(path: Path, options: Any, compression: str | None) -> Any:
-    """The `pyarrow.Table` of a CSV file that is gzipped though its name does not end in .gz, or the reverse."""
-    with pa.input_stream(path, compression=compression) as stream:
+def _text_table(opened: Callable[[], Any], options: Any) -> Any:
+    """The `pyarrow.Table` of CSV text, which is opened twice: for the names of the columns, and for their cells."""
+    with opened() as stream:
         names = csv.open_csv(stream).schema.names
     options.column_types = {name: pa.string() for name in names}
-    with pa.input_stream(path, compression=compression) as stream:
+    with opened() as stream:
         return csv.read_csv(stream, convert_options=options)
 
 
 def _batches(path: Path, source: Any, columns: list[str]) -> Iterator[Any]:
     try:
         yield from source.to_batches(columns, batch_size=ROWS, batch_readahead=2)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InputError(path, None, f"cannot be read: {error}") from error
 
 

@@ -63,6 +63,8 @@ def read_table(path: Path) -> Table:
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if any(map(str.strip, row))]
     except csv.Error as error:
         raise InputError(path, None, f"not a CSV table ({error})") from error
+    if not rows:
+        raise InputError(path, None, "has no record")
     header = [name.strip() for name in rows[0]]
     column = {name: i for i, name in enumerate(header)}
     if len(column) < len(header):

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rnagen.errors import ConfigError
-from rnagen.io.files import LOCK, TEMPORARY, lock_folder, write_text
+from rnagen.errors import ConfigError, InputError
+from rnagen.io.files import LOCK, TEMPORARY, lock_folder, read_json, write_text
 
 RUN = "run.json"
 UNFINISHED = ".part"
@@ -31,6 +31,7 @@ def claimed(folder: Path, run: dict[str, Any]) -> Iterator[None]:
     Raises:
         ConfigError: another process writes to it, or it holds something else, or a run with another identity; names the
             difference.
+        InputError: its run.json cannot be read.
         OSError: the folder cannot be written.
     """
     # Before the lock, which would leave its file in a folder that is not ours; and again when nobody can change it.
@@ -70,12 +71,9 @@ def _refuse_other(folder: Path, run: dict[str, Any]) -> None:
 
 
 def _identity(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text())["identity"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{path}: cannot be read as the description of a run: {error}") from error
+    found = read_json(path).get("identity")
     if not isinstance(found, dict):
-        raise ConfigError(f"{path}: cannot be read as the description of a run: no identity")
+        raise InputError(path, "identity", "missing: not the description of a run; choose another --out")
     return found
 
 

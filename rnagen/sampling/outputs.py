@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from rnagen.config.files import flatten, to_plain
 from rnagen.config.sampling import SampleConfig, SamplingPlan
-from rnagen.io.files import LOCK, hash_files, write_text
+from rnagen.io.files import LOCK, hash_files, read_json, write_text
 from rnagen.io.folders import folder_names, safe_name
 from rnagen.io.kaggle import write_submission
 from rnagen.io.read import read_structures
@@ -134,9 +134,9 @@ class OutputFolder:
 
     def read_ensemble(self, name: str, sequence: str) -> Ensemble:
         """A finished target, with the atoms of the model and the confidence of its summary."""
-        atoms = tuple(json.loads((self.folder / RUN).read_text())["atoms"])
+        atoms = tuple(read_json(self.folder / RUN)["atoms"])
         structure = self.read_target(name, sequence).select_atoms(atoms)
-        summary = json.loads((self.place(name) / SUMMARY).read_text())
+        summary = read_json(self.place(name) / SUMMARY)
         selection, confidence = summary.get("selection", {}), None
         if "confidence" in summary:
             found = summary["confidence"]
@@ -154,7 +154,7 @@ class OutputFolder:
 
 def _names_there(folder: Path) -> dict[str, str]:
     """The folder of each finished target, by the name in its summary."""
-    summaries = {path.parent.name: json.loads(path.read_text()) for path in sorted(folder.glob(f"*/{SUMMARY}"))}
+    summaries = {path.parent.name: read_json(path) for path in sorted(folder.glob(f"*/{SUMMARY}"))}
     return {summary.get("name", place): place for place, summary in summaries.items()}
 
 

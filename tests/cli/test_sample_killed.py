@@ -265,7 +265,7 @@ def test_a_run_json_that_is_not_one_is_named(arguments, tmp_path: Path, capsys) 
     out.mkdir()
     (out / "run.json").write_text(json.dumps({"identity": 3}))
     assert main([*arguments, "--out", str(out)]) == 2
-    assert "cannot be read as the description of a run" in capsys.readouterr().err
+    assert "identity: missing: not the description of a run" in capsys.readouterr().err
 
 
 def test_what_cannot_be_folded_fails_alone(arguments, tmp_path: Path, monkeypatch, capsys) -> None:

@@ -111,7 +111,7 @@ def test_which_checkpoint_and_which_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no run\.json that tells the format"):
         with_all_atoms(only_c1, tmp_path)
     (tmp_path / "run.json").write_text("[]")
-    with pytest.raises(InputError, match="cannot be read as the description of a run"):
+    with pytest.raises(InputError, match="must hold a JSON object"):
         with_all_atoms(only_c1, tmp_path)
     table.unlink()
     assert with_all_atoms(only_c1, tmp_path) is only_c1
