@@ -1,4 +1,4 @@
-"""Files: text is read with a reason when that fails; whatever is written appears whole or not at all; hashes."""
+"""Files: text is read with a reason when that fails; whatever is written appears whole or not at all; locks; hashes."""
 
 import gzip
 import hashlib
@@ -10,11 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from rnagen.errors import InputError
+from filelock import FileLock, Timeout
+
+from rnagen.errors import ConfigError, InputError
 
 _GZIP_MAGIC = b"\x1f\x8b"
 TEMPORARY = ".tmp"
 """Suffix of files that are being written; a killed process leaves them behind."""
+LOCK = ".lock"
+"""File whose lock a process holds while it writes to the folder; the file itself stays."""
 
 
 def read_text(path: Path) -> str:
@@ -82,6 +86,28 @@ def write_text(path: Path, text: str) -> None:
     data = text.encode()
     with atomic_write(path) as file:
         file.write(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Be the only process that writes to `folder`, which is made if needed, until the block ends.
+
+    The system frees the lock of a killed process.
+
+    Raises:
+        ConfigError: another process, or another block of this one, writes to the folder.
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ConfigError(f"{folder}: another rnagen process is writing to this folder") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def cache_folder() -> Path:
