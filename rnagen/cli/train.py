@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rnagen.cli.options import flag_value, guarded, parse, split_config
 from rnagen.config.files import load_yaml
+from rnagen.config.messages import quoted
 from rnagen.errors import ConfigError
 from rnagen.tasks import TASKS, make_task
 
@@ -31,6 +32,6 @@ def task_of(arguments: Sequence[str]) -> str:
     flags, file = split_config(arguments)
     recorded = load_yaml(file).get("task", "structure") if file is not None else "structure"
     task = flag_value(flags, "task") or recorded
-    if task not in TASKS:
-        raise ConfigError(f"task: {task!r} does not exist; choose one of {', '.join(TASKS)}")
-    return str(task)
+    if not isinstance(task, str) or task not in TASKS:
+        raise ConfigError(f"task: {quoted(task)} does not exist; choose one of {', '.join(TASKS)}")
+    return task

@@ -6,7 +6,7 @@ from typing import Literal
 
 from rnagen.config.files import Basic, refuse_unless
 from rnagen.config.sampling import SamplerConfig
-from rnagen.config.shared import OneCycleConfig, RunOptions
+from rnagen.config.shared import LARGEST_WIDTH, MOST_LAYERS, OneCycleConfig, RunOptions
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,12 @@ class HeadConfig:
 
     def __post_init__(self) -> None:
         checks = {
-            "head_dim": self.head_dim > 0 and self.head_heads > 0 and self.head_dim % self.head_heads == 0,
-            "head_pair_dim": self.head_pair_dim > 0,
-            "head_layers": self.head_layers > 0,
-            "levels": self.levels > 1,
+            "head_dim": 0 < self.head_dim <= LARGEST_WIDTH
+            and self.head_heads > 0
+            and self.head_dim % self.head_heads == 0,
+            "head_pair_dim": 0 < self.head_pair_dim <= LARGEST_WIDTH,
+            "head_layers": 0 < self.head_layers <= MOST_LAYERS,
+            "levels": 1 < self.levels <= LARGEST_WIDTH,
         }
         refuse_unless(self, checks)
 

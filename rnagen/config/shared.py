@@ -1,5 +1,6 @@
 """Options that tasks share. No heavy import here."""
 
+import datetime
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -7,6 +8,17 @@ from typing import Literal, Protocol, runtime_checkable
 from rnagen.config.files import Basic
 
 Precision = Literal["32", "bf16"]
+LARGEST_WIDTH = 2**14
+MOST_LAYERS = 256
+"""Of a network, or of its attention heads: what is larger is a mistake, which would use up the memory."""
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is a date, written as YYYY-MM-DD: dates are compared as texts."""
+    try:
+        return datetime.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)

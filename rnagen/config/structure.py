@@ -4,13 +4,14 @@ Field names are unique across the sections, so that flags and YAML files are fla
 No heavy import here: `sample.py --help` must answer at once.
 """
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from rnagen.config.files import Basic, refuse_unless
 from rnagen.config.sampling import SamplerConfig
-from rnagen.config.shared import OptimOptions, RunOptions
+from rnagen.config.shared import LARGEST_WIDTH, MOST_LAYERS, OptimOptions, RunOptions, is_date
 from rnagen.errors import ConfigError
 from rnagen.structure import BEADS, PAIR_FEATURES
 
@@ -77,6 +78,14 @@ class ModelConfig:
     probability 0.5. Experimental: no gain measured."""
     grad_checkpointing: bool = False
     """Recompute block activations in the backward pass: less memory, more time."""
+
+    def __post_init__(self) -> None:
+        widths = ("embed_dim", "pair_dim", "mlp_ratio", "max_relative_position", "distogram_bins")
+        layers = ("trunk_layers", "num_layers", "mha_heads")
+        checks = {name: 1 <= getattr(self, name) <= LARGEST_WIDTH for name in widths}
+        checks |= {name: 1 <= getattr(self, name) <= MOST_LAYERS for name in layers}
+        checks |= {name: 0 < getattr(self, name) < math.inf for name in ("time_multiplier", "sigma_data")}
+        refuse_unless(self, {**checks, "dropout": 0 <= self.dropout < 1})
 
 
 @dataclass(frozen=True)
@@ -230,6 +239,7 @@ class TrainConfig:
             "crop": self.dataset.crop >= 8,
             "batch_size": self.dataset.batch_size >= 1,
             "copies": self.dataset.copies >= 1,
+            "cutoff": is_date(self.dataset.cutoff),
             "train_share": 0 < self.dataset.train_share <= 1,
             "synthetic_steps": self.dataset.synthetic_steps >= 0,
             "min_contacts": 0 <= self.dataset.min_contacts <= 1,
