@@ -1,5 +1,6 @@
 """`rnagen train` and `train.py`."""
 
+import sys
 from collections.abc import Sequence
 
 from rnagen.cli.options import flag_value, guarded, parse, split_config
@@ -8,19 +9,34 @@ from rnagen.config.messages import quoted
 from rnagen.errors import ConfigError
 from rnagen.tasks import TASKS, make_task
 
+PROG = "train.py"
+
 
 def main(arguments: Sequence[str]) -> int:
-    """Parse, then train; lightning is imported only then."""
+    """Parse, then train; lightning is imported only then. 1: no step could be taken; others: see `guarded`."""
+    return guarded(lambda: run(arguments), PROG)
 
-    def command() -> int:
-        config = parse(TASKS[task_of(arguments)](), arguments, "train.py")
-        task = make_task(config)
-        from rnagen.training.fit import fit
 
-        print(f"finished: {fit(task)}")
-        return 0
+def run(arguments: Sequence[str]) -> int:
+    """Train by the options of the command line; returns the exit code.
 
-    return guarded(command, "train.py")
+    Raises:
+        InputError, ConfigError: see `rnagen.training.fit.fit`.
+    """
+    task = make_task(parse(TASKS[task_of(arguments)](), arguments, PROG))
+    from rnagen.training.fit import TrainingError, fit
+    from rnagen.training.state import STATE
+
+    try:
+        trained = fit(task)
+    except TrainingError as error:
+        print(f"{PROG}: {error}", file=sys.stderr)
+        return 1
+    if trained.interrupted:
+        print(f"{PROG}: interrupted; go on with --ckpt {trained.folder / STATE}", file=sys.stderr)
+        return 130
+    print(f"finished: {trained.folder}")
+    return 0
 
 
 def task_of(arguments: Sequence[str]) -> str:

@@ -9,8 +9,11 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
 from rnagen.config.files import to_plain
+from rnagen.config.messages import one_line
 from rnagen.config.shared import TaskConfig
-from rnagen.training.callbacks import StepLog, StopOnSignal
+from rnagen.errors import ConfigError
+from rnagen.training.callbacks import StepLog
+from rnagen.training.state import StateFile
 
 
 def device_of(accelerator: str) -> str:
@@ -35,12 +38,15 @@ def make_trainer(
             epoch and is resumed ends where it would have ended.
         validates: whether there is anything to validate on.
         max_time: after which training stops.
-        callbacks: besides the log lines and the handling of signals.
+        callbacks: besides the log lines.
+
+    Raises:
+        ConfigError: Weights & Biases cannot be reached.
     """
     run, optim = config.run, config.optim
     loggers: list[Logger] = [CSVLogger(folder, name="log")]
     if run.wandb:
-        loggers.append(WandbLogger(project="rnagen", name=run.run_name, save_dir=folder, config=to_plain(config)))
+        loggers.append(wandb_logger(config, folder))
     return L.Trainer(
         accelerator=run.accelerator,
         devices=run.devices,
@@ -58,6 +64,33 @@ def make_trainer(
         enable_checkpointing=False,
         enable_model_summary=False,
         logger=loggers,
+        plugins=[StateFile()],
         # A bar that shows a loss waits for it.
-        callbacks=[TQDMProgressBar(run.print_freq), StepLog(run.print_freq), StopOnSignal(), *callbacks],
+        callbacks=[ProgressBar(run.print_freq), StepLog(run.print_freq), *callbacks],
     )
+
+
+class ProgressBar(TQDMProgressBar):
+    """A progress bar that ends its line when the training fails: the error has a line of its own."""
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        for bar in (self._val_progress_bar, self._train_progress_bar):
+            if bar is not None:
+                bar.close()
+
+
+def wandb_logger(config: TaskConfig, folder: Path) -> Logger:
+    """A logger of Weights & Biases that has logged in.
+
+    Raises:
+        ConfigError: it cannot: there is no key or no network.
+    """
+    from wandb.errors import Error
+
+    logger = WandbLogger(project="rnagen", name=config.run.run_name, save_dir=folder, config=to_plain(config))
+    try:
+        assert logger.experiment is not None
+    except Error as error:
+        reason = one_line(error, 200)
+        raise ConfigError(f"wandb: {reason} (log in with `wandb login`, or set WANDB_MODE=offline)") from error
+    return logger

@@ -1,0 +1,68 @@
+"""The training state of a run: written whole or not at all, and read only if it is one that a run can go on from."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch import Tensor
+
+from rnagen.config.messages import one_line
+from rnagen.errors import InputError
+from rnagen.io.files import atomic_write
+
+STATE = "last.ckpt"
+"""Training state: model, average, optimizer, schedule, position. For resuming only, never for sampling."""
+PARTS = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "global_step", "epoch")
+"""What Lightning needs of a state."""
+WRITER = "CheckpointWriter"
+"""The entry that only rnagen has."""
+
+
+class StateFile(TorchCheckpointIO):
+    """How Lightning writes a state: a half-written one never replaces a whole one."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Write the file.
+
+        Raises:
+            OSError: the folder cannot be written or the disk is full.
+        """
+        # In memory first: torch would hide the error of the file behind others of its own.
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        with atomic_write(Path(path)) as file:
+            file.write(buffer.getbuffer())
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """A training state; its tensors stay in the file until they are used.
+
+    Raises:
+        InputError: it is truncated or something else. Nothing of it is executed.
+    """
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:
+        # Whatever the bytes of another program's file lead the reader to.
+        reason = f"cannot be read as a training state (truncated, or of another program?): {one_line(error, 150)}"
+        raise InputError(path, None, reason) from error
+    missing = [part for part in PARTS if not isinstance(saved, dict) or part not in saved]
+    if missing or not isinstance(saved["callbacks"], dict) or WRITER not in saved["callbacks"]:
+        raise InputError(path, None, "is not a training state of rnagen")
+    return saved
+
+
+def check_state(path: Path, module: torch.nn.Module) -> None:
+    """Refuse a state whose tensors are not those of the module that goes on from it.
+
+    Raises:
+        InputError: names the first tensor that differs.
+    """
+    found: Mapping[str, Tensor] = read_state(path)["state_dict"]
+    expected = module.state_dict()
+    for name in (*expected, *found):
+        if name not in found or name not in expected or found[name].shape != expected[name].shape:
+            raise InputError(path, name, "is the state of a model of another task or shape than this configuration")
