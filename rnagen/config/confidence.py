@@ -102,11 +102,7 @@ class ConfidenceConfig:
             "val_conformers": dataset.val_conformers >= 2,
             "batch_size": dataset.batch_size >= 1,
             "copies": dataset.copies >= 1,
-            "lr": optim.lr > 0,
             "warmup": 0 <= optim.warmup < 1,
-            "grad_clip": optim.grad_clip > 0,
-            "accumulate_grad": optim.accumulate_grad >= 1,
-            "epochs": self.run.epochs >= 1,
             # The head is small: sampling the conformers takes most of the time, and it is done once.
             "devices": self.run.devices == 1,
         }

@@ -25,6 +25,8 @@ SIZES: dict[str, dict[str, int]] = {
     "base": {"embed_dim": 288, "pair_dim": 64, "trunk_layers": 4, "num_layers": 8, "mha_heads": 9},
 }
 """Widths and depths of the two presets."""
+LARGEST_POWER = 10
+"""Of lengths and cluster sizes in the weight of a chain: beyond it the weights are not finite."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,14 @@ class LossConfig:
     structure_ramp: int = 1000
     """Optimizer steps over which the structure losses reach full weight."""
 
+    def __post_init__(self) -> None:
+        weights = ("flow", "lddt", "drmsd", "aligned_mae", "consistency", "distogram")
+        checks = {f"{name}_weight": 0 <= getattr(self, f"{name}_weight") < math.inf for name in weights}
+        checks["lddt_thresholds"] = bool(self.lddt_thresholds) and all(0 < x < math.inf for x in self.lddt_thresholds)
+        checks["drmsd_clamp"] = self.drmsd_clamp > 0
+        checks["structure_ramp"] = self.structure_ramp >= 1
+        refuse_unless(self, checks)
+
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -233,7 +243,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         checks = {
-            "atoms": "C1'" in self.model.atoms,
+            "atoms": "C1'" in self.model.atoms and len(set(self.model.atoms)) == len(self.model.atoms),
             "embed_dim": self.model.embed_dim % (2 * self.model.mha_heads) == 0,
             "encoder_rate": 0 <= self.pretrained.encoder_rate <= 1,
             "crop": self.dataset.crop >= 8,
@@ -247,11 +257,12 @@ class TrainConfig:
             "pair_features": set(self.model.pair_features) <= set(PAIR_FEATURES),
             "pair_feature_dropout": 0 <= self.dataset.pair_feature_dropout <= 1,
             "structure_share": 0 <= self.dataset.structure_share <= 1,
-            "consistency_weight": self.loss.consistency_weight >= 0,
+            "spatial_crop": 0 <= self.dataset.spatial_crop <= 1,
+            "length_power": abs(self.dataset.length_power) <= LARGEST_POWER,
+            "cluster_power": abs(self.dataset.cluster_power) <= LARGEST_POWER,
+            "lr_warmup": self.optim.lr_warmup >= 0,
+            "lr_decay": self.optim.lr_decay >= 0,
             "ema_decay": 0 <= self.optim.ema_decay < 1,
-            "accumulate_grad": self.optim.accumulate_grad >= 1,
-            "devices": self.run.devices >= 1,
-            "keep_freq": self.run.keep_freq is None or self.run.keep_freq >= 1,
             "val_repeat": self.run.val_repeat >= 1,
         }
         refuse_unless(self, checks)

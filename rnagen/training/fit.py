@@ -16,15 +16,19 @@ import yaml
 from lightning.fabric.utilities import rank_zero_only
 
 from rnagen.config.files import to_plain
-from rnagen.config.messages import one_line
+from rnagen.config.messages import one_line, quoted
 from rnagen.config.shared import RunOptions, TaskConfig
 from rnagen.errors import ConfigError
 from rnagen.io.files import TEMPORARY, lock_folder, write_text
+from rnagen.sampling.conformers import SamplingError
 from rnagen.training.callbacks import CheckpointWriter, MetricsWriter, StepCount, StopOnSignal
 from rnagen.training.state import STATE, check_state, read_state
 from rnagen.training.stream import ResumableData
 from rnagen.training.task import Task
 from rnagen.training.trainer import make_trainer
+
+MOST_TIME = 10_000
+"""Days, hours, minutes or seconds of a time."""
 
 
 class TrainingError(RuntimeError):
@@ -49,7 +53,7 @@ def fit(task: Task[Any, Any, Any]) -> TrainedRun:
     Raises:
         InputError: data, checkpoint or another file cannot be used.
         ConfigError: options that do not go together, or need what this machine lacks.
-        TrainingError: no step could be taken.
+        TrainingError: no step could be taken, or the training has diverged.
         OSError: the folder of the run cannot be written.
     """
     config, started = task.config, time.monotonic()
@@ -96,6 +100,9 @@ def _train(
 ) -> TrainedRun:
     config, run = task.config, task.config.run
     steps = run.epochs * data.batches_per_epoch // config.optim.accumulate_grad
+    if not steps and not run.validate_only:
+        reason = f"{run.epochs} epochs of {data.batches_per_epoch} batches are less than one step"
+        raise ConfigError(f"accumulate_grad: {config.optim.accumulate_grad} cannot be used: {reason}")
     # Reading the data does not change the initial weights.
     torch.manual_seed(run.seed)
     module = task.module(data, steps)
@@ -129,6 +136,7 @@ def clear_errors(folder: Path) -> Iterator[None]:
 
     Raises:
         ConfigError: the networks cannot be compiled here.
+        TrainingError: the validation cannot sample with the weights.
         OSError: the disk is full; names the folder.
         KeyboardInterrupt: the user has aborted the run, for which Lightning has an exit of its own.
     """
@@ -142,6 +150,8 @@ def clear_errors(folder: Path) -> Iterator[None]:
         if error.errno is None or error.filename is not None:
             raise
         raise OSError(error.errno, error.strerror, str(folder)) from error
+    except SamplingError as error:
+        raise TrainingError(f"validation: {error}: the training has diverged (try a lower --lr)") from error
     except RuntimeError as error:
         if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
             raise
@@ -175,6 +185,8 @@ def seconds_of(max_time: str) -> float:
     """
     try:
         days, hours, minutes, seconds = map(int, max_time.split(":"))
+        if not all(0 <= part < MOST_TIME for part in (days, hours, minutes, seconds)):
+            raise ValueError
     except ValueError:
-        raise ConfigError(f"max_time: {max_time!r} cannot be used (expected DD:HH:MM:SS)") from None
+        raise ConfigError(f"max_time: {quoted(max_time)} cannot be used (expected DD:HH:MM:SS)") from None
     return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import lightning as L
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
@@ -41,33 +42,36 @@ def make_trainer(
         callbacks: besides the log lines.
 
     Raises:
-        ConfigError: Weights & Biases cannot be reached.
+        ConfigError: the machine lacks the accelerator, or Weights & Biases cannot be reached.
     """
     run, optim = config.run, config.optim
     loggers: list[Logger] = [CSVLogger(folder, name="log")]
     if run.wandb:
         loggers.append(wandb_logger(config, folder))
-    return L.Trainer(
-        accelerator=run.accelerator,
-        devices=run.devices,
-        strategy="ddp" if run.devices > 1 else "auto",
-        precision="bf16-mixed" if optim.precision == "bf16" else "32-true",
-        max_epochs=-1,
-        max_steps=steps,
-        max_time=max_time,
-        accumulate_grad_batches=optim.accumulate_grad,
-        limit_val_batches=run.val_batches if validates and (run.validate or run.validate_only) else 0,
-        check_val_every_n_epoch=run.val_epoch_freq,
-        num_sanity_val_steps=0,
-        log_every_n_steps=run.print_freq,
-        use_distributed_sampler=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        logger=loggers,
-        plugins=[StateFile()],
-        # A bar that shows a loss waits for it.
-        callbacks=[ProgressBar(run.print_freq), StepLog(run.print_freq), *callbacks],
-    )
+    try:
+        return L.Trainer(
+            accelerator=run.accelerator,
+            devices=run.devices,
+            strategy="ddp" if run.devices > 1 else "auto",
+            precision="bf16-mixed" if optim.precision == "bf16" else "32-true",
+            max_epochs=-1,
+            max_steps=steps,
+            max_time=max_time,
+            accumulate_grad_batches=optim.accumulate_grad,
+            limit_val_batches=run.val_batches if validates and (run.validate or run.validate_only) else 0,
+            check_val_every_n_epoch=run.val_epoch_freq,
+            num_sanity_val_steps=0,
+            log_every_n_steps=run.print_freq,
+            use_distributed_sampler=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            logger=loggers,
+            plugins=[StateFile()],
+            # A bar that shows a loss waits for it.
+            callbacks=[ProgressBar(run.print_freq), StepLog(run.print_freq), *callbacks],
+        )
+    except MisconfigurationException as error:
+        raise ConfigError(f"accelerator {run.accelerator}, devices {run.devices}: {one_line(error, 200)}") from error
 
 
 class ProgressBar(TQDMProgressBar):

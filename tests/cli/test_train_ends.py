@@ -1,11 +1,14 @@
 """How a training ends when something is amiss: one line, an exit code, and nothing half-written."""
 
 import errno
+import math
 import os
 import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,19 @@ from tests.helpers.training import FAST
 
 ROOT = Path(__file__).parents[2]
 SHORT = ("--epochs", "1", "--train-batches", "3", "--no-validate")
+
+
+@pytest.fixture
+def no_finite_loss(monkeypatch: pytest.MonkeyPatch):
+    """A context in which every loss is NaN."""
+
+    @contextmanager
+    def patched() -> Iterator[None]:
+        with monkeypatch.context() as patch:
+            patch.setattr("rnagen.tasks.structure.module.total", lambda terms, *_: terms["flow"].mean() * math.nan)
+            yield
+
+    return patched
 
 
 def last_line(capsys: pytest.CaptureFixture[str]) -> str:
@@ -55,30 +71,58 @@ def test_a_second_signal_aborts(train, tmp_path: Path, capsys, monkeypatch) -> N
     assert not (tmp_path / "a" / "last.ckpt").exists()
 
 
-def test_a_run_without_a_finite_loss_has_failed(train, tmp_path: Path, capsys) -> None:
-    assert train("a", *SHORT, "--flow-weight", "nan") == 1
+def test_a_run_without_a_finite_loss_has_failed(train, tmp_path: Path, capsys, no_finite_loss) -> None:
+    with no_finite_loss():
+        assert train("a", *SHORT) == 1
     line = last_line(capsys)
     assert line.startswith(f"train.py: {tmp_path / 'a'}: all 3 steps were skipped, because their loss or gradient")
     assert all(value.isfinite().all() for value in load_file(tmp_path / "a" / "last.safetensors").values())
 
 
-def test_steps_that_were_skipped_before_do_not_count(train, tmp_path: Path, capsys) -> None:
+def test_steps_that_were_skipped_before_do_not_count(train, tmp_path: Path, capsys, no_finite_loss) -> None:
     """A resumed run is measured by its own steps."""
-    assert train("a", *SHORT, "--flow-weight", "nan") == 1
     state = ("--ckpt", tmp_path / "a" / "last.ckpt")
+    with no_finite_loss():
+        assert train("a", *SHORT) == 1
     assert train("a", *SHORT, *state, "--epochs", "2") == 0
-    assert train("a", *SHORT, *state, "--epochs", "3", "--flow-weight", "nan") == 1
+    with no_finite_loss():
+        assert train("a", *SHORT, *state, "--epochs", "3") == 1
     assert "all 3 steps were skipped" in last_line(capsys)
 
 
-def test_the_function_raises_what_the_command_prints(data: Path, tmp_path: Path, monkeypatch) -> None:
+def test_the_function_raises_what_the_command_prints(data: Path, tmp_path: Path, monkeypatch, no_finite_loss) -> None:
     monkeypatch.setattr("rnagen.data.dataset.check_dates", lambda *_: None)
     options = {"embed_dim": 32, "pair_dim": 8, "trunk_layers": 1, "num_layers": 1, "mha_heads": 4, "crop": 24}
     options |= {"epochs": 1, "train_batches": 1, "copies": 2, "validate": False, "accelerator": "cpu"}
     places = {"data": data / "data", "splits": data, "run_dir": tmp_path}
     assert train_api(**options, **places, run_name="good") == tmp_path / "good"
-    with pytest.raises(TrainingError, match="all 1 steps were skipped"):
-        train_api(**options, **places, run_name="bad", flow_weight=float("nan"))
+    with no_finite_loss(), pytest.raises(TrainingError, match="all 1 steps were skipped"):
+        train_api(**options, **places, run_name="bad")
+
+
+def test_a_training_that_diverges_is_one_line(train, capsys) -> None:
+    assert train("a", "--epochs", "1", "--train-batches", "3", "--lr", "1e30") == 1
+    line = last_line(capsys)
+    assert line.startswith("train.py: validation: ")
+    assert line.endswith("the training has diverged (try a lower --lr)")
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--accelerator", "gpu"), "accelerator gpu, devices 1: No supported gpu backend found!"),
+        (("--accumulate-grad", "4"), "accumulate_grad: 4 cannot be used: 1 epochs of 3 batches are less than one step"),
+        (("--max-time", "00:00:00:-5"), "max_time: '00:00:00:-5' cannot be used"),
+        (("--max-time", "9" * 5000 + ":0:0:0"), "max_time: '9999"),
+    ],
+)
+def test_what_cannot_be_run_is_one_line(train, capsys, flags: tuple[str, ...], words: str) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    assert train("a", *SHORT, *flags) == 2
+    line = last_line(capsys)
+    assert words in line
+    assert len(line) <= 500
 
 
 def test_two_runs_do_not_share_a_folder(train, tmp_path: Path, capsys) -> None:
