@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from rnagen.checkpoints.structure import Checkpoint, load_checkpoint, save_checkpoint
-from rnagen.config.messages import quoted
 from rnagen.errors import ConfigError, InputError
+from rnagen.messages import quoted
 
 RECORDED = ("weights_sha256", "step", "hours", "cutoff", "data", "command")
 """What the description of a mean records of each part."""

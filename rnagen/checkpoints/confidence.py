@@ -14,8 +14,8 @@ from rnagen.checkpoints.files import read_model, save_model
 from rnagen.checkpoints.structure import Checkpoint
 from rnagen.config.confidence import HeadConfig
 from rnagen.config.files import to_plain
-from rnagen.config.messages import quoted
 from rnagen.errors import InputError
+from rnagen.messages import quoted
 from rnagen.model.confidence import ConfidenceHead
 
 TASK = "confidence"

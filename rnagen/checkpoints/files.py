@@ -19,9 +19,9 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from rnagen.config.files import load_config
-from rnagen.config.messages import one_line, quoted
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.files import atomic_write, hash_files, read_text, write_text
+from rnagen.messages import one_line, quoted
 
 FORMAT = 1
 EMBEDDED = "rnagen"

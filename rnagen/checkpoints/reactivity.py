@@ -9,8 +9,8 @@ import torch
 from rnagen.checkpoints.files import read_model, save_model
 from rnagen.config.encoder import EncoderConfig
 from rnagen.config.files import to_plain
-from rnagen.config.messages import quoted
 from rnagen.errors import InputError
+from rnagen.messages import quoted
 from rnagen.model.reactivity import ReactivityModel
 
 TASK = "reactivity"

@@ -9,10 +9,10 @@ import torch
 from rnagen.checkpoints.files import read_model, save_model
 from rnagen.config.encoder import EncoderConfig
 from rnagen.config.files import load_config, to_plain
-from rnagen.config.messages import one_line, quoted
 from rnagen.config.shared import is_date
 from rnagen.config.structure import TrainConfig
 from rnagen.errors import ConfigError, InputError
+from rnagen.messages import one_line, quoted
 from rnagen.model.encoders import build_encoder
 from rnagen.model.model import RNAFlowModel
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from rnagen.cli.options import guarded
-from rnagen.config.messages import one_line
+from rnagen.messages import one_line
 
 PROG = "rnagen"
 VERBS = {

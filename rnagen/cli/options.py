@@ -13,8 +13,8 @@ from typing import Any
 import tyro
 
 from rnagen.config.files import BASIC, RENAMED_VALUES, current_name, load_config, load_yaml, presets_of
-from rnagen.config.messages import one_line
 from rnagen.errors import ConfigError, InputError
+from rnagen.messages import one_line
 
 TRACEBACK = "RNAGEN_TRACEBACK"
 """Environment variable with which an internal error shows its traceback."""

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from rnagen.cli.options import flag_value, guarded, parse, split_config
 from rnagen.config.files import load_yaml
-from rnagen.config.messages import quoted
 from rnagen.errors import ConfigError
+from rnagen.messages import quoted
 from rnagen.tasks import TASKS, make_task
 
 PROG = "train.py"

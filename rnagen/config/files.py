@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 
 import yaml
 
-from rnagen.config.messages import one_line, quoted
 from rnagen.errors import ConfigError
+from rnagen.messages import one_line, quoted
 
 T = typing.TypeVar("T")
 

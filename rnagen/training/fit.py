@@ -16,10 +16,10 @@ import yaml
 from lightning.fabric.utilities import rank_zero_only
 
 from rnagen.config.files import to_plain
-from rnagen.config.messages import one_line, quoted
 from rnagen.config.shared import RunOptions, TaskConfig
 from rnagen.errors import ConfigError
 from rnagen.io.files import TEMPORARY, lock_folder, write_text
+from rnagen.messages import one_line, quoted
 from rnagen.sampling.conformers import SamplingError
 from rnagen.training.callbacks import CheckpointWriter, MetricsWriter, StepCount, StopOnSignal
 from rnagen.training.state import STATE, check_state, read_state

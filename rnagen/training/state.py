@@ -9,9 +9,9 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
-from rnagen.config.messages import one_line
 from rnagen.errors import InputError
 from rnagen.io.files import atomic_write
+from rnagen.messages import one_line
 
 STATE = "last.ckpt"
 """Training state: model, average, optimizer, schedule, position. For resuming only, never for sampling."""

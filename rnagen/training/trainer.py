@@ -10,9 +10,9 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
 from rnagen.config.files import to_plain
-from rnagen.config.messages import one_line
 from rnagen.config.shared import TaskConfig
 from rnagen.errors import ConfigError
+from rnagen.messages import one_line
 from rnagen.training.callbacks import StepLog
 from rnagen.training.state import StateFile
 

@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ from rnagen.training.fit import TrainingError
 from tests.helpers.training import FAST
 
 ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 SHORT = ("--epochs", "1", "--train-batches", "3", "--no-validate")
 
 
@@ -142,6 +144,22 @@ def test_what_a_killed_run_had_begun_to_write_is_removed(train, tmp_path: Path) 
     assert not any(path.exists() for path in left)
 
 
+def test_a_killed_run_is_resumed(dated: Path, tmp_path: Path) -> None:
+    """Neither the lock nor what was being written stands in the way."""
+    state = tmp_path / "run" / "last.ckpt"
+    with subprocess.Popen(
+        command(dated, tmp_path, "--epochs", "10000", "--train-batches", "1"), env=ENVIRONMENT
+    ) as run:
+        while not state.exists() and run.poll() is None:
+            time.sleep(0.1)
+        run.kill()
+    step = torch.load(state, weights_only=True)["global_step"]
+    flags = ("--train-batches", "1", "--epochs", str(step + 2), "--ckpt", str(state))
+    assert start(dated, tmp_path, *flags).returncode == 0
+    assert load_checkpoint(state.with_suffix(".safetensors")).metadata["step"] == step + 2
+    assert not list(state.parent.glob("*.tmp"))
+
+
 def test_a_full_disk_is_one_line(dated: Path, tmp_path: Path) -> None:
     """A limit on the size of files, which the weights are within and the training state is not."""
     done = start(dated, tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000)))
@@ -204,11 +222,14 @@ def test_wandb_without_a_network_is_one_line(train, capsys, monkeypatch) -> None
     assert line == "train.py: wandb: no network (log in with `wandb login`, or set WANDB_MODE=offline)"
 
 
+def command(data: Path, runs: Path, *flags: str) -> list[str]:
+    places = ["--data", data / "data", "--splits", data, "--run-dir", runs]
+    return [sys.executable, str(ROOT / "train.py"), *FAST, *SHORT, *map(str, places), *flags]
+
+
 def start(
     data: Path, runs: Path, *flags: str, preexec_fn=None, **environment: str
 ) -> "subprocess.CompletedProcess[str]":
-    places = ["--data", data / "data", "--splits", data, "--run-dir", runs]
-    command = [sys.executable, str(ROOT / "train.py"), *FAST, *SHORT, *map(str, places), *flags]
-    own = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", **environment}
-    env = {**os.environ, **own}
-    return subprocess.run(command, capture_output=True, check=False, text=True, env=env, preexec_fn=preexec_fn)
+    env = {**ENVIRONMENT, **environment}
+    line = command(data, runs, *flags)
+    return subprocess.run(line, capture_output=True, check=False, text=True, env=env, preexec_fn=preexec_fn)

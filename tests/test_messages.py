@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rnagen.config.messages import MOST, one_line, quoted
+from rnagen.messages import MOST, one_line, quoted
 
 
 @pytest.mark.parametrize("value", ["huge", 5, -0.5, None, True, ("a", "b"), [1, 2], {"a": 1}, Path("a/b")])
