@@ -150,10 +150,15 @@ class StepCount(L.Callback):
     """Counts the steps of this run, and how many of them were skipped."""
 
     def __init__(self) -> None:
+        self.started = False
         self.steps = self.skipped = 0
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.started = True
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, MeasuredModule)
+        self.started = True
         self.steps, self.skipped = -trainer.global_step, -int(pl_module.skipped_steps)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -22,7 +22,7 @@ from rnagen.io.files import TEMPORARY, lock_folder, write_text
 from rnagen.messages import one_line, quoted
 from rnagen.sampling.conformers import SamplingError
 from rnagen.training.callbacks import CheckpointWriter, MetricsWriter, StepCount, StopOnSignal
-from rnagen.training.state import STATE, check_state, read_state
+from rnagen.training.state import STATE, check_state, read_state, restoring
 from rnagen.training.stream import ResumableData
 from rnagen.training.task import Task
 from rnagen.training.trainer import make_trainer
@@ -116,7 +116,7 @@ def _train(
     callbacks = [signals, count, MetricsWriter(folder), writer]
     rest = None if deadline is None else timedelta(seconds=max(0.0, deadline - time.monotonic()))
     trainer = make_trainer(config, folder, steps, data.validates, rest, callbacks)
-    with clear_errors(folder):
+    with clear_errors(folder), restoring(state, lambda: count.started):
         act = trainer.validate if run.validate_only else trainer.fit
         # The state is this program's own file; it is loaded without unpickling code.
         act(module, datamodule=data, ckpt_path=None if state is None else str(state), weights_only=True)

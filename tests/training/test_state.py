@@ -13,7 +13,8 @@ import torch
 from lightning.pytorch.demos.boring_classes import BoringModel
 
 from rnagen.cli.train import main
-from rnagen.training.state import StateFile, check_state
+from rnagen.errors import ConfigError, InputError
+from rnagen.training.state import StateFile, check_state, restoring
 from tests.helpers.training import FAST
 
 
@@ -100,6 +101,23 @@ def test_a_state_of_another_module(tmp_path: Path) -> None:
             ValueError, match=rf"last\.ckpt: {tensor}: is the state of a model of another task or shape"
         ):
             check_state(tmp_path / "last.ckpt", other)
+
+
+def test_errors_before_the_start_are_those_of_the_state() -> None:
+    for error in (KeyError("a"), TypeError("b"), ValueError("c")):
+        with pytest.raises(InputError, match=r"last\.ckpt: a run cannot go on from it: "):
+            fail(error, Path("last.ckpt"), False)
+        with pytest.raises(type(error), match=r"^(?!last)"):
+            fail(error, Path("last.ckpt"), True)
+        with pytest.raises(type(error), match=r"^(?!last)"):
+            fail(error, None, False)
+    with pytest.raises(ConfigError, match=r"^an option$"):
+        fail(ConfigError("an option"), Path("last.ckpt"), False)
+
+
+def fail(error: Exception, state: Path | None, started: bool) -> None:
+    with restoring(state, lambda: started):
+        raise error
 
 
 def test_a_full_disk_leaves_the_old_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
