@@ -153,10 +153,12 @@ def clear_errors(folder: Path) -> Iterator[None]:
     except SamplingError as error:
         raise TrainingError(f"validation: {error}: the training has diverged (try a lower --lr)") from error
     except RuntimeError as error:
-        if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        # On a GPU the compiler is first missed by Triton, whose error has no type of its own.
+        own = type(error).__module__.startswith(("torch._dynamo", "torch._inductor"))
+        if not own and "Failed to find C compiler" not in str(error):
             raise
         reason = one_line(str(error).partition("\n")[0], 200)
-        remedy = "this needs a C++ compiler (g++, or the one that CXX names); or train without --compile"
+        remedy = "this needs a C++ compiler (gcc and g++, or those that CC and CXX name); or train without --compile"
         raise ConfigError(f"compile: PyTorch cannot compile the networks: {reason}: {remedy}") from error
 
 

@@ -16,6 +16,7 @@ import pytest
 import torch
 import wandb
 from safetensors.torch import load_file
+from torch._inductor.exc import InvalidCxxCompiler
 
 from rnagen.api import train as train_api
 from rnagen.checkpoints.structure import load_checkpoint
@@ -179,16 +180,22 @@ def test_a_file_in_the_place_of_the_folder_is_one_line(train, tmp_path: Path, ca
     assert last_line(capsys).startswith("train.py: [Errno 17] File exists")
 
 
-def test_a_compiler_that_fails_is_one_line(train, capsys, monkeypatch) -> None:
-    from torch._inductor.exc import InvalidCxxCompiler
-
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (InvalidCxxCompiler(), "No working C++ compiler found"),
+        (RuntimeError("Failed to find C compiler. Please specify"), "Failed to find C compiler"),
+    ],
+    ids=["CPU", "GPU"],
+)
+def test_a_compiler_that_fails_is_one_line(train, capsys, monkeypatch, error: Exception, words: str) -> None:
     def training_step(*_) -> None:
-        raise InvalidCxxCompiler
+        raise error
 
     monkeypatch.setattr(FlowModule, "training_step", training_step)
     assert train("a", *SHORT) == 2
     line = last_line(capsys)
-    assert line.startswith("train.py: compile: PyTorch cannot compile the networks: No working C++ compiler found")
+    assert line.startswith(f"train.py: compile: PyTorch cannot compile the networks: {words}")
     assert line.endswith("or train without --compile")
 
 
