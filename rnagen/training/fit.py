@@ -78,8 +78,6 @@ def fit(task: Task[Any, Any, Any]) -> TrainedRun:
     first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
     with lock_folder(folder) if first else nullcontext():
         _refuse_overwriting(folder, state, run)
-        if first:
-            _begin_folder(folder, config)
         return _train(task, data, folder, state, deadline)
 
 
@@ -88,6 +86,7 @@ def _refuse_overwriting(folder: Path, state: Path | None, run: RunOptions) -> No
         raise ConfigError(f"{folder} holds a run: resume it with --ckpt {folder / STATE} or choose another --run-name")
 
 
+@rank_zero_only
 def _begin_folder(folder: Path, config: TaskConfig) -> None:
     """Write the options, and remove what a killed process had begun to write."""
     for left in folder.glob(f"*{TEMPORARY}"):
@@ -108,6 +107,7 @@ def _train(
     module = task.module(data, steps)
     if state is not None:
         check_state(state, module)
+    _begin_folder(folder, config)
     parameters = sum(parameter.numel() for parameter in module.network.parameters())
     print(f"{parameters:,} parameters; {data.contents}; {steps} steps")
     export = partial(task.export, data)

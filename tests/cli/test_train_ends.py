@@ -128,6 +128,16 @@ def test_what_cannot_be_run_is_one_line(train, capsys, flags: tuple[str, ...], w
     assert len(line) <= 500
 
 
+def test_a_state_of_another_shape_is_refused_before_anything_is_written(train, tmp_path: Path, capsys) -> None:
+    assert train("a", *SHORT) == 0
+    folder = tmp_path / "a"
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    assert train("a", *SHORT, "--ckpt", folder / "last.ckpt", "--embed-dim", "64") == 2
+    assert "last.ckpt: " in (line := last_line(capsys))
+    assert line.endswith("is the state of a model of another task or shape than this configuration")
+    assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
 def test_two_runs_do_not_share_a_folder(train, tmp_path: Path, capsys) -> None:
     with lock_folder(tmp_path / "a"):
         assert train("a", *SHORT) == 2
