@@ -204,13 +204,14 @@ def train(task: str = "structure", **options: Any) -> Path:
     Raises:
         InputError: data, splits or checkpoint cannot be used.
         ConfigError: options that do not exist or cannot be combined.
+        TrainingError: no step could be taken, because no loss was finite.
     """
     if task not in TASKS:
         raise ConfigError(f"task: {task!r} does not exist; choose one of {', '.join(TASKS)}")
     # Sampling does not wait for lightning.
     from rnagen.training.fit import fit
 
-    return fit(make_task(load_config(TASKS[task](), options, "train")))
+    return fit(make_task(load_config(TASKS[task](), options, "train"))).folder
 
 
 def _made(targets: Mapping[str, str] | Sequence[Target | tuple[str, str]]) -> tuple[list[Target], list[InputError]]:

@@ -34,6 +34,14 @@ def parse_date(text: str) -> str:
     raise ValueError(f"{text[:40]!r} is not a date (expected YYYY-MM-DD)")
 
 
+def is_date(text: str) -> bool:
+    """Whether a text is a date, written as YYYY-MM-DD and nothing else."""
+    try:
+        return parse_date(text) == text
+    except ValueError:
+        return False
+
+
 def parse_optional_date(text: str) -> str:
     """The date of a cell of a table or file; `NO_DATE` where the cell marks it as unknown (empty, nan, ?, …).
 

@@ -1,6 +1,7 @@
 """Where tensors live."""
 
 from rnagen.errors import ConfigError
+from rnagen.messages import quoted
 
 
 def choose_device(name: str) -> str:
@@ -14,7 +15,12 @@ def choose_device(name: str) -> str:
 
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available.get(name.split(":")[0], False):
-        raise ConfigError(f"device: {name!r} is not available here (choose auto, cpu, cuda or mps)")
+    refused = ConfigError(f"device: {quoted(name)} is not available here (choose auto, cpu, cuda or mps)")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise refused from None
+    counts = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if (device.index or 0) >= counts.get(device.type, 0):
+        raise refused
     return name

@@ -2,23 +2,15 @@
 
 from pathlib import Path
 
+from rnagen.messages import one_line
+
 MAXIMUM_PATH, MAXIMUM_RECORD, MAXIMUM_REASON = 180, 60, 250
 """Characters of each part of a message, so that the whole is a line or two, whatever the input holds."""
 
 
-def shorten(text: str, limit: int) -> str:
-    """The text on one line of at most `limit` characters; characters that cannot be printed are escaped."""
-    line = _printable(" ".join(text[: 4 * limit].split()))
-    return line if len(line) <= limit and len(text) <= 4 * limit else line[: limit - 1] + "…"
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
-def _shorten_path(path: str) -> str:
+def _end_of(path: str) -> str:
     """The end of a long path, which tells more than its beginning."""
-    path = _printable(path)
+    path = one_line(path, len(path))
     return path if len(path) <= MAXIMUM_PATH else "…" + path[1 - MAXIMUM_PATH :]
 
 
@@ -31,9 +23,9 @@ class InputError(ValueError):
 
     def __init__(self, file: str | Path, record: str | None, reason: str) -> None:
         self.file = str(file)
-        self.record = None if record is None else shorten(record, MAXIMUM_RECORD)
-        self.reason = shorten(reason, MAXIMUM_REASON)
-        super().__init__(": ".join(part for part in (_shorten_path(self.file), self.record, self.reason) if part))
+        self.record = None if record is None else one_line(record, MAXIMUM_RECORD)
+        self.reason = one_line(reason, MAXIMUM_REASON)
+        super().__init__(": ".join(part for part in (_end_of(self.file), self.record, self.reason) if part))
 
     def __reduce__(self) -> tuple[type, tuple[str, str | None, str]]:
         """Pickled by its parts, so that worker processes can hand it back."""

@@ -1,14 +1,18 @@
 """The mean of the weights of several structure checkpoints that come from one training."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from rnagen.checkpoints.structure import Checkpoint, load_checkpoint, save_checkpoint
 from rnagen.errors import ConfigError, InputError
+from rnagen.messages import quoted
 
 RECORDED = ("weights_sha256", "step", "hours", "cutoff", "data", "command")
 """What the description of a mean records of each part."""
+INHERITED = ("data", "parameters", "step", "versions")
+"""What it has in common with the part that trained longest."""
 
 
 def average_checkpoints(
@@ -27,21 +31,24 @@ def average_checkpoints(
 
     Raises:
         ConfigError: options that cannot be used.
-        InputError: a checkpoint cannot be used, or differs from the first in shape, path or encoder.
+        InputError: a checkpoint cannot be used, has an incomplete description, or differs from the first in shape, path
+            or encoder.
         OSError: `out` cannot be written.
     """
     if len(paths) < 2:
         raise ConfigError("checkpoints: an average needs at least two")
     if weights and len(weights) != len(paths):
         raise ConfigError(f"weights: {len(weights)} for {len(paths)} checkpoints")
-    if any(weight <= 0 for weight in weights):
-        raise ConfigError(f"weights: {weights!r} cannot be used (each must be above 0)")
+    if not all(0 < weight < math.inf for weight in weights):
+        raise ConfigError(f"weights: {quoted(weights)} cannot be used (each must be above 0)")
     if out.suffix != ".safetensors":
         raise ConfigError(f"out: {out} does not end in .safetensors")
     parts = [load_checkpoint(path) for path in paths]
     first = parts[0]
     for part in parts[1:]:
         _refuse_other(part, first)
+    for part in parts:
+        _refuse_incomplete(part)
     shares = weights or (1.0,) * len(parts)
     shares = tuple(share / sum(shares) for share in shares)
     states = [part.model.state_dict() for part in parts]
@@ -49,7 +56,7 @@ def average_checkpoints(
     first.model.load_state_dict(mean, assign=True)
     longest = max(parts, key=lambda part: part.metadata["hours"])
     metadata = {
-        **{name: longest.metadata[name] for name in ("data", "parameters", "step", "versions")},
+        **{name: longest.metadata[name] for name in INHERITED},
         "hours": round(sum(part.metadata["hours"] for part in parts), 3),
         "cutoff": max(part.metadata["cutoff"] for part in parts),
         "average_of": [
@@ -61,6 +68,15 @@ def average_checkpoints(
     out.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(out, first.model, config, metadata, first.encoder)
     return shares
+
+
+def _refuse_incomplete(part: Checkpoint) -> None:
+    described = part.path.with_suffix(".json")
+    for name in (*RECORDED, *INHERITED):
+        if name not in part.metadata:
+            raise InputError(described, name, "missing")
+    if not isinstance(part.metadata["hours"], int | float):
+        raise InputError(described, "hours", f"{quoted(part.metadata['hours'])} is not a number")
 
 
 def _refuse_other(part: Checkpoint, first: Checkpoint) -> None:

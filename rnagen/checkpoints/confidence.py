@@ -15,6 +15,7 @@ from rnagen.checkpoints.structure import Checkpoint
 from rnagen.config.confidence import HeadConfig
 from rnagen.config.files import to_plain
 from rnagen.errors import InputError
+from rnagen.messages import quoted
 from rnagen.model.confidence import ConfidenceHead
 
 TASK = "confidence"
@@ -71,8 +72,8 @@ def load_confidence_checkpoint(path: Path, device: torch.device | str = "cpu") -
         structure_model = StructureModelId(
             str(described["fingerprint"]), int(described["embed_dim"]), int(described["pair_dim"])
         )
-    except (KeyError, TypeError, ValueError) as error:
-        reason = f"does not identify a structure model: {error!r}"
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        reason = f"does not identify a structure model: {quoted(error)}"
         raise InputError(path.with_suffix(".json"), "structure_model", reason) from error
     config = saved.config(HeadConfig())
     head = saved.build(lambda: ConfidenceHead(config, structure_model.embed_dim, structure_model.pair_dim), device)

@@ -1,26 +1,33 @@
 """A saved model of any task: `NAME.safetensors` (weights) beside `NAME.json` (task, configuration, provenance).
 
+The weights file has the description too, in its own metadata: the two files cannot be replaced at once, and a process
+that is killed in between leaves weights beside the description of others.
+
 Nothing is unpickled, and a model is never partly loaded. What each task adds is in the module of its name.
 """
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from rnagen.config.files import load_config
 from rnagen.errors import ConfigError, InputError
-from rnagen.io.files import write_text
+from rnagen.io.files import atomic_write, hash_files, read_text, write_text
+from rnagen.messages import one_line, quoted
 
 FORMAT = 1
+EMBEDDED = "rnagen"
+"""Entry of the metadata of a weights file with its description as JSON."""
+TENSORS = "tensors_sha256"
+"""Entry of that description: hash of all tensors, by which damage to the file is found."""
 RETIRED = {"num_workers", "churn"}
 """Options that earlier versions recorded and that no longer exist; none of them describes the model."""
 
@@ -56,10 +63,16 @@ class SavedModel:
         """The model that `make` constructs, with the saved weights, ready for inference on `device`.
 
         Raises:
-            InputError: the weights do not fit it.
+            InputError: there is no such model, or the weights do not fit it.
         """
-        with torch.device("meta"):
-            model = make()
+        try:
+            with torch.device("meta"):
+                model = make()
+        except (InputError, ConfigError):
+            raise
+        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            described, reason = self.path.with_suffix(".json"), one_line(error, 200)
+            raise InputError(described, "config", f"no model can be made of it: {reason}") from error
         assign_weights(model, self.weights, self.path)
         return model.to(device).eval()
 
@@ -67,7 +80,7 @@ class SavedModel:
 def save_model(path: Path, model: nn.Module, task: str, config: dict[str, Any], metadata: dict[str, Any]) -> None:
     """Write the weights to `path` (.safetensors) and their description to the JSON file beside it.
 
-    An interrupted write leaves the old files whole.
+    An interrupted write leaves the old files whole, or the new weights, which then describe themselves.
 
     Args:
         path: of the weights.
@@ -75,12 +88,17 @@ def save_model(path: Path, model: nn.Module, task: str, config: dict[str, Any], 
         task: its name.
         config: from which the task constructs the model again, as JSON can hold it.
         metadata: provenance and whatever else the task needs.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full.
     """
-    temporary = path.with_suffix(".tmp")
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(weights, temporary)
-    described = {"format": FORMAT, "task": task, "config": config, **metadata, "weights_sha256": _sha256(temporary)}
-    os.replace(temporary, path)
+    described = {"format": FORMAT, "task": task, "config": config, **metadata}
+    embedded = json.dumps({**described, TENSORS: _tensors_sha256(save(weights))})
+    data = save(weights, {EMBEDDED: embedded})
+    with atomic_write(path) as file:
+        file.write(data)
+    described["weights_sha256"] = hashlib.sha256(data).hexdigest()
     write_text(path.with_suffix(".json"), json.dumps(described, indent=1) + "\n")
 
 
@@ -94,36 +112,82 @@ def read_model(path: Path, task: str) -> SavedModel:
     try:
         weights = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise InputError(path, None, f"cannot be read as safetensors (truncated?): {error}") from error
-    fingerprint = _sha256(path)
-    if metadata.get("weights_sha256") != fingerprint:
-        raise InputError(path, None, f"differs from the file that {path.with_suffix('.json').name} describes (SHA-256)")
-    return SavedModel(path, metadata, weights, fingerprint)
+        raise _unreadable(path, error) from error
+    return SavedModel(path, metadata, weights, metadata["weights_sha256"])
 
 
 def read_metadata(path: Path, task: str | None = None) -> dict[str, Any]:
-    """The JSON beside a weights file (or the file itself, if it is the JSON).
+    """The description of a model: that of the JSON file; or that within the weights, where the JSON file is missing or
+    describes other weights.
+
+    Args:
+        path: of the weights, or of the JSON file, which is then read whether there are weights or not.
+        task: that the model must be of, if any.
 
     Raises:
-        InputError: missing, unreadable, of another format, or of a task other than `task`.
+        InputError: missing, unreadable, of another format, task or weights.
     """
+    if not path.is_file():
+        raise InputError(path, None, "no such file")
     described = path.with_suffix(".json")
-    for file in (path, described):
-        if not file.is_file():
-            raise InputError(file, None, "no such file")
+    metadata = _parsed(described, read_text(described)) if described.is_file() else {}
+    if path != described:
+        fingerprint = hash_files([path])
+        if metadata.get("weights_sha256") != fingerprint:
+            metadata = {**_embedded(path), "weights_sha256": fingerprint}
+    _check(path, metadata, task)
+    return metadata
+
+
+def _parsed(file: Path, text: str) -> dict[str, Any]:
+    """The JSON of a description, whose version is checked.
+
+    Raises:
+        InputError: it is not a description.
+    """
     try:
-        metadata = json.loads(described.read_text())
+        metadata = json.loads(text)
     except ValueError as error:
-        raise InputError(described, None, f"cannot be parsed as JSON: {error}") from error
+        raise InputError(file, None, f"cannot be parsed as JSON: {one_line(error)}") from error
+    except RecursionError:
+        raise InputError(file, None, "cannot be parsed as JSON: nested too deeply") from None
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
-        raise InputError(described, None, f"not a checkpoint description of format {FORMAT}")
+        raise InputError(file, None, f"not a checkpoint description of format {FORMAT}")
     if not isinstance(metadata.get("config"), dict):
-        raise InputError(described, "config", "missing")
+        raise InputError(file, "config", "missing")
     # The first checkpoints were all of the structure model and did not record a task.
     metadata.setdefault("task", "structure")
-    if task is not None and metadata["task"] != task:
-        raise InputError(path, None, f"is a checkpoint of the {metadata['task']} model, not of the {task} model")
     return metadata
+
+
+def _embedded(path: Path) -> dict[str, Any]:
+    """The description within a weights file.
+
+    Raises:
+        InputError: there is none, as in files of earlier versions and of other programs; or the file is damaged.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            text = (file.metadata() or {}).get(EMBEDDED)
+    except (SafetensorError, OSError) as error:
+        raise _unreadable(path, error) from error
+    if text is None:
+        described = path.with_suffix(".json")
+        if not described.is_file():
+            raise InputError(described, None, "no such file")
+        raise InputError(path, None, f"differs from the file that {described.name} describes (SHA-256)")
+    metadata = _parsed(path, text)
+    if metadata.pop(TENSORS, None) != _tensors_sha256(path.read_bytes()):
+        raise InputError(path, None, "is damaged: its tensors are not those that were written (SHA-256)")
+    return metadata
+
+
+def _check(path: Path, metadata: dict[str, Any], task: str | None) -> None:
+    recorded = metadata["task"]
+    if not isinstance(recorded, str):
+        raise InputError(path, "task", f"{quoted(recorded)} is not the name of a task")
+    if task is not None and recorded != task:
+        raise InputError(path, None, f"is a checkpoint of the {one_line(recorded, 60)} model, not of the {task} model")
 
 
 def assign_weights(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
@@ -146,5 +210,11 @@ def assign_weights(model: nn.Module, weights: dict[str, Tensor], path: Path) -> 
     model.load_state_dict({name: w.to(expected[name].dtype) for name, w in weights.items()}, assign=True)
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _tensors_sha256(data: bytes) -> str:
+    """Hash of a safetensors file without its header."""
+    start = 8 + int.from_bytes(data[:8], "little")
+    return hashlib.sha256(memoryview(data)[start:]).hexdigest()
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return InputError(path, None, f"cannot be read as safetensors (truncated?): {one_line(error)}")

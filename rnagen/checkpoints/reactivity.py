@@ -10,6 +10,7 @@ from rnagen.checkpoints.files import read_model, save_model
 from rnagen.config.encoder import EncoderConfig
 from rnagen.config.files import to_plain
 from rnagen.errors import InputError
+from rnagen.messages import quoted
 from rnagen.model.reactivity import ReactivityModel
 
 TASK = "reactivity"
@@ -48,7 +49,7 @@ def load_reactivity_checkpoint(path: Path, device: torch.device | str = "cpu") -
     experiments = saved.metadata.get("experiments")
     names = isinstance(experiments, list) and all(isinstance(name, str) for name in experiments)
     if not names or not experiments or len(set(experiments)) < len(experiments):
-        reason = f"{experiments!r} is not a list of distinct names"
+        reason = f"{quoted(experiments)} is not a list of distinct names"
         raise InputError(path.with_suffix(".json"), "experiments", reason)
     config = saved.config(EncoderConfig())
     model = saved.build(lambda: ReactivityModel(config, tuple(experiments)), device)

@@ -10,7 +10,9 @@ from rnagen.checkpoints.files import read_model, save_model
 from rnagen.config.encoder import EncoderConfig
 from rnagen.config.files import load_config, to_plain
 from rnagen.config.structure import TrainConfig
+from rnagen.dates import is_date
 from rnagen.errors import ConfigError, InputError
+from rnagen.messages import one_line, quoted
 from rnagen.model.encoders import build_encoder
 from rnagen.model.model import RNAFlowModel
 
@@ -89,6 +91,10 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
     if not path.suffix and not path.exists():
         raise InputError(path, None, f"no such file, and no shipped checkpoint has this name ({', '.join(SHIPPED)})")
     saved = read_model(path, TASK)
+    cutoff = saved.metadata.get("cutoff")
+    if not isinstance(cutoff, str) or not is_date(cutoff):
+        reason = "missing" if cutoff is None else f"{quoted(cutoff)} is not a date (expected YYYY-MM-DD)"
+        raise InputError(path.with_suffix(".json"), "cutoff", reason)
     config = saved.config(TrainConfig())
     encoder = read_encoder_source(str(path.with_suffix(".json")), saved.metadata.get("encoder"))
     model = saved.build(
@@ -107,5 +113,5 @@ def read_encoder_source(file: str, described: Any) -> EncoderSource | None:
         return None
     try:
         return EncoderSource(load_config(EncoderConfig(), described["config"], file), str(described["fingerprint"]))
-    except (ConfigError, TypeError, KeyError) as error:
-        raise InputError(file, "encoder", str(error)) from error
+    except (ConfigError, AttributeError, TypeError, KeyError) as error:
+        raise InputError(file, "encoder", one_line(error)) from error

@@ -1,6 +1,5 @@
 """`rnagen average`: the mean of the weights of several checkpoints that come from one training."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,10 +40,6 @@ def run(options: AverageOptions) -> int:
     """Write the mean; returns the exit code."""
     from rnagen.checkpoints.average import average_checkpoints
 
-    try:
-        shares = average_checkpoints(options.checkpoints, options.out, options.weights, command_of(options))
-    except OSError as error:
-        print(f"{PROG}: {error}", file=sys.stderr)
-        return 2
+    shares = average_checkpoints(options.checkpoints, options.out, options.weights, command_of(options))
     print(f"{options.out}: " + " + ".join(f"{share:.2f} {path}" for share, path in zip(shares, options.checkpoints)))
     return 0

@@ -7,6 +7,10 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from rnagen.cli.options import guarded
+from rnagen.messages import one_line
+
+PROG = "rnagen"
 VERBS = {
     "prepare": "structure files and tables -> a dataset folder",
     "train": "train a model on a dataset (train.py is the same)",
@@ -19,8 +23,14 @@ VERBS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; returns the exit code (0 done, 1 partly failed, 2 unusable input)."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    """Run one verb; returns the exit code (0 done, 1 partly failed, 2 unusable input; others: see `guarded`)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    # A verb answers for its own errors; here only what precedes it can fail.
+    return guarded(lambda: run(given), PROG)
+
+
+def run(arguments: list[str]) -> int:
+    """Run the verb that the arguments begin with, or list the verbs; returns the exit code."""
     if not arguments or arguments[0] in ("-h", "--help"):
         print("usage: rnagen VERB [OPTIONS]     (rnagen VERB --help for the options)\n")
         print("\n".join(f"  {verb:<12}{what}" for verb, what in VERBS.items()))
@@ -32,9 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     verb, rest = arguments[0], arguments[1:]
     if verb not in VERBS:
-        print(f"rnagen: no such verb: {verb} (there are {', '.join(VERBS)})", file=sys.stderr)
+        print(f"{PROG}: no such verb: {one_line(verb)} (there are {', '.join(VERBS)})", file=sys.stderr)
         return 2
-    return importlib.import_module(f"rnagen.cli.{verb}").main(rest)
+    code: int = importlib.import_module(f"rnagen.cli.{verb}").main(rest)
+    return code
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """Command-line options from dataclasses: `--config FILE.yaml` replaces defaults, flags replace both."""
 
 import dataclasses
+import io
+import os
 import sys
+import traceback
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +14,11 @@ import tyro
 
 from rnagen.config.files import BASIC, RENAMED_VALUES, current_name, load_config, load_yaml, presets_of
 from rnagen.errors import ConfigError, InputError
+from rnagen.messages import one_line
+
+TRACEBACK = "RNAGEN_TRACEBACK"
+"""Environment variable with which an internal error shows its traceback."""
+LESS_MEMORY = "use smaller batches (in training --batch-size, --crop or --copies, in sampling --chunk) or shorter RNAs"
 
 
 def parse(options: Any, arguments: Sequence[str], prog: str) -> Any:
@@ -135,15 +143,61 @@ def split_config(arguments: Sequence[str]) -> tuple[list[str], Path | None]:
 
 
 def guarded(command: Callable[[], int], prog: str) -> int:
-    """Run a command; what the user can mend is one line on stderr and exit code 2, never a traceback."""
+    """Run a command; an error is one line on stderr and an exit code, never a traceback.
+
+    2: what the user can mend; 3: a fault of rnagen; 130: interrupted; 141: nobody reads the output (`| head`).
+    """
+    replace_unprintable()
     try:
-        return command()
+        code = command()
+        sys.stdout.flush()
+        return code
     except (InputError, ConfigError) as error:
-        print(f"{prog}: {error}", file=sys.stderr)
-        return 2
+        return _refuse(prog, error)
+    except BrokenPipeError:
+        return 141
     except OSError as error:
-        print(f"{prog}: {error} (is the folder writable, and the disk not full?)", file=sys.stderr)
-        return 2
+        return _refuse(prog, f"{error} (is the folder writable, and the disk not full?)")
     except KeyboardInterrupt:
-        print(f"{prog}: interrupted", file=sys.stderr)
+        _refuse(prog, "interrupted")
         return 130
+    except Exception as error:
+        if is_out_of_memory(error):
+            detail = one_line(error, 120) or type(error).__name__
+            return _refuse(prog, f"out of memory ({detail}): {LESS_MEMORY}")
+        if os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        _refuse(prog, f"internal error: {reason} (a fault of rnagen; set {TRACEBACK}=1 to see where, and report it)")
+        return 3
+    finally:
+        _close_output()
+
+
+def replace_unprintable() -> None:
+    """Let the console print a replacement for characters that its encoding lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether Python, numpy or torch could not allocate memory; torch is not imported to find out."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error))
+    )
+
+
+def _refuse(prog: str, error: object) -> int:
+    print(f"{prog}: {' '.join(str(error).splitlines())}", file=sys.stderr)
+    return 2
+
+
+def _close_output() -> None:
+    """Write what is buffered; if it has nowhere to go, drop it, before the interpreter complains of that at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -11,6 +11,7 @@ from rnagen.cli.options import guarded, parse
 from rnagen.cli.train import task_of
 from rnagen.config.files import load_config, load_yaml
 from rnagen.errors import ConfigError, InputError
+from rnagen.messages import one_line, quoted
 from rnagen.tasks import TASKS, make_task
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def load_network(path: Path) -> tuple[str, "nn.Module"]:
     path = path.with_suffix(".safetensors")
     metadata = read_metadata(path)
     if metadata["task"] not in TASKS:
-        raise InputError(path, None, f"is a checkpoint of an unknown task: {metadata['task']!r}")
-    facts = {name: metadata[name] for name in ("experiments", "cutoff", "step", "hours") if name in metadata}
-    title = ", ".join([f"{metadata['task']} model", *(f"{name} {value}" for name, value in facts.items())])
+        raise InputError(path, None, f"is a checkpoint of an unknown task: {quoted(metadata['task'])}")
+    names = [name for name in ("experiments", "cutoff", "step", "hours") if name in metadata]
+    facts = [one_line(f"{name} {metadata[name]}", 200) for name in names]
+    title = ", ".join([f"{metadata['task']} model", *facts])
     return title, make_task(TASKS[metadata["task"]]()).network(path)

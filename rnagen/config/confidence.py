@@ -6,7 +6,7 @@ from typing import Literal
 
 from rnagen.config.files import Basic, refuse_unless
 from rnagen.config.sampling import SamplerConfig
-from rnagen.config.shared import OneCycleConfig, RunOptions
+from rnagen.config.shared import LARGEST_WIDTH, MOST_LAYERS, OneCycleConfig, RunOptions
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,12 @@ class HeadConfig:
 
     def __post_init__(self) -> None:
         checks = {
-            "head_dim": self.head_dim > 0 and self.head_heads > 0 and self.head_dim % self.head_heads == 0,
-            "head_pair_dim": self.head_pair_dim > 0,
-            "head_layers": self.head_layers > 0,
-            "levels": self.levels > 1,
+            "head_dim": 0 < self.head_dim <= LARGEST_WIDTH
+            and self.head_heads > 0
+            and self.head_dim % self.head_heads == 0,
+            "head_pair_dim": 0 < self.head_pair_dim <= LARGEST_WIDTH,
+            "head_layers": 0 < self.head_layers <= MOST_LAYERS,
+            "levels": 1 < self.levels <= LARGEST_WIDTH,
         }
         refuse_unless(self, checks)
 
@@ -100,11 +102,7 @@ class ConfidenceConfig:
             "val_conformers": dataset.val_conformers >= 2,
             "batch_size": dataset.batch_size >= 1,
             "copies": dataset.copies >= 1,
-            "lr": optim.lr > 0,
             "warmup": 0 <= optim.warmup < 1,
-            "grad_clip": optim.grad_clip > 0,
-            "accumulate_grad": optim.accumulate_grad >= 1,
-            "epochs": self.run.epochs >= 1,
             # The head is small: sampling the conformers takes most of the time, and it is done once.
             "devices": self.run.devices == 1,
         }

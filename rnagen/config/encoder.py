@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from rnagen.config.files import Basic, refuse_unless
+from rnagen.config.shared import LARGEST_WIDTH, MOST_LAYERS
 from rnagen.errors import ConfigError
 
 EncoderName = Literal["transformer", "squeezeformer", "convformer", "language-model"]
@@ -58,13 +59,14 @@ class EncoderConfig:
 
     def __post_init__(self) -> None:
         checks = {
-            "encoder_dim": self.encoder_dim > 0 and self.encoder_dim % 2 == 0,
-            "encoder_pair_dim": self.encoder_pair_dim > 0,
-            "encoder_layers": self.encoder_layers is None or self.encoder_layers >= 1,
+            "encoder_dim": 0 < self.encoder_dim <= LARGEST_WIDTH and self.encoder_dim % 2 == 0,
+            "encoder_pair_dim": 0 < self.encoder_pair_dim <= LARGEST_WIDTH,
+            "encoder_layers": self.encoder_layers is None or 1 <= self.encoder_layers <= MOST_LAYERS,
             "encoder_heads": self.encoder_heads >= 1 and self.encoder_dim % self.encoder_heads == 0,
-            "encoder_mlp_ratio": self.encoder_mlp_ratio >= 1,
-            "kernel_size": self.kernel_size is None or (self.kernel_size >= 1 and self.kernel_size % 2 == 1),
-            "max_offset": self.max_offset >= 1,
+            "encoder_mlp_ratio": 1 <= self.encoder_mlp_ratio <= LARGEST_WIDTH,
+            "kernel_size": self.kernel_size is None
+            or (0 < self.kernel_size <= LARGEST_WIDTH and self.kernel_size % 2 == 1),
+            "max_offset": 1 <= self.max_offset <= LARGEST_WIDTH,
             "encoder_dropout": 0 <= self.encoder_dropout < 1,
         }
         refuse_unless(self, checks)

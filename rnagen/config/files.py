@@ -4,6 +4,7 @@ An option that most users may want to set is declared as `Basic[type]`: `--help`
 """
 
 import dataclasses
+import re
 import types
 import typing
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Annotated, Any, Literal
 import yaml
 
 from rnagen.errors import ConfigError
+from rnagen.messages import one_line, quoted
 
 T = typing.TypeVar("T")
 
@@ -48,7 +50,7 @@ def refuse_unless(config: Any, checks: dict[str, bool]) -> None:
     """
     for name, good in checks.items():
         if not good:
-            raise ConfigError(f"{name}: {flatten(config)[name]!r} cannot be used")
+            raise ConfigError(f"{name}: {quoted(flatten(config)[name])} cannot be used")
 
 
 RENAMED = {
@@ -102,7 +104,7 @@ def load_config(config: T, values: dict[str, Any], source: str) -> T:
     values = with_presets(config, values)
     unknown = set(values) - set(flatten(config))
     if unknown:
-        raise ConfigError(f"{source}: no such option: {', '.join(sorted(unknown))}")
+        raise ConfigError(f"{source}: no such option: {one_line(', '.join(sorted(unknown)))}")
     return _load_config(config, values, source)
 
 
@@ -132,8 +134,8 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
         good = isinstance(value, list | tuple)
         value = tuple(_convert(v, args[0], where) for v in value) if good else value
     elif kind is float:
-        good = isinstance(value, int | float) and not isinstance(value, bool)
-        value = float(value) if good else value
+        value = _as_float(value)
+        good = isinstance(value, float)
     elif kind is Path:
         good = isinstance(value, str | Path)
         value = Path(value) if good else value
@@ -141,22 +143,62 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
         good = type(value) is kind
     if not good:
         expected = f"one of {', '.join(map(str, args))}" if origin is Literal else getattr(kind, "__name__", kind)
-        raise ConfigError(f"{where}: {value!r} cannot be used (expected {expected})")
+        raise ConfigError(f"{where}: {quoted(value)} cannot be used (expected {expected})")
     return value
+
+
+def _as_float(value: Any) -> Any:
+    """A number as float; anything else as it is."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number or (isinstance(value, str) and _POWER_OF_TEN.fullmatch(value)):
+        try:
+            return float(value)
+        except OverflowError:
+            pass
+    return value
+
+
+_POWER_OF_TEN = re.compile(r"[-+]?\d{1,30}(\.\d{0,30})?[eE][-+]?\d{1,3}")
+"""Numbers such as 1e-3, which YAML takes for text."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose dates are text: no option is a date, and a cutoff is checked where it is used."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
     """Options of a YAML file, flat.
 
     Raises:
-        ConfigError: the file is missing or not a mapping of option names.
+        ConfigError: the file is missing, unreadable, not YAML or not a mapping of option names.
     """
     try:
-        values = yaml.safe_load(path.read_text())
+        values = yaml.load(path.read_text(encoding="utf-8-sig"), _Loader)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: unreadable: {error}") from error
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not a text in UTF-8") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: cannot be parsed as YAML: nested too deeply") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be parsed as YAML: {_yaml_reason(error)}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: not a mapping of options")
-    return {str(name).replace("-", "_"): value for name, value in values.items()}
+    for name in values:
+        if not isinstance(name, str):
+            raise ConfigError(f"{path}: no such option: {quoted(name)}")
+    return {name.replace("-", "_"): value for name, value in values.items()}
+
+
+def _yaml_reason(error: Exception) -> str:
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    where = "" if mark is None else f"line {mark.line + 1}: "
+    return one_line(where + str(problem or error), 200)

@@ -70,12 +70,7 @@ class ReactivityConfig:
             "max_length": dataset.max_length is None or dataset.max_length >= 1,
             "flip": 0 <= dataset.flip <= 1,
             "batch_size": dataset.batch_size >= 1,
-            "lr": optim.lr > 0,
             "warmup": 0 <= optim.warmup < 1,
-            "grad_clip": optim.grad_clip > 0,
-            "accumulate_grad": optim.accumulate_grad >= 1,
-            "epochs": self.run.epochs >= 1,
-            "devices": self.run.devices >= 1,
         }
         refuse_unless(self, checks)
 

@@ -1,14 +1,21 @@
 """Options that tasks share. No heavy import here."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
-from rnagen.config.files import Basic
-from rnagen.dates import parse_date
+from rnagen.config.files import Basic, refuse_unless
+from rnagen.dates import is_date
 from rnagen.errors import ConfigError
+from rnagen.messages import quoted
 
 Precision = Literal["32", "bf16"]
+LARGEST_WIDTH = 2**14
+MOST_LAYERS = 256
+"""Of a network, or of its attention heads: what is larger is a mistake, which would use up the memory."""
+MOST_DEVICES = 64
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
 
 
 def refuse_unless_date(name: str, value: str) -> None:
@@ -17,12 +24,8 @@ def refuse_unless_date(name: str, value: str) -> None:
     Raises:
         ConfigError: it names the option and its value.
     """
-    try:
-        good = parse_date(value) == value
-    except ValueError:
-        good = False
-    if not good:
-        raise ConfigError(f"{name}: {value[:40]!r} is not a date (expected YYYY-MM-DD)")
+    if not is_date(value):
+        raise ConfigError(f"{name}: {quoted(value)} is not a date (expected YYYY-MM-DD)")
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,18 @@ class RunOptions:
     devices: Basic[int] = 1
     """Processes (DDP if there are several)."""
 
+    def __post_init__(self) -> None:
+        least = {"epochs": 1, "val_epoch_freq": 1, "print_freq": 1, "ckpt_freq": 1}
+        optional = {"train_batches": 1, "val_batches": 0, "keep_freq": 1}
+        checks = {name: getattr(self, name) >= low for name, low in least.items()}
+        checks |= {name: getattr(self, name) is None or getattr(self, name) >= low for name, low in optional.items()}
+        # A run stays within its folder, and a mistyped number does not start thousands of processes.
+        checks["run_name"] = not ({"", "..", "/"} & set(Path(self.run_name).parts or [""]))
+        checks["devices"] = 1 <= self.devices <= MOST_DEVICES
+        checks["seed"] = 0 <= self.seed < 2**32
+        checks["accelerator"] = self.accelerator in ACCELERATORS
+        refuse_unless(self, checks)
+
 
 @dataclass(frozen=True)
 class OptimOptions:
@@ -82,6 +97,15 @@ class OptimOptions:
     for it: others are slower with it."""
     compile: Basic[bool] = False
     """Compile the networks: faster steps (by some 30 % for the structure model) after a minute or two of compiling."""
+
+    def __post_init__(self) -> None:
+        checks = {
+            "lr": 0 < self.lr < math.inf,
+            "weight_decay": 0 <= self.weight_decay < math.inf,
+            "grad_clip": self.grad_clip > 0,
+            "accumulate_grad": self.accumulate_grad >= 1,
+        }
+        refuse_unless(self, checks)
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ Field names are unique across the sections, so that flags and YAML files are fla
 No heavy import here: `sample.py --help` must answer at once.
 """
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from rnagen.config.files import Basic, refuse_unless
 from rnagen.config.sampling import SamplerConfig
-from rnagen.config.shared import OptimOptions, RunOptions, refuse_unless_date
+from rnagen.config.shared import LARGEST_WIDTH, MOST_LAYERS, OptimOptions, RunOptions, refuse_unless_date
 from rnagen.errors import ConfigError
 from rnagen.structure import BEADS, PAIR_FEATURES
 
@@ -24,6 +25,8 @@ SIZES: dict[str, dict[str, int]] = {
     "base": {"embed_dim": 288, "pair_dim": 64, "trunk_layers": 4, "num_layers": 8, "mha_heads": 9},
 }
 """Widths and depths of the two presets."""
+LARGEST_POWER = 10
+"""Of lengths and cluster sizes in the weight of a chain: beyond it the weights are not finite."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,14 @@ class ModelConfig:
     grad_checkpointing: bool = False
     """Recompute block activations in the backward pass: less memory, more time."""
 
+    def __post_init__(self) -> None:
+        widths = ("embed_dim", "pair_dim", "mlp_ratio", "max_relative_position", "distogram_bins")
+        layers = ("trunk_layers", "num_layers", "mha_heads")
+        checks = {name: 1 <= getattr(self, name) <= LARGEST_WIDTH for name in widths}
+        checks |= {name: 1 <= getattr(self, name) <= MOST_LAYERS for name in layers}
+        checks |= {name: 0 < getattr(self, name) < math.inf for name in ("time_multiplier", "sigma_data")}
+        refuse_unless(self, {**checks, "dropout": 0 <= self.dropout < 1})
+
 
 @dataclass(frozen=True)
 class PretrainedConfig:
@@ -130,6 +141,14 @@ class LossConfig:
     """Cross-entropy of the trunk's distance bins."""
     structure_ramp: int = 1000
     """Optimizer steps over which the structure losses reach full weight."""
+
+    def __post_init__(self) -> None:
+        weights = ("flow", "lddt", "drmsd", "aligned_mae", "consistency", "distogram")
+        checks = {f"{name}_weight": 0 <= getattr(self, f"{name}_weight") < math.inf for name in weights}
+        checks["lddt_thresholds"] = bool(self.lddt_thresholds) and all(0 < x < math.inf for x in self.lddt_thresholds)
+        checks["drmsd_clamp"] = self.drmsd_clamp > 0
+        checks["structure_ramp"] = self.structure_ramp >= 1
+        refuse_unless(self, checks)
 
 
 @dataclass(frozen=True)
@@ -225,7 +244,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         refuse_unless_date("cutoff", self.dataset.cutoff)
         checks = {
-            "atoms": "C1'" in self.model.atoms,
+            "atoms": "C1'" in self.model.atoms and len(set(self.model.atoms)) == len(self.model.atoms),
             "embed_dim": self.model.embed_dim % (2 * self.model.mha_heads) == 0,
             "encoder_rate": 0 <= self.pretrained.encoder_rate <= 1,
             "crop": self.dataset.crop >= 8,
@@ -238,11 +257,12 @@ class TrainConfig:
             "pair_features": set(self.model.pair_features) <= set(PAIR_FEATURES),
             "pair_feature_dropout": 0 <= self.dataset.pair_feature_dropout <= 1,
             "structure_share": 0 <= self.dataset.structure_share <= 1,
-            "consistency_weight": self.loss.consistency_weight >= 0,
+            "spatial_crop": 0 <= self.dataset.spatial_crop <= 1,
+            "length_power": abs(self.dataset.length_power) <= LARGEST_POWER,
+            "cluster_power": abs(self.dataset.cluster_power) <= LARGEST_POWER,
+            "lr_warmup": self.optim.lr_warmup >= 0,
+            "lr_decay": self.optim.lr_decay >= 0,
             "ema_decay": 0 <= self.optim.ema_decay < 1,
-            "accumulate_grad": self.optim.accumulate_grad >= 1,
-            "devices": self.run.devices >= 1,
-            "keep_freq": self.run.keep_freq is None or self.run.keep_freq >= 1,
             "val_repeat": self.run.val_repeat >= 1,
         }
         refuse_unless(self, checks)

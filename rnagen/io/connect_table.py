@@ -7,10 +7,11 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from rnagen.errors import InputError, shorten
+from rnagen.errors import InputError
 from rnagen.io.dot_bracket import format_dot_bracket
 from rnagen.io.formats import stem
 from rnagen.io.records import Found, Record
+from rnagen.messages import one_line
 
 _COUNT = re.compile(r"\d{1,9}")
 _CT_HEADER = re.compile(r"\s*\d{1,9}(\s.*)?")
@@ -89,7 +90,7 @@ def _record(path: Path, name: str, rows: list[list[str]]) -> Found:
     for number, row in enumerate(rows, start=1):
         if len(row) != 3 or row[0] != str(number) or not _COUNT.fullmatch(row[2]):
             reason = (
-                f"residue {number}: {shorten(' '.join(row), 40)!r} where its number, its base and a number should be"
+                f"residue {number}: {one_line(' '.join(row), 40)!r} where its number, its base and a number should be"
             )
             return InputError(path, name, reason)
         pair_table.append(int(row[2]) - 1)

@@ -15,11 +15,12 @@ import rnagen.io
 import rnagen.preparation.quality as quality_module
 from rnagen.data.chains import ChainInfo
 from rnagen.dates import parse_optional_date
-from rnagen.errors import MAXIMUM_REASON, InputError, shorten
+from rnagen.errors import MAXIMUM_REASON, InputError
 from rnagen.io.files import atomic_write, hash_files
 from rnagen.io.kaggle import SequenceRecord, read_sequences
 from rnagen.io.labels import read_labels_table
 from rnagen.io.read import read_structure_file
+from rnagen.messages import one_line
 from rnagen.preparation.metadata import chain_id
 from rnagen.preparation.sources import Source
 from rnagen.structure import HEAVY_ATOMS, RNAStructure
@@ -98,7 +99,7 @@ class ParsedCache:
                 # The last resort: a file that no reader was made for is a row of skipped.csv, not the end of the run.
                 structures = []
                 parsed = ParsedSource(
-                    (), shorten(f"the reader failed: {type(error).__name__}: {error}", MAXIMUM_REASON)
+                    (), one_line(f"the reader failed: {type(error).__name__}: {error}", MAXIMUM_REASON)
                 )
             _save(self.path(source), parsed, structures)
         return parsed

@@ -1,7 +1,7 @@
 """What happens around the training loop: checkpoints, metrics as JSON, log lines."""
 
 import json
-import os
+import math
 import signal
 import sys
 import time
@@ -12,18 +12,21 @@ from typing import Any
 import lightning as L
 import torch
 
+from rnagen.training.state import STATE
 from rnagen.version import __version__
 
-STATE = "last.ckpt"
-"""Training state: model, average, optimizer, schedule, position. For resuming only, never for sampling."""
 LAST, BEST = "last.safetensors", "best.safetensors"
 
 
 class MeasuredModule(L.LightningModule):
     """A module of any task: the network that it trains, and the results of its last validation."""
 
+    skipped_steps: torch.Tensor
+    """Steps without an update, because the gradient was not finite."""
+
     def __init__(self) -> None:
         super().__init__()
+        self.register_buffer("skipped_steps", torch.zeros((), dtype=torch.long))
         self.val_means: dict[str, float] = {}
         """Means by name."""
         self.val_table: list[dict[str, Any]] = []
@@ -79,17 +82,16 @@ class CheckpointWriter(L.Callback):
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, MeasuredModule)
         self.metrics = pl_module.val_means
-        score = self.metrics[self.score]
-        if trainer.state.fn == "fit" and (self.best is None or self.sign * score > self.sign * self.best):
+        # A mean of nothing, or of NaN, is never the best.
+        score = self.metrics.get(self.score, math.nan)
+        better = math.isfinite(score) and (self.best is None or self.sign * score > self.sign * self.best)
+        if trainer.state.fn == "fit" and better:
             self.best = score
             self.save_weights(trainer, pl_module, self.folder / BEST)
 
     def save_last(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Save state and weights under their last names; a half-written state never replaces a whole one."""
-        temporary = self.folder / (STATE + ".tmp")
-        trainer.save_checkpoint(temporary, weights_only=False)
-        if trainer.is_global_zero:
-            os.replace(temporary, self.folder / STATE)
+        """Save state and weights under their last names."""
+        trainer.save_checkpoint(self.folder / STATE, weights_only=False)
         self.save_weights(trainer, pl_module, self.folder / LAST)
 
     def save_weights(self, trainer: L.Trainer, pl_module: L.LightningModule, path: Path) -> None:
@@ -121,12 +123,14 @@ class StopOnSignal(L.Callback):
     """The first Ctrl-C (or SIGTERM of a cluster) ends the run after the step in progress, with its state saved."""
 
     def __init__(self) -> None:
+        self.stopped = False
+        """Whether a signal has come."""
         self.previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         def stop(number: int, frame: Any) -> None:
             print("stopping after this step (once more to abort)", file=sys.stderr)
-            trainer.should_stop = True
+            trainer.should_stop = self.stopped = True
             self.restore()
 
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -140,6 +144,32 @@ class StopOnSignal(L.Callback):
         for number, handler in self.previous.items():
             signal.signal(number, handler)
         self.previous = {}
+
+
+class StepCount(L.Callback):
+    """Counts the steps of this run, and how many of them were skipped."""
+
+    def __init__(self) -> None:
+        self.started = False
+        self.steps = self.skipped = 0
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.started = True
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        assert isinstance(pl_module, MeasuredModule)
+        self.started = True
+        self.steps, self.skipped = -trainer.global_step, -int(pl_module.skipped_steps)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        assert isinstance(pl_module, MeasuredModule)
+        self.steps += trainer.global_step
+        self.skipped += int(pl_module.skipped_steps)
+
+    @property
+    def in_vain(self) -> bool:
+        """Whether there were steps, and all of them were skipped."""
+        return 0 < self.steps == self.skipped
 
 
 class MetricsWriter(L.Callback):

@@ -2,6 +2,9 @@
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -10,31 +13,57 @@ from typing import Any
 import lightning as L
 import torch
 import yaml
+from lightning.fabric.utilities import rank_zero_only
 
 from rnagen.config.files import to_plain
+from rnagen.config.shared import RunOptions, TaskConfig
 from rnagen.errors import ConfigError
-from rnagen.training.callbacks import STATE, CheckpointWriter, MetricsWriter
+from rnagen.io.files import TEMPORARY, lock_folder, write_text
+from rnagen.messages import one_line, quoted
+from rnagen.sampling.conformers import SamplingError
+from rnagen.training.callbacks import CheckpointWriter, MetricsWriter, StepCount, StopOnSignal
+from rnagen.training.state import STATE, check_state, read_state, restoring
+from rnagen.training.stream import ResumableData
 from rnagen.training.task import Task
 from rnagen.training.trainer import make_trainer
 
+MOST_TIME = 10_000
+"""Days, hours, minutes or seconds of a time."""
 
-def fit(task: Task[Any, Any, Any]) -> Path:
-    """Train, or validate only, by the options of the task; returns the folder of the run.
+
+class TrainingError(RuntimeError):
+    """A training has ended without a result."""
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What is left of a run."""
+
+    folder: Path
+    interrupted: bool
+    """Whether a signal ended it early; its state is saved."""
+
+
+def fit(task: Task[Any, Any, Any]) -> TrainedRun:
+    """Train, or validate only, by the options of the task.
 
     `max_time` covers reading the data too: a run that stops there goes on when the same command is given again, or,
     once it trains, from its state.
 
     Raises:
         InputError: data, checkpoint or another file cannot be used.
-        ConfigError: options that do not go together.
+        ConfigError: options that do not go together, or need what this machine lacks.
+        TrainingError: no step could be taken, or the training has diverged.
+        OSError: the folder of the run cannot be written.
     """
     config, started = task.config, time.monotonic()
     run = config.run
     deadline = None if run.max_time is None else started + seconds_of(run.max_time)
     folder = run.run_dir / run.run_name
     state, weights = start_from(run.ckpt)
-    if state is None and (folder / STATE).exists() and not run.validate_only:
-        raise ConfigError(f"{folder} holds a run: resume it with --ckpt {folder / STATE} or choose another --run-name")
+    if state is not None:
+        read_state(state)
+    _refuse_overwriting(folder, state, run)
     task.begin(state, weights)
     logging.getLogger("rnagen").setLevel(logging.INFO)
 
@@ -45,25 +74,92 @@ def fit(task: Task[Any, Any, Any]) -> Path:
     data.setup("fit")
     if run.validate_only and not data.validates:
         raise ConfigError("validate_only: there is nothing to validate on")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump(to_plain(config), sort_keys=False, allow_unicode=True))
+    # The first of several processes holds the folder for all.
+    first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
+    with lock_folder(folder) if first else nullcontext():
+        _refuse_overwriting(folder, state, run)
+        return _train(task, data, folder, state, deadline)
 
+
+def _refuse_overwriting(folder: Path, state: Path | None, run: RunOptions) -> None:
+    if state is None and (folder / STATE).exists() and not run.validate_only:
+        raise ConfigError(f"{folder} holds a run: resume it with --ckpt {folder / STATE} or choose another --run-name")
+
+
+@rank_zero_only
+def _begin_folder(folder: Path, config: TaskConfig) -> None:
+    """Write the options, and remove what a killed process had begun to write."""
+    for left in folder.glob(f"*{TEMPORARY}"):
+        left.unlink()
+    write_text(folder / "config.yaml", yaml.safe_dump(to_plain(config), sort_keys=False, allow_unicode=True))
+
+
+def _train(
+    task: Task[Any, Any, Any], data: ResumableData, folder: Path, state: Path | None, deadline: float | None
+) -> TrainedRun:
+    config, run = task.config, task.config.run
     steps = run.epochs * data.batches_per_epoch // config.optim.accumulate_grad
+    if not steps and not run.validate_only:
+        reason = f"{run.epochs} epochs of {data.batches_per_epoch} batches are less than one step"
+        raise ConfigError(f"accumulate_grad: {config.optim.accumulate_grad} cannot be used: {reason}")
     # Reading the data does not change the initial weights.
     torch.manual_seed(run.seed)
     module = task.module(data, steps)
+    if state is not None:
+        check_state(state, module)
+    _begin_folder(folder, config)
     parameters = sum(parameter.numel() for parameter in module.network.parameters())
     print(f"{parameters:,} parameters; {data.contents}; {steps} steps")
     export = partial(task.export, data)
     writer = CheckpointWriter(folder, run.ckpt_freq, run.keep_freq, task.score, task.lower_is_better, export)
+    signals, count = StopOnSignal(), StepCount()
+    callbacks = [signals, count, MetricsWriter(folder), writer]
     rest = None if deadline is None else timedelta(seconds=max(0.0, deadline - time.monotonic()))
-    trainer = make_trainer(config, folder, steps, data.validates, rest, [MetricsWriter(folder), writer])
-    act = trainer.validate if run.validate_only else trainer.fit
-    # The state is this program's own file; it is loaded without unpickling code.
-    act(module, datamodule=data, ckpt_path=None if state is None else str(state), weights_only=True)
+    trainer = make_trainer(config, folder, steps, data.validates, rest, callbacks)
+    with clear_errors(folder), restoring(state, lambda: count.started):
+        act = trainer.validate if run.validate_only else trainer.fit
+        # The state is this program's own file; it is loaded without unpickling code.
+        act(module, datamodule=data, ckpt_path=None if state is None else str(state), weights_only=True)
     if run.validate_only:
         task.after_validation(data, module, folder)
-    return folder
+    if count.in_vain and not signals.stopped:
+        raise TrainingError(
+            f"{folder}: all {count.steps} steps were skipped, because their loss or gradient was not finite: the "
+            "weights are those of the start (try a lower --lr, and check the data)"
+        )
+    return TrainedRun(folder, signals.stopped)
+
+
+@contextmanager
+def clear_errors(folder: Path) -> Iterator[None]:
+    """Give errors of torch and Lightning that the user can mend, or has caused, their plain names.
+
+    Raises:
+        ConfigError: the networks cannot be compiled here.
+        TrainingError: the validation cannot sample with the weights.
+        OSError: the disk is full; names the folder.
+        KeyboardInterrupt: the user has aborted the run, for which Lightning has an exit of its own.
+    """
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(folder)) from error
+    except SamplingError as error:
+        raise TrainingError(f"validation: {error}: the training has diverged (try a lower --lr)") from error
+    except RuntimeError as error:
+        # On a GPU the compiler is first missed by Triton, whose error has no type of its own.
+        own = type(error).__module__.startswith(("torch._dynamo", "torch._inductor"))
+        if not own and "Failed to find C compiler" not in str(error):
+            raise
+        reason = one_line(str(error).partition("\n")[0], 200)
+        remedy = "this needs a C++ compiler (gcc and g++, or those that CC and CXX name); or train without --compile"
+        raise ConfigError(f"compile: PyTorch cannot compile the networks: {reason}: {remedy}") from error
 
 
 def start_from(ckpt: Path | None) -> tuple[Path | None, Path | None]:
@@ -91,6 +187,8 @@ def seconds_of(max_time: str) -> float:
     """
     try:
         days, hours, minutes, seconds = map(int, max_time.split(":"))
+        if not all(0 <= part < MOST_TIME for part in (days, hours, minutes, seconds)):
+            raise ValueError
     except ValueError:
-        raise ConfigError(f"max_time: {max_time!r} cannot be used (expected DD:HH:MM:SS)") from None
+        raise ConfigError(f"max_time: {quoted(max_time)} cannot be used (expected DD:HH:MM:SS)") from None
     return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from rnagen.config.shared import OneCycleConfig
 from rnagen.training.callbacks import MeasuredModule
@@ -18,13 +17,10 @@ class OneCycleModule(MeasuredModule):
         steps: optimizer steps of the whole run, over which the rate makes its one cycle.
     """
 
-    skipped_steps: Tensor
-
     def __init__(self, options: OneCycleConfig, steps: int) -> None:
         super().__init__()
         self.options = options
         self.steps = steps
-        self.register_buffer("skipped_steps", torch.zeros((), dtype=torch.long))
         self.stepped = True
 
     def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:

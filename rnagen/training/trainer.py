@@ -5,12 +5,16 @@ from pathlib import Path
 
 import lightning as L
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
 from rnagen.config.files import to_plain
 from rnagen.config.shared import TaskConfig
-from rnagen.training.callbacks import StepLog, StopOnSignal
+from rnagen.errors import ConfigError
+from rnagen.messages import one_line
+from rnagen.training.callbacks import StepLog
+from rnagen.training.state import StateFile
 
 
 def device_of(accelerator: str) -> str:
@@ -35,29 +39,62 @@ def make_trainer(
             epoch and is resumed ends where it would have ended.
         validates: whether there is anything to validate on.
         max_time: after which training stops.
-        callbacks: besides the log lines and the handling of signals.
+        callbacks: besides the log lines.
+
+    Raises:
+        ConfigError: the machine lacks the accelerator, or Weights & Biases cannot be reached.
     """
     run, optim = config.run, config.optim
     loggers: list[Logger] = [CSVLogger(folder, name="log")]
     if run.wandb:
-        loggers.append(WandbLogger(project="rnagen", name=run.run_name, save_dir=folder, config=to_plain(config)))
-    return L.Trainer(
-        accelerator=run.accelerator,
-        devices=run.devices,
-        strategy="ddp" if run.devices > 1 else "auto",
-        precision="bf16-mixed" if optim.precision == "bf16" else "32-true",
-        max_epochs=-1,
-        max_steps=steps,
-        max_time=max_time,
-        accumulate_grad_batches=optim.accumulate_grad,
-        limit_val_batches=run.val_batches if validates and (run.validate or run.validate_only) else 0,
-        check_val_every_n_epoch=run.val_epoch_freq,
-        num_sanity_val_steps=0,
-        log_every_n_steps=run.print_freq,
-        use_distributed_sampler=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        logger=loggers,
-        # A bar that shows a loss waits for it.
-        callbacks=[TQDMProgressBar(run.print_freq), StepLog(run.print_freq), StopOnSignal(), *callbacks],
-    )
+        loggers.append(wandb_logger(config, folder))
+    try:
+        return L.Trainer(
+            accelerator=run.accelerator,
+            devices=run.devices,
+            strategy="ddp" if run.devices > 1 else "auto",
+            precision="bf16-mixed" if optim.precision == "bf16" else "32-true",
+            max_epochs=-1,
+            max_steps=steps,
+            max_time=max_time,
+            accumulate_grad_batches=optim.accumulate_grad,
+            limit_val_batches=run.val_batches if validates and (run.validate or run.validate_only) else 0,
+            check_val_every_n_epoch=run.val_epoch_freq,
+            num_sanity_val_steps=0,
+            log_every_n_steps=run.print_freq,
+            use_distributed_sampler=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            logger=loggers,
+            plugins=[StateFile()],
+            # A bar that shows a loss waits for it.
+            callbacks=[ProgressBar(run.print_freq), StepLog(run.print_freq), *callbacks],
+        )
+    except MisconfigurationException as error:
+        raise ConfigError(f"accelerator {run.accelerator}, devices {run.devices}: {one_line(error, 200)}") from error
+
+
+class ProgressBar(TQDMProgressBar):
+    """A progress bar that ends its line when the training fails: the error has a line of its own."""
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        for bar in (self._val_progress_bar, self._train_progress_bar):
+            if bar is not None:
+                bar.close()
+
+
+def wandb_logger(config: TaskConfig, folder: Path) -> Logger:
+    """A logger of Weights & Biases that has logged in.
+
+    Raises:
+        ConfigError: it cannot: there is no key or no network.
+    """
+    from wandb.errors import Error
+
+    logger = WandbLogger(project="rnagen", name=config.run.run_name, save_dir=folder, config=to_plain(config))
+    try:
+        assert logger.experiment is not None
+    except Error as error:
+        reason = one_line(error, 200)
+        raise ConfigError(f"wandb: {reason} (log in with `wandb login`, or set WANDB_MODE=offline)") from error
+    return logger

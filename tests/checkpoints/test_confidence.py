@@ -84,5 +84,4 @@ def test_damaged_descriptions_and_other_tasks(structure: Path, head: Path) -> No
         with pytest.raises(InputError, match=words):
             load_confidence_checkpoint(head)
     head.with_suffix(".json").unlink()
-    with pytest.raises(InputError, match="no such file"):
-        find_confidence(load_checkpoint(structure))
+    assert find_confidence(load_checkpoint(structure)) is not None

@@ -7,7 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
+from rnagen.checkpoints.files import read_metadata
+from rnagen.checkpoints.structure import ASSETS, SHIPPED, load_checkpoint, save_checkpoint
+from rnagen.cli.main import main
 from rnagen.errors import InputError
 from tests.helpers.encoders import KINDS, encoder_source, model_with_encoder, random_features
 from tests.helpers.tiny import TINY, tiny_model
@@ -50,8 +52,8 @@ def test_round_trip(saved: Path) -> None:
     assert sorted(p.name for p in saved.parent.iterdir()) == ["model.json", "model.safetensors"]
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_is_loaded_as_single(saved: Path, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_precisions_are_loaded_as_single(saved: Path, dtype: torch.dtype) -> None:
     rewrite_weights(saved, lambda weights: weights.update({n: w.to(dtype) for n, w in weights.items()}))
     for name, tensor in load_checkpoint(saved).model.state_dict().items():
         assert torch.equal(tensor, tiny_model().state_dict()[name].to(dtype).float())
@@ -63,10 +65,9 @@ def test_numbers_of_another_kind_are_refused(saved: Path) -> None:
         load_checkpoint(saved)
 
 
-@pytest.mark.parametrize("missing", [".safetensors", ".json"])
-def test_missing_file(saved: Path, missing: str) -> None:
-    saved.with_suffix(missing).unlink()
-    with pytest.raises(InputError, match=rf"model\{missing}.*no such file"):
+def test_missing_weights(saved: Path) -> None:
+    saved.unlink()
+    with pytest.raises(InputError, match=r"model\.safetensors.*no such file"):
         load_checkpoint(saved)
 
 
@@ -82,6 +83,43 @@ def test_changed_weights(saved: Path) -> None:
     saved.write_bytes(data)
     with pytest.raises(InputError, match="SHA-256"):
         load_checkpoint(saved)
+
+
+def test_weights_without_their_json_describe_themselves(saved: Path) -> None:
+    before = load_checkpoint(saved)
+    saved.with_suffix(".json").unlink()
+    after = load_checkpoint(saved)
+    assert (after.metadata, after.config, after.fingerprint) == (before.metadata, before.config, before.fingerprint)
+    assert read_metadata(saved) == before.metadata
+    data = bytearray(saved.read_bytes())
+    data[-1] ^= 1
+    saved.write_bytes(data)
+    with pytest.raises(InputError, match=r"damaged.*SHA-256"):
+        load_checkpoint(saved)
+
+
+def test_weights_beside_the_json_of_others_describe_themselves(saved: Path) -> None:
+    """A process that is killed after the weights are replaced leaves the JSON of those before."""
+    old = saved.with_suffix(".json").read_text()
+    save_checkpoint(saved, tiny_model(), TINY, {**METADATA, "step": 8})
+    saved.with_suffix(".json").write_text(old)
+    assert load_checkpoint(saved).metadata["step"] == read_metadata(saved)["step"] == 8
+    assert read_metadata(saved.with_suffix(".json"))["step"] == 7
+
+
+def test_weights_without_a_description_need_their_json(saved: Path) -> None:
+    save_file(load_file(saved), saved)
+    with pytest.raises(InputError, match=r"differs from the file that model\.json describes"):
+        read_metadata(saved)
+    saved.with_suffix(".json").unlink()
+    with pytest.raises(InputError, match=r"model\.json: no such file"):
+        read_metadata(saved)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_shipped_weights_are_described_by_their_json(name: str) -> None:
+    path = ASSETS / f"{name}.safetensors"
+    assert read_metadata(path, "structure") == read_metadata(path.with_suffix(".json"))
 
 
 def test_wrong_keys(saved: Path) -> None:
@@ -113,12 +151,71 @@ def test_wrong_description(saved: Path, text: str) -> None:
         load_checkpoint(saved)
 
 
+DEEP = 100_000
+WRONG_CONFIGURATIONS = {
+    "no heads": {"mha_heads": 0},
+    "a negative width": {"embed_dim": -32},
+    "a large width": {"embed_dim": 2**40},
+    "a width beyond all integers": {"pair_dim": 10**300},
+    "many layers": {"num_layers": 10**9},
+    "a scale that is not finite": {"sigma_data": float("inf")},
+    "an integer beyond all floats": {"sigma_data": 10**400},
+    "an atom without a place": {"atoms": []},
+}
+
+
+@pytest.mark.parametrize("case", WRONG_CONFIGURATIONS)
+def test_impossible_shapes_are_one_line(saved: Path, capsys, case: str) -> None:
+    rewrite_json(saved, lambda described: described["config"].update(WRONG_CONFIGURATIONS[case]))
+    assert_one_line(saved, capsys, "model.json: config: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * DEEP, '{"format": 1, "config": {}, "x": ' + "[" * DEEP, '{"format": 1, "step": ' + "9" * 5000 + "}", ""],
+    ids=["deep", "deep inside", "a large integer", "empty"],
+)
+def test_descriptions_that_cannot_be_parsed_are_one_line(saved: Path, capsys, text: str) -> None:
+    saved.with_suffix(".json").write_text(text)
+    assert_one_line(saved, capsys, "model.json: ")
+
+
+@pytest.mark.parametrize("cutoff", [None, "", "soon", "2022-13-45", "20220527", 20220527, ["2022-05-27"]])
+def test_the_cutoff_is_a_date(saved: Path, capsys, cutoff: object) -> None:
+    rewrite_json(saved, lambda described: described.update(cutoff=cutoff))
+    assert_one_line(saved, capsys, "model.json: cutoff: ")
+
+
+@pytest.mark.parametrize("task", [None, 5, ["structure"], "x" * 10_000])
+def test_the_task_is_named(saved: Path, capsys, task: object) -> None:
+    rewrite_json(saved, lambda described: described.update(task=task))
+    assert_one_line(saved, capsys, "model.safetensors: ")
+
+
+@pytest.mark.parametrize("encoder", ["x", 5, {}, {"config": 5, "fingerprint": ""}, {"config": {"encoder": 1}}])
+def test_the_encoder_is_described(saved: Path, capsys, encoder: object) -> None:
+    rewrite_json(saved, lambda described: described.update(encoder=encoder))
+    assert_one_line(saved, capsys, "model.json: encoder: ")
+
+
+def assert_one_line(checkpoint: Path, capsys, words: str) -> None:
+    """Sampling with the checkpoint is refused."""
+    out = checkpoint.parent / "out"
+    assert main(["sample", "--sequence", "GGGAAACCC", "--ckpt", str(checkpoint), "--out", str(out)]) == 2
+    printed = capsys.readouterr().err
+    assert words in printed
+    assert printed.count("\n") == 1
+    assert len(printed) <= 500
+    assert not out.exists()
+
+
 def test_an_interrupted_save_leaves_the_old_one(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = saved.read_bytes()
-    monkeypatch.setattr("rnagen.checkpoints.files.save_file", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         save_checkpoint(saved, tiny_model(), TINY, METADATA)
     assert saved.read_bytes() == before
+    assert len(list(saved.parent.iterdir())) == 2
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -61,6 +61,7 @@ def test_parts_that_do_not_fit_are_named(tmp_path: Path, capsys: pytest.CaptureF
         (["a.safetensors"], "at least two"),
         (["a.safetensors", "b.safetensors", "--weights", "1"], "1 for 2"),
         (["a.safetensors", "b.safetensors", "--weights", "1", "0"], "above 0"),
+        (["a.safetensors", "b.safetensors", "--weights", "1", "nan"], "above 0"),
         (["a.safetensors", "b.safetensors", "--out", "c"], "does not end in .safetensors"),
         (["a.safetensors", "b.safetensors"], "no such file"),
     ],
@@ -68,3 +69,21 @@ def test_parts_that_do_not_fit_are_named(tmp_path: Path, capsys: pytest.CaptureF
 def test_what_cannot_be_averaged(flags: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["average", *flags]) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("hours", "words"), [(None, "b.json: hours: missing"), ("long", "'long' is not a number")])
+def test_a_part_with_an_incomplete_description(tmp_path: Path, capsys, hours: str | None, words: str) -> None:
+    a, b = save(tmp_path / "a.safetensors", 1), save(tmp_path / "b.safetensors", 2)
+    described = json.loads(b.with_suffix(".json").read_text())
+    described["hours"] = hours
+    b.with_suffix(".json").write_text(json.dumps({k: v for k, v in described.items() if v is not None}))
+    assert main(["average", str(a), str(b), "--out", str(tmp_path / "mean.safetensors")]) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "mean.safetensors").exists()
+
+
+def test_a_mean_that_cannot_be_written_is_one_line(tmp_path: Path, capsys) -> None:
+    a, b = save(tmp_path / "a.safetensors", 1), save(tmp_path / "b.safetensors", 2)
+    (tmp_path / "file").touch()
+    assert main(["average", str(a), str(b), "--out", str(tmp_path / "file" / "mean.safetensors")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -1,13 +1,17 @@
 """Options of a command: tiers of the help, presets, old names, the order in which values win."""
 
+import os
 import re
 import subprocess
 import sys
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
+from rnagen.cli.main import VERBS, main
 from rnagen.cli.options import flag_value, guarded, is_basic, parse
 from rnagen.config.files import flatten
 from rnagen.config.sampling import SampleConfig
@@ -134,3 +138,107 @@ def test_a_folder_that_cannot_be_written_is_one_line(capsys) -> None:
     assert capsys.readouterr().err == (
         "sample.py: [Errno 13] Permission denied: '/nowhere' (is the folder writable, and the disk not full?)\n"
     )
+
+
+def raising(error: BaseException):
+    def command() -> int:
+        raise error
+
+    return command
+
+
+def test_an_internal_error_is_one_line_and_on_request_a_traceback(capsys, monkeypatch) -> None:
+    monkeypatch.delenv("RNAGEN_TRACEBACK", raising=False)
+    error = KeyError("a\nb")
+    assert guarded(raising(error), "sample.py") == 3
+    line = capsys.readouterr().err
+    assert line.startswith("sample.py: internal error: KeyError: 'a\\nb' (a fault of rnagen; set RNAGEN_TRACEBACK=1")
+    assert line.count("\n") == 1
+    monkeypatch.setenv("RNAGEN_TRACEBACK", "1")
+    assert guarded(raising(error), "sample.py") == 3
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def too_large() -> None:
+    torch.empty(2**50)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [too_large, lambda: np.empty(2**50), raising(MemoryError()), raising(torch.OutOfMemoryError("CUDA out of memory"))],
+    ids=["torch", "numpy", "Python", "GPU"],
+)
+def test_too_little_memory_is_one_line_with_a_remedy(capsys, command) -> None:
+    assert guarded(command, "train.py") == 2
+    line = capsys.readouterr().err
+    assert line.startswith("train.py: out of memory (")
+    assert "--batch-size" in line
+    assert line.count("\n") == 1
+
+
+def test_an_error_of_several_lines_is_one_line(capsys) -> None:
+    assert guarded(raising(ConfigError("first\nsecond")), "train.py") == 2
+    assert capsys.readouterr().err == "train.py: first second\n"
+
+
+def test_a_fault_before_the_command_is_one_line(capsys, monkeypatch) -> None:
+    monkeypatch.setitem(VERBS, "absent", "a verb without a module")
+    assert main(["absent"]) == 3
+    assert capsys.readouterr().err.startswith("rnagen: internal error: ModuleNotFoundError: No module named")
+
+
+def launch(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[bytes]":
+    command = [sys.executable, *arguments]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", **environment}
+    return subprocess.run(command, capture_output=True, check=False, env=env, cwd=ROOT)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "gbk"])
+@pytest.mark.parametrize("verb", [*VERBS, ""])
+def test_help_is_printed_on_every_console(verb: str, encoding: str) -> None:
+    done = launch("-m", "rnagen.cli.main", *([verb] if verb else []), "--help", PYTHONIOENCODING=encoding)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    assert b"usage" in done.stdout
+
+
+@pytest.mark.parametrize("program", ["train.py", "sample.py"])
+def test_errors_are_printed_on_every_console(program: str, tmp_path: Path) -> None:
+    file = tmp_path / "Å λ.yaml"
+    file.write_text("größe: 1\n")
+    flags = ["--config", str(file)]
+    done = launch(program, *flags, PYTHONIOENCODING="ascii")
+    assert done.returncode == 2
+    assert done.stderr.endswith(b"? ?.yaml: no such option: gr??e\n")
+
+
+@pytest.mark.parametrize("arguments", [["-m", "rnagen.cli.main", "--help"], ["train.py", "--help-all"]])
+def test_a_reader_that_goes_away_is_no_error(arguments: list[str]) -> None:
+    command = [sys.executable, *arguments]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, cwd=ROOT) as done:
+        assert done.stdout is not None
+        done.stdout.close()
+        assert done.stderr is not None
+        assert done.stderr.read() == b""
+    assert done.returncode in (0, 141)
+
+
+def test_a_long_output_without_a_reader_ends_quietly() -> None:
+    code = "import sys; from rnagen.cli.options import guarded\n"
+    code += "def lines():\n  for k in range(10**6): print(k)\n  return 0\n"
+    code += "sys.exit(guarded(lines, 'x'))"
+    command = f'{sys.executable} -c "{code}" | head -1; exit ${{PIPESTATUS[0]}}'
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", command], capture_output=True, check=False, env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (141, b"0\n", b"")
+
+
+def test_output_to_a_full_disk_is_one_line() -> None:
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "rnagen.cli.main", "--version"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, env=env, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("rnagen: [Errno 28] No space left on device")
+    assert done.stderr.count("\n") == 1

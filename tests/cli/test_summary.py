@@ -40,7 +40,7 @@ def test_checkpoints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         printed = capsys.readouterr().out
         assert "reactivity model, experiments ['2A3_MaP', 'DMS_MaP', '1M7'], step 7" in printed
         assert "model.encoder.blocks" in printed
-    save_checkpoint(tmp_path / "b.safetensors", tiny_model(), TINY, {})
+    save_checkpoint(tmp_path / "b.safetensors", tiny_model(), TINY, {"cutoff": "2022-05-27"})
     assert main(["summary", str(tmp_path / "b.safetensors")]) == 0
     assert "structure model" in capsys.readouterr().out
     assert main(["summary", str(DEFAULT_CHECKPOINT), "--depth", "1"]) == 0

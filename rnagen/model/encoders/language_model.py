@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from rnagen.config.encoder import EncoderConfig
 from rnagen.errors import ConfigError, InputError
 from rnagen.features import RNAFeatures
+from rnagen.messages import one_line
 from rnagen.model.encoders.interface import Encoder, EncoderOutput
 from rnagen.structure import BASES
 
@@ -66,7 +67,7 @@ class LanguageModelShape:
                 str(folder), config=config, local_files_only=True, trust_remote_code=False
             )
         except (OSError, ValueError) as error:
-            raise InputError(str(folder), "tokenizer", _one_line(error)) from error
+            raise InputError(str(folder), "tokenizer", one_line(error, 200)) from error
         bases = tokenizer(BASES, add_special_tokens=False)["input_ids"]
         whole = tokenizer(BASES)["input_ids"]
         known = len(set(bases)) == len(bases) == len(BASES) and max(whole) < config.vocab_size
@@ -142,7 +143,7 @@ class LanguageModelEncoder(Encoder):
                 output_loading_info=True,
             )
         except (OSError, RuntimeError, SafetensorError) as error:
-            raise InputError(str(folder), "weights", _one_line(error)) from error
+            raise InputError(str(folder), "weights", one_line(error, 200)) from error
         # transformers would replace these with random numbers.
         lacking = {name for name in report["missing_keys"] if not name.startswith("pooler.")}
         unfit = {entry[0] for entry in report["mismatched_keys"] if not entry[0].startswith("pooler.")}
@@ -238,7 +239,7 @@ def _configuration(content: Any, source: str) -> "PretrainedConfig":
         config = AutoConfig.for_model(content["model_type"]).from_dict(content)
         missing = [name for name in ("hidden_size", "num_hidden_layers", "vocab_size") if not hasattr(config, name)]
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(source, "config.json", f"does not describe a known model: {_one_line(error)}") from error
+        raise InputError(source, "config.json", f"does not describe a known model: {one_line(error, 200)}") from error
     if missing:
         raise InputError(source, "config.json", f"does not describe a language model: {missing[0]} is missing")
     return config
@@ -251,8 +252,3 @@ def _position_tables(model: nn.Module) -> list[int]:
         for name, module in model.named_modules()
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding)
     ]
-
-
-def _one_line(error: Exception) -> str:
-    """The beginning of a long message from transformers."""
-    return " ".join(str(error).split())[:200]

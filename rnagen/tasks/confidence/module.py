@@ -67,7 +67,7 @@ class ConfidenceModule(OneCycleModule):
         checkpoint[STATE_KEY] = self.structure
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        if checkpoint[STATE_KEY] != self.structure:
+        if checkpoint.get(STATE_KEY) != self.structure:
             raise ConfigError("structure: the run to be resumed scores another structure model")
 
     def training_step(self, batch: ScoredBatch, batch_idx: int) -> Tensor:

@@ -10,6 +10,7 @@ from rnagen.checkpoints.reactivity import load_reactivity_checkpoint
 from rnagen.checkpoints.structure import Checkpoint, EncoderSource, read_encoder_source
 from rnagen.errors import ConfigError
 from rnagen.model.encoders import Encoder, build_encoder
+from rnagen.training.state import read_state
 
 STATE_KEY = "pretrained"
 """Entry of a training state that describes its encoder."""
@@ -63,10 +64,10 @@ def choose_encoder(
 
 
 def _of_state(state: Path, rate: float) -> Pretrained | None:
-    saved = torch.load(state, map_location="cpu", weights_only=True, mmap=True)
+    saved = read_state(state)
     described = saved.get(STATE_KEY)
     source = read_encoder_source(str(state), described)
-    if source is None:
+    if source is None or described is None:
         return None
     if described["frozen"] != (rate == 0):
         before = "frozen" if described["frozen"] else "trained"

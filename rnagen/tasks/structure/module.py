@@ -36,8 +36,6 @@ class FlowModule(MeasuredModule):
     A pretrained encoder is frozen, or trained where `encoder_rate` is above 0. Average and model share a frozen one.
     """
 
-    skipped_steps: Tensor
-
     def __init__(self, config: TrainConfig, pretrained: Pretrained | None = None) -> None:
         super().__init__()
         self.config = config
@@ -54,7 +52,6 @@ class FlowModule(MeasuredModule):
         self.transport = Transport(
             config.transport.path_type, config.transport.prediction, config.transport.loss_weight
         )
-        self.register_buffer("skipped_steps", torch.zeros((), dtype=torch.long))
         self.val_metrics = torch.nn.ModuleDict({name: MeanMetric() for name in ("tm_best1", "tm_best5", "tm_helix")})
 
     @property

@@ -60,7 +60,7 @@ def train(places: Path, tmp_path: Path):
 def test_a_run_leaves_a_head_that_sampling_finds(train, places: Path, tmp_path: Path, capsys) -> None:
     assert train("a") == 0
     folder = tmp_path / "a"
-    names = {"config.yaml", "log", "metrics.jsonl", "last.ckpt"}
+    names = {".lock", "config.yaml", "log", "metrics.jsonl", "last.ckpt"}
     names |= {f"{which}.{suffix}" for which in ("last", "best") for suffix in ("safetensors", "json")}
     assert {p.name for p in folder.iterdir()} == names
     assert "12 conformers of 4 chains train, 2 chains validate; 3 steps" in capsys.readouterr().out
@@ -96,7 +96,7 @@ def test_resume_in_the_middle_of_an_epoch_is_exact(train, tmp_path: Path, monkey
 
     with monkeypatch.context() as patch:
         patch.setattr(StepLog, "on_train_batch_end", interrupt)
-        assert train("parts") == 0
+        assert train("parts") == 130
     state = tmp_path / "parts" / "last.ckpt"
     assert torch.load(state, weights_only=True)["global_step"] == 2
     assert train("parts", "--ckpt", state) == 0

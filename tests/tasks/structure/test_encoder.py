@@ -104,7 +104,7 @@ def test_weights_without_encoder_are_a_start_for_one_with(tmp_path: Path) -> Non
 
 
 def structure_checkpoint(path: Path) -> Checkpoint:
-    save_checkpoint(path, model_with_encoder(), TINY, {}, encoder_source())
+    save_checkpoint(path, model_with_encoder(), TINY, {"cutoff": "2022-05-27"}, encoder_source())
     return load_checkpoint(path)
 
 

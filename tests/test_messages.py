@@ -1,0 +1,27 @@
+"""Quotations in messages: faithful where they are short, and short where they are not."""
+
+from pathlib import Path
+
+import pytest
+
+from rnagen.messages import MOST, one_line, quoted
+
+
+@pytest.mark.parametrize("value", ["huge", 5, -0.5, None, True, ("a", "b"), [1, 2], {"a": 1}, Path("a/b")])
+def test_short_values_are_quoted_in_full(value: object) -> None:
+    assert quoted(value) == repr(value)
+
+
+def test_long_values_are_not() -> None:
+    for value in ("x" * 10**6, ["y" * 100] * 100, dict.fromkeys(range(99), "z" * 99), Path("p" * 5000)):
+        assert len(quoted(value)) <= MOST
+    assert quoted(1 << 20_000) == "<an integer of 20001 bits>"
+    deep: list[object] = []
+    for _ in range(10_000):
+        deep = [deep]
+    assert len(quoted(deep)) <= MOST
+
+
+def test_one_line() -> None:
+    assert one_line("a\n  b\tc") == "a b c"
+    assert one_line("a" * 1000) == "a" * 299 + "…"
