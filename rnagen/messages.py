@@ -28,7 +28,7 @@ def one_line(text: object, most: int = 300) -> str:
     """A text, such as a foreign error, on one line and in no more than so many characters; what cannot be printed is
     escaped."""
     whole = str(text)
-    # A multiple of what is shown: white space may go, and a whole input may be megabytes.
+    # A multiple of what is quoted: white space may go, and a whole input may be megabytes.
     line = " ".join(whole[: 4 * most].split())
     line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
     return line if len(line) <= most and len(whole) <= 4 * most else line[: most - 1] + "…"

@@ -1,33 +1,32 @@
 """A saved model of any task: `NAME.safetensors` (weights) beside `NAME.json` (task, configuration, provenance).
 
-The weights file has the description too, in its own metadata: the two files cannot be replaced at once, and a process
-that is killed in between leaves weights beside the description of others.
+The two files cannot be replaced at once. The new description is written first, as `.NAME.json.next`, and takes its
+place after the weights: a process that is killed in between leaves weights whose description is there.
 
 Nothing is unpickled, and a model is never partly loaded. What each task adds is in the module of its name.
 """
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from rnagen.config.files import load_config
 from rnagen.errors import ConfigError, InputError
-from rnagen.io.files import atomic_write, hash_files, read_text, write_text
+from rnagen.io.files import atomic_write, hash_files, read_json, write_text
 from rnagen.messages import one_line, quoted
 
 FORMAT = 1
-EMBEDDED = "rnagen"
-"""Entry of the metadata of a weights file with its description as JSON."""
-TENSORS = "tensors_sha256"
-"""Entry of that description: hash of all tensors, by which damage to the file is found."""
+NEXT = ".next"
+"""Suffix of the description of weights that are being written."""
 RETIRED = {"num_workers", "churn"}
 """Options that earlier versions recorded and that no longer exist; none of them describes the model."""
 
@@ -80,7 +79,7 @@ class SavedModel:
 def save_model(path: Path, model: nn.Module, task: str, config: dict[str, Any], metadata: dict[str, Any]) -> None:
     """Write the weights to `path` (.safetensors) and their description to the JSON file beside it.
 
-    An interrupted write leaves the old files whole, or the new weights, which then describe themselves.
+    An interrupted write leaves the old model or the new one, whole.
 
     Args:
         path: of the weights.
@@ -93,13 +92,18 @@ def save_model(path: Path, model: nn.Module, task: str, config: dict[str, Any], 
         OSError: the folder cannot be written or the disk is full.
     """
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    data = save(weights)
     described = {"format": FORMAT, "task": task, "config": config, **metadata}
-    embedded = json.dumps({**described, TENSORS: _tensors_sha256(save(weights))})
-    data = save(weights, {EMBEDDED: embedded})
+    described["weights_sha256"] = hashlib.sha256(data).hexdigest()
+    write_text(_next(path), json.dumps(described, indent=1) + "\n")
     with atomic_write(path) as file:
         file.write(data)
-    described["weights_sha256"] = hashlib.sha256(data).hexdigest()
-    write_text(path.with_suffix(".json"), json.dumps(described, indent=1) + "\n")
+    os.replace(_next(path), path.with_suffix(".json"))
+
+
+def _next(path: Path) -> Path:
+    """Where the description of weights stands until they are written."""
+    return path.with_name(f".{path.stem}.json{NEXT}")
 
 
 def read_model(path: Path, task: str) -> SavedModel:
@@ -108,17 +112,16 @@ def read_model(path: Path, task: str) -> SavedModel:
     Raises:
         InputError: a file is missing, truncated, of another format or task, or the two do not belong together.
     """
-    metadata = read_metadata(path, task)
     try:
-        weights = load_file(path)
+        weights = load_file(path) if path.is_file() else {}
     except (SafetensorError, OSError) as error:
-        raise _unreadable(path, error) from error
+        raise InputError(path, None, f"cannot be read as safetensors (truncated?): {one_line(error)}") from error
+    metadata = read_metadata(path, task)
     return SavedModel(path, metadata, weights, metadata["weights_sha256"])
 
 
 def read_metadata(path: Path, task: str | None = None) -> dict[str, Any]:
-    """The description of a model: that of the JSON file; or that within the weights, where the JSON file is missing or
-    describes other weights.
+    """The description of a model: the JSON file, or the one that was to replace it when a process was killed.
 
     Args:
         path: of the weights, or of the JSON file, which is then read whether there are weights or not.
@@ -130,55 +133,35 @@ def read_metadata(path: Path, task: str | None = None) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(path, None, "no such file")
     described = path.with_suffix(".json")
-    metadata = _parsed(described, read_text(described)) if described.is_file() else {}
-    if path != described:
+    if path == described:
+        metadata = _read_description(described)
+    else:
         fingerprint = hash_files([path])
-        if metadata.get("weights_sha256") != fingerprint:
-            metadata = {**_embedded(path), "weights_sha256": fingerprint}
+        there = [file for file in (described, _next(path)) if file.is_file()]
+        if not there:
+            raise InputError(described, None, "no such file")
+        found = [_read_description(file) for file in there]
+        fitting = [metadata for metadata in found if metadata.get("weights_sha256") == fingerprint]
+        if not fitting:
+            raise InputError(path, None, f"differs from the file that {described.name} describes (SHA-256)")
+        metadata = fitting[0]
     _check(path, metadata, task)
     return metadata
 
 
-def _parsed(file: Path, text: str) -> dict[str, Any]:
-    """The JSON of a description, whose version is checked.
+def _read_description(file: Path) -> dict[str, Any]:
+    """The contents of a description, whose version is checked.
 
     Raises:
         InputError: it is not a description.
     """
-    try:
-        metadata = json.loads(text)
-    except ValueError as error:
-        raise InputError(file, None, f"cannot be parsed as JSON: {one_line(error)}") from error
-    except RecursionError:
-        raise InputError(file, None, "cannot be parsed as JSON: nested too deeply") from None
-    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
+    metadata = read_json(file)
+    if metadata.get("format") != FORMAT:
         raise InputError(file, None, f"not a checkpoint description of format {FORMAT}")
     if not isinstance(metadata.get("config"), dict):
         raise InputError(file, "config", "missing")
     # The first checkpoints were all of the structure model and did not record a task.
     metadata.setdefault("task", "structure")
-    return metadata
-
-
-def _embedded(path: Path) -> dict[str, Any]:
-    """The description within a weights file.
-
-    Raises:
-        InputError: there is none, as in files of earlier versions and of other programs; or the file is damaged.
-    """
-    try:
-        with safe_open(path, "pt") as file:
-            text = (file.metadata() or {}).get(EMBEDDED)
-    except (SafetensorError, OSError) as error:
-        raise _unreadable(path, error) from error
-    if text is None:
-        described = path.with_suffix(".json")
-        if not described.is_file():
-            raise InputError(described, None, "no such file")
-        raise InputError(path, None, f"differs from the file that {described.name} describes (SHA-256)")
-    metadata = _parsed(path, text)
-    if metadata.pop(TENSORS, None) != _tensors_sha256(path.read_bytes()):
-        raise InputError(path, None, "is damaged: its tensors are not those that were written (SHA-256)")
     return metadata
 
 
@@ -208,13 +191,3 @@ def assign_weights(model: nn.Module, weights: dict[str, Tensor], path: Path) -> 
             kinds = f"{weights[name].dtype} in the file, {expected[name].dtype} by its configuration"
             raise InputError(path, name, f"type {kinds}")
     model.load_state_dict({name: w.to(expected[name].dtype) for name, w in weights.items()}, assign=True)
-
-
-def _tensors_sha256(data: bytes) -> str:
-    """Hash of a safetensors file without its header."""
-    start = 8 + int.from_bytes(data[:8], "little")
-    return hashlib.sha256(memoryview(data)[start:]).hexdigest()
-
-
-def _unreadable(path: Path, error: Exception) -> InputError:
-    return InputError(path, None, f"cannot be read as safetensors (truncated?): {one_line(error)}")

@@ -3,8 +3,6 @@
 import re
 from functools import cache
 
-import gemmi
-
 _UNKNOWN = "N"
 
 # Free nucleotides, found as ligands and, bonded, at the ends of chains.
@@ -39,6 +37,9 @@ _LETTER_TO_BASE = {"A": "A", "C": "C", "G": "G", "U": "U", "T": "U", "I": "G"}
 @cache
 def _lookup(name: str) -> tuple[str, str]:
     """(kind: `rna`, `dna`, `free` or ``, parent base) of a component name."""
+    # A machine that only trains has no gemmi.
+    import gemmi
+
     name = name.strip().upper()
     info = gemmi.find_tabulated_residue(name)
     if info.found() and info.kind in (gemmi.ResidueKind.RNA, gemmi.ResidueKind.DNA):

@@ -84,4 +84,5 @@ def test_damaged_descriptions_and_other_tasks(structure: Path, head: Path) -> No
         with pytest.raises(InputError, match=words):
             load_confidence_checkpoint(head)
     head.with_suffix(".json").unlink()
-    assert find_confidence(load_checkpoint(structure)) is not None
+    with pytest.raises(InputError, match="no such file"):
+        find_confidence(load_checkpoint(structure))

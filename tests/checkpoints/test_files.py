@@ -1,6 +1,7 @@
 """Checkpoints: round trip, and every way a file can be wrong."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -85,30 +86,42 @@ def test_changed_weights(saved: Path) -> None:
         load_checkpoint(saved)
 
 
-def test_weights_without_their_json_describe_themselves(saved: Path) -> None:
-    before = load_checkpoint(saved)
-    saved.with_suffix(".json").unlink()
-    after = load_checkpoint(saved)
-    assert (after.metadata, after.config, after.fingerprint) == (before.metadata, before.config, before.fingerprint)
-    assert read_metadata(saved) == before.metadata
-    data = bytearray(saved.read_bytes())
-    data[-1] ^= 1
-    saved.write_bytes(data)
-    with pytest.raises(InputError, match=r"damaged.*SHA-256"):
-        load_checkpoint(saved)
+@pytest.mark.parametrize("moment", [1, 2, 3])
+def test_a_model_is_whole_after_a_kill_at_any_moment(saved: Path, monkeypatch: pytest.MonkeyPatch, moment: int) -> None:
+    """Killed before the description, the weights, or the description again takes its place."""
+    calls, replace = iter(range(1, 9)), os.replace
+
+    def killed(*names: object) -> None:
+        if next(calls) == moment:
+            raise KeyboardInterrupt
+        replace(*names)  # type: ignore[arg-type]
+
+    other = {name: tensor + 1 for name, tensor in tiny_model().state_dict().items()}
+    model = tiny_model()
+    model.load_state_dict(other)
+    monkeypatch.setattr("os.replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        save_checkpoint(saved, model, TINY, {**METADATA, "step": 8})
+    monkeypatch.undo()
+    loaded = load_checkpoint(saved)
+    is_new = moment == 3
+    assert loaded.metadata["step"] == (8 if is_new else 7)
+    first = next(iter(other))
+    assert torch.equal(loaded.model.state_dict()[first], other[first] if is_new else tiny_model().state_dict()[first])
+    save_checkpoint(saved, model, TINY, {**METADATA, "step": 9})
+    assert load_checkpoint(saved).metadata["step"] == 9
+    assert sorted(p.name for p in saved.parent.iterdir()) == ["model.json", "model.safetensors"]
 
 
-def test_weights_beside_the_json_of_others_describe_themselves(saved: Path) -> None:
-    """A process that is killed after the weights are replaced leaves the JSON of those before."""
-    old = saved.with_suffix(".json").read_text()
-    save_checkpoint(saved, tiny_model(), TINY, {**METADATA, "step": 8})
-    saved.with_suffix(".json").write_text(old)
-    assert load_checkpoint(saved).metadata["step"] == read_metadata(saved)["step"] == 8
-    assert read_metadata(saved.with_suffix(".json"))["step"] == 7
+def test_equal_weights_are_equal_files(saved: Path) -> None:
+    before = saved.read_bytes()
+    save_checkpoint(saved, tiny_model(), TINY, {**METADATA, "hours": 3.0})
+    assert saved.read_bytes() == before
 
 
-def test_weights_without_a_description_need_their_json(saved: Path) -> None:
-    save_file(load_file(saved), saved)
+def test_weights_need_their_own_description(saved: Path) -> None:
+    save_checkpoint(saved.with_name("other.safetensors"), tiny_model(), TINY, METADATA)
+    rewrite_json(saved, lambda described: described.update(weights_sha256="0" * 64))
     with pytest.raises(InputError, match=r"differs from the file that model\.json describes"):
         read_metadata(saved)
     saved.with_suffix(".json").unlink()

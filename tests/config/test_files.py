@@ -33,7 +33,7 @@ def test_a_file_may_begin_with_a_mark_of_its_encoding(tmp_path: Path) -> None:
 
 
 BAD = {
-    "no date": ("cutoff: 2022-13-45", "cutoff: '2022-13-45' cannot be used"),
+    "no date": ("cutoff: 2022-13-45", "cutoff: '2022-13-45' is not a date"),
     "an explicit date": ("cutoff: !!timestamp 2022-13-45", "cannot be parsed as YAML"),
     "a large integer": ("seed: " + "9" * 5000, "cannot be parsed as YAML"),
     "a large integer for a float": ("lr: " + "9" * 4000, "lr: <an integer of"),

@@ -72,7 +72,7 @@ def test_small_preset_is_the_default() -> None:
         ({"length_power": float("nan")}, "length_power: nan cannot be used"),
         ({"spatial_crop": 2}, "spatial_crop: 2.0 cannot be used"),
         ({"atoms": ["C1'", "C1'"]}, "atoms: "),
-        ({"cutoff": "20220527"}, "cutoff: '20220527' cannot be used"),
+        ({"cutoff": "20220527"}, "cutoff: '20220527' is not a date"),
         ({"train_share": 1.5}, "train_share: 1.5 cannot be used"),
         ({"loss_weight": "velocity"}, "loss_weight: 'velocity' is for the predictions noise and score"),
         ({"consistency_weight": 1, "copies": 3}, "needs copies in pairs"),
