@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -21,6 +22,7 @@ def parallel_map(
 
     Raises:
         Exception: whatever `function` raises; the remaining items are then dropped.
+        MemoryError: the system ended a worker, which it does where memory runs out.
     """
     # Training imports this module, on machines without rich too.
     from rich.console import Console
@@ -47,6 +49,8 @@ def _results(function: Callable[[Item], Result], items: Sequence[Item], workers:
         futures = {executor.submit(function, item): item for item in items}
         for future in as_completed(futures):
             yield futures.pop(future), future.result()
+    except BrokenProcessPool:
+        raise MemoryError("a worker process was ended by the system; fewer workers need less") from None
     except BaseException:
         # Ctrl-C or an error: folding for minutes is not waited for.
         executor.shutdown(wait=False, cancel_futures=True)

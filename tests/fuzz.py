@@ -37,6 +37,7 @@ from rnagen.preparation.parsed import ParsedCache
 from rnagen.preparation.sources import Source
 from rnagen.preparation.synthetic import synthetic_dataset
 from rnagen.tasks.reactivity.outputs import measured_profiles
+from tests.helpers.binary_cif import structure
 from tests.helpers.rna_files import OTHER, SEQUENCE, mmcif, pdb, strand
 from tests.helpers.tiny import TINY, tiny_model
 
@@ -255,8 +256,8 @@ _WRAPPINGS: tuple[Callable[[bytes, random.Random], bytes], ...] = (
 )
 
 
-class Checkpoints:
-    """Weights, description and dataset that are mutated as files of several parts."""
+class Binaries:
+    """Weights with their description, a dataset, and BinaryCIF: files that are made once and then mutated."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -265,12 +266,16 @@ class Checkpoints:
         self.weights = (folder / "m.safetensors").read_bytes()
         self.described = (folder / "m.json").read_bytes()
         self.dataset = (folder / "data" / "chains.safetensors").read_bytes()
+        self.binary_cif = structure(SEQUENCE, _WHOLE)
 
     def read(self, which: str, draw: random.Random) -> Any:
         """Mutate one part and read the whole."""
         if which == "dataset":
             (self.folder / "d.safetensors").write_bytes(mutated(self.dataset, draw))
             return Dataset.open(self.folder / "d.safetensors")
+        if which == "BinaryCIF":
+            (self.folder / "x.bcif").write_bytes(mutated(self.binary_cif, draw))
+            return read_structure_file(self.folder / "x.bcif")
         weights = mutated(self.weights, draw) if which == "weights" else self.weights
         described = mutated(self.described, draw) if which == "description" else self.described
         (self.folder / "m.safetensors").write_bytes(weights)
@@ -278,10 +283,10 @@ class Checkpoints:
         return load_checkpoint(self.folder / "m.safetensors")
 
 
-BINARY = ("weights", "description", "dataset")
+BINARY = ("weights", "description", "dataset", "BinaryCIF")
 
 
-def one_input(seed: int, folder: Path, checkpoints: Checkpoints) -> tuple[str, str]:
+def one_input(seed: int, folder: Path, binaries: Binaries) -> tuple[str, str]:
     """(reader, what it did with the input of this seed): `result`, `error`, or a fault."""
     draw = random.Random(seed)
     name = draw.choice((*READERS, *BINARY))
@@ -289,7 +294,7 @@ def one_input(seed: int, folder: Path, checkpoints: Checkpoints) -> tuple[str, s
     signal.setitimer(signal.ITIMER_REAL, LONGEST_SECONDS)
     try:
         if name in BINARY:
-            checkpoints.read(name, draw)
+            binaries.read(name, draw)
         else:
             _read_one(name, draw, folder)
         outcome = "result"
@@ -327,10 +332,10 @@ def run(inputs: int, first_seed: int) -> tuple[Counter[tuple[str, str]], list[st
     counts: Counter[tuple[str, str]] = Counter()
     faults = []
     with tempfile.TemporaryDirectory() as text_folder, tempfile.TemporaryDirectory() as binary_folder:
-        checkpoints = Checkpoints(Path(binary_folder))
+        binaries = Binaries(Path(binary_folder))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         for seed in range(first_seed, first_seed + inputs):
-            name, outcome = one_input(seed, Path(text_folder), checkpoints)
+            name, outcome = one_input(seed, Path(text_folder), binaries)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
             if peak - before > MOST_BYTES:
                 outcome, before = f"{(peak - before) / 1e9:.1f} GB of memory", peak

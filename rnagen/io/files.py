@@ -45,15 +45,12 @@ LOCK = ".lock"
 """File whose lock a process holds while it writes to the folder; the file itself stays."""
 
 
-def read_text(path: Path) -> str:
-    """Contents of a text file, with line feeds at the ends of lines, whatever the file has there.
-
-    The content tells gzip and the encoding, not the name: UTF-8, with or without its mark, or UTF-16 and UTF-32 by
-    theirs; bytes that are not UTF-8 become the replacement character.
+def read_bytes(path: Path) -> bytes:
+    """Contents of a file, expanded where they are gzip: the content tells, not the name.
 
     Raises:
-        InputError: missing, unreadable, empty, not text, an archive, a truncated or corrupt gzip, or one that expands
-            to more than `MAXIMUM_EXPANSION` times its size.
+        InputError: missing, unreadable, empty, an archive, a truncated or corrupt gzip, or one that expands to more
+            than `MAXIMUM_EXPANSION` times its size.
     """
     try:
         data = path.read_bytes()
@@ -69,6 +66,23 @@ def read_text(path: Path) -> str:
         raise InputError(path, None, f"is a {kind}: unpack it first")
     if not data.strip():
         raise InputError(path, None, "empty file")
+    return data
+
+
+def read_text(path: Path) -> str:
+    """Contents of a text file, with line feeds at the ends of lines, whatever the file has there.
+
+    The content tells gzip and the encoding, not the name: UTF-8, with or without its mark, or UTF-16 and UTF-32 by
+    theirs; bytes that are not UTF-8 become the replacement character.
+
+    Raises:
+        InputError: as `read_bytes`, or not text.
+    """
+    return decode_text(read_bytes(path), path)
+
+
+def decode_text(data: bytes, path: Path) -> str:
+    """The text of the bytes of a file; see `read_text`."""
     encoding = next((encoding for mark, encoding in _MARKS.items() if data.startswith(mark)), "utf-8")
     text = data.decode(encoding, errors="replace")
     if "\r" in text:

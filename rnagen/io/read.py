@@ -1,7 +1,7 @@
-"""Structure files -> RNAStructure: mmCIF and PDB, gzipped or not, every RNA chain with all its models."""
+"""Structure files -> RNAStructure: mmCIF, BinaryCIF and PDB, gzipped or not, every RNA chain with all its models."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import ascii_uppercase
@@ -12,7 +12,8 @@ import numpy as np
 from rnagen.dates import NO_DATE, parse_date, parse_optional_date
 from rnagen.errors import InputError
 from rnagen.io.atoms import strand_arrays, strand_index, strand_sequence
-from rnagen.io.files import read_text
+from rnagen.io.binary_cif import is_binary_cif, read_binary_cif
+from rnagen.io.files import decode_text, read_bytes
 from rnagen.io.formats import stem
 from rnagen.io.residues import is_rna
 from rnagen.io.strands import rna_strands
@@ -55,15 +56,17 @@ def read_structure_file(path: str | Path) -> StructureFile:
         InputError: the file is unreadable, truncated or malformed, has no RNA, or lacks all atoms.
     """
     path = Path(path)
-    text = read_text(path)
+    data = read_bytes(path)
     notes: list[str] = []
     chains: list[RNAStructure] = []
     failures: list[InputError] = []
     try:
-        for entry in _parse_mmcif(text) if _BLOCK.search(text) else [_parse_pdb(text)]:
+        for entry in _parse(data, path):
             notes += entry.notes
             for found in _chains(entry, path):
                 chains.append(found) if isinstance(found, RNAStructure) else failures.append(found)
+    except InputError:
+        raise
     except (RuntimeError, ValueError, OverflowError) as error:  # gemmi raises all of these for what it cannot parse
         raise InputError(path, None, str(error)) from error
     if not chains and not failures:
@@ -126,14 +129,24 @@ _TWICE_QUOTED = re.compile(r"^;;(.*?)\n;\n;[ \t]*$", re.MULTILINE | re.DOTALL)
 """A text field that some rewriting tool wrapped in semicolons a second time."""
 
 
-def _parse_mmcif(text: str) -> Iterator[_Entry]:
+def _parse(data: bytes, path: Path) -> Iterable[_Entry]:
+    if is_binary_cif(data):
+        return _entries(read_binary_cif(data))
+    text = decode_text(data, path)
+    return _entries(_parse_mmcif(text)) if _BLOCK.search(text) else [_parse_pdb(text)]
+
+
+def _parse_mmcif(text: str) -> gemmi.cif.Document:
     try:
-        document = gemmi.cif.read_string(text)
+        return gemmi.cif.read_string(text)
     except ValueError:
         repaired, count = _TWICE_QUOTED.subn(r";\1\n;", text)
         if not count:
             raise
-        document = gemmi.cif.read_string(repaired)
+        return gemmi.cif.read_string(repaired)
+
+
+def _entries(document: gemmi.cif.Document) -> Iterator[_Entry]:
     blocks = [block for block in document if block.find_values("_atom_site.Cartn_x")]
     if not blocks:
         raise ValueError("mmCIF without coordinates (_atom_site)")

@@ -26,7 +26,7 @@ from rnagen.data.dataset import FILE, FORMER, Dataset, write_dataset
 from rnagen.errors import InputError
 from rnagen.features import Chain
 from rnagen.io import alignment
-from rnagen.io.files import TEMPORARY, atomic_write, hash_files
+from rnagen.io.files import LOCK, TEMPORARY, atomic_write, hash_files, lock_folder
 from rnagen.io.formats import left_out
 from rnagen.parallel import parallel_map
 from rnagen.preparation import chains as chains_module
@@ -69,6 +69,7 @@ def prepare(
 
     Raises:
         InputError: an input or the metadata cannot be used, `out` holds something else, or no chain is left.
+        ConfigError: another process prepares the same folder.
     """
     refuse_foreign(out)
     found = find_sources(inputs)
@@ -77,36 +78,37 @@ def prepare(
     known = {**read_metadata(tables), **(only or {})}
     aligned = {} if alignments is None else find_alignments(alignments)
     signature = _signature(sources, tables, only, assume_date, sorted(aligned.values()))
-    previous = _finished(out, signature)
-    if previous is not None:
-        return previous
+    with lock_folder(out):
+        previous = _finished(out, signature)
+        if previous is not None:
+            return previous
 
-    work = out / WORK
-    work.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(out)
-    parsed_cache = ParsedCache(work / "parsed", reader_version())
-    structure_cache = SecondaryStructureCache(work / "structures")
-    parsed = _parse(sources, parsed_cache, workers)
-    report = PrepareReport(
-        files=len(sources),
-        metadata=[str(path) for path in tables],
-        notes=[f"{source.label}: {note}" for source in sources for note in parsed[source].notes],
-        others=left_out(found.others),
-    )
-    chosen = choose_chains(sources, parsed, report, only, known)
-    if not chosen:
-        _refuse_empty(inputs, report)
-    _predict({one.parsed.sequence for one in chosen}, structure_cache, workers)
-    pair_features = _align(chosen, aligned, AlignmentCache(work / "alignments"), workers, report)
-    infos = _with_clusters(chosen, [with_facts(one, known, assume_date) for one in chosen], known)
-    contents = _contents(chosen, parsed_cache, structure_cache, pair_features)
-    report.fingerprint = write_dataset(out / FILE, HEAVY_ATOMS, infos, contents, RNA.__version__)
-    report.chains, report.full_atom = len(infos), sum(info.kind == "full" for info in infos)
-    report.write_tables(out)
-    _remove_unused(parsed_cache.folder, {parsed_cache.path(source) for source in sources})
-    with atomic_write(work / STATE) as file:
-        file.write(json.dumps({"signature": signature, "report": asdict(report)}).encode())
-    return report
+        work = out / WORK
+        work.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(out)
+        parsed_cache = ParsedCache(work / "parsed", reader_version())
+        structure_cache = SecondaryStructureCache(work / "structures")
+        parsed = _parse(sources, parsed_cache, workers)
+        report = PrepareReport(
+            files=len(sources),
+            metadata=[str(path) for path in tables],
+            notes=[f"{source.label}: {note}" for source in sources for note in parsed[source].notes],
+            others=left_out(found.others),
+        )
+        chosen = choose_chains(sources, parsed, report, only, known)
+        if not chosen:
+            _refuse_empty(inputs, report)
+        _predict({one.parsed.sequence for one in chosen}, structure_cache, workers)
+        pair_features = _align(chosen, aligned, AlignmentCache(work / "alignments"), workers, report)
+        infos = _with_clusters(chosen, [with_facts(one, known, assume_date) for one in chosen], known)
+        contents = _contents(chosen, parsed_cache, structure_cache, pair_features)
+        report.fingerprint = write_dataset(out / FILE, HEAVY_ATOMS, infos, contents, RNA.__version__)
+        report.chains, report.full_atom = len(infos), sum(info.kind == "full" for info in infos)
+        report.write_tables(out)
+        _remove_unused(parsed_cache.folder, {parsed_cache.path(source) for source in sources})
+        with atomic_write(work / STATE) as file:
+            file.write(json.dumps({"signature": signature, "report": asdict(report)}).encode())
+        return report
 
 
 def _refuse_empty(inputs: list[Path], report: PrepareReport) -> NoReturn:
@@ -123,8 +125,9 @@ def refuse_foreign(out: Path) -> None:
     """
     if out.exists() and not out.is_dir():
         raise InputError(out, None, "is a file, not a folder to write a dataset to")
-    if out.is_dir() and any(out.iterdir()) and not any((out / name).exists() for name in (WORK, FILE, *FORMER)):
-        raise InputError(out, None, f"holds something else ({min(p.name for p in out.iterdir())}); name a new folder")
+    others = [path.name for path in out.iterdir() if path.name != LOCK] if out.is_dir() else []
+    if others and not any((out / name).exists() for name in (WORK, FILE, *FORMER)):
+        raise InputError(out, None, f"holds something else ({min(others)}); name a new folder")
 
 
 def _signature(

@@ -1,0 +1,9 @@
+"""A short run of the fuzzer; `python -m tests.fuzz` is the long one."""
+
+from tests.fuzz import BINARY, READERS, run
+
+
+def test_mutated_inputs_give_a_result_or_a_documented_error() -> None:
+    counts, faults = run(1200, first_seed=1)
+    assert not faults
+    assert {name for name, _ in counts} == {*READERS, *BINARY}
