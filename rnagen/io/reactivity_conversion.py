@@ -51,7 +51,7 @@ def convert_profiles(path: Path, out: Path) -> None:
     missing = [name for name in NAMES if name not in names]
     if missing:
         raise InputError(path, None, f"has no column {', '.join(missing)}")
-    found = {int(name[len("reactivity_") :]): name for name in names if re.fullmatch(r"reactivity_\d+", name)}
+    found = {int(name[len("reactivity_") :]): name for name in names if re.fullmatch(r"reactivity_\d{1,9}", name)}
     if not found or sorted(found) != list(range(1, len(found) + 1)):
         raise InputError(path, None, "expected the columns reactivity_0001, reactivity_0002, … without a gap")
     positions = [found[number] for number in sorted(found)]
