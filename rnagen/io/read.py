@@ -74,6 +74,7 @@ def read_structure_file(path: str | Path) -> StructureFile:
     resolved = [structure for structure in chains if structure.mask.any()]
     if not resolved and not failures:
         raise InputError(path, None, "has no coordinates of RNA")
+    notes += [f"chain {one.chain or '(no name)'} has no coordinates" for one in chains if not one.mask.any()]
     return StructureFile(resolved, failures, notes)
 
 
