@@ -192,32 +192,39 @@ def _from_dataset(folder: Path, split: Path | None) -> dict[str, RNAStructure]:
 
 
 def _read_files(files: dict[str, list[Path]]) -> Loaded:
+    """A conformer that cannot be used leaves the others of its target."""
     loaded = Loaded()
     for target, conformers in files.items():
-        try:
-            opened = [read_structure_file(file) for file in conformers]
-            for file, one in zip(conformers, opened):
-                if not one.chains:
-                    raise one.failures[0]
-                loaded.notes += [f"{file.name}: {note}" for note in one.notes]
-                loaded.notes += [f"{file.name}: {error.record}: {error.reason}" for error in one.failures]
-            loaded.chains[target] = _join(conformers, [one.chains for one in opened])
-        except InputError as error:
-            loaded.failures[target] = ": ".join(filter(None, (Path(error.file).name, error.record, error.reason)))
+        opened: list[tuple[Path, list[RNAStructure]]] = []
+        for file in conformers:
+            try:
+                found = read_structure_file(file)
+                if not found.chains:
+                    raise found.failures[0]
+                if opened and _sequences(found.chains) != _sequences(opened[0][1]):
+                    raise InputError(file, None, f"other chains than {opened[0][0].name}: conformers are of one RNA")
+            except InputError as error:
+                loaded.failures[target] = ": ".join(filter(None, (file.name, error.record, error.reason)))
+                continue
+            loaded.notes += [f"{file.name}: {note}" for note in found.notes]
+            loaded.notes += [f"{file.name}: {error.record}: {error.reason}" for error in found.failures]
+            opened.append((file, found.chains))
+        if opened:
+            loaded.chains[target] = _join([chains for _, chains in opened])
     return loaded
 
 
-def _join(files: list[Path], opened: list[list[RNAStructure]]) -> list[RNAStructure]:
+def _sequences(chains: list[RNAStructure]) -> list[str]:
+    return [chain.sequence for chain in chains]
+
+
+def _join(opened: list[list[RNAStructure]]) -> list[RNAStructure]:
     """The chains of several files of one target, the models of all as conformers."""
-    first = opened[0]
-    for file, chains in zip(files, opened):
-        if [chain.sequence for chain in chains] != [chain.sequence for chain in first]:
-            raise InputError(file, None, f"other chains than {files[0].name}: conformers are of one RNA")
     return [
         replace(
             chain,
             coords=np.concatenate([chains[k].coords for chains in opened]),
             mask=np.concatenate([chains[k].mask for chains in opened]),
         )
-        for k, chain in enumerate(first)
+        for k, chain in enumerate(opened[0])
     ]

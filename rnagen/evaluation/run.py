@@ -84,7 +84,7 @@ Pairs = dict[str, tuple[RNAStructure, RNAStructure]]
 
 def _pairs(referenced: Loaded, predicted: Loaded, config: EvaluateConfig) -> tuple[Pairs, str]:
     """The references that have a prediction, in their order, and what is left out."""
-    plain_names = {plain(name): name for name in predicted.chains}
+    plain_names = {plain(name): name for name in predicted.chains if name not in referenced.chains}
     pairs: Pairs = {}
     missing, used = [], set()
     for target, references in referenced.chains.items():
@@ -102,17 +102,23 @@ def _pairs(referenced: Loaded, predicted: Loaded, config: EvaluateConfig) -> tup
                 missing.append(own)
     total = len(pairs) + len(missing)
     if missing and not config.partial:
-        reason = predicted.failures.get(missing[0], "no prediction")
-        more = f"{len(missing)} of {total} targets have none; --partial scores the others"
-        raise InputError(config.predictions, missing[0], f"{reason} ({more})")
+        reasons = {plain(name): reason for name, reason in predicted.failures.items()}
+        more = f" ({len(missing)} of {total} targets have none; --partial scores the others)" if pairs else ""
+        raise InputError(config.predictions, missing[0], reasons.get(plain(missing[0]), "no prediction") + more)
     if not pairs:
         raise InputError(config.predictions, None, "no prediction for any reference")
-    unknown = len(predicted.chains.keys() - used)
+    unknown = sorted(predicted.chains.keys() - used)
     if not missing and not unknown:
         return pairs, ""
     return pairs, (
-        f"left out: {len(missing)} of {total} targets without a prediction, {unknown} predictions without a reference"
+        f"left out: {len(missing)} of {total} targets without a prediction{_named(missing)}, "
+        f"{len(unknown)} predictions without a reference{_named(unknown)}"
     )
+
+
+def _named(names: list[str]) -> str:
+    """The first few names in brackets."""
+    return f" ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})" if names else ""
 
 
 def _paired_chains(target: str, predictions: list[RNAStructure], references: list[RNAStructure]) -> Pairs:

@@ -20,6 +20,8 @@ from rnagen.secondary.vienna import mfe_pairs
 from rnagen.structure import RNAStructure
 
 BEST_OF = 5
+FAR = 1e5
+"""Å."""
 MIRROR = (-1.0, 1.0, 1.0)
 """A reflection, x → −x; which one does not matter, they differ by a rotation."""
 BASELINES = ("helix", "random_walk", "stems")
@@ -221,7 +223,12 @@ def _best_lddt(
     refs: Float[Tensor, "m L 3"],
     masks: Bool[Tensor, "m L"],
 ) -> float:
-    means = [c1_lddt(samples, ref.expand_as(samples), mask & sample_masks).mean for ref, mask in zip(refs, masks)]
+    # Residues that a prediction lacks score nothing: each of them is far from all others.
+    far = FAR * torch.arange(1, samples.shape[1] + 1, dtype=samples.dtype)[:, None].expand(-1, 3)
+    samples = torch.where(sample_masks[..., None], samples, far)
+    means = [
+        c1_lddt(samples, ref.expand_as(samples), mask.expand_as(sample_masks)).mean for ref, mask in zip(refs, masks)
+    ]
     return float(torch.stack(means).max())
 
 

@@ -30,8 +30,8 @@ def strand_arrays(strand: Strand, sequence: str) -> tuple[Float32[np.ndarray, "M
     """Coordinates (Å, zero where missing) and mask of the 27 heavy atoms in every model.
 
     `sequence` is that of `strand_sequence`. Atoms of other names are dropped. Of alternate locations the one of the
-    highest mean occupancy is taken for the whole residue, the first on ties. Coordinates that are not numbers, or that
-    several atoms of a model share exactly at the origin, are unknown. Pseudouridine's ring is renamed so that `N1` is
+    highest mean occupancy is taken for the whole residue, the first on ties. Coordinates that are not numbers are
+    unknown. Pseudouridine's ring is renamed so that `N1` is
     its glycosidic atom, which it has to be in every residue but A and G: in a purine that is read as N, it is left out.
 
     Raises:
@@ -43,8 +43,6 @@ def strand_arrays(strand: Strand, sequence: str) -> tuple[Float32[np.ndarray, "M
         for position, residue in model.items():
             for column, xyz in _residue_atoms(residue).items():
                 coords[m, position, column] = xyz
-    origin = (coords == 0).all(axis=-1)
-    coords[origin & (origin.sum(axis=(1, 2), keepdims=True) > 1)] = np.nan
     is_unknown = np.array([base == "N" for base in sequence])
     is_purine = np.isfinite(coords[:, :, _COLUMN["N9"], 0])
     coords[is_purine & is_unknown, _COLUMN["N1"]] = np.nan

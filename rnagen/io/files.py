@@ -56,7 +56,9 @@ def read_bytes(path: Path) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(path, None, error.strerror or str(error)) from error
-    if data.startswith(_GZIP_MAGIC):
+    for _ in range(2):  # some download programs compress what is compressed
+        if not data.startswith(_GZIP_MAGIC):
+            break
         try:
             data = expand_gzip(data)
         except (EOFError, zlib.error, ValueError) as error:

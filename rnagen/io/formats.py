@@ -23,9 +23,17 @@ def is_labels_table(path: Path) -> bool:
 
 def sequences_beside(labels: Path) -> Path | None:
     """The table `*_sequences.csv` beside a table `*_labels.csv`, if it is there."""
-    found = re.sub("labels", "sequences", labels.name, flags=re.IGNORECASE)
-    names = {found, f"{found}.gz", re.sub(r"\.gz$", "", found, flags=re.IGNORECASE)} - {labels.name}
-    return next((labels.with_name(name) for name in sorted(names) if labels.with_name(name).is_file()), None)
+    return find_table(labels.parent, re.sub("labels", "sequences", labels.name, flags=re.IGNORECASE))
+
+
+def find_table(folder: Path, name: str) -> Path | None:
+    """The file of this name in a folder, in any case, gzipped or not; the exact name first."""
+
+    def plain(name: str) -> str:
+        return name.lower().removesuffix(".gz")
+
+    found = [file for file in visible_files(folder) if plain(file.name) == plain(name)]
+    return min(found, key=lambda file: (file.name != name, file.name), default=None)
 
 
 def structure_files(folder: Path) -> list[Path]:

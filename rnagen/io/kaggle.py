@@ -16,6 +16,9 @@ from rnagen.io.tables import read_table
 from rnagen.io.write import PDB_RANGE
 from rnagen.structure import RNAStructure
 
+_NOT_GIVEN = {"nan", "NaN", "NA", "<NA>", "None", "null"}
+"""What pandas writes for a missing sequence; read as letters, some of these would be RNA."""
+
 
 @dataclass(frozen=True)
 class SequenceRecord:
@@ -44,7 +47,7 @@ def read_sequences(path: str | Path) -> list[SequenceRecord]:
     return [
         SequenceRecord(
             table.cell(row, names),
-            table.cell(row, "sequence"),
+            "" if table.cell(row, "sequence") in _NOT_GIVEN else table.cell(row, "sequence"),
             table.cell(row, "temporal_cutoff"),
             " ".join(table.cell(row, "description").split()),
             table.fault(row),

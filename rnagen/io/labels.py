@@ -72,7 +72,7 @@ def read_labels_table(path: str | Path, by_chain: bool = False) -> LabelsTable:
         try:
             structures += _structures(table, target, rows, conformers, by_chain)
         except ValueError as error:
-            failures.append(error if isinstance(error, InputError) else InputError(path, target, str(error)))
+            failures.append(InputError(path, target, str(error)))
     return LabelsTable(structures, failures, len(conformers) > 3)
 
 
@@ -105,12 +105,12 @@ def _structures(
     for row in distinct:
         identifier = table.cell(row, "ID")
         if table.fault(row):
-            raise InputError(table.path, identifier or target, table.fault(row))
+            raise ValueError(f"row {identifier}: {table.fault(row)}")
         if not identifier.rpartition("_")[0]:
-            raise InputError(table.path, identifier or target, "is not an ID (target id, _ and residue number)")
+            raise ValueError(f"row {identifier!r} is not an ID (target id, _ and residue number)")
     chains: dict[tuple[str, str], list[list[str]]] = {}
     for row in distinct:
-        chains.setdefault((table.cell(row, "chain"), table.cell(row, "copy")), []).append(row)
+        chains.setdefault((table.cell(row, "chain"), table.cell(row, "copy").removesuffix(".0")), []).append(row)
     parts = {key: _part(table, part, conformers) for key, part in chains.items()}
     if not by_chain or len(parts) == 1:
         ((chain, _), *_) = parts
@@ -139,7 +139,7 @@ def _part(table: Table, rows: list[list[str]], conformers: list[int]) -> _Part:
     order = np.argsort(numbers)
     ordered = [rows[i] for i in order]
     xyz = np.array([_coordinates(table, row, conformers) for row in ordered])
-    letters = "".join(_letter(table.cell(row, "resname")) for row in ordered)
+    letters = "".join(_letter(table, row) for row in ordered)
     return _Part(letters, numbers[order], xyz.reshape(len(rows), -1, 3).transpose(1, 0, 2))
 
 
@@ -155,19 +155,21 @@ def _number(table: Table, row: list[str]) -> int:
     try:
         number = int(cell) if cell.lstrip("-").isdigit() else int(cell.removesuffix(".0"))
     except ValueError:
-        raise InputError(table.path, table.cell(row, "ID"), f"residue number {cell!r} is not an integer") from None
+        raise ValueError(f"row {table.cell(row, 'ID')}: residue number {cell[:20]!r} is not an integer") from None
     if abs(number) > MAX_NUMBER:
-        raise InputError(table.path, table.cell(row, "ID"), f"residue number {cell} cannot be right")
+        raise ValueError(f"row {table.cell(row, 'ID')}: residue number {cell} cannot be right")
     return number
 
 
-def _letter(cell: str) -> str:
+def _letter(table: Table, row: list[str]) -> str:
+    cell = table.cell(row, "resname")
+    where = f"row {table.cell(row, 'ID')}: residue name {cell[:20]!r}"
     try:
         letter, _ = clean_sequence(cell)
-    except ValueError as error:
-        raise ValueError(f"residue name {cell!r}: {error}") from None
+    except ValueError:
+        raise ValueError(f"{where} is not a nucleotide") from None
     if len(letter) != 1:
-        raise ValueError(f"residue name {cell!r} is not one letter")
+        raise ValueError(f"{where} is not one letter")
     return letter
 
 
@@ -182,7 +184,7 @@ def _coordinate(table: Table, row: list[str], cell: str) -> float:
     try:
         return np.nan if cell.strip().lower() in _NOT_GIVEN else float(cell)
     except ValueError:
-        raise InputError(table.path, table.cell(row, "ID"), f"{cell!r} is not a coordinate") from None
+        raise ValueError(f"row {table.cell(row, 'ID')}: {cell[:40]!r} is not a coordinate") from None
 
 
 def _structure(name: str, target: str, chain: str, part: _Part) -> RNAStructure:

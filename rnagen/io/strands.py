@@ -2,15 +2,17 @@
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TypeVar
 
 import gemmi
 
 from rnagen.io.bonds import c1_distance, find_bonds, is_linked
 from rnagen.io.placement import author_key, author_number, order_residues, place_residues
-from rnagen.io.residues import is_dna, is_rna
+from rnagen.io.residues import is_dna, is_rna, parent_base
 
+MIN_AGREEING = 0.9
+"""Share of the bases that two models of one RNA have in common; a few differ where a residue has two kinds."""
 MAX_STEP = 8.0
 """Å; C1' atoms of residues k apart in the sequence are hardly farther apart than k times this."""
 
@@ -29,6 +31,8 @@ class Strand:
     """Per model: position in `components` (from 0) -> the residue with its coordinates."""
     has_full_sequence: bool
     """Whether `components` comes from the entity (or SEQRES) and not from the residues alone."""
+    note: str = ""
+    """What the file declares of this chain and does not hold; empty for nothing."""
 
 
 def rna_strands(
@@ -57,8 +61,9 @@ def rna_strands(
         for key, residues in _polymers(model, sequences, declared):
             chains.setdefault(key, []).append(residues)
     strands = [
-        _place(chain, models, sequences.get(which) or declared.get(chain, ()))
+        _place(chain, same, sequences.get(which) or declared.get(chain, ()))
         for (chain, which), models in chains.items()
+        for same in _by_rna(models)
     ]
     return _unique_names(strand for strand in strands if _is_mostly_rna(strand, are_names_remediated)), refused
 
@@ -105,12 +110,32 @@ def _polymers(
         others = [residue for residue in others if residue.seqid.num is not None]
         for subchain, residues in listed.items():
             yield (chain.name, subchain), residues
-        for _, piece in groupby(others, key=lambda residue: (residue.segment, residue.subchain)):
-            pieces.setdefault(chain.name, []).append(list(piece))
+        for _, group in groupby(others, key=lambda residue: (residue.segment, residue.subchain)):
+            piece = list(group)
+            pieces.setdefault(chain.name, []).extend([piece] if chain.name.strip() else _apart(piece))
     for name, parts in pieces.items():
         known = set(declared.get(name, ()))
         for number, residues in enumerate(_join([_nucleotides(part, known) for part in parts])):
             yield (name, f"strand {number}"), residues
+
+
+def _by_rna(models: list[list[gemmi.Residue]]) -> list[list[list[gemmi.Residue]]]:
+    """Models of one chain name that are one RNA, together: most residues that two of them share have one base."""
+    groups: list[list[list[gemmi.Residue]]] = []
+    for model in models:
+        group = next((group for group in groups if _is_same_rna(group[0], model)), None)
+        if group is None:
+            groups.append([model])
+        else:
+            group.append(model)
+    return groups
+
+
+def _is_same_rna(first: list[gemmi.Residue], second: list[gemmi.Residue]) -> bool:
+    bases = {author_key(residue): parent_base(residue.name) for residue in first}
+    shared = [(bases[key], parent_base(r.name)) for r in second if (key := author_key(r)) in bases]
+    agreeing = sum(a == b or "N" in (a, b) for a, b in shared)
+    return 2 * len(shared) >= min(len(first), len(second)) and agreeing >= MIN_AGREEING * len(shared)
 
 
 def _nucleotides(residues: list[gemmi.Residue], declared: set[str]) -> list[gemmi.Residue]:
@@ -125,6 +150,19 @@ def _nucleotides(residues: list[gemmi.Residue], declared: set[str]) -> list[gemm
         for place, r in enumerate(residues)
         if place in linked or r.name in declared or is_rna(r.name) or is_dna(r.name)
     ]
+
+
+def _apart(residues: list[gemmi.Residue]) -> list[list[gemmi.Residue]]:
+    """Pieces of a chain without a name, cut where neighbours are farther apart than their numbers allow: simulation
+    programs write all strands under no name."""
+    pieces = [residues[:1]]
+    for first, second in pairwise(residues):
+        distance = c1_distance(first, second)
+        step = max(author_number(second) - author_number(first), 1)
+        if distance is not None and distance > 2 * MAX_STEP * step:
+            pieces.append([])
+        pieces[-1].append(second)
+    return pieces
 
 
 def _join(parts: list[list[gemmi.Residue]]) -> list[list[gemmi.Residue]]:
@@ -164,7 +202,9 @@ def _continues(strand: list[gemmi.Residue], part: list[gemmi.Residue]) -> bool:
 def _place(chain: str, models: list[list[gemmi.Residue]], components: tuple[str, ...]) -> Strand:
     positions = [place_residues(residues, components) for residues in models] if components else [None]
     if any(found is None for found in positions):
-        return _by_residues(chain, models)
+        strand = _by_residues(chain, models)
+        note = "the declared sequence is that of another molecule, and is not used"
+        return replace(strand, note=note) if components else strand
     placed = tuple(_most_occupied(zip(found, residues)) for found, residues in zip(positions, models) if found)
     return Strand(chain, components, placed, has_full_sequence=True)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rnagen.errors import InputError
 from rnagen.io.files import read_text
+from rnagen.messages import one_line
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Table:
         """
         missing = [name for name in names if name not in self.column]
         if missing:
-            raise InputError(self.path, None, f"has no column {', '.join(missing)}")
+            header = one_line(", ".join(self.column), 80)
+            raise InputError(self.path, None, f"has no column {', '.join(missing)} (its header: {header})")
 
     def fault(self, row: list[str]) -> str:
         """What is wrong with the shape of a row; empty for nothing."""
@@ -52,7 +54,7 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """The table of a CSV file; rows without content are left out.
+    """The table of a CSV file, whose cells commas, semicolons or tabs separate; rows without content are left out.
 
     Raises:
         InputError: the file cannot be read, is not CSV, or names a column twice.
@@ -60,7 +62,8 @@ def read_table(path: Path) -> Table:
     text = read_text(path)
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if any(map(str.strip, row))]
+        found = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
+        rows = [row for row in found if any(map(str.strip, row))]
     except csv.Error as error:
         raise InputError(path, None, f"not a CSV table ({error})") from error
     if not rows:
@@ -71,3 +74,9 @@ def read_table(path: Path) -> Table:
         twice = next(name for i, name in enumerate(header) if column[name] != i)
         raise InputError(path, None, f"has two columns {twice!r}")
     return Table(path, column, rows[1:])
+
+
+def _separator(text: str) -> str:
+    """What separates the names of the columns: most often a comma."""
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    return max(",;\t", key=header.count)

@@ -75,8 +75,10 @@ def _is_table(lines: Sequence[str]) -> bool:
 def _read_table(path: Path, lines: Sequence[str]) -> list[Found]:
     """Tables of profiles repeat an RNA, once for each experiment: equal rows are one record."""
     return [
-        InputError(path, row.name or None, row.fault) if row.fault else Record(row.name, row.sequence)
-        for row in dict.fromkeys(read_sequences(path))
+        InputError(path, row.name or f"row {number}", row.fault or "has no name")
+        if row.fault or not row.name
+        else Record(row.name, row.sequence)
+        for number, row in enumerate(dict.fromkeys(read_sequences(path)), start=1)
     ]
 
 

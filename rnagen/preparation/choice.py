@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from rnagen.data.chains import ChainInfo
 from rnagen.preparation.metadata import ChainMetadata, chain_id
-from rnagen.preparation.parsed import ParsedChain, ParsedSource
+from rnagen.preparation.parsed import ParsedChain, ParsedSource, is_part
 from rnagen.preparation.report import PrepareReport, Skip
 from rnagen.preparation.sources import Source
 from rnagen.secondary.vienna import MAXIMUM_LENGTH
@@ -71,8 +71,7 @@ def _is_same_rna(one: ParsedChain, other: ParsedChain) -> bool:
     short, long = sorted((one.sequence, other.sequence), key=len)
     if len(short) == len(long):
         return all(a == b or "N" in (a, b) for a, b in zip(short, long))
-    rest = iter(long)
-    return bool(_PDB_ID.fullmatch(one.info.entry)) and all(base in rest for base in short)
+    return bool(_PDB_ID.fullmatch(one.info.entry)) and is_part(short, long)
 
 
 _PDB_ID = re.compile(r"[0-9][a-z0-9]{3}", re.IGNORECASE)

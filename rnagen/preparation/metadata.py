@@ -1,7 +1,7 @@
 """A table of facts beside the structures: dates, methods, clusters, benchmarks."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rnagen.dates import parse_optional_date
@@ -29,7 +29,8 @@ def chain_id(entry: str, chain: str) -> str:
 
 
 def read_metadata(paths: Iterable[Path]) -> dict[str, ChainMetadata]:
-    """Metadata by chain id. The first row about a chain wins; a row that cannot be used is a fault of its chain alone.
+    """Metadata by chain id. A row that cannot be used, or contradicts another in date or benchmark, is a fault of its
+    chain alone; otherwise the first row about a chain counts.
 
     Columns: `pdb_id` and `chain`, or `id`; optionally `release_date`, `method`, `resolution`, `title`, `cluster80` or
     `cluster` (-1: none) and `benchmark`.
@@ -48,8 +49,19 @@ def read_metadata(paths: Iterable[Path]) -> dict[str, ChainMetadata]:
                 facts = _metadata_of_row(table, row)
             except ValueError as error:
                 facts = ChainMetadata(fault=f"{path.name}, row {number} ({name}): {error}")
-            found.setdefault(name, facts)
+            found[name] = _together(found[name], facts) if name in found else facts
     return found
+
+
+def _together(first: ChainMetadata, second: ChainMetadata) -> ChainMetadata:
+    """The first facts about a chain; a fault where others contradict them in what decides about its use."""
+    if first.fault or second.fault:
+        return first if first.fault else second
+    for name in ("release_date", "benchmark"):
+        values = [getattr(facts, name) for facts in (first, second)]
+        if all(values) and values[0] != values[1]:
+            return ChainMetadata(fault=f"two rows of the metadata give it the {name} {values[0]} and {values[1]}")
+    return replace(first, benchmark=first.benchmark or second.benchmark)
 
 
 def _id_of_row(table: Table, row: list[str]) -> str:

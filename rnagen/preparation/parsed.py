@@ -14,12 +14,13 @@ import numpy as np
 import rnagen.io
 import rnagen.preparation.quality as quality_module
 from rnagen.data.chains import ChainInfo
-from rnagen.dates import parse_optional_date
+from rnagen.dates import NO_DATE, parse_optional_date
 from rnagen.errors import MAXIMUM_REASON, InputError
 from rnagen.io.files import atomic_write, hash_files
 from rnagen.io.kaggle import SequenceRecord, read_sequences
 from rnagen.io.labels import read_labels_table
 from rnagen.io.read import read_structure_file
+from rnagen.io.residues import clean_sequence
 from rnagen.messages import one_line
 from rnagen.preparation.metadata import chain_id
 from rnagen.preparation.sources import Source
@@ -94,7 +95,8 @@ class ParsedCache:
                 failures = tuple((error.record or "", error.reason) for error in contents.failures)
                 parsed = ParsedSource(chains, failures=failures, notes=tuple(contents.notes))
             except InputError as error:
-                parsed = ParsedSource((), ": ".join(part for part in (error.record, error.reason) if part))
+                file = "" if error.file == str(source.path) else Path(error.file).name
+                parsed = ParsedSource((), ": ".join(part for part in (file, error.record, error.reason) if part))
             except Exception as error:
                 # The last resort: a file that no reader was made for is a row of skipped.csv, not the end of the run.
                 structures = []
@@ -125,25 +127,48 @@ def _read(source: Source) -> _Contents:
         found = read_structure_file(source.path)
         return _Contents(found.chains, found.failures, found.notes)
     table = read_labels_table(source.path, by_chain=True)
-    known = {record.name: record for record in read_sequences(source.sequences)} if source.sequences else {}
+    if source.sequences is None:
+        return _Contents(table.structures, table.failures, [], table.has_references)
+    known: dict[str, list[SequenceRecord]] = {}
+    for record in read_sequences(source.sequences):
+        known.setdefault(record.name, []).append(record)
     structures, failures = [], table.failures
     for structure in table.structures:
         target = structure.name if structure.name in known else structure.name.rpartition("_")[0]
         try:
-            structures.append(_with_facts(structure, known[target]) if target in known else structure)
+            structures.append(_with_facts(structure, known.get(target, [])))
         except ValueError as error:
-            failures.append(InputError(str(source.sequences), structure.name, str(error)))
+            failures.append(InputError(source.path, structure.name, f"{source.sequences.name}: {error}"))
     return _Contents(structures, failures, [], table.has_references)
 
 
-def _with_facts(structure: RNAStructure, record: SequenceRecord) -> RNAStructure:
-    if record.fault:
-        raise ValueError(f"its row in the table of sequences has {record.fault}")
-    try:
-        date = parse_optional_date(record.temporal_cutoff)
-    except ValueError as error:
-        raise ValueError(f"temporal_cutoff: {error}") from None
-    return replace(structure, release_date=date, title=record.description)
+def _with_facts(structure: RNAStructure, records: list[SequenceRecord]) -> RNAStructure:
+    """The structure with what the table of sequences knows about it.
+
+    Raises:
+        ValueError: the rows contradict it or each other, or cannot be used.
+    """
+    dates = set()
+    for record in records:
+        if record.fault:
+            raise ValueError(record.fault)
+        try:
+            dates.add(parse_optional_date(record.temporal_cutoff))
+        except ValueError as error:
+            raise ValueError(f"temporal_cutoff: {error}") from None
+        if not is_part(structure.sequence, clean_sequence(record.sequence)[0]):
+            raise ValueError("its sequence there is another than that of the labels")
+    if len(dates - {NO_DATE}) > 1:
+        raise ValueError(f"two rows with the temporal_cutoff {' and '.join(sorted(dates - {NO_DATE}))}")
+    if not records:
+        return structure
+    return replace(structure, release_date=max(dates), title=records[0].description)
+
+
+def is_part(sequence: str, whole: str) -> bool:
+    """Whether a sequence is another without some of its residues; N fits any base."""
+    rest = iter(whole)
+    return all(any(base == other or "N" in (base, other) for other in rest) for base in sequence)
 
 
 def _describe(structure: RNAStructure, source: Source, is_benchmark: bool) -> ParsedChain:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnagen.errors import InputError
-from rnagen.io.formats import STRUCTURE_SUFFIXES, is_labels_table, is_structure_file, sequences_beside
+from rnagen.io.formats import STRUCTURE_SUFFIXES, find_table, is_labels_table, is_structure_file, sequences_beside
 
 METADATA_NAME = "index.csv"
 
@@ -69,11 +69,12 @@ def find_sources(inputs: list[Path]) -> Sources:
 
 
 def find_metadata(inputs: list[Path]) -> list[Path]:
-    """Metadata tables `index.csv` inside the input folders or beside the inputs, each once."""
+    """Metadata tables `index.csv` (in any case, gzipped or not) inside the input folders or beside the inputs, each
+    once."""
     found: list[Path] = []
     for path in inputs:
         places = (path, path.parent) if path.is_dir() else (path.parent,)
-        found += [place / METADATA_NAME for place in places if (place / METADATA_NAME).is_file()][:1]
+        found += [table for place in places if (table := find_table(place, METADATA_NAME)) is not None][:1]
     return list(dict.fromkeys(found))
 
 
@@ -82,8 +83,9 @@ def _in_folder(folder: Path) -> Sources:
     files = [file for part in parts for file in sorted(part.rglob("*")) if file.is_file() and file.name[0] != "."]
     used = [_of_file(file, file.relative_to(folder).as_posix()) for file in files if _is_known(file)]
     known = {file.path for file in used} | {file.sequences for file in used}
-    others = [file for file in files if file not in known and file.name != METADATA_NAME]
-    return Sources(used, [file for file in others if not file.name.lower().endswith("_sequences.csv")])
+    beside = ("_sequences.csv", METADATA_NAME)
+    others = [file for file in files if file not in known]
+    return Sources(used, [file for file in others if not file.name.lower().removesuffix(".gz").endswith(beside)])
 
 
 def _is_known(path: Path) -> bool:

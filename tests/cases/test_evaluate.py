@@ -134,7 +134,7 @@ def test_one_bad_row_of_a_submission_costs_its_target_alone(tmp_path: Path, caps
     assert main(arguments) == 1
     captured = capsys.readouterr()
     assert "R1" in captured.out
-    assert "R2: residue name '-'" in captured.err
+    assert "R2: row R2_5: residue name '-' is not a nucleotide" in captured.err
 
 
 def test_one_unreadable_file_costs_its_target_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,3 +153,33 @@ def test_dates_that_cannot_be_read(date: str, tmp_path: Path, capsys: pytest.Cap
     arguments = [str(tmp_path / "pred"), str(tmp_path / "ref"), "--dates", str(tmp_path / "dates.csv")]
     assert main(arguments) == 2
     assert f"dates.csv: R1: '{date}' is not a date (expected YYYY-MM-DD)" in capsys.readouterr().err
+
+
+def test_one_bad_conformer_leaves_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = mmcif({"A": (SEQUENCE, strand(SEQUENCE))})
+    files = {f"R1/R1_model_{k}.cif": good for k in (0, 1)}
+    files |= {"R1/R1_model_2.cif": good[:900], "R1/R1_model_3.cif": mmcif({"A": (OTHER, strand(OTHER))})}
+    write(tmp_path, {f"pred/{name}": text for name, text in files.items()} | {"ref/R1.pdb": pdb(strand(SEQUENCE))})
+    assert scores(tmp_path, code=1) == pytest.approx({"R1": 1.0})
+    assert "R1: R1_model_3.cif: other chains than R1_model_0.cif" in capsys.readouterr().err
+
+
+def test_an_unusable_prediction_is_not_called_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, {"pred/fold_r1_a_model_0.cif": "data_x\n", "ref/R1_A.pdb": pdb(strand(SEQUENCE))})
+    assert main([str(tmp_path / "pred"), str(tmp_path / "ref"), "--no-baselines"]) == 2
+    assert "R1_A: fold_r1_a_model_0.cif: mmCIF without coordinates" in capsys.readouterr().err
+
+
+def test_a_name_that_is_taken_is_not_given_to_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, {"pred/R1107.pdb": pdb(strand(SEQUENCE))})
+    write(tmp_path, {"ref/R1107.pdb": pdb(strand(SEQUENCE)), "ref/r-1107.pdb": pdb(strand(OTHER))})
+    assert main([str(tmp_path / "pred"), str(tmp_path / "ref"), "--no-baselines"]) == 2
+    assert "r-1107: no prediction (1 of 2 targets have none" in capsys.readouterr().err
+
+
+def test_residues_that_are_not_predicted_score_nothing(tmp_path: Path) -> None:
+    half = [atom for atom in strand(SEQUENCE) if atom.number <= 12]
+    write(tmp_path, {"pred/R1.pdb": pdb(half), "ref/R1.pdb": pdb(strand(SEQUENCE))})
+    assert scores(tmp_path)["R1"] == pytest.approx(0.5, abs=1e-3)
+    (target,) = json.loads((tmp_path / "scores.json").read_text())["targets"]
+    assert target["lddt"] < 0.5

@@ -188,3 +188,95 @@ def test_a_file_that_no_reader_was_made_for_is_a_row(tmp_path: Path) -> None:
     assert "good_A" in chains
     assert "binary.pdb,,line 1: holds a NUL byte: not text" in skipped(tmp_path)
     assert main([str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--workers", "1", "--strict"]) == 1
+
+
+def models(*parts: str) -> str:
+    """A PDB file of several models."""
+    bodies = (part.removesuffix("END\n") for part in parts)
+    return "".join(f"MODEL     {k:4d}\n{body}ENDMDL\n" for k, body in enumerate(bodies, 1)) + "END\n"
+
+
+def test_models_of_other_rnas_are_other_chains(tmp_path: Path) -> None:
+    shifted = [replace(atom, xyz=(atom.xyz[0] + 1, *atom.xyz[1:])) for atom in WHOLE]
+    chains = prepared(tmp_path, {"x.pdb": models(pdb(WHOLE), pdb(strand(OTHER)), pdb(shifted))})
+    assert {name: (chain.sequence, chain.num_models) for name, chain in chains.items()} == {
+        "x_A": (SEQUENCE, 2),
+        "x_A-2": (OTHER, 1),
+    }
+
+
+def test_strands_whose_numbers_begin_anew_without_ter(tmp_path: Path) -> None:
+    lines = pdb([*WHOLE, *strand(OTHER, shift=60.0)])
+    chains = prepared(tmp_path, {"x.pdb": lines})
+    assert {name: chain.sequence for name, chain in chains.items()} == {"x_A": SEQUENCE, "x_A-2": OTHER}
+
+
+def test_strands_without_a_name_that_lie_apart(tmp_path: Path) -> None:
+    text = pdb([*strand(SEQUENCE, chain=" "), *strand(OTHER, start=25, chain=" ", shift=60.0)])
+    chains = prepared(tmp_path, {"x.pdb": text})
+    assert sorted(chain.sequence for chain in chains.values()) == [OTHER, SEQUENCE]
+
+
+def test_indented_records_are_read(tmp_path: Path) -> None:
+    lines = pdb(WHOLE).splitlines()
+    text = "\n".join("  " * (k % 3 == 0) + line for k, line in enumerate(lines)) + "\n"
+    (chain,) = prepared(tmp_path, {"x.pdb": text}).values()
+    assert chain.mask.sum() == len(WHOLE)
+
+
+def test_atoms_at_the_origin_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (chain,) = prepared(tmp_path, {"x.pdb": pdb(WHOLE, positions={5: f"{'0.000':>8}" * 3})}).values()
+    assert resolved(chain) == [i for i in range(1, 25) if i != 5]
+    assert "5 atoms without a readable position are masked (the first: line 21)" in capsys.readouterr().out
+
+
+def without_column(text: str, name: str) -> str:
+    """An mmCIF file without a column of its atoms."""
+    lines = text.splitlines()
+    columns = [line for line in lines if line.startswith("_atom_site.")]
+    place = columns.index(f"_atom_site.{name}")
+    kept = []
+    for line in lines:
+        if line.startswith("ATOM "):
+            cells = line.split(" ")
+            line = " ".join(cells[:place] + cells[place + 1 :])
+        if line != f"_atom_site.{name}":
+            kept.append(line)
+    return "\n".join(kept) + "\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["id", "type_symbol", "label_alt_id", "label_asym_id", "auth_asym_id", "auth_seq_id", "label_seq_id"]
+)
+def test_a_column_of_atoms_that_is_missing(name: str, tmp_path: Path) -> None:
+    (chain,) = prepared(tmp_path, {"x.cif": without_column(mmcif({"A": (SEQUENCE, WHOLE)}), name)}).values()
+    assert (chain.sequence, resolved(chain)) == (SEQUENCE, list(range(1, 25)))
+
+
+def test_one_author_number_for_all_residues(tmp_path: Path) -> None:
+    long = SEQUENCE + OTHER
+    atoms = [replace(atom, number=1) for atom in strand(long)]
+    (chain,) = prepared(tmp_path, {"x.cif": mmcif({"A": (long, atoms)})}).values()
+    assert (chain.sequence, resolved(chain)) == (long, list(range(1, 47)))
+
+
+def test_a_declared_sequence_of_another_molecule_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    declared = "AUAUAUAUAUAUAUAUAUAUAUAUAUAUAU"
+    (chain,) = prepared(tmp_path, {"x.cif": mmcif({"A": (declared, WHOLE)})}).values()
+    assert chain.sequence == SEQUENCE
+    assert "chain A: the declared sequence is that of another molecule" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["INDEX.CSV", "index.csv.gz", "Index.csv"])
+def test_metadata_in_any_case_and_gzipped(name: str, tmp_path: Path) -> None:
+    files = {"9xxa.pdb": pdb(WHOLE), "9xxb.pdb": pdb(strand(OTHER))}
+    table = "id,release_date,benchmark\n9xxa_A,2020-01-01,casp15\n9xxb_A,2024-01-01,\n"
+    prepared(tmp_path, files | {name: table}, "--assume-date", "2001-01-01", "--splits", str(tmp_path / "splits"))
+    assert (tmp_path / "splits" / "train.csv").read_text().count("\n") == 1
+
+
+def test_rows_of_the_metadata_that_contradict_each_other(tmp_path: Path) -> None:
+    table = "id,release_date\n9xxa_A,2021-01-01\n9xxa_A,2024-01-01\n9xxb_A,2021-01-01\n9xxb_A,2021-01-01\n"
+    files = {"9xxa.pdb": pdb(WHOLE), "9xxb.pdb": pdb(strand(OTHER)), "index.csv": table}
+    assert list(prepared(tmp_path, files)) == ["9xxb_A"]
+    assert "two rows of the metadata give it the release_date 2021-01-01 and 2024-01-01" in skipped(tmp_path)

@@ -93,12 +93,17 @@ def test_only_iso_dates_decide(date: str, tmp_path: Path, capsys: pytest.Capture
     sequences = f"{SEQUENCES}9ZZA_A,{OTHER},2021-01-01,a\n9ZZB_A,{SEQUENCE},{date},b\n"
     flags = ("--splits", str(tmp_path / "splits"))
     assert list(prepared(tmp_path, table(GOOD, BAD), *flags, sequences=sequences)) == ["9zza_A"]
-    assert f"9ZZB_A,temporal_cutoff: '{date}' is not a date (expected YYYY-MM-DD)" in skipped(tmp_path)
+    assert f"9ZZB_A,train_sequences.csv: temporal_cutoff: '{date}' is not a date (expected YYYY-MM-DD)" in skipped(
+        tmp_path
+    )
     assert "9zzb" not in (tmp_path / "splits" / "train.csv").read_text()
     (tmp_path / "in" / "train_labels.csv").write_text(table(BAD))
     assert run(tmp_path) == 2
     message = capsys.readouterr().err
-    assert f"train_labels.csv: 9ZZB_A: no usable RNA chain: temporal_cutoff: '{date}' is not a date" in message
+    assert (
+        f"train_labels.csv: 9ZZB_A: no usable RNA chain: train_sequences.csv: temporal_cutoff: '{date}' is not a date"
+        in message
+    )
 
 
 @pytest.mark.parametrize("date", ["nan", "", "NaT", "2021-03-01 00:00:00"])
@@ -180,3 +185,49 @@ def test_targets_of_several_chains(tmp_path: Path) -> None:
     }
     assert chains["9zzc_B"].residue_index.tolist() == list(range(1, 23))
     assert {info.release_date for info in Dataset.open(tmp_path / "out").chains.infos} == {"2021-01-01"}
+
+
+@pytest.mark.parametrize("names", [("TRAIN_LABELS.CSV", "TRAIN_SEQUENCES.CSV"), ("x_labels.CSV", "x_sequences.csv.gz")])
+def test_the_table_beside_in_any_case(names: tuple[str, str], tmp_path: Path) -> None:
+    write_text(tmp_path / "in" / names[0], table(BAD))
+    content = f"{SEQUENCES}9ZZB_A,{SEQUENCE},2021-01-01,b\n".encode()
+    (tmp_path / "in" / names[1]).write_bytes(gzip.compress(content) if names[1].endswith("gz") else content)
+    assert run(tmp_path) == 0
+    assert Dataset.open(tmp_path / "out").chains.infos[0].release_date == "2021-01-01"
+
+
+@pytest.mark.parametrize(
+    ("extra", "reason"),
+    [
+        (f"9ZZB_A,{SEQUENCE},2024-05-28,b\n", "two rows with the temporal_cutoff 2021-01-01 and 2024-05-28"),
+        (f"9ZZB_A,{OTHER},2021-01-01,b\n", "its sequence there is another than that of the labels"),
+        ("9ZZB_A,GCU\n", "2 fields under 4 columns"),
+    ],
+)
+def test_a_table_of_sequences_that_contradicts(extra: str, reason: str, tmp_path: Path) -> None:
+    sequences = f"{SEQUENCES}9ZZA_A,{OTHER},2021-01-01,a\n9ZZB_A,{SEQUENCE},2021-01-01,b\n{extra}"
+    assert list(prepared(tmp_path, table(GOOD, BAD), sequences=sequences)) == ["9zza_A"]
+    assert f"9ZZB_A,train_sequences.csv: {reason}" in skipped(tmp_path)
+
+
+def test_a_damaged_table_of_sequences_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_text(tmp_path / "in" / "train_labels.csv", table(GOOD))
+    write_text(tmp_path / "in" / "train_sequences.csv", f'{SEQUENCES}9ZZA_A,"{OTHER},2021-01-01,a\n')
+    assert run(tmp_path) == 2
+    assert "train_sequences.csv: not a CSV table" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_other_separators(separator: str, tmp_path: Path) -> None:
+    assert list(prepared(tmp_path, table(GOOD).replace(",", separator))) == ["9zza_A"]
+
+
+def test_what_is_not_a_table_shows_its_header(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_text(tmp_path / "in" / "train_labels.csv", "<!DOCTYPE html>\n<html>\n")
+    assert run(tmp_path) == 2
+    assert "(its header: <!DOCTYPE html>)" in capsys.readouterr().err
+
+
+def test_copies_counted_in_floating_point(tmp_path: Path) -> None:
+    parts = [rows("9ZZC", SEQUENCE, ",A,1.0"), rows("9ZZC", OTHER, ",B,2.0", first=25)]
+    assert list(prepared(tmp_path, table(*parts, header=f"{HEADER},chain,copy"))) == ["9zzc_A", "9zzc_B-2"]

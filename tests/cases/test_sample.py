@@ -114,3 +114,12 @@ def test_tables_of_ribonanza_and_an_rna_named_na(folder: Path, tmp_path: Path) -
     (tmp_path / "x.csv").write_text("\n".join(["sequence_id,sequence,experiment_type", *rows]) + "\n")
     assert sample(folder, tmp_path / "out", "--csv", tmp_path / "x.csv", model="plain") == 0
     assert list(submission(tmp_path / "out")) == ["NA", "null"]
+
+
+def test_a_missing_sequence_is_not_read_as_letters(folder: Path, tmp_path: Path, capsys) -> None:
+    (tmp_path / "x.csv").write_text(f"target_id,sequence\na,{SEQUENCE}\nb,nan\n,{SEQUENCE}\n")
+    assert sample(folder, tmp_path / "out", "--csv", tmp_path / "x.csv", model="plain") == 1
+    assert list(submission(tmp_path / "out")) == ["a"]
+    message = capsys.readouterr().err
+    assert "x.csv: b: empty sequence" in message
+    assert "x.csv: row 3: has no name" in message

@@ -75,7 +75,7 @@ def test_missing_residues_of_a_prediction_lower_its_score() -> None:
     prediction.mask[0, :6] = False
     score = score_target(prediction, reference, HONEST, with_baselines=False)
     assert score.best1 == pytest.approx(18 / 24, abs=1e-3)
-    assert score.lddt == pytest.approx(1, abs=1e-3)
+    assert score.lddt == pytest.approx(0.642, abs=1e-3)
 
 
 def test_baselines_are_scored_on_the_target() -> None:
