@@ -1,4 +1,4 @@
-"""PDB -> a parsed structure: columns that cannot be read are unknown, and strands whose numbers begin anew stay apart."""
+"""PDB -> a parsed structure: columns that cannot be read are unknown, strands whose numbers begin anew stay apart."""
 
 import re
 from itertools import islice
