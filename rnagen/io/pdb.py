@@ -33,10 +33,10 @@ def parse_pdb(text: str) -> Entry:
     atoms = [number for number, line in enumerate(lines) if line.startswith(("ATOM", "HETATM"))]
     if not atoms:
         raise ValueError("neither mmCIF nor a PDB file with ATOM records")
+    if 2 * sum("\t" in lines[number][:_END_OF_POSITION] for number in atoms) > len(atoms):
+        raise ValueError(f"line {atoms[0] + 1}: tabs where the format has columns of fixed width")
     if len(lines[atoms[-1]].rstrip()) < _END_OF_POSITION:
         raise ValueError(f"line {atoms[-1] + 1}: an atom record cut short: the file is truncated")
-    if 2 * sum("\t" in lines[number] for number in atoms) > len(atoms):
-        raise ValueError(f"line {atoms[0] + 1}: tabs where the format has columns of fixed width")
     unknown = [number for number in atoms if not _has_position(lines[number])]
     at_origin = [number for number in atoms if _ORIGIN.fullmatch(lines[number][30:54])]
     unknown = sorted(unknown + at_origin) if len(at_origin) > 1 else unknown

@@ -280,3 +280,11 @@ def test_rows_of_the_metadata_that_contradict_each_other(tmp_path: Path) -> None
     files = {"9xxa.pdb": pdb(WHOLE), "9xxb.pdb": pdb(strand(OTHER)), "index.csv": table}
     assert list(prepared(tmp_path, files)) == ["9xxb_A"]
     assert "two rows of the metadata give it the release_date 2021-01-01 and 2024-01-01" in skipped(tmp_path)
+
+
+def test_tabs_after_the_coordinates_are_harmless(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = pdb(WHOLE)
+    assert list(prepared(tmp_path, {"x.pdb": text.replace("  1.00 20.00", "\t1.00\t20.00")})) == ["x_A"]
+    write_text(tmp_path / "in" / "x.pdb", "\n".join("\t".join(line.split()) for line in text.splitlines()))
+    assert main([str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--workers", "1"]) == 2
+    assert "line 1: tabs where the format has columns of fixed width" in capsys.readouterr().err
