@@ -57,7 +57,12 @@ def parse(options: Any, arguments: Sequence[str], prog: str) -> Any:
         options = with_basic_help(options)
     without_sections: Any = tyro.conf.OmitArgPrefixes
     settings = {"prog": prog, "default": options, "config": (tyro.conf.OmitSubcommandPrefixes,)}
-    return _parse(without_sections[type(options)], flags, options, settings)
+    config = _parse(without_sections[type(options)], flags, options, settings)
+    data = flag_value(flags, "data")
+    if data and not Path(data).exists():
+        # The default may be absent, for synthetic RNA takes its place; what was asked for may not.
+        raise ConfigError(f"data: {one_line(data)}: no such file or folder")
+    return config
 
 
 def _parse(kind: Any, flags: Sequence[str], options: Any, settings: dict[str, Any]) -> Any:

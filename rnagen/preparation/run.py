@@ -1,15 +1,17 @@
 """From the options of `rnagen prepare` to a dataset, its splits and its file of beads."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from rnagen.config.prepare import PrepareConfig
 from rnagen.config.shared import refuse_unless_date
 from rnagen.data.dataset import Dataset
+from rnagen.data.filters import why_in_no_split
 from rnagen.errors import ConfigError
 from rnagen.preparation.dataset import WORK, prepare, refuse_foreign
 from rnagen.preparation.fetch import Download, fetch_entries
 from rnagen.preparation.report import PrepareReport
-from rnagen.preparation.splits import read_split, write_beads, write_splits
+from rnagen.preparation.splits import make_splits, read_split, write_beads, write_splits
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Prepared:
     """Chains of each split that was written."""
     beads: dict[str, int] = field(default_factory=dict)
     """Chains of each set in the file of beads."""
+    in_no_split: Counter[str] = field(default_factory=Counter)
+    """Chains of the dataset that are in none of the splits, by reason."""
     failed: tuple[Download, ...] = ()
     """Downloads that failed."""
 
@@ -49,4 +53,12 @@ def run_prepare(config: PrepareConfig) -> Prepared:
     dataset = Dataset.open(config.out)
     splits = {} if config.splits is None else write_splits(dataset.chains, config.splits, config.cutoff)
     beads = {} if config.beads is None else write_beads(dataset, config.beads, config.cutoff)
-    return Prepared(report, splits, beads, tuple(download for download in downloads if download.failure))
+    used = {row for rows in make_splits(dataset.chains, config.cutoff).values() for row in rows}
+    others = (row for row in range(len(dataset.chains)) if row not in used)
+    return Prepared(
+        report,
+        splits,
+        beads,
+        why_in_no_split(dataset.chains, others, config.cutoff),
+        tuple(download for download in downloads if download.failure),
+    )
