@@ -17,6 +17,7 @@ VERBS = {
     "sample": "draw conformers for sequences (sample.py is the same)",
     "reactivity": "predict chemical-mapping reactivity, or check a table of it",
     "evaluate": "score predictions against references, beside the baselines",
+    "compare": "runs of training side by side: options, metrics, paired gains, curves",
     "average": "the mean of the weights of several checkpoints of one training",
     "summary": "the layers of a configuration or checkpoint, with their parameter counts",
 }
