@@ -37,12 +37,12 @@ def run(config: PrepareConfig) -> int:
         print(f"{config.splits}: {_counts(done.splits)}")
     if config.beads is not None:
         print(f"{config.beads}: {_counts(done.beads)}; {config.beads.stat().st_size / 1e6:.1f} MB")
-    if done.in_no_split:
+    if done.left_out:
         # Imported with torch, which --help does not wait for.
         from rnagen.data.filters import counted
 
-        remedy = " (--assume-date dates those without)" if "have no date" in done.in_no_split else ""
-        print(f"neither train nor validate: {counted(done.in_no_split)}{remedy}")
+        remedy = " (--assume-date dates those without)" if "without a date" in done.left_out else ""
+        print(f"neither train nor validate: {counted(done.left_out)}{remedy}")
     for download in done.failed:
         print(f"{PROG}: {download.entry}: {download.failure}", file=sys.stderr)
     if done.failed:

@@ -65,31 +65,34 @@ def why_in_no_split(chains: Chains, rows: Iterable[int], cutoff: str) -> Counter
 
 def _why_in_no_split(info: ChainInfo, length: int, cutoff: str, earlier: set[int]) -> str:
     if info.benchmark:
-        return f"belong to the benchmark {info.benchmark}"
+        return f"of the benchmark {info.benchmark}"
     if not info.release_date:
-        return "have no date"
+        return "without a date"
     if info.release_date < cutoff:
-        return "are not listed"
+        return "not listed in the splits"
     if info.cluster in earlier:
-        return f"are near copies of chains from before {cutoff}"
+        return f"near copies of chains from before {cutoff}"
     if length < MIN_VALIDATION:
-        return f"are later than {cutoff} and shorter than {MIN_VALIDATION} residues"
-    return f"are later than {cutoff} and near copies of a better chain"
+        return f"later than {cutoff} and shorter than {MIN_VALIDATION} residues"
+    return f"later than {cutoff} and near copies of a better one"
 
 
 def why_not_trainable(
-    chains: Chains, min_length: int, max_resolution: float | None, min_contacts: float
+    chains: Chains, rows: Iterable[int], min_length: int, max_resolution: float | None, min_contacts: float
 ) -> Counter[str]:
-    """Why `trainable` and `quality_filter` leave out chains, and how many for each reason."""
+    """Why `trainable` and `quality_filter` leave out some of these chains, and how many for each reason."""
 
-    def why(length: int, info: ChainInfo) -> str:
-        if length < min_length:
-            return f"are shorter than {min_length} residues"
+    lengths = chains.lengths.tolist()
+
+    def why(row: int) -> str:
+        info = chains.infos[row]
+        if lengths[row] < min_length:
+            return f"shorter than {min_length} residues"
         if info.resolved < MIN_RESOLVED:
-            return f"have less than {100 * MIN_RESOLVED:.0f} % of their residues resolved"
-        return "" if _is_good(info, max_resolution, min_contacts) else "fail the limits of quality"
+            return f"with less than {100 * MIN_RESOLVED:.0f} % of their residues resolved"
+        return "" if _is_good(info, max_resolution, min_contacts) else "outside the limits of quality"
 
-    found = Counter(map(why, chains.lengths.tolist(), chains.infos))
+    found = Counter(map(why, rows))
     del found[""]
     return found
 

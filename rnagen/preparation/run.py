@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 
 from rnagen.config.prepare import PrepareConfig
 from rnagen.config.shared import refuse_unless_date
+from rnagen.config.structure import DataConfig
+from rnagen.data.chains import Chains
 from rnagen.data.dataset import Dataset
-from rnagen.data.filters import why_in_no_split
+from rnagen.data.filters import why_in_no_split, why_not_trainable
 from rnagen.errors import ConfigError
 from rnagen.preparation.dataset import WORK, prepare, refuse_foreign
 from rnagen.preparation.fetch import Download, fetch_entries
@@ -23,8 +25,8 @@ class Prepared:
     """Chains of each split that was written."""
     beads: dict[str, int] = field(default_factory=dict)
     """Chains of each set in the file of beads."""
-    in_no_split: Counter[str] = field(default_factory=Counter)
-    """Chains of the dataset that are in none of the splits, by reason."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Chains of the dataset that are in none of the splits or do not train by default, by reason."""
     failed: tuple[Download, ...] = ()
     """Downloads that failed."""
 
@@ -53,12 +55,14 @@ def run_prepare(config: PrepareConfig) -> Prepared:
     dataset = Dataset.open(config.out)
     splits = {} if config.splits is None else write_splits(dataset.chains, config.splits, config.cutoff)
     beads = {} if config.beads is None else write_beads(dataset, config.beads, config.cutoff)
-    used = {row for rows in make_splits(dataset.chains, config.cutoff).values() for row in rows}
-    others = (row for row in range(len(dataset.chains)) if row not in used)
-    return Prepared(
-        report,
-        splits,
-        beads,
-        why_in_no_split(dataset.chains, others, config.cutoff),
-        tuple(download for download in downloads if download.failure),
-    )
+    failed = tuple(download for download in downloads if download.failure)
+    return Prepared(report, splits, beads, left_out(dataset.chains, config.cutoff), failed)
+
+
+def left_out(chains: Chains, cutoff: str) -> Counter[str]:
+    """Why chains of a dataset are in none of the splits or do not train by default, and how many for each reason."""
+    splits = make_splits(chains, cutoff)
+    used = {row for rows in splits.values() for row in rows}
+    others = (row for row in range(len(chains)) if row not in used)
+    limits = DataConfig.min_length, DataConfig.max_resolution, DataConfig.min_contacts
+    return why_in_no_split(chains, others, cutoff) + why_not_trainable(chains, splits["train"], *limits)

@@ -103,18 +103,20 @@ def test_the_command_writes_dataset_splits_and_beads(
 
 
 def test_chains_that_are_left_out_are_counted_by_reason(train, places: Path, tmp_path: Path, capsys) -> None:
-    for name, length in (("1aaa", 24), ("2bbb", 30)):
-        write_structure(chain(length, length, name), tmp_path / f"{name}.cif")
+    (tmp_path / "in").mkdir()
+    for name, length in (("1aaa", 24), ("2bbb", 30), ("3ccc", 16)):
+        write_structure(chain(length, length, name), tmp_path / "in" / f"{name}.cif")
+    (tmp_path / "in" / "index.csv").write_text("pdb_id,chain,release_date\n3ccc,A,2001-01-01\n")
     out = ["--out", str(tmp_path / "data"), "--splits", str(tmp_path)]
-    assert main(["prepare", str(tmp_path / "1aaa.cif"), str(tmp_path / "2bbb.cif"), *out]) == 0
+    assert main(["prepare", str(tmp_path / "in"), *out]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == (
-        "neither train nor validate: 2 have no date (--assume-date dates those without)"
+        "neither train nor validate: 2 without a date, 1 shorter than 20 residues (--assume-date dates those without)"
     )
     assert train("short", "folder", "--min-length", "22") == 0
     printed = capsys.readouterr().out
     short = int((Dataset.open(places / "data").chains.lengths[:9] < 22).sum())
     assert f"{9 - short} chains of " in printed
-    assert (f"(left out: {short} are shorter than 22 residues)" in printed) == bool(short)
+    assert (f"(left out: {short} shorter than 22 residues)" in printed) == bool(short)
 
 
 def test_data_that_cannot_teach_the_atoms_is_refused(train, places: Path, tmp_path: Path, capsys) -> None:

@@ -160,22 +160,22 @@ def test_reasons_to_be_in_no_split_are_counted() -> None:
         benchmark=["", "", "", "casp15", "", ""],
     )
     assert why_in_no_split(chains, range(6), CUTOFF) == {
-        "are not listed": 1,
-        "have no date": 1,
-        "are near copies of chains from before 2022-05-27": 1,
-        "belong to the benchmark casp15": 1,
-        "are later than 2022-05-27 and shorter than 20 residues": 1,
-        "are later than 2022-05-27 and near copies of a better chain": 1,
+        "not listed in the splits": 1,
+        "without a date": 1,
+        "near copies of chains from before 2022-05-27": 1,
+        "of the benchmark casp15": 1,
+        "later than 2022-05-27 and shorter than 20 residues": 1,
+        "later than 2022-05-27 and near copies of a better one": 1,
     }
-    assert why_in_no_split(chains, [1], CUTOFF) == {"have no date": 1}
+    assert why_in_no_split(chains, [1], CUTOFF) == {"without a date": 1}
 
 
 def test_reasons_not_to_train_are_those_of_the_filters() -> None:
     chains = make_chains(resolved=[0.4, 1.0, 1.0, 0.5], resolution=[2.0, 9.0, 2.0, 2.0])
-    reasons = why_not_trainable(chains, 30, 4.0, 0.0)
+    reasons = why_not_trainable(chains, range(4), 30, 4.0, 0.0)
     assert counted(reasons) == (
-        "1 have less than 50 % of their residues resolved, 1 fail the limits of quality, 1 are shorter than 30 residues"
+        "1 with less than 50 % of their residues resolved, 1 outside the limits of quality, 1 shorter than 30 residues"
     )
     left = quality_filter(trainable(chains, 30, HERE), 4.0, 0.0, HERE)
     assert len(left) + reasons.total() == len(chains)
-    assert not why_not_trainable(left, 30, 4.0, 0.0)
+    assert not why_not_trainable(left, range(len(left)), 30, 4.0, 0.0)

@@ -83,7 +83,7 @@ class RNADataModule(ResumableData):
             print(f"no validation chain in {data.source}: this run does not validate")
         if options.data.exists():
             limits = options.min_length, options.max_resolution, options.min_contacts
-            self.left_out = counted(data.in_no_split + why_not_trainable(train, *limits))
+            self.left_out = counted(data.in_no_split + why_not_trainable(train, range(len(train)), *limits))
             train = trainable(train, options.min_length, options.data)
             train = quality_filter(train, options.max_resolution, options.min_contacts, options.data)
             check_atoms(train, options.data)
