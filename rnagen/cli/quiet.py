@@ -11,6 +11,9 @@ WARNINGS = (
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     r"The number of training batches \(\d+\) is smaller than the logging interval",
     r"GPU available but not used",
+    # Ours can be resumed anywhere, and a frozen encoder is in eval mode on purpose.
+    r"You're resuming from a checkpoint that ended before the epoch ended",
+    r"Found \d+ module\(s\) in eval mode at the start of training",
 )
 """Beginnings of the warnings, as regular expressions."""
 

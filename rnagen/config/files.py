@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 
+from rnagen.config.ranges import RANGES
 from rnagen.errors import ConfigError
 from rnagen.messages import did_you_mean, one_line, quoted
 
@@ -51,14 +52,16 @@ def refuse_unless(config: Any, checks: dict[str, bool], reasons: Mapping[str, st
         config: a configuration dataclass.
         checks: whether the value of an option is good, by option.
         reasons: what is wrong with the value of an option, as words that follow the value; by default that it cannot be
-            used.
+            used, and what is expected.
 
     Raises:
         ConfigError: names the first such option, its value and the reason.
     """
     for name, good in checks.items():
         if not good:
-            raise ConfigError(f"{name}: {quoted(flatten(config)[name])} {reasons.get(name, 'cannot be used')}")
+            wanted = f" (expected {RANGES[name]})" if name in RANGES else ""
+            reason = reasons.get(name, f"cannot be used{wanted}")
+            raise ConfigError(f"{name}: {quoted(flatten(config)[name])} {reason}")
 
 
 RENAMED = {

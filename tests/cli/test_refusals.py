@@ -28,7 +28,8 @@ TRAIN = {
     "--mha-heads 7": "mha_heads: 7 does not divide embed_dim 160 into heads of even width "
     "(these do: 1, 2, 4, 5, 8, 10, 16, 20)",
     "--atoms P": "atoms: ('P',) must contain C1', and each atom once",
-    "--seed -1": "seed: -1 cannot be used",
+    "--seed -1": "seed: -1 cannot be used (expected from 0 to 4294967295)",
+    "--accelerator tpu": "accelerator: 'tpu' cannot be used (expected one of auto, cpu, gpu, cuda, mps)",
 }
 
 
