@@ -24,7 +24,6 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 import yaml
-from scipy import stats
 from validation import (
     Row,
     as_json,
@@ -39,6 +38,7 @@ from validation import (
 from rnagen.checkpoints.structure import load_checkpoint
 from rnagen.config.sampling import SamplerConfig
 from rnagen.metrics import bootstrap_interval
+from rnagen.metrics.paired import PairedGain
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "experiments"
@@ -241,15 +241,11 @@ def row(name: str, saved: dict[str, dict[int, dict[str, Any]]]) -> list[str]:
     if above is None or not common:
         return [*cells, "", ""]
     gains = np.array([np.subtract(seeds[seed]["best5"], saved[above][seed]["best5"]) for seed in common])
-    ends = bootstrap_interval(gains.mean(0), 0)
-    by_seed = gains.mean(1)
-    each = ", ".join(f"{gain:+.3f}" for gain in by_seed)
-    over_seeds = each
-    if len(common) > 1:
-        # Student's t: three trainings are too few to be resampled.
-        half = stats.t.ppf(0.975, len(common) - 1) * by_seed.std(ddof=1) / len(common) ** 0.5
-        over_seeds = f"[{by_seed.mean() - half:+.3f}, {by_seed.mean() + half:+.3f}]: {each}"
-    return [*cells, f"{gains.mean():+.3f} [{ends[0]:+.3f}, {ends[1]:+.3f}]", over_seeds]
+    gain = PairedGain(gains)
+    each = ", ".join(f"{one:+.3f}" for one in gain.by_seed)
+    ends = gain.over_seeds()
+    over_seeds = each if ends is None else "[{:+.3f}, {:+.3f}]: {}".format(*ends, each)
+    return [*cells, "{:+.3f} [{:+.3f}, {:+.3f}]".format(gain.mean, *gain.over_targets()), over_seeds]
 
 
 def described(name: str) -> str:

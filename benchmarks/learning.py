@@ -28,6 +28,7 @@ from accuracy_table import TITLES
 from rnagen.cli.options import guarded
 from rnagen.errors import InputError
 from rnagen.metrics import bootstrap_interval
+from rnagen.report.curves import save
 
 VARIED = ("train_share", "seed", "run_name", "run_dir", "data", "splits")
 """Options in which checkpoints of one curve of data may differ."""
@@ -218,9 +219,7 @@ def draw(curves: list[Curve], picture: Path) -> None:
         draw_curve(curve, panel)
     panels[0, 0].set_ylabel("TM-score, best of n")
     figure.tight_layout()
-    # The same results give the same file.
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "rnagen"}):
-        figure.savefig(picture, dpi=120, metadata={"Date": None} if picture.suffix == ".svg" else None)
+    save(figure, picture)
     plt.close(figure)
 
 

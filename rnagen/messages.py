@@ -1,6 +1,8 @@
 """What a message quotes of its cause: one line, and little of it."""
 
+import difflib
 import reprlib
+from collections.abc import Iterable
 
 MOST = 120
 """Characters of a value that a message quotes."""
@@ -32,3 +34,9 @@ def one_line(text: object, most: int = 300) -> str:
     line = " ".join(whole[: 4 * most].split())
     line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
     return line if len(line) <= most and len(whole) <= 4 * most else line[: most - 1] + "…"
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """` (did you mean WORD?)` with the word that a mistyped one resembles most; empty if it resembles none."""
+    near = difflib.get_close_matches(word, list(words), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""

@@ -7,8 +7,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from rnagen.cli.options import guarded
-from rnagen.messages import one_line
+from rnagen.cli.options import guarded, typed
+from rnagen.messages import did_you_mean, one_line
 
 PROG = "rnagen"
 VERBS = {
@@ -17,6 +17,7 @@ VERBS = {
     "sample": "draw conformers for sequences (sample.py is the same)",
     "reactivity": "predict chemical-mapping reactivity, or check a table of it",
     "evaluate": "score predictions against references, beside the baselines",
+    "compare": "runs of training side by side: options, metrics, paired gains, curves",
     "average": "the mean of the weights of several checkpoints of one training",
     "summary": "the layers of a configuration or checkpoint, with their parameter counts",
 }
@@ -42,7 +43,8 @@ def run(arguments: list[str]) -> int:
         return 0
     verb, rest = arguments[0], arguments[1:]
     if verb not in VERBS:
-        print(f"{PROG}: no such verb: {one_line(verb)} (there are {', '.join(VERBS)})", file=sys.stderr)
+        hint = did_you_mean(verb, VERBS) or f" (there are {', '.join(VERBS)})"
+        print(f"{typed(PROG)}: no such verb: {one_line(verb)}{hint}", file=sys.stderr)
         return 2
     code: int = importlib.import_module(f"rnagen.cli.{verb}").main(rest)
     return code

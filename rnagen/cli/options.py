@@ -1,5 +1,6 @@
 """Command-line options from dataclasses: `--config FILE.yaml` replaces defaults, flags replace both."""
 
+import contextlib
 import dataclasses
 import io
 import os
@@ -12,6 +13,8 @@ from typing import Any
 
 import tyro
 
+from rnagen.cli.quiet import quieten_libraries
+from rnagen.cli.refusals import refusal
 from rnagen.config.files import BASIC, RENAMED_VALUES, current_name, load_config, load_yaml, presets_of
 from rnagen.errors import ConfigError, InputError
 from rnagen.messages import one_line
@@ -30,15 +33,16 @@ def parse(options: Any, arguments: Sequence[str], prog: str) -> Any:
         prog: name of the command, for messages.
 
     Raises:
-        ConfigError: the file of `--config` cannot be used, or an option has an impossible value.
-        SystemExit: after `--help` or `--help-all` (0), or a flag that cannot be parsed (2).
+        ConfigError: the file of `--config` cannot be used, or an option does not exist or has an impossible value.
+        SystemExit: after `--help` or `--help-all` (0).
     """
+    prog = typed(prog)
     flags, file = split_config(arguments)
     everything = "--help-all" in flags
     flags = ["--help" if flag == "--help-all" else flag for flag in flags]
     if isinstance(options, type):
         flags = current_flags(options, flags, prog)
-        return tyro.cli(options, prog=prog, args=flags)
+        return _parse(options, flags, options, {"prog": prog})
     if file is not None:
         values = load_yaml(file)
         for name in values:
@@ -47,17 +51,44 @@ def parse(options: Any, arguments: Sequence[str], prog: str) -> Any:
     flags = current_flags(options, flags, prog)
     for name in presets_of(options):
         chosen = flag_value(flags, name)
-        if chosen is not None:
+        if chosen in presets_of(options)[name]:
             options = load_config(options, {name: chosen}, prog)
     if {"-h", "--help"} & set(flags) and not everything and any(map(is_basic, dataclasses.fields(options))):
         options = with_basic_help(options)
-    return tyro.cli(
-        tyro.conf.OmitArgPrefixes[type(options)],  # type: ignore[misc]
-        prog=prog,
-        args=flags,
-        default=options,
-        config=(tyro.conf.OmitSubcommandPrefixes,),
-    )
+    without_sections: Any = tyro.conf.OmitArgPrefixes
+    settings = {"prog": prog, "default": options, "config": (tyro.conf.OmitSubcommandPrefixes,)}
+    config = _parse(without_sections[type(options)], flags, options, settings)
+    data = flag_value(flags, "data")
+    if data and not Path(data).exists():
+        # The default may be absent, for synthetic RNA takes its place; what was asked for may not.
+        raise ConfigError(f"data: {one_line(data)}: no such file or folder")
+    return config
+
+
+def _parse(kind: Any, flags: Sequence[str], options: Any, settings: dict[str, Any]) -> Any:
+    output = io.StringIO()
+    try:
+        # The parser reports an error as a box of several lines.
+        with contextlib.redirect_stderr(output):
+            return tyro.cli(kind, args=flags, **settings)
+    except SystemExit as stopped:
+        if not stopped.code:
+            raise
+        raise refusal(options, flags, stopped, output.getvalue()) from None
+
+
+def typed(prog: str) -> str:
+    """A program as the user called it (`sample.py`, `rnagen sample`, `python -m rnagen.cli.main sample`), for its
+    messages; its own name where that is not known."""
+    called = Path(sys.argv[0])
+    verb = prog.removesuffix(".py").removeprefix("rnagen").strip()
+    if called.name == f"{verb}.py":
+        return called.name
+    if called.stem == "rnagen":
+        return f"rnagen {verb}".strip()
+    if called.parts[-3:] == ("rnagen", "cli", "main.py"):
+        return f"python -m rnagen.cli.main {verb}".strip()
+    return prog
 
 
 def is_basic(item: "dataclasses.Field[Any]") -> bool:
@@ -147,7 +178,9 @@ def guarded(command: Callable[[], int], prog: str) -> int:
 
     2: what the user can mend; 3: a fault of rnagen; 130: interrupted; 141: nobody reads the output (`| head`).
     """
+    prog = typed(prog)
     replace_unprintable()
+    quieten_libraries()
     try:
         code = command()
         sys.stdout.flush()

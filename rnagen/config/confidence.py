@@ -106,4 +106,4 @@ class ConfidenceConfig:
             # The head is small: sampling the conformers takes most of the time, and it is done once.
             "devices": self.run.devices == 1,
         }
-        refuse_unless(self, checks)
+        refuse_unless(self, checks, {"devices": "cannot be used: a confidence model trains in one process"})

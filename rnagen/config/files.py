@@ -7,13 +7,16 @@ import dataclasses
 import re
 import types
 import typing
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import yaml
 
+from rnagen.config.ranges import RANGES
 from rnagen.errors import ConfigError
-from rnagen.messages import one_line, quoted
+from rnagen.messages import did_you_mean, one_line, quoted
 
 T = typing.TypeVar("T")
 
@@ -42,15 +45,23 @@ def to_plain(config: Any) -> dict[str, Any]:
     return {name: plain(value) for name, value in flatten(config).items()}
 
 
-def refuse_unless(config: Any, checks: dict[str, bool]) -> None:
+def refuse_unless(config: Any, checks: dict[str, bool], reasons: Mapping[str, str] = MappingProxyType({})) -> None:
     """Refuse a configuration if the value of an option does not pass its check.
 
+    Args:
+        config: a configuration dataclass.
+        checks: whether the value of an option is good, by option.
+        reasons: what is wrong with the value of an option, as words that follow the value; by default that it cannot be
+            used, and what is expected.
+
     Raises:
-        ConfigError: names the first such option, and its value.
+        ConfigError: names the first such option, its value and the reason.
     """
     for name, good in checks.items():
         if not good:
-            raise ConfigError(f"{name}: {quoted(flatten(config)[name])} cannot be used")
+            wanted = f" (expected {RANGES[name]})" if name in RANGES else ""
+            reason = reasons.get(name, f"cannot be used{wanted}")
+            raise ConfigError(f"{name}: {quoted(flatten(config)[name])} {reason}")
 
 
 RENAMED = {
@@ -102,9 +113,11 @@ def load_config(config: T, values: dict[str, Any], source: str) -> T:
         for name, value in values.items()
     }
     values = with_presets(config, values)
-    unknown = set(values) - set(flatten(config))
+    known = flatten(config)
+    unknown = sorted(set(values) - set(known))
     if unknown:
-        raise ConfigError(f"{source}: no such option: {one_line(', '.join(sorted(unknown)))}")
+        near = did_you_mean(unknown[0], known)
+        raise ConfigError(f"{source}: no such option: {one_line(', '.join(unknown))}{near}")
     return _load_config(config, values, source)
 
 
@@ -142,9 +155,23 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
     else:
         good = type(value) is kind
     if not good:
-        expected = f"one of {', '.join(map(str, args))}" if origin is Literal else getattr(kind, "__name__", kind)
-        raise ConfigError(f"{where}: {quoted(value)} cannot be used (expected {expected})")
+        raise ConfigError(f"{where}: {quoted(value)} cannot be used (expected {expected(kind)})")
     return value
+
+
+def expected(kind: Any) -> str:
+    """What an option of this type takes, in words."""
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        return expected(args[0])
+    if origin in (typing.Union, types.UnionType):
+        return f"{expected(next(a for a in args if a is not type(None)))}, or None"
+    if origin is Literal:
+        return f"one of {', '.join(map(str, args))}" if len(args) > 1 else str(args[0])
+    return "a list" if origin is tuple else _NAMES.get(kind, str(kind))
+
+
+_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", Path: "a path"}
 
 
 def _as_float(value: Any) -> Any:

@@ -245,7 +245,7 @@ class TrainConfig:
         refuse_unless_date("cutoff", self.dataset.cutoff)
         checks = {
             "atoms": "C1'" in self.model.atoms and len(set(self.model.atoms)) == len(self.model.atoms),
-            "embed_dim": self.model.embed_dim % (2 * self.model.mha_heads) == 0,
+            "mha_heads": self.model.embed_dim % (2 * self.model.mha_heads) == 0,
             "encoder_rate": 0 <= self.pretrained.encoder_rate <= 1,
             "crop": self.dataset.crop >= 8,
             "batch_size": self.dataset.batch_size >= 1,
@@ -265,7 +265,7 @@ class TrainConfig:
             "ema_decay": 0 <= self.optim.ema_decay < 1,
             "val_repeat": self.run.val_repeat >= 1,
         }
-        refuse_unless(self, checks)
+        refuse_unless(self, checks, self._reasons)
         if self.loss.consistency_weight and self.dataset.copies % 2:
             raise ConfigError(f"consistency_weight: needs copies in pairs, copies is {self.dataset.copies}")
         if self.transport.loss_weight != "none" and self.transport.prediction not in ("noise", "score"):
@@ -273,3 +273,15 @@ class TrainConfig:
                 f"loss_weight: {self.transport.loss_weight!r} is for the predictions noise and score, "
                 f"not for {self.transport.prediction!r}"
             )
+
+    @property
+    def _reasons(self) -> dict[str, str]:
+        """What is wrong with an option that does not fit to another, or to what there is."""
+        width = self.model.embed_dim
+        good = [str(heads) for heads in range(1, 33) if width % (2 * heads) == 0]
+        return {
+            "atoms": "must contain C1', and each atom once",
+            "mha_heads": f"does not divide embed_dim {width} into heads of even width"
+            + (f" (these do: {', '.join(good)})" if good else ""),
+            "pair_features": f"cannot be used (choose from {', '.join(PAIR_FEATURES)})",
+        }

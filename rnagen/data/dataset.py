@@ -7,8 +7,9 @@ a chain is read when it is used.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from rnagen.data.chains import TENSORS, ChainInfo, Chains, flat_arrays
-from rnagen.data.filters import check_dates
+from rnagen.data.filters import check_dates, why_in_no_split
 from rnagen.errors import InputError
 from rnagen.features import Chain
 from rnagen.io.files import atomic_write, parse_json
@@ -119,6 +120,8 @@ class TrainingData:
     """Of the dataset."""
     source: str
     """Its name, for messages and provenance."""
+    in_no_split: Counter[str] = field(default_factory=Counter)
+    """Its chains that are in no split, by reason."""
 
 
 def read_data(data: Path, splits: Path, cutoff: str, atoms: tuple[str, ...]) -> TrainingData:
@@ -136,7 +139,9 @@ def read_data(data: Path, splits: Path, cutoff: str, atoms: tuple[str, ...]) -> 
     dataset = Dataset.open(data)
     sets = read_sets(dataset, splits, atoms)
     check_dates(sets.train, cutoff, data if dataset.has_splits else splits / "train.csv")
-    return sets
+    used = {*sets.train.names, *sets.val.names, *sets.synthetic.names}
+    others = (row for name, row in dataset.chains.rows.items() if name not in used)
+    return replace(sets, in_no_split=why_in_no_split(dataset.chains, others, cutoff))
 
 
 def read_sets(dataset: Dataset, splits: Path, atoms: tuple[str, ...]) -> TrainingData:
@@ -147,7 +152,9 @@ def read_sets(dataset: Dataset, splits: Path, atoms: tuple[str, ...]) -> Trainin
         sets = {name: dataset.chains.select(rows.get(name, []), atoms) for name in SPLITS}
     except KeyError as error:
         raise InputError(dataset.path, None, f"does not hold the atom {error}") from None
-    return TrainingData(**sets, fingerprint=dataset.fingerprint, source=str(dataset.path))
+    return TrainingData(
+        sets["train"], sets["val"], sets["synthetic"], fingerprint=dataset.fingerprint, source=str(dataset.path)
+    )
 
 
 def is_dataset(path: Path) -> bool:

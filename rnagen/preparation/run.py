@@ -1,15 +1,19 @@
 """From the options of `rnagen prepare` to a dataset, its splits and its file of beads."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from rnagen.config.prepare import PrepareConfig
 from rnagen.config.shared import refuse_unless_date
+from rnagen.config.structure import DataConfig
+from rnagen.data.chains import Chains
 from rnagen.data.dataset import Dataset
+from rnagen.data.filters import why_in_no_split, why_not_trainable
 from rnagen.errors import ConfigError
 from rnagen.preparation.dataset import WORK, prepare, refuse_foreign
 from rnagen.preparation.fetch import Download, fetch_entries
 from rnagen.preparation.report import PrepareReport
-from rnagen.preparation.splits import read_split, write_beads, write_splits
+from rnagen.preparation.splits import make_splits, read_split, write_beads, write_splits
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,8 @@ class Prepared:
     """Chains of each split that was written."""
     beads: dict[str, int] = field(default_factory=dict)
     """Chains of each set in the file of beads."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Chains of the dataset that are in none of the splits or do not train by default, by reason."""
     failed: tuple[Download, ...] = ()
     """Downloads that failed."""
 
@@ -49,4 +55,14 @@ def run_prepare(config: PrepareConfig) -> Prepared:
     dataset = Dataset.open(config.out)
     splits = {} if config.splits is None else write_splits(dataset.chains, config.splits, config.cutoff)
     beads = {} if config.beads is None else write_beads(dataset, config.beads, config.cutoff)
-    return Prepared(report, splits, beads, tuple(download for download in downloads if download.failure))
+    failed = tuple(download for download in downloads if download.failure)
+    return Prepared(report, splits, beads, left_out(dataset.chains, config.cutoff), failed)
+
+
+def left_out(chains: Chains, cutoff: str) -> Counter[str]:
+    """Why chains of a dataset are in none of the splits or do not train by default, and how many for each reason."""
+    splits = make_splits(chains, cutoff)
+    used = {row for rows in splits.values() for row in rows}
+    others = (row for row in range(len(chains)) if row not in used)
+    limits = DataConfig.min_length, DataConfig.max_resolution, DataConfig.min_contacts
+    return why_in_no_split(chains, others, cutoff) + why_not_trainable(chains, splits["train"], *limits)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rnagen.data.chains import Chains
 from rnagen.data.dataset import Dataset, write_dataset
+from rnagen.data.filters import MIN_VALIDATION
 from rnagen.errors import InputError
 from rnagen.io.files import write_text
 from rnagen.preparation.metadata import ChainMetadata, read_metadata
@@ -16,9 +17,6 @@ from rnagen.structure import BEADS
 CUTOFF = "2022-05-27"
 """First CASP15 RNA target: nothing released from this day on may be trained on."""
 
-MINIMUM_VALIDATION_LENGTH = 20
-"""Residues; the shape of a shorter chain rarely follows from its own sequence."""
-
 SPLIT_COLUMNS = ("id", "sequence", "release_date", "cluster", "length")
 
 
@@ -26,7 +24,7 @@ def make_splits(chains: Chains, cutoff: str = CUTOFF) -> dict[str, list[int]]:
     """Rows of the splits `train`, `val` and `casp15`, sorted by the name of the chain.
 
     - train: released before the cutoff, no benchmark chain;
-    - val: released on the cutoff or later, no benchmark chain, at least `MINIMUM_VALIDATION_LENGTH` nt, in a cluster
+    - val: released on the cutoff or later, no benchmark chain, at least `MIN_VALIDATION` nt, in a cluster
       without any chain from before the cutoff; of each cluster the best resolved chain, then the longest, all atoms
       before C1' only, the first by name;
     - casp15: the targets of that benchmark, whatever their date.
@@ -41,7 +39,7 @@ def make_splits(chains: Chains, cutoff: str = CUTOFF) -> dict[str, list[int]]:
         for row, info in enumerate(infos)
         if info.release_date >= cutoff
         and not info.benchmark
-        and lengths[row] >= MINIMUM_VALIDATION_LENGTH
+        and lengths[row] >= MIN_VALIDATION
         and info.cluster not in known_clusters
     ]
     late.sort(key=lambda row: (-infos[row].resolved, -lengths[row], infos[row].kind != "full", infos[row].name))

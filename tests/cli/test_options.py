@@ -103,7 +103,7 @@ def test_size_sets_the_widths_and_depths(tmp_path: Path) -> None:
     assert shape(parse(TrainConfig(), flags, "train.py")) == {**SIZES["small"], "trunk_layers": 2}
     assert parse(TrainConfig(), ["--size", "small"], "train.py") == TrainConfig()
     assert shape(parse(TrainConfig(), ["--config", str(CONFIGS / "base.yaml")], "train.py")) == SIZES["base"]
-    with pytest.raises(ConfigError, match=r"size: 'huge' cannot be used \(expected one of small, base\)"):
+    with pytest.raises(ConfigError, match=r"^size: 'huge' cannot be used \(expected one of small, base\)"):
         parse(TrainConfig(), ["--size", "huge"], "train.py")
 
 
@@ -240,5 +240,5 @@ def test_output_to_a_full_disk_is_one_line() -> None:
         command = [sys.executable, "-m", "rnagen.cli.main", "--version"]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, env=env, text=True)
     assert done.returncode == 2
-    assert done.stderr.startswith("rnagen: [Errno 28] No space left on device")
+    assert done.stderr.startswith("python -m rnagen.cli.main: [Errno 28] No space left on device")
     assert done.stderr.count("\n") == 1

@@ -1,13 +1,17 @@
 """rnagen prepare --beads: training from the file is training from the dataset, past the same date filter."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+import rnagen
 from rnagen.checkpoints.structure import load_checkpoint
 from rnagen.cli.main import main
 from rnagen.data.dataset import FILE, Dataset
+from rnagen.errors import InputError
+from rnagen.io.kaggle import write_labels
 from rnagen.io.write import write_structure
 from rnagen.preparation.splits import write_beads, write_splits
 from rnagen.preparation.synthetic import synthetic_dataset
@@ -96,3 +100,55 @@ def test_the_command_writes_dataset_splits_and_beads(
     assert (out / FILE).is_file()
     assert whole.fingerprint == small.fingerprint
     assert [info.split for info in small.chains.infos] == ["train", "synthetic", "synthetic"]
+
+
+def test_chains_that_are_left_out_are_counted_by_reason(train, places: Path, tmp_path: Path, capsys) -> None:
+    (tmp_path / "in").mkdir()
+    for name, length in (("1aaa", 24), ("2bbb", 30), ("3ccc", 16)):
+        write_structure(chain(length, length, name), tmp_path / "in" / f"{name}.cif")
+    (tmp_path / "in" / "index.csv").write_text("pdb_id,chain,release_date\n3ccc,A,2001-01-01\n")
+    out = ["--out", str(tmp_path / "data"), "--splits", str(tmp_path)]
+    assert main(["prepare", str(tmp_path / "in"), *out]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "neither train nor validate: 2 without a date, 1 shorter than 20 residues (--assume-date dates those without)"
+    )
+    assert train("short", "folder", "--min-length", "22") == 0
+    printed = capsys.readouterr().out
+    short = int((Dataset.open(places / "data").chains.lengths[:9] < 22).sum())
+    assert f"{9 - short} chains of " in printed
+    assert (f"(left out: {short} shorter than 22 residues)" in printed) == bool(short)
+
+
+def test_data_that_cannot_teach_the_atoms_is_refused(train, places: Path, tmp_path: Path, capsys) -> None:
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    write_labels(labels / "a_labels.csv", [replace(chain(k, 24 + k, f"{k}aaa"), name=f"{k}aaa_A") for k in range(3)])
+    dates = ["--assume-date", "2001-01-01"]
+    out = ["--out", str(tmp_path / "data"), "--splits", str(tmp_path)]
+    assert main(["prepare", str(labels), *out, *dates]) == 0
+    capsys.readouterr()
+    given = ["train", *FAST, "--run-dir", str(tmp_path), "--data", str(tmp_path / "data"), "--splits", str(tmp_path)]
+    assert main(given) == 2
+    error = capsys.readouterr().err
+    assert "data: 0 of 3 training chains (0 %) have all of the atoms P, C4', C1', N" in error
+    assert 'train with --atoms "C1\'"' in error
+    assert error.count("\n") == 1
+    assert main([*given, "--atoms", "C1'"]) == 0
+
+
+def test_missing_data_is_replaced_only_where_none_was_asked_for(tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rnagen.preparation.synthetic.TRAINING", 6)
+    monkeypatch.setattr("rnagen.preparation.synthetic.VALIDATION", 1)
+    for name in ("absent", "data"):
+        assert main(["train", *FAST, "--data", name]) == 2
+        assert capsys.readouterr().err == f"train.py: data: {name}: no such file or folder\n"
+    with pytest.raises(
+        InputError, match="absent: no such file or folder; without --data, built-in synthetic RNA trains"
+    ):
+        rnagen.train(data="absent")
+    assert not (tmp_path / "runs").exists()
+    assert main(["train", *FAST]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("no --data, and no folder data: training on built-in synthetic A-form RNA, to try")
+    assert printed.count("no --data") == 1

@@ -61,9 +61,7 @@ def test_a_structure_in_the_file_is_that_of_the_flag(run, folder: Path, tmp_path
 
 
 def test_a_structure_without_its_sequence_is_refused(run, capsys) -> None:
-    with pytest.raises(SystemExit) as ended:
-        run("--structure", HELIX)
-    assert ended.value.code == 2
+    assert run("--structure", HELIX) == 2
     assert "structure: belongs to --sequence" in capsys.readouterr().err
 
 

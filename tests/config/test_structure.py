@@ -48,8 +48,8 @@ def test_small_preset_is_the_default() -> None:
     ("values", "words"),
     [
         ({"no_such": 1}, "no such option: no_such"),
-        ({"crop": "long"}, "crop: 'long' cannot be used (expected int)"),
-        ({"crop": True}, "crop: True cannot be used (expected int)"),
+        ({"crop": "long"}, "crop: 'long' cannot be used (expected a whole number)"),
+        ({"crop": True}, "crop: True cannot be used (expected a whole number)"),
         ({"path_type": "Spiral"}, "path_type: 'Spiral'"),
         ({"crop": 3}, "crop: 3 cannot be used"),
         ({"diversity": -1}, "diversity: must be at least 0, not -1.0"),
@@ -76,8 +76,10 @@ def test_small_preset_is_the_default() -> None:
         ({"train_share": 1.5}, "train_share: 1.5 cannot be used"),
         ({"loss_weight": "velocity"}, "loss_weight: 'velocity' is for the predictions noise and score"),
         ({"consistency_weight": 1, "copies": 3}, "needs copies in pairs"),
-        ({"atoms": ["P"]}, "atoms"),
-        ({"embed_dim": 100, "mha_heads": 8}, "embed_dim"),
+        ({"atoms": ["P"]}, "atoms: ('P',) must contain C1'"),
+        ({"embed_dim": 100, "mha_heads": 8}, "mha_heads: 8 does not divide embed_dim 100"),
+        ({"pair_features": ["turner"]}, "('turner',) cannot be used (choose from turner1999,"),
+        ({"epoch": 1}, "no such option: epoch (did you mean epochs?)"),
         ({"ema_decay": 1.0}, "ema_decay"),
     ],
 )

@@ -153,6 +153,7 @@ def test_what_must_not_train_is_refused(folder: Path, tmp_path: Path) -> None:
     assert (sets.fingerprint, sets.source) == (Dataset.open(folder).fingerprint, str(folder))
     with pytest.raises(InputError, match=r"train\.csv: d: released 2020-02-02, but the cutoff is 2020-01-01"):
         read_data(folder, tmp_path, "2020-01-01", BEADS)
+    assert sets.in_no_split == {"of the benchmark casp15": 1}
     (tmp_path / "train.csv").write_text("id\nc\n")
     with pytest.raises(InputError, match=r"train\.csv: c: has no release date"):
         read_data(folder, tmp_path, CUTOFF, BEADS)

@@ -11,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnagen.data.chains import Chains
-from rnagen.data.filters import check_dates, quality_filter, share_of_clusters, to_overfit, trainable
+from rnagen.data.filters import (
+    check_atoms,
+    check_dates,
+    counted,
+    quality_filter,
+    share_of_clusters,
+    to_overfit,
+    trainable,
+    why_in_no_split,
+    why_not_trainable,
+)
 from rnagen.errors import InputError
 from tests.helpers.tiny import make_chain, stacked
 
@@ -121,3 +131,51 @@ def test_the_shipped_splits_keep_the_gate(shared_data: Path) -> None:
         assert len(known) > 0.9 * len(table)
         assert (index.loc[known["id"], "benchmark"] == "").all()
         assert (index.loc[known["id"], "release_date"].to_numpy() == known["release_date"].to_numpy()).all()
+
+
+def beadless(count: int, without: int) -> Chains:
+    """Chains of which some have C1' alone."""
+    chains = [make_chain(12, seed=k, models=1 + k % 2) for k in range(count)]
+    for chain in chains[:without]:
+        chain.mask[..., [0, 1, 3]] = False
+    return stacked(chains)
+
+
+def test_a_model_of_atoms_that_hardly_any_chain_has_is_refused() -> None:
+    check_atoms(beadless(10, 9), HERE)
+    check_atoms(beadless(3, 3).select([0, 1, 2], ("C1'",)), HERE)
+    words = r"train\.csv: 1 of 11 training chains \(9 %\) have all of the atoms P, C4', C1', N: .* with --atoms \"C1'\""
+    with pytest.raises(InputError, match=words):
+        check_atoms(beadless(11, 10), HERE)
+    with pytest.raises(InputError, match=r"0 of 2 training chains \(0 %\)"):
+        check_atoms(beadless(2, 2), HERE)
+
+
+def test_reasons_to_be_in_no_split_are_counted() -> None:
+    chains = stacked([make_chain(n, seed=n) for n in (30, 31, 32, 33, 12, 34)])
+    chains = with_columns(
+        chains,
+        release_date=["2001-01-01", "", "2023-01-01", "2023-01-01", "2023-01-01", "2023-01-01"],
+        cluster=[0, 1, 0, 3, 4, 5],
+        benchmark=["", "", "", "casp15", "", ""],
+    )
+    assert why_in_no_split(chains, range(6), CUTOFF) == {
+        "not listed in the splits": 1,
+        "without a date": 1,
+        "near copies of chains from before 2022-05-27": 1,
+        "of the benchmark casp15": 1,
+        "later than 2022-05-27 and shorter than 20 residues": 1,
+        "later than 2022-05-27 and near copies of a better one": 1,
+    }
+    assert why_in_no_split(chains, [1], CUTOFF) == {"without a date": 1}
+
+
+def test_reasons_not_to_train_are_those_of_the_filters() -> None:
+    chains = make_chains(resolved=[0.4, 1.0, 1.0, 0.5], resolution=[2.0, 9.0, 2.0, 2.0])
+    reasons = why_not_trainable(chains, range(4), 30, 4.0, 0.0)
+    assert counted(reasons) == (
+        "1 with less than 50 % of their residues resolved, 1 outside the limits of quality, 1 shorter than 30 residues"
+    )
+    left = quality_filter(trainable(chains, 30, HERE), 4.0, 0.0, HERE)
+    assert len(left) + reasons.total() == len(chains)
+    assert not why_not_trainable(left, range(len(left)), 30, 4.0, 0.0)

@@ -5,12 +5,20 @@ from dataclasses import replace
 
 from torch.utils.data import DataLoader
 
-from rnagen.config.structure import TrainConfig
+from rnagen.config.structure import DataConfig, TrainConfig
 from rnagen.data.batches import Batch, DeviceChains
 from rnagen.data.chains import Chains
 from rnagen.data.dataset import Dataset, TrainingData, read_data, read_sets
 from rnagen.data.encodings import EncodedCache
-from rnagen.data.filters import quality_filter, share_of_clusters, to_overfit, trainable
+from rnagen.data.filters import (
+    check_atoms,
+    counted,
+    quality_filter,
+    share_of_clusters,
+    to_overfit,
+    trainable,
+    why_not_trainable,
+)
 from rnagen.data.plans import BatchPlans, PlanStream, WarmUp, chain_weights
 from rnagen.errors import InputError
 from rnagen.features import Chain
@@ -34,16 +42,26 @@ class RNADataModule(ResumableData):
         self.val_chains: list[Chain] = []
         self.fingerprint = ""
         self.description = ""
+        self.left_out = ""
 
     def prepare_data(self) -> None:
         """Make the synthetic set where it is needed and the dataset does not hold it (in one process only).
 
         Raises:
-            InputError: a library that makes it is not installed, or the dataset cannot be read.
+            InputError: the dataset is missing and not the default one, or cannot be read, or a library that makes the
+            synthetic set is not installed.
         """
         options = self.config.dataset
+        if self.fingerprint:
+            return
         if not options.data.exists():
-            print(f"no prepared dataset at {options.data}: training on synthetic A-form RNA instead")
+            if options.data != DataConfig.data:
+                reason = "no such file or folder; without --data, built-in synthetic RNA trains"
+                raise InputError(options.data, None, reason)
+            print(
+                "no --data, and no folder data: training on built-in synthetic A-form RNA, to try the program out "
+                "(its weights predict no real RNA)"
+            )
         elif not options.synthetic_steps or Dataset.open(options.data).has_synthetic:
             return
         try:
@@ -64,8 +82,11 @@ class RNADataModule(ResumableData):
         if not len(val):
             print(f"no validation chain in {data.source}: this run does not validate")
         if options.data.exists():
+            limits = options.min_length, options.max_resolution, options.min_contacts
+            self.left_out = counted(data.in_no_split + why_not_trainable(train, range(len(train)), *limits))
             train = trainable(train, options.min_length, options.data)
             train = quality_filter(train, options.max_resolution, options.min_contacts, options.data)
+            check_atoms(train, options.data)
         train = share_of_clusters(train, options.train_share, self.config.run.seed)
         if options.overfit:
             train = val = to_overfit(train, options.crop, options.data)
@@ -105,8 +126,9 @@ class RNADataModule(ResumableData):
 
     @property
     def contents(self) -> str:
-        """What trains and validates."""
-        return f"{len(self.train_chains):,} chains of {self.description} train, {len(self.val_chains):,} validate"
+        """What trains and validates, and what does not and why."""
+        used = f"{len(self.train_chains):,} chains of {self.description} train, {len(self.val_chains):,} validate"
+        return f"{used} (left out: {self.left_out})" if self.left_out else used
 
     def train_dataloader(self) -> BatchStream[Batch]:
         """Batches from `position` on, made on the device of the process."""

@@ -1,0 +1,120 @@
+"""Runs side by side: options, metrics, paired gains, curves."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from rnagen.cli.main import main
+from rnagen.report.compare import comparison, paired_gain
+from rnagen.report.curves import curve
+from rnagen.report.runs import read_run, read_runs, settings_of
+
+SEEDS, TARGETS = 3, 12
+
+
+def write_run(folder: Path, scores: np.ndarray, seed: int = 0, **options: Any) -> Path:
+    """A run with two validations of the given last scores, one for each target."""
+    folder.mkdir(parents=True)
+    config = {"task": "structure", "lr": 0.001, "seed": seed, "run_name": folder.name, **options}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    lines = []
+    for step, values in ((10, scores / 2), (20, scores)):
+        targets = [{"id": f"t{k}", "length": 30, "tm_best5": value} for k, value in enumerate(values.tolist())]
+        means = {"val/tm_best5": float(values.mean()), "val/tm_helix": 0.1}
+        lines.append(json.dumps({"step": step, "epoch": 0, **means, "targets": targets}))
+    (folder / "metrics.jsonl").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Path]:
+    """Three seeds of two settings; the second is better by 0.05 on average."""
+    rng = np.random.default_rng(0)
+    base = rng.uniform(0.1, 0.4, (SEEDS, TARGETS))
+    better = base + 0.05 + rng.normal(0, 0.01, base.shape)
+    found = [write_run(tmp_path / f"base{seed}", base[seed], seed) for seed in range(SEEDS)]
+    return found + [write_run(tmp_path / f"high{seed}", better[seed], seed, lr=0.01) for seed in range(SEEDS)]
+
+
+def test_gains_are_paired_by_seed_and_target(runs: list[Path]) -> None:
+    found, errors = read_runs(runs)
+    first, second = settings_of(found)
+    assert not errors
+    assert (first.name, second.name, second.seeds) == ("lr 0.001", "lr 0.01", [0, 1, 2])
+    gain = paired_gain(second, first, "val/tm_best5")
+    assert gain is not None
+    assert gain.gains.shape == (SEEDS, TARGETS)
+    low, high = gain.over_both()
+    assert 0.03 < low < gain.mean < high < 0.07
+    lines = comparison(found)
+    assert lines[0] == "6 runs of 2 settings; they differ in: lr"
+    assert lines[-1].startswith(f"| lr 0.01 | tm_best5 | {gain.mean:+.4f} [{low:+.4f}, {high:+.4f}] | 3 | 12 |")
+    assert "| lr 0.001 | base0, base1, base2 | 0, 1, 2 | 20 |" in lines[4]
+
+
+def test_without_a_common_seed_or_target(runs: list[Path], tmp_path: Path) -> None:
+    other = write_run(tmp_path / "other", np.full(TARGETS, 0.5), seed=9, lr=0.5)
+    first, second = settings_of(read_runs([*runs[:3], other])[0])
+    gain = paired_gain(second, first, "val/tm_best5")
+    assert gain is not None
+    assert gain.gains.shape == (1, TARGETS)
+    file = other / "metrics.jsonl"
+    file.write_text(file.read_text().replace('"t', '"u'))
+    renamed = settings_of([read_run(runs[0]), read_run(other)])[1]
+    assert paired_gain(renamed, first, "val/tm_best5") is None
+
+
+def test_a_run_without_targets_is_compared_by_its_means(tmp_path: Path) -> None:
+    folders = [write_run(tmp_path / name, np.full(2, score), lr=score) for name, score in (("a", 0.2), ("b", 0.3))]
+    for folder, mae in zip(folders, (0.2, 0.1)):
+        (folder / "metrics.jsonl").write_text(json.dumps({"step": 1, "val/mae": mae}) + "\n")
+    lines = comparison(read_runs(folders)[0])
+    assert lines[-1] == "| lr 0.3 | mae | -0.1000 | 1 | 1 |"
+
+
+def test_a_resumed_run_counts_a_step_once_and_is_the_same_setting(tmp_path: Path) -> None:
+    whole = write_run(tmp_path / "whole", np.full(2, 0.2), ckpt=None)
+    parts = write_run(tmp_path / "parts", np.full(2, 0.3), seed=1, ckpt=str(tmp_path / "parts/last.ckpt"))
+    file = parts / "metrics.jsonl"
+    file.write_text(file.read_text() * 2)
+    run = read_run(parts)
+    assert curve(run, "val/tm_best5")[0].tolist() == [10, 20]
+    assert len(settings_of([read_run(whole), run])) == 1
+
+
+def test_the_command_prints_draws_and_names_what_it_leaves_out(runs: list[Path], tmp_path: Path, capsys) -> None:
+    picture = tmp_path / "figures" / "curves.svg"
+    assert main(["compare", *map(str, runs), "--out", str(picture)]) == 0
+    printed = capsys.readouterr().out
+    assert f"learning curves: {picture}" in printed
+    once = picture.read_bytes()
+    assert b"lr 0.01" in once
+    assert main(["compare", *map(str, runs), "--out", str(picture)]) == 0
+    assert picture.read_bytes() == once
+
+    bad = write_run(tmp_path / "bad", np.ones(2))
+    (bad / "metrics.jsonl").write_text("[1]\n{")
+    other = write_run(tmp_path / "other", np.ones(2))
+    (other / "metrics.jsonl").write_text('{"step": 1, "val/mae": 0.1}\n')
+    begun = write_run(tmp_path / "begun", np.ones(2))
+    (begun / "metrics.jsonl").unlink()
+    file = tmp_path / "small.sh"
+    file.write_text("")
+    capsys.readouterr()
+    assert main(["compare", str(runs[0]), *map(str, (bad, other, begun, file, tmp_path / "absent"))]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 5
+    assert all(line.startswith("rnagen compare: left out: ") for line in lines)
+    for line, words in zip(lines, ("is not a record of validations", "shares no metric with", "has not validated")):
+        assert words in line
+
+
+def test_nothing_to_compare_and_another_format_are_one_line(tmp_path: Path, capsys) -> None:
+    assert main(["compare", str(tmp_path)]) == 2
+    assert "runs: none can be compared" in capsys.readouterr().err.splitlines()[-1]
+    assert main(["compare", str(tmp_path), "--out", "a.pdf"]) == 2
+    assert "out: a.pdf cannot be used (expected a name that ends with .svg or .png)" in capsys.readouterr().err
