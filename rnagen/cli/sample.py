@@ -52,7 +52,8 @@ def _sample(job: "SamplingRun", config: SampleConfig) -> None:
         if config.alignments is not None:
             aligned = sum(target.alignment is not None for target in job.targets)
             print(f"{aligned} of {len(job.targets)} targets have an alignment")
-        there, waiting, interrupted = len(job.finished(folder)), job.waiting(folder), folder.interrupted()
+        there, waiting = len(job.finished(folder)), job.waiting(folder)
+        interrupted = folder.interrupted() & {target.name for target in waiting}
         if there:
             print(f"{there} of {len(job.targets)} targets are there already")
         if interrupted:
@@ -63,10 +64,10 @@ def _sample(job: "SamplingRun", config: SampleConfig) -> None:
             for target, result in job.draw(folder):
                 evaluations = max(evaluations, result.evaluations if isinstance(result, Ensemble) else 0)
                 advance(len(target.sequence), f"{target.name} ({len(target.sequence)} nt)")
-        done = len(job.finished(folder))
+        done, n = folder.submitted()
     if not done:
         return
-    print(f"{done} RNAs × {config.n} conformers: {config.out}/<name>/conformer_*.{config.format}")
+    print(f"{len(done)} RNAs × {n} conformers: {config.out}/<name>/conformer_*.{config.format}")
     if evaluations:
         print(f"{config.sampler.sampling_method}: {evaluations} evaluations of the model per conformer")
     print(f"submission table: {config.out / SUBMISSION}")

@@ -69,8 +69,8 @@ def draw_conformers(
     """
     rna = _RNA(flow, features, name, plan, guide)
     sample_structures = plan.options.secondary_structures == "sampled" and features.pair_table is None
-    waiting = list(range(plan.total))
-    coords = torch.empty(plan.total, features.bases.shape[1], len(flow.model.config.atoms), 3)
+    waiting = list(range(plan.first, plan.total))
+    coords = torch.empty(len(waiting), features.bases.shape[1], len(flow.model.config.atoms), 3)
     redrawn = 0
     for attempt in range(ATTEMPTS):
         groups = [(waiting, rna)]
@@ -85,7 +85,7 @@ def draw_conformers(
                 good = torch.zeros_like(good)
             for k, ok, conformer in zip(some, good, new):
                 if ok:
-                    coords[k] = conformer
+                    coords[k - plan.first] = conformer
             waiting += [k for k, ok in zip(some, good) if not ok]
         if not waiting:
             return Conformers(coords, evaluations, redrawn, rna.context)

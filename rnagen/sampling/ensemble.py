@@ -1,7 +1,7 @@
 """From a target to an ensemble: features, conformers, confidence, selection."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -70,9 +70,27 @@ class Ensemble:
         """Coordinates in Å; the atoms are those of `structure.atoms`."""
         return self.structure.coords
 
+    def extended(self, more: "Ensemble") -> "Ensemble":
+        """The same with further conformers of the RNA behind."""
+        coords, mask = (
+            np.concatenate([getattr(one.structure, part) for one in (self, more)]) for part in ("coords", "mask")
+        )
+        confidence = None
+        if self.confidence is not None and more.confidence is not None:
+            confidence = self.confidence.joined(more.confidence)
+        return replace(
+            more,
+            structure=replace(more.structure, coords=coords, mask=mask),
+            numbers=self.numbers + more.numbers,
+            confidence=confidence,
+            redrawn=self.redrawn + more.redrawn,
+            seconds=self.seconds + more.seconds,
+        )
+
 
 def draw_ensemble(models: Models, target: Target, plan: SamplingPlan) -> Ensemble:
-    """Draw n conformers of one RNA; with `plan.candidates`, draw that many and select n of them.
+    """Draw n conformers of one RNA without the first `plan.first`; with `plan.candidates`, draw that many and select n
+    of them.
 
     Raises:
         ConfigError: options that cannot be combined.
@@ -92,7 +110,7 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan) -> Ensembl
     confidence = None
     if models.confidence is not None:
         confidence = confidence_in(models.confidence.head, conformers.context, c1)
-    rows, best_first = list(range(plan.n)), None
+    rows, best_first = list(range(len(c1))), None
     if plan.candidates is not None:
         distances = 1 - tm_matrix(c1).numpy()
         best_first = choose(distances, plan.n, None if confidence is None else confidence.tm)
@@ -109,7 +127,7 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan) -> Ensembl
     )
     return Ensemble(
         structure=structure,
-        numbers=[row + 1 for row in rows],
+        numbers=[plan.first + row + 1 for row in rows],
         best_first=None if best_first is None else [row + 1 for row in best_first],
         confidence=None if confidence is None else confidence.of(rows),
         evaluations=conformers.evaluations,

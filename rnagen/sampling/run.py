@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rnagen.config.sampling import SampleConfig
@@ -9,12 +11,13 @@ from rnagen.devices import choose_device
 from rnagen.errors import InputError
 from rnagen.io.target import Target
 from rnagen.sampling.checks import check_memory, check_targets, needed_memory
-from rnagen.sampling.claim import claimed
+from rnagen.sampling.claim import claimed, read_description
 from rnagen.sampling.conformers import SamplingError
+from rnagen.sampling.description import describe_run, joined
 from rnagen.sampling.ensemble import Ensemble, Models, draw_ensemble
 from rnagen.sampling.inputs import gather_targets, unique_targets
 from rnagen.sampling.memory import LESS_MEMORY, is_out_of_memory
-from rnagen.sampling.outputs import OutputFolder, describe_run, summarize
+from rnagen.sampling.outputs import OutputFolder, b_factors_of, clear_run, summarize
 from rnagen.sampling.solver import check_sampling
 
 Result = tuple[Target, Ensemble | InputError]
@@ -58,19 +61,30 @@ class SamplingRun:
 
     @contextmanager
     def open(self, out: Path) -> Iterator[OutputFolder]:
-        """Claim the folder for this run, or resume it, until the block ends.
+        """Claim the folder for this run until the block ends: a new one, or one of the same options, which is resumed
+        or added to; with `overwrite`, of any run.
 
         Raises:
-            ConfigError: it belongs to another run, holds something else, or another process writes to it.
+            ConfigError: it has a run of other options, other RNAs of these names or something else, or another process
+                writes to it.
+            InputError: its run.json is damaged.
             OSError: the folder cannot be written.
         """
         assert self.models is not None
         # Of all targets: how much memory is free changes neither the run nor the name of a folder.
-        with claimed(out, describe_run(self._all, self.config, self.models)):
-            folder = OutputFolder(out, self.config.format, self.names)
-            there = [error for error in self._too_large if folder.finished(str(error.record))]
+        run = describe_run(self._all, self.config, self.models)
+        if self.config.overwrite:
+            clear_run(out, run)
+        with claimed(out, run, partial(joined, out, self._all, run)):
+            places = {entry["name"]: entry["folder"] for entry in read_description(out)["targets"]}
+            folder = OutputFolder(out, self.config.format, places)
+            folder.sweep()
+            there = [error for error in self._too_large if self._has_all(folder, str(error.record))]
             self.failures = [error for error in self.failures if error not in there]
             yield folder
+
+    def _has_all(self, folder: OutputFolder, name: str) -> bool:
+        return folder.conformers(name) >= self.config.n
 
     @property
     def names(self) -> list[str]:
@@ -78,8 +92,8 @@ class SamplingRun:
         return [target.name for target in self._all]
 
     def finished(self, folder: OutputFolder) -> list[Target]:
-        """The targets that the folder has, in the order of the input."""
-        return [target for target in self._all if folder.finished(target.name)]
+        """The targets of which the folder has all conformers that are wanted, in the order of the input."""
+        return [target for target in self._all if self._has_all(folder, target.name)]
 
     def waiting(self, folder: OutputFolder | None = None) -> list[Target]:
         """The targets that are still to be sampled, in the order in which they are.
@@ -91,13 +105,13 @@ class SamplingRun:
         assert models is not None
         interrupted = set() if folder is None else folder.interrupted()
         return sorted(
-            (target for target in self.targets if folder is None or not folder.finished(target.name)),
+            (target for target in self.targets if folder is None or not self._has_all(folder, target.name)),
             key=lambda target: (target.name in interrupted, needed_memory(target, self.config, models)),
         )
 
     def draw(self, folder: OutputFolder | None = None) -> Iterator[Result]:
-        """Each of the targets that are waiting with its result, written to the folder if one is given; at the end, its
-        submission table. A target that fails does not stop the others.
+        """Each of the targets that are waiting with its result, written to the folder if one is given; at the end, the
+        folder's submission table. A target that fails does not stop the others.
 
         Raises:
             OSError: the folder cannot be written or the disk is full.
@@ -106,19 +120,13 @@ class SamplingRun:
             with nullcontext() if folder is None else folder.in_work(target.name):
                 result = self._draw_one(target, folder)
             yield target, result
-        done = [] if folder is None else self.finished(folder)
+        done, n = ([], 0) if folder is None else folder.submitted()
         if folder is not None and done:
-            folder.write_submission([(target.name, target.sequence) for target in done], self.config.n)
+            folder.write_submission(done, n)
 
     def _draw_one(self, target: Target, folder: OutputFolder | None) -> Ensemble | InputError:
-        assert self.models is not None
-        plan = self.config.plan
         try:
-            ensemble = draw_ensemble(self.models, target, plan)
-            if folder is not None:
-                b_factors = None if ensemble.confidence is None else 100 * ensemble.confidence.lddt
-                folder.write_target(ensemble.structure, summarize(ensemble, plan), b_factors)
-            return ensemble
+            return self._whole(target) if folder is None else self._written(target, folder)
         except (SamplingError, InputError) as error:
             reason = str(error)
         except (MemoryError, RuntimeError) as error:
@@ -128,3 +136,18 @@ class SamplingRun:
         failure = InputError("sampling", target.name, reason)
         self.failures.append(failure)
         return failure
+
+    def _whole(self, target: Target, first: int = 0) -> Ensemble:
+        assert self.models is not None
+        return draw_ensemble(self.models, target, replace(self.config.plan, first=first))
+
+    def _written(self, target: Target, folder: OutputFolder) -> Ensemble:
+        """The ensemble of a target, written. Conformers that are there stay, unless those depend on the others."""
+        plan = self.config.plan
+        first = folder.conformers(target.name) if plan.independent else 0
+        ensemble = self._whole(target, first)
+        if first:
+            ensemble = folder.read_ensemble(target.name, target.sequence).extended(ensemble)
+        write = folder.extend_target if first else folder.write_target
+        write(ensemble.structure, summarize(ensemble, plan), b_factors_of(ensemble))
+        return ensemble
