@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rnagen.cli.options import guarded, parse
 from rnagen.config.sampling import SampleConfig
+from rnagen.progress import silenced
 
 if TYPE_CHECKING:
     from rnagen.sampling.run import SamplingRun
@@ -26,7 +27,11 @@ def run(config: SampleConfig) -> int:
     """
     from rnagen.sampling.run import SamplingRun
 
-    job = SamplingRun(config)
+    with silenced(config.quiet):
+        return _run(SamplingRun(config), config)
+
+
+def _run(job: "SamplingRun", config: SampleConfig) -> int:
     for target in job.targets:
         for warning in target.warnings:
             print(f"warning: {target.name}: {warning}", file=sys.stderr)
@@ -59,11 +64,9 @@ def _sample(job: "SamplingRun", config: SampleConfig) -> None:
         if interrupted:
             print(f"in work when an earlier run was killed, and therefore last: {', '.join(sorted(interrupted))}")
         evaluations = 0
-        # The cost grows a little faster than the length.
-        with progress_bar("sampling", sum(len(target.sequence) for target in waiting)) as advance:
-            for target, result in job.draw(folder):
+        with progress_bar("sampling", sum(job.cost(target, folder) for target in waiting)) as advance:
+            for _, result in job.draw(folder, advance):
                 evaluations = max(evaluations, result.evaluations if isinstance(result, Ensemble) else 0)
-                advance(len(target.sequence), f"{target.name} ({len(target.sequence)} nt)")
         done, n = folder.submitted()
     if not done:
         return

@@ -117,6 +117,8 @@ class ReactivityOptions:
     0 to 1 at every residue except those of `skip_start` and `skip_end`, and no values elsewhere."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
+    quiet: bool = False
+    """Show no progress; RNAGEN_QUIET=1 in the environment does so for every command."""
 
     def __post_init__(self) -> None:
         checks = {name: getattr(self, name) >= 0 for name in ("skip_start", "skip_end")}

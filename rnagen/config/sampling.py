@@ -124,6 +124,8 @@ class SampleConfig:
     """Format of the structure files."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
+    quiet: bool = False
+    """Show no progress; RNAGEN_QUIET=1 in the environment does so for every command."""
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ from rnagen.io.target import Target
 from rnagen.metrics import tm_matrix
 from rnagen.sampling.confidence import Confidence, confidence_in
 from rnagen.sampling.conformers import SamplingError, draw_conformers
-from rnagen.sampling.denoiser import Flow
+from rnagen.sampling.denoiser import Evaluated, Flow, nothing
 from rnagen.sampling.selection import choose
 from rnagen.structure import RNAStructure
 
@@ -88,9 +88,9 @@ class Ensemble:
         )
 
 
-def draw_ensemble(models: Models, target: Target, plan: SamplingPlan) -> Ensemble:
+def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated: Evaluated = nothing) -> Ensemble:
     """Draw n conformers of one RNA without the first `plan.first`; with `plan.candidates`, draw that many and select n
-    of them.
+    of them. `evaluated` is called after evaluations of the model, for progress.
 
     Raises:
         ConfigError: options that cannot be combined.
@@ -105,7 +105,7 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan) -> Ensembl
     except ValueError as error:
         raise SamplingError(f"folding failed: {error}") from error
     guide = None if models.guide is None else Flow.of(models.guide)
-    conformers = draw_conformers(flow, features, target.name, plan, guide)
+    conformers = draw_conformers(flow, features, target.name, plan, guide, evaluated)
     c1 = conformers.coords[:, :, flow.model.config.atoms.index("C1'")]
     confidence = None
     if models.confidence is not None:

@@ -10,6 +10,7 @@ from rnagen.config.sampling import SampleConfig
 from rnagen.devices import choose_device
 from rnagen.errors import InputError
 from rnagen.io.target import Target
+from rnagen.progress import Advance, Share, ignore
 from rnagen.sampling.checks import check_memory, check_targets, needed_memory
 from rnagen.sampling.claim import claimed, read_description
 from rnagen.sampling.conformers import SamplingError
@@ -18,7 +19,7 @@ from rnagen.sampling.ensemble import Ensemble, Models, draw_ensemble
 from rnagen.sampling.inputs import gather_targets, unique_targets
 from rnagen.sampling.memory import LESS_MEMORY, is_out_of_memory
 from rnagen.sampling.outputs import OutputFolder, b_factors_of, clear_run, summarize
-from rnagen.sampling.solver import check_sampling
+from rnagen.sampling.solver import check_sampling, expected_evaluations
 
 Result = tuple[Target, Ensemble | InputError]
 """A target, and its ensemble or the reason for its failure."""
@@ -109,45 +110,58 @@ class SamplingRun:
             key=lambda target: (target.name in interrupted, needed_memory(target, self.config, models)),
         )
 
-    def draw(self, folder: OutputFolder | None = None) -> Iterator[Result]:
+    def cost(self, target: Target, folder: OutputFolder | None = None) -> int:
+        """Residues of the conformers that are still to be sampled. The time grows a little faster than that."""
+        return len(target.sequence) * (self.config.plan.total - self._first(target, folder))
+
+    def _first(self, target: Target, folder: OutputFolder | None) -> int:
+        """Conformers that are there and stay: none where they depend on how many there are."""
+        return folder.conformers(target.name) if folder is not None and self.config.plan.independent else 0
+
+    def draw(self, folder: OutputFolder | None = None, advance: Advance = ignore) -> Iterator[Result]:
         """Each of the targets that are waiting with its result, written to the folder if one is given; at the end, the
         folder's submission table. A target that fails does not stop the others.
+
+        Args:
+            folder: claimed by `open`.
+            advance: of a bar up to the sum of the `cost` of the targets that are waiting.
 
         Raises:
             OSError: the folder cannot be written or the disk is full.
         """
         for target in self.waiting(folder):
             with nullcontext() if folder is None else folder.in_work(target.name):
-                result = self._draw_one(target, folder)
+                result = self._draw_one(target, folder, advance)
             yield target, result
         done, n = ([], 0) if folder is None else folder.submitted()
         if folder is not None and done:
             folder.write_submission(done, n)
 
-    def _draw_one(self, target: Target, folder: OutputFolder | None) -> Ensemble | InputError:
+    def _draw_one(self, target: Target, folder: OutputFolder | None, advance: Advance) -> Ensemble | InputError:
+        first, what = self._first(target, folder), f"{target.name} ({len(target.sequence)} nt)"
+        advance(0, f"base pairs of {what}")
+        steps = (self.config.plan.total - first) * expected_evaluations(self.config.sampler)
+        share = Share(advance, self.cost(target, folder), steps, what)
         try:
-            return self._whole(target) if folder is None else self._written(target, folder)
+            assert self.models is not None
+            ensemble = draw_ensemble(self.models, target, replace(self.config.plan, first=first), share)
+            return ensemble if folder is None else self._written(target, ensemble, folder, first)
         except (SamplingError, InputError) as error:
             reason = str(error)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             reason = f"{len(target.sequence)} nt were too much for the memory that is free: {LESS_MEMORY}"
+        finally:
+            share.finish()
         failure = InputError("sampling", target.name, reason)
         self.failures.append(failure)
         return failure
 
-    def _whole(self, target: Target, first: int = 0) -> Ensemble:
-        assert self.models is not None
-        return draw_ensemble(self.models, target, replace(self.config.plan, first=first))
-
-    def _written(self, target: Target, folder: OutputFolder) -> Ensemble:
-        """The ensemble of a target, written. Conformers that are there stay, unless those depend on the others."""
-        plan = self.config.plan
-        first = folder.conformers(target.name) if plan.independent else 0
-        ensemble = self._whole(target, first)
+    def _written(self, target: Target, ensemble: Ensemble, folder: OutputFolder, first: int) -> Ensemble:
+        """The ensemble with the conformers that are there, written."""
         if first:
             ensemble = folder.read_ensemble(target.name, target.sequence).extended(ensemble)
         write = folder.extend_target if first else folder.write_target
-        write(ensemble.structure, summarize(ensemble, plan), b_factors_of(ensemble))
+        write(ensemble.structure, summarize(ensemble, self.config.plan), b_factors_of(ensemble))
         return ensemble
