@@ -16,9 +16,10 @@ import RNA
 from jaxtyping import Float64
 from scipy.spatial import cKDTree
 
+from rnagen.caches import cache_folder
 from rnagen.data.chains import ChainInfo
 from rnagen.data.dataset import FILE, write_dataset
-from rnagen.io.files import cache_folder, hash_files
+from rnagen.io.files import hash_files
 from rnagen.preparation import aform, loops
 from rnagen.preparation.aform import C1, beads_on_backbone, helix, pair_frame
 from rnagen.preparation.chains import as_chain
