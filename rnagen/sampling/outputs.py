@@ -12,12 +12,11 @@ import numpy as np
 from jaxtyping import Float
 
 from rnagen.config.files import flatten
-from rnagen.config.sampling import SamplingPlan
+from rnagen.config.sampling import SamplingPlan, StructureFormat
 from rnagen.io.files import TEMPORARY, lock_folder, read_json, write_text
 from rnagen.io.folders import safe_name
 from rnagen.io.kaggle import write_submission
 from rnagen.io.read import read_structures
-from rnagen.io.write import write_structure
 from rnagen.metrics import conformer_geometry
 from rnagen.sampling.claim import (
     RUN,
@@ -31,11 +30,9 @@ from rnagen.sampling.claim import (
     write_description,
 )
 from rnagen.sampling.confidence import Confidence
-from rnagen.sampling.ensemble import Ensemble
+from rnagen.sampling.ensemble import DIGITS, Ensemble, write_conformers
 from rnagen.structure import RNAStructure
 
-DIGITS = 4
-"""Of a confidence, from 0 to 1."""
 WORKING = ".working"
 """Suffix of the file that marks a target as in work; a killed process leaves it behind."""
 
@@ -73,7 +70,9 @@ class OutputFolder:
             their summaries.
     """
 
-    def __init__(self, folder: Path, structure_format: str, folders: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, structure_format: StructureFormat, folders: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder
         self.format = structure_format
         self._folders = _names_there(folder) if folders is None else dict(folders)
@@ -158,10 +157,7 @@ class OutputFolder:
         summary: dict[str, Any],
         b_factors: Float[np.ndarray, "M L"] | None,
     ) -> None:
-        for k in range(structure.num_models):
-            own = None if b_factors is None else b_factors[k : k + 1]
-            write_structure(structure.models([k]), folder / f"conformer_{k + 1}.{self.format}", own)
-        write_structure(structure, folder / f"ensemble.{self.format}", b_factors)
+        write_conformers(structure, folder, self.format, b_factors)
         write_text(folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
 
     def read_target(self, name: str, sequence: str) -> RNAStructure:
@@ -209,12 +205,6 @@ def _names_there(folder: Path) -> dict[str, str]:
     """The folder of each finished target, by the name in its summary."""
     summaries = {path.parent.name: read_json(path) for path in sorted(folder.glob(f"*/{SUMMARY}"))}
     return {summary.get("name", place): place for place, summary in summaries.items()}
-
-
-def b_factors_of(ensemble: Ensemble) -> Float[np.ndarray, "n L"] | None:
-    """Confidence in each residue in per cent, as the summary has it: conformers that are added later, when only that is
-    left, change no B factor of the others."""
-    return None if ensemble.confidence is None else 100 * np.round(ensemble.confidence.lddt.astype(float), DIGITS)
 
 
 def summarize(ensemble: Ensemble, plan: SamplingPlan) -> dict[str, Any]:

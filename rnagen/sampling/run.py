@@ -18,7 +18,7 @@ from rnagen.sampling.description import describe_run, joined
 from rnagen.sampling.ensemble import Ensemble, Models, draw_ensemble
 from rnagen.sampling.inputs import gather_targets, unique_targets
 from rnagen.sampling.memory import LESS_MEMORY, is_out_of_memory
-from rnagen.sampling.outputs import OutputFolder, b_factors_of, clear_run, summarize
+from rnagen.sampling.outputs import OutputFolder, clear_run, summarize
 from rnagen.sampling.solver import check_sampling, expected_evaluations
 
 Result = tuple[Target, Ensemble | InputError]
@@ -163,5 +163,5 @@ class SamplingRun:
         if first:
             ensemble = folder.read_ensemble(target.name, target.sequence).extended(ensemble)
         write = folder.extend_target if first else folder.write_target
-        write(ensemble.structure, summarize(ensemble, self.config.plan), b_factors_of(ensemble))
+        write(ensemble.structure, summarize(ensemble, self.config.plan), ensemble.b_factors)
         return ensemble
