@@ -58,7 +58,7 @@ def _sample(job: "SamplingRun", config: SampleConfig) -> None:
             aligned = sum(target.alignment is not None for target in job.targets)
             print(f"{aligned} of {len(job.targets)} targets have an alignment")
         there, waiting = len(job.finished(folder)), job.waiting(folder)
-        interrupted = folder.interrupted() & {target.name for target in waiting}
+        interrupted = folder.interrupted(config.n) & {target.name for target in waiting}
         if there:
             print(f"{there} of {len(job.targets)} targets are there already")
         if interrupted:

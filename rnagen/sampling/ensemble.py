@@ -147,14 +147,16 @@ def write_conformers(
     folder: Path,
     structure_format: StructureFormat,
     b_factors: Float[np.ndarray, "n L"] | None = None,
+    first: int = 0,
 ) -> None:
-    """Write conformers one by one and together, each file whole or not at all, with their B factors (0 by default).
+    """Write conformers one by one and together, each file whole or not at all, with their B factors (0 by default). The
+    first so many have their own files already.
 
     Raises:
         InputError: the coordinates do not fit the format.
         OSError: the folder cannot be written or the disk is full.
     """
-    for k in range(structure.num_models):
+    for k in range(first, structure.num_models):
         own = None if b_factors is None else b_factors[k : k + 1]
         write_structure(structure.models([k]), folder / f"conformer_{k + 1}.{structure_format}", own)
     write_structure(structure, folder / f"ensemble.{structure_format}", b_factors)

@@ -95,15 +95,20 @@ class OutputFolder:
         return len(read_json(self.place(name) / SUMMARY).get("geometry", []))
 
     def sweep(self) -> None:
-        """Remove what a process that was killed while it added to a target left half written there."""
+        """Remove what a process left that was killed while it added to a target: half a file, or conformers that its
+        summary does not count."""
         for name in self._folders:
-            for leftover in self.place(name).glob(f".*{TEMPORARY}"):
+            place, number = self.place(name), self.conformers(name)
+            for leftover in place.glob(f".*{TEMPORARY}"):
                 remove(leftover)
+            while number and (uncounted := place / f"conformer_{number + 1}.{self.format}").is_file():
+                remove(uncounted)
+                number += 1
 
-    def interrupted(self) -> set[str]:
-        """Names of the targets that were in work when a run was killed, and have not ended since."""
+    def interrupted(self, n: int) -> set[str]:
+        """Names of the targets that were in work when a run was killed, and have not got n conformers since."""
         marked = {name for name in self._folders if self._mark(name).exists()}
-        ended = {name for name in marked if self.finished(name)}
+        ended = {name for name in marked if self.conformers(name) >= n}
         for name in ended:
             self._mark(name).unlink()
         return marked - ended
@@ -142,13 +147,14 @@ class OutputFolder:
     def extend_target(
         self, structure: RNAStructure, summary: dict[str, Any], b_factors: Float[np.ndarray, "M L"] | None = None
     ) -> None:
-        """The same for a target that is there, whose conformers come first in `structure`. The summary is written last:
-        until then the target has as many conformers as before.
+        """Add conformers to a target that is there; its own come first in `structure`, and their files stay. The
+        summary is written last: until then the target has as many conformers as before.
 
         Raises:
             InputError, OSError: as `write_target`; what was there stays.
         """
-        self._write_files(self.place(structure.name), structure, summary, b_factors)
+        first = self.conformers(structure.name)
+        self._write_files(self.place(structure.name), structure, summary, b_factors, first)
 
     def _write_files(
         self,
@@ -156,8 +162,9 @@ class OutputFolder:
         structure: RNAStructure,
         summary: dict[str, Any],
         b_factors: Float[np.ndarray, "M L"] | None,
+        first: int = 0,
     ) -> None:
-        write_conformers(structure, folder, self.format, b_factors)
+        write_conformers(structure, folder, self.format, b_factors, first)
         write_text(folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
 
     def read_target(self, name: str, sequence: str) -> RNAStructure:

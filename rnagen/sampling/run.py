@@ -104,7 +104,7 @@ class SamplingRun:
         """
         models = self.models
         assert models is not None
-        interrupted = set() if folder is None else folder.interrupted()
+        interrupted = set() if folder is None else folder.interrupted(self.config.n)
         return sorted(
             (target for target in self.targets if folder is None or not self._has_all(folder, target.name)),
             key=lambda target: (target.name in interrupted, needed_memory(target, self.config, models)),

@@ -13,6 +13,7 @@ import pytest
 import rnagen
 from rnagen.checkpoints.structure import save_checkpoint
 from rnagen.cli.sample import main
+from rnagen.evaluation.likelihood import with_all_atoms
 from rnagen.io.labels import read_labels
 from tests.helpers.outputs import contents
 from tests.helpers.tiny import TINY, tiny_model
@@ -110,6 +111,15 @@ def test_only_rnas_that_are_asked_for_get_more(run, tmp_path: Path) -> None:
     assert table(out) == {"one": 3, "two": 3}
 
 
+def test_an_evaluation_reads_as_many_conformers_as_the_table_has(run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run("--sequence", ONE, "--name", "one", n=3) == 0
+    assert run("--sequence", TWO, "--name", "two") == 0
+    listed = {one.name: one for one in read_labels(out / "submission.csv")}
+    found = with_all_atoms(listed, out)
+    assert {name: one.num_models for name, one in found.items()} == {"one": 2, "two": 2}
+
+
 @pytest.mark.parametrize("flags", [("--candidates", "6"), ("--diversity", "1")])
 def test_conformers_that_depend_on_the_others_are_sampled_anew(run, tmp_path: Path, flags: tuple[str, str]) -> None:
     assert run("--sequence", ONE, *flags, n=2) == 0
@@ -178,6 +188,27 @@ def as_version_0_1_0(folder: Path, n: int) -> None:
     (folder / "run.json").write_text(json.dumps(described, indent=1) + "\n")
 
 
+def test_conformers_that_a_killed_run_added_and_did_not_count_are_swept(run, tmp_path: Path) -> None:
+    place = tmp_path / "out" / "rna"
+    assert run("--sequence", ONE) == 0
+    before = contents(tmp_path / "out")
+    for name in ("conformer_3.cif", "conformer_4.cif", ".conformer_5.cif.abc.tmp"):
+        (place / name).write_text("half")
+    assert run("--sequence", ONE) == 0
+    assert contents(tmp_path / "out") == before
+
+
+def test_what_was_added_to_at_a_kill_comes_last(run, tmp_path: Path, capsys) -> None:
+    fasta = tmp_path / "in.fasta"
+    fasta.write_text(f">one\n{ONE}\n>two\n{TWO}\n")
+    assert run("--fasta", str(fasta)) == 0
+    (tmp_path / "out" / ".one.working").touch()
+    capsys.readouterr()
+    assert run("--fasta", str(fasta), n=3) == 0
+    assert "in work when an earlier run was killed, and therefore last: one" in capsys.readouterr().out
+    assert not (tmp_path / "out" / ".one.working").exists()
+
+
 def test_a_folder_of_version_0_1_0_goes_on_with_its_command(run, tmp_path: Path, capsys) -> None:
     out = tmp_path / "out"
     assert run("--sequence", ONE) == 0
@@ -207,8 +238,8 @@ def test_a_damaged_list_of_rnas_is_named(run, tmp_path: Path, capsys, targets) -
 @pytest.mark.parametrize(
     ("flags", "moments"),
     [
-        # The mark, four conformers, the ensemble, the summary, the table.
-        (("--sequence", ONE), (4, 7)),
+        # The mark, two conformers, the ensemble, the summary, the table.
+        (("--sequence", ONE), (3, 5)),
         # run.json, the mark, four conformers, the ensemble, the summary, the folder, the table.
         (("--sequence", TWO, "--name", "b"), (1, 9)),
         # The mark, four conformers, the ensemble, the summary, the old folder away, the new one there, the table.
