@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnagen.caches import cached_in
 from rnagen.config.evaluation import EvaluateConfig
 from rnagen.config.files import load_config
 from rnagen.config.prepare import PrepareConfig
@@ -117,7 +118,8 @@ def _sample(function: str, targets: Targets, options: dict[str, Any]) -> Sampled
         job = SamplingRun(config, made)
     if not job.targets:
         return SampledTargets({}, failures + job.failures)
-    with silenced(config.quiet), nullcontext() if out is None else job.open(config.out) as folder:
+    place = nullcontext() if out is None else job.open(config.out)
+    with silenced(config.quiet), cached_in(config.cache), place as folder:
         total = sum(job.cost(target, folder) for target in job.waiting(folder))
         done: dict[str, Ensemble] = {}
         if folder is not None:

@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +20,25 @@ KINDS = {
 """Caches by name: pattern of their files or folders, and what is in them."""
 
 
+_chosen: Path | None = None
+"""Set by `cached_in`."""
+
+
+@contextmanager
+def cached_in(folder: Path | None) -> Iterator[None]:
+    """Use this folder for all caches until the block ends; None: as before."""
+    global _chosen
+    before, _chosen = _chosen, folder or _chosen
+    try:
+        yield
+    finally:
+        _chosen = before
+
+
 def cache_folder() -> Path:
-    """Folder for what can be made again: that of RNAGEN_CACHE, else one per user, `rnagen` in `$XDG_CACHE_HOME`, by
-    default `~/.cache`."""
-    own = os.environ.get(CACHE)
+    """Folder for what can be made again: that of `cached_in` or RNAGEN_CACHE, else one per user, `rnagen` in
+    `$XDG_CACHE_HOME`, by default `~/.cache`."""
+    own = _chosen or os.environ.get(CACHE)
     return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rnagen"
 
 

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rnagen.caches import cached_in
 from rnagen.cli.options import guarded, parse
 from rnagen.config.reactivity import ReactivityOptions
 from rnagen.devices import choose_device
@@ -35,7 +36,7 @@ def run(options: ReactivityOptions) -> int:
         for warning in target.warnings:
             print(f"warning: {target.name}: {warning}", file=sys.stderr)
     if targets and options.check is None:
-        with silenced(options.quiet):
+        with silenced(options.quiet), cached_in(options.cache):
             targets, failed = _predict(targets, options)
         failures += failed
     elif targets:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rnagen.caches import cached_in
 from rnagen.cli.options import guarded, parse
 from rnagen.config.sampling import SampleConfig
 from rnagen.progress import silenced
@@ -27,7 +28,7 @@ def run(config: SampleConfig) -> int:
     """
     from rnagen.sampling.run import SamplingRun
 
-    with silenced(config.quiet):
+    with silenced(config.quiet), cached_in(config.cache):
         return _run(SamplingRun(config), config)
 
 

@@ -118,6 +118,8 @@ class ReactivityOptions:
     0 to 1 at every residue except those of `skip_start` and `skip_end`, and no values elsewhere."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
+    cache: Path | None = None
+    """Folder for base pairs that were predicted once; by default that of RNAGEN_CACHE, or one per user."""
     quiet: bool = False
     """Show no progress; RNAGEN_QUIET=1 in the environment does so for every command."""
 

@@ -124,6 +124,8 @@ class SampleConfig:
     """Format of the structure files."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
+    cache: Path | None = None
+    """Folder for base pairs that were predicted once; by default that of RNAGEN_CACHE, or one per user."""
     quiet: bool = False
     """Show no progress; RNAGEN_QUIET=1 in the environment does so for every command."""
     sampler: SamplerConfig = field(default_factory=SamplerConfig)

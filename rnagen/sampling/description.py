@@ -21,7 +21,7 @@ from rnagen.version import __version__
 RESERVED_NAMES = (RUN, SUBMISSION, "report.html", LOCK)
 """Names that no target's folder can have."""
 REMEDY = "choose another --out, or replace that run with --overwrite"
-NOT_IDENTITY = {"out", "overwrite", "device", "quiet", "chunk", "ckpt", "guide_ckpt", "n"} | {
+NOT_IDENTITY = {"out", "overwrite", "device", "cache", "quiet", "chunk", "ckpt", "guide_ckpt", "n"} | {
     *("sequence", "structure", "name", "fasta", "csv", "alignments")
 }
 """Options that do not change a conformer, or that run.json holds in a better form."""

@@ -7,6 +7,7 @@ import pytest
 
 import rnagen
 from rnagen.caches import CACHE
+from rnagen.cli.main import main
 from rnagen.secondary import vienna
 from rnagen.secondary.cached import SHORTEST, base_pairs, pairs_file
 from rnagen.secondary.vienna import sparse_base_pairs, with_other_models
@@ -76,3 +77,12 @@ def test_sampling_and_reactivity_fold_once(folded: list[str]) -> None:
     rnagen.reactivity([("r", SEQUENCE)])
     assert folded == [SEQUENCE]
     np.testing.assert_array_equal(rnagen.sample(SEQUENCE, 1, steps=1).coords, first.coords)
+
+
+def test_the_folder_is_an_option(folded: list[str], folder: Path, tmp_path: Path) -> None:
+    given = ["--sequence", SEQUENCE, "--cache", str(tmp_path / "mine")]
+    assert main(["sample", *given, "--steps", "1", "--n", "1", "--out", str(tmp_path / "sampled")]) == 0
+    assert main(["reactivity", *given, "--no-figures", "--out", str(tmp_path / "reactivity")]) == 0
+    rnagen.sample(SEQUENCE, 1, steps=1, cache=str(tmp_path / "mine"))
+    assert folded == [SEQUENCE]
+    assert not folder.exists()
