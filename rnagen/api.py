@@ -5,10 +5,11 @@ Every function takes the options of its verb as keywords, under the names of the
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnagen.caches import cached_in
 from rnagen.config.evaluation import EvaluateConfig
 from rnagen.config.files import load_config
 from rnagen.config.prepare import PrepareConfig
@@ -18,8 +19,10 @@ from rnagen.errors import ConfigError, InputError
 from rnagen.evaluation.results import Evaluation
 from rnagen.evaluation.run import evaluate as _evaluate
 from rnagen.io.target import Target, make_target
+from rnagen.progress import progress_bar, silenced
 from rnagen.sampling.ensemble import Ensemble
 from rnagen.sampling.inputs import gather_targets, unique_targets
+from rnagen.sampling.results import SampledTargets
 from rnagen.sampling.run import SamplingRun
 from rnagen.tasks import TASKS, make_task
 from rnagen.tasks.reactivity.infer import Prediction, load_models, predict_reactivity, refuse_unfit
@@ -27,24 +30,11 @@ from rnagen.tasks.reactivity.infer import Prediction, load_models, predict_react
 if TYPE_CHECKING:
     from rnagen.preparation.run import Prepared
 
-Targets = str | Path | Mapping[str, str] | Sequence[Target | tuple[str, str]]
-"""A file or folder, or sequences by name."""
-
-
-@dataclass(frozen=True)
-class SampledTargets:
-    """The ensembles of a run by target, in order, and the records that failed."""
-
-    ensembles: dict[str, Ensemble]
-    failures: list[InputError]
-
-    def __len__(self) -> int:
-        """Number of ensembles."""
-        return len(self.ensembles)
-
-    def __getitem__(self, name: str) -> Ensemble:
-        """The ensemble of a target."""
-        return self.ensembles[name]
+Listed = Mapping[str, str] | Sequence[str | Target | tuple[str, str]]
+Targets = str | Path | Listed
+"""A file or folder, or sequences with or without names."""
+INPUTS = ("sequence", "name", "structure", "fasta", "csv")
+"""Options of the command line that name the RNAs; here they are arguments of their own."""
 
 
 def sample(sequence: str, n: int = 5, *, name: str = "rna", structure: str | None = None, **options: Any) -> Ensemble:
@@ -56,45 +46,47 @@ def sample(sequence: str, n: int = 5, *, name: str = "rna", structure: str | Non
         name: part of the seed; the same seed and name give the same conformers as `sample.py --name … --seed …`.
         structure: secondary structure in dot-bracket notation that the conformers are conditioned on, for a model that
             reads one.
-        options: any other option of `sample.py`, such as `seed`, `candidates`, `ckpt`, `device`, `steps`, `tau`.
+        options: any other option of `sample.py`, such as `out`, `seed`, `candidates`, `ckpt`, `device`, `steps`, `tau`.
 
     Returns:
-        coordinates [n, L, A, 3] in Å (`coords`, `structure`) and the confidence in them (`confidence`).
+        coordinates [n, L, A, 3] in Å (`coords`, `structure`) and the confidence in them (`confidence`). It iterates
+        over the conformers; `save` writes them.
 
     Raises:
         InputError: the sequence, secondary structure or checkpoint cannot be used, or the memory does not suffice.
         ConfigError: an option does not exist, or this checkpoint cannot be sampled with it.
 
     >>> ensemble = sample("GGGGCUUCGGCCCC", n=2, steps=2)
-    >>> ensemble.coords.shape
-    (2, 14, 4, 3)
+    >>> ensemble  # doctest: +ELLIPSIS
+    Ensemble(rna: 2 conformers of 14 nt, predicted TM-score ...)
+    >>> ensemble.coords.shape, ensemble.to_numpy("C1'").shape
+    ((2, 14, 4, 3), (2, 14, 3))
+    >>> [conformer.num_models for conformer in ensemble.superposed()]
+    [1, 1]
     >>> ensemble.structure.atoms
     ('P', "C4'", "C1'", 'N')
     """
     target = make_target("sample", name, sequence, structure)
-    result = sample_targets([target], n, **options)
+    result = _sample("sample", [target], {"n": n, **options})
     if result.failures:
         raise result.failures[0]
     return result[name]
 
 
-def sample_targets(
-    targets: Targets,
-    n: int = 5,
-    *,
-    out: str | Path | None = None,
-    **options: Any,
-) -> SampledTargets:
+def sample_targets(targets: Targets, n: int = 5, *, out: str | Path | None = None, **options: Any) -> SampledTargets:
     """Draw n conformers of each of several RNAs, as `sample.py` does.
 
     Args:
-        targets: a FASTA file, a table of sequences or a folder of them; or sequences by name, as a dict or pairs.
+        targets: a FASTA file, a table of sequences or a folder of them; sequences by name, as a dict or pairs; or a
+            list of sequences, which are named rna_1, rna_2 ….
         n: number of conformers.
-        out: folder to write to; a run that was interrupted is resumed.
-        options: any other option of `sample.py`.
+        out: folder to write to; a run that was interrupted is resumed, one of the same options is added to. An RNA that
+            has more conformers there has them in the result too.
+        options: any other option of `sample.py`, such as `seed`, `candidates`, `ckpt`, `device`, `steps`, `tau`.
 
     Returns:
-        ensembles by name; records that cannot be used, and targets that do not fit into memory, are in `failures`.
+        ensembles by name, as a mapping; records that cannot be used, and targets that do not fit into memory, are in
+        `failures`.
 
     Raises:
         InputError: a file or checkpoint cannot be used.
@@ -105,21 +97,37 @@ def sample_targets(
     (1,)
     >>> [failure.record for failure in result.failures]
     ['bad']
+    >>> sample_targets(["GGGGCUUCGGCCCC", "GGGAAACCC"], n=1, steps=2)
+    SampledTargets(2 RNAs (rna_1, rna_2), 0 failed)
     """
-    config = load_config(SampleConfig(), {"n": n, **options}, "sample_targets")
+    return _sample("sample_targets", targets, {"n": n, "out": out, **options})
+
+
+def _sample(function: str, targets: Targets, options: dict[str, Any]) -> SampledTargets:
+    """`sample_targets` for a function whose name stands in errors."""
+    for name in INPUTS:
+        if name in options:
+            raise ConfigError(f"{function}: {name}: the RNAs are the first argument")
+    out = options.pop("out", None)
+    config = load_config(SampleConfig(), options if out is None else {"out": out, **options}, function)
     failures: list[InputError] = []
     if isinstance(targets, str | Path):
-        job = SamplingRun(load_config(config, {"fasta": targets}, "sample_targets"))
+        job = SamplingRun(load_config(config, {"fasta": targets}, function))
     else:
         made, failures = _made(targets)
         job = SamplingRun(config, made)
     if not job.targets:
         return SampledTargets({}, failures + job.failures)
-    with nullcontext() if out is None else job.open(Path(out)) as folder:
+    place = nullcontext() if out is None else job.open(config.out)
+    with silenced(config.quiet), cached_in(config.cache), place as folder:
+        total = sum(job.cost(target, folder) for target in job.waiting(folder))
         done: dict[str, Ensemble] = {}
         if folder is not None:
             done = {one.name: folder.read_ensemble(one.name, one.sequence) for one in job.finished(folder)}
-        done |= {target.name: result for target, result in job.draw(folder) if isinstance(result, Ensemble)}
+        with progress_bar("sampling", total) as advance:
+            for target, result in job.draw(folder, advance):
+                if isinstance(result, Ensemble):
+                    done[target.name] = result
     ordered = {name: done[name] for name in job.names if name in done}
     return SampledTargets(ordered, failures + job.failures)
 
@@ -139,15 +147,18 @@ def evaluate(predictions: str | Path, references: str | Path, **options: Any) ->
         InputError: an unusable input, a missing prediction, or a checkpoint whose training may have seen a target.
     """
     paths = EvaluateConfig(Path(predictions), Path(references))
-    return _evaluate(load_config(paths, options, "evaluate"))
+    config = load_config(paths, options, "evaluate")
+    with silenced(config.quiet):
+        return _evaluate(config)
 
 
-def reactivity(targets: Targets, *, ckpt: Sequence[str | Path] = (), device: str = "auto") -> Prediction:
+def reactivity(targets: Targets, *, ckpt: str | Path | Sequence[str | Path] = (), device: str = "auto") -> Prediction:
     """Predict the chemical-mapping reactivity of RNAs, as `rnagen reactivity` does.
 
     Args:
-        targets: a FASTA file, a table of sequences or a folder of them; or sequences by name, as a dict or pairs.
-        ckpt: reactivity checkpoints, whose mean is returned; the shipped one by default.
+        targets: a FASTA file, a table of sequences or a folder of them; sequences by name, as a dict or pairs; or a
+            list of sequences, which are named rna_1, rna_2 ….
+        ckpt: a reactivity checkpoint, or several, whose mean is returned; the shipped one by default.
         device: auto, cpu, cuda or mps.
 
     Returns:
@@ -164,9 +175,9 @@ def reactivity(targets: Targets, *, ckpt: Sequence[str | Path] = (), device: str
     if isinstance(targets, str | Path):
         found, failures = gather_targets([Path(targets)])
     else:
-        made, unmade = _made(targets)
-        found, failures = unique_targets(made, unmade)
-    models = load_models([Path(path) for path in ckpt], choose_device(device))
+        found, failures = unique_targets(*_made(targets))
+    listed = [ckpt] if isinstance(ckpt, str | Path) else ckpt
+    models = load_models([Path(path) for path in listed], choose_device(device))
     good, refused = refuse_unfit(found, models)
     prediction = predict_reactivity(good, models)
     return replace(prediction, failures=failures + refused + prediction.failures)
@@ -191,7 +202,9 @@ def prepare(inputs: str | Path | Sequence[str | Path], out: str | Path = "data",
     from rnagen.preparation.run import run_prepare
 
     listed = [inputs] if isinstance(inputs, str | Path) else list(inputs)
-    return run_prepare(load_config(PrepareConfig(), {"inputs": listed, "out": out, **options}, "prepare"))
+    config = load_config(PrepareConfig(), {"inputs": listed, "out": out, **options}, "prepare")
+    with silenced(config.quiet):
+        return run_prepare(config)
 
 
 def train(task: str = "structure", **options: Any) -> Path:
@@ -214,12 +227,13 @@ def train(task: str = "structure", **options: Any) -> Path:
     return fit(make_task(load_config(TASKS[task](), options, "train"))).folder
 
 
-def _made(targets: Mapping[str, str] | Sequence[Target | tuple[str, str]]) -> tuple[list[Target], list[InputError]]:
-    """Targets, and an error for each that cannot be made."""
+def _made(targets: Listed) -> tuple[list[Target], list[InputError]]:
+    """Targets, and an error for each that cannot be made; sequences without names are numbered."""
     made, failures = [], []
-    for given in targets.items() if isinstance(targets, Mapping) else targets:
+    for number, given in enumerate(targets.items() if isinstance(targets, Mapping) else targets, 1):
+        pair = (f"rna_{number}", given) if isinstance(given, str) else given
         try:
-            made.append(given if isinstance(given, Target) else make_target("inputs", *given))
+            made.append(pair if isinstance(pair, Target) else make_target("inputs", *pair))
         except InputError as error:
             failures.append(error)
     return made, failures

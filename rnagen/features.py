@@ -224,14 +224,14 @@ def from_sequence(
         ValueError: the sequence is too long to be folded.
     """
     # A machine that only trains reads its base pairs from the dataset and has no ViennaRNA.
-    from rnagen.secondary.vienna import sparse_base_pairs, with_other_models
+    from rnagen.secondary.cached import base_pairs
 
-    pairs = sparse_base_pairs(sequence)
+    pairs = base_pairs(sequence, other_models=bool(config.pair_features))
     if config.pair_features:
         from rnagen.secondary.coevolution import alignment_features
 
         aligned = no_pair_features(len(sequence), len(ALIGNED)) if alignment is None else alignment_features(alignment)
-        pairs = joined(with_other_models(pairs, sequence), aligned)
+        pairs = joined(pairs, aligned)
     return from_residues(encode_sequence(sequence), pairs, pair_table=pair_table)
 
 

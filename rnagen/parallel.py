@@ -8,6 +8,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
+from rnagen.progress import progress_bar
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -15,7 +17,7 @@ Result = TypeVar("Result")
 def parallel_map(
     function: Callable[[Item], Result], items: Sequence[Item], workers: int, title: str
 ) -> Iterator[tuple[Item, Result]]:
-    """Yield (item, function(item)) as they finish, with a progress bar on a terminal.
+    """Yield (item, function(item)) as they finish, with a progress bar.
 
     `function` and `items` must be picklable where `workers` > 1. Items are started in the order given, so put the
     slow ones first.
@@ -24,16 +26,9 @@ def parallel_map(
         Exception: whatever `function` raises; the remaining items are then dropped.
         MemoryError: the system ended a worker, which it does where memory runs out.
     """
-    # Training imports this module, on machines without rich too.
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(title, total=len(items))
+    with progress_bar(title, len(items)) as advance:
         for done in _results(function, items, min(workers, len(items))):
-            progress.advance(task)
+            advance(1, title)
             yield done
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # How the shipped reactivity checkpoint was made: about an hour on two CPU cores.
-# Needs train_data.parquet: chemical-mapping profiles in the Ribonanza layout. Writes cache/, runs/encoder/ and out/.
+# Needs train_data.parquet: chemical-mapping profiles in the Ribonanza layout. Writes runs/encoder/ and out/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

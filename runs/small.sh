@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # How the checkpoint `small` and its confidence model were made: about four hours on two CPU cores.
-# Needs a network for the first command only. Writes data/, cache/ and runs/; rnagen/assets/ is left alone.
+# Needs a network for the first command only. Writes data/ and runs/; rnagen/assets/ is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -66,9 +66,86 @@ def test_sequences_may_come_by_name() -> None:
     assert "sample_targets" in dir(rnagen)
 
 
-def test_an_unknown_option_is_named() -> None:
-    with pytest.raises(ConfigError, match="stepz"):
-        rnagen.sample("GGGAAACCC", stepz=3)
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"stepz": 3}, "no such option: stepz"),
+        ({"steps": "many"}, "steps: 'many' cannot be used"),
+        ({"tau": None}, "tau: None cannot be used"),
+        ({"n": 0}, "n: must be at least 1, not 0"),
+        ({"fasta": "x.fasta"}, "fasta: the RNAs are the first argument"),
+    ],
+)
+def test_an_error_names_the_function_and_the_option(options: dict, words: str) -> None:
+    with pytest.raises(ConfigError, match=f"^sample: {words}"):
+        rnagen.sample("GGGAAACCC", **options)
+    with pytest.raises(ConfigError, match=f"^sample_targets: {words}"):
+        rnagen.sample_targets(RNAS, **options)
+
+
+def test_plain_sequences_are_numbered() -> None:
+    result = rnagen.sample_targets(["GGGAAACCC", "GG?", ("mine", "GGGAAACCC"), "GGGCUUCGGCCC"], 1, steps=2)
+    assert list(result) == ["rna_1", "mine", "rna_4"]
+    assert [failure.record for failure in result.failures] == ["rna_2"]
+    alone = rnagen.sample("GGGAAACCC", 1, name="rna_1", steps=2)
+    np.testing.assert_array_equal(result["rna_1"].coords, alone.coords)
+    assert list(rnagen.reactivity(["GGGAAACCC"]).profiles) == ["rna_1"]
+
+
+def test_options_are_those_of_the_command_line() -> None:
+    given = {
+        "tau": 0,
+        "sampling_method": "sde-heun",
+        "last_step": "mean",
+        "steps": 2,
+        "device": "auto",
+        "ckpt": "small",
+    }
+    first, again = (rnagen.sample("GGGAAACCC", 2, **given, quiet=quiet) for quiet in (False, True))
+    assert first.evaluations == 3
+    np.testing.assert_array_equal(first.coords, again.coords)
+
+
+def test_an_ensemble_iterates_superposes_and_is_an_array() -> None:
+    ensemble = rnagen.sample("GGGCUUCGGCCC", 3, steps=2)
+    assert repr(ensemble).startswith("Ensemble(rna: 3 conformers of 12 nt, predicted TM-score 0.")
+    assert [one.num_models for one in ensemble] == [1, 1, 1]
+    np.testing.assert_array_equal(np.stack([one.coords[0] for one in ensemble]), ensemble.to_numpy())
+    np.testing.assert_array_equal(ensemble.to_numpy("C1'"), ensemble.coords[:, :, 2])
+    with pytest.raises(ConfigError, match="'CA' is not an atom of this model; choose from P, C4', C1', N"):
+        ensemble.to_numpy("CA")
+    superposed = ensemble.superposed()
+    np.testing.assert_allclose(superposed.coords[0], ensemble.coords[0], atol=1e-3)
+
+    def spread(one: rnagen.api.Ensemble) -> float:
+        return float(np.square(one.coords[1:] - one.coords[:1]).sum())
+
+    assert spread(superposed) < spread(ensemble)
+    between = [np.linalg.norm(one.coords[1, 0, 0] - one.coords[1, 5, 2]) for one in (ensemble, superposed)]
+    assert between[0] == pytest.approx(between[1], abs=1e-3)
+
+
+@pytest.mark.parametrize("structure_format", ["cif", "pdb"])
+def test_what_is_saved_is_what_a_run_writes(tmp_path: Path, structure_format: str) -> None:
+    result = rnagen.sample_targets(RNAS, 2, steps=2, out=str(tmp_path / "out"), format=structure_format)
+    assert result.save(str(tmp_path / "saved"), structure_format) == tmp_path / "saved"
+    ran = {name: text for name, text in contents(tmp_path / "out").items() if name not in ("run.json", ".lock")}
+    assert contents(tmp_path / "saved") == ran
+    assert result["one"].save(tmp_path / "one", structure_format) == tmp_path / "one"
+    assert contents(tmp_path / "one") == contents(tmp_path / "out" / "one")
+    with pytest.raises(ConfigError, match="has a run of rnagen"):
+        result.save(tmp_path / "out")
+    assert repr(result) == "SampledTargets(2 RNAs (one, two), 0 failed)"
+    assert len(result) == 2
+
+
+def test_conformers_and_rnas_are_added_to_a_folder(tmp_path: Path) -> None:
+    out = str(tmp_path / "out")
+    rnagen.sample_targets(RNAS[:1], 1, steps=2, out=out)
+    more = rnagen.sample_targets(RNAS, 2, steps=2, out=out)
+    assert [len(ensemble) for ensemble in more.values()] == [2, 2]
+    assert more["one"].numbers == [1, 2]
+    assert len(rnagen.sample(RNAS[0][1], 1, name="one", steps=2, out=out)) == 2
 
 
 def test_predictions_are_evaluated(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from rnagen.cli.options import guarded, parse
 from rnagen.config.evaluation import EvaluateConfig
+from rnagen.progress import silenced
 
 TABLE_WIDTH = 150
 """Columns of the table where it is not printed on a terminal."""
@@ -29,7 +30,8 @@ def run(config: EvaluateConfig) -> int:
     # Many small products: one thread takes 10 s for five predictions of the CASP15 RNAs, two that share their cores
     # with another program 100 s.
     torch.set_num_threads(1)
-    result = evaluate(config)
+    with silenced(config.quiet):
+        result = evaluate(config)
     for note in (*result.notes, *filter(None, [result.left_out])):
         print(f"rnagen evaluate: {note}", file=sys.stderr)
     console = Console() if sys.stdout.isatty() else Console(width=TABLE_WIDTH)

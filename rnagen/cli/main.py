@@ -19,6 +19,7 @@ VERBS = {
     "evaluate": "score predictions against references, beside the baselines",
     "compare": "runs of training side by side: options, metrics, paired gains, curves",
     "average": "the mean of the weights of several checkpoints of one training",
+    "cache": "list or clear what rnagen has stored to save time",
     "summary": "the layers of a configuration or checkpoint, with their parameter counts",
 }
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from rnagen.cli.options import guarded, parse
 from rnagen.config.prepare import PrepareConfig
+from rnagen.progress import silenced
 
 PROG = "rnagen prepare"
 
@@ -25,7 +26,8 @@ def run(config: PrepareConfig) -> int:
     from rnagen.preparation.run import run_prepare
 
     try:
-        done = run_prepare(config)
+        with silenced(config.quiet):
+            done = run_prepare(config)
     except OSError as error:
         print(f"{PROG}: {error}\nThe next run continues from here.", file=sys.stderr)
         return 2

@@ -4,10 +4,12 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rnagen.caches import cached_in
 from rnagen.cli.options import guarded, parse
 from rnagen.config.reactivity import ReactivityOptions
 from rnagen.devices import choose_device
 from rnagen.errors import InputError
+from rnagen.progress import silenced
 
 if TYPE_CHECKING:
     from rnagen.io.target import Target
@@ -34,7 +36,8 @@ def run(options: ReactivityOptions) -> int:
         for warning in target.warnings:
             print(f"warning: {target.name}: {warning}", file=sys.stderr)
     if targets and options.check is None:
-        targets, failed = _predict(targets, options)
+        with silenced(options.quiet), cached_in(options.cache):
+            targets, failed = _predict(targets, options)
         failures += failed
     elif targets:
         _check(targets, options)

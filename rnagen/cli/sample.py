@@ -4,8 +4,10 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rnagen.caches import cached_in
 from rnagen.cli.options import guarded, parse
 from rnagen.config.sampling import SampleConfig
+from rnagen.progress import silenced
 
 if TYPE_CHECKING:
     from rnagen.sampling.run import SamplingRun
@@ -26,7 +28,11 @@ def run(config: SampleConfig) -> int:
     """
     from rnagen.sampling.run import SamplingRun
 
-    job = SamplingRun(config)
+    with silenced(config.quiet), cached_in(config.cache):
+        return _run(SamplingRun(config), config)
+
+
+def _run(job: "SamplingRun", config: SampleConfig) -> int:
     for target in job.targets:
         for warning in target.warnings:
             print(f"warning: {target.name}: {warning}", file=sys.stderr)
@@ -52,21 +58,20 @@ def _sample(job: "SamplingRun", config: SampleConfig) -> None:
         if config.alignments is not None:
             aligned = sum(target.alignment is not None for target in job.targets)
             print(f"{aligned} of {len(job.targets)} targets have an alignment")
-        there, waiting, interrupted = len(job.finished(folder)), job.waiting(folder), folder.interrupted()
+        there, waiting = len(job.finished(folder)), job.waiting(folder)
+        interrupted = folder.interrupted(config.n) & {target.name for target in waiting}
         if there:
             print(f"{there} of {len(job.targets)} targets are there already")
         if interrupted:
             print(f"in work when an earlier run was killed, and therefore last: {', '.join(sorted(interrupted))}")
         evaluations = 0
-        # The cost grows a little faster than the length.
-        with progress_bar("sampling", sum(len(target.sequence) for target in waiting)) as advance:
-            for target, result in job.draw(folder):
+        with progress_bar("sampling", sum(job.cost(target, folder) for target in waiting)) as advance:
+            for _, result in job.draw(folder, advance):
                 evaluations = max(evaluations, result.evaluations if isinstance(result, Ensemble) else 0)
-                advance(len(target.sequence), f"{target.name} ({len(target.sequence)} nt)")
-        done = len(job.finished(folder))
+        done, n = folder.submitted()
     if not done:
         return
-    print(f"{done} RNAs × {config.n} conformers: {config.out}/<name>/conformer_*.{config.format}")
+    print(f"{len(done)} RNAs × {n} conformers: {config.out}/<name>/conformer_*.{config.format}")
     if evaluations:
         print(f"{config.sampler.sampling_method}: {evaluations} evaluations of the model per conformer")
     print(f"submission table: {config.out / SUBMISSION}")

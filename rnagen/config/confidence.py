@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from rnagen.caches import cache_folder
 from rnagen.config.files import Basic, refuse_unless
 from rnagen.config.sampling import SamplerConfig
 from rnagen.config.shared import LARGEST_WIDTH, MOST_LAYERS, OneCycleConfig, RunOptions
@@ -46,7 +47,7 @@ class ConformerSetConfig:
     """Prepared dataset (`rnagen prepare`)."""
     splits: Basic[Path] = Path("splits")
     """Folder with train.csv and val.csv; the date filter is that of the structure model."""
-    cache: Basic[Path] = Path("cache")
+    cache: Basic[Path] = field(default_factory=cache_folder)
     """Folder of the scored conformers, one file for each model and way of sampling."""
     min_length: int = 20
     """Shorter chains do not train."""

@@ -40,3 +40,5 @@ class EvaluateConfig:
     """Also write the results to this file: .json (everything) or .csv (the targets)."""
     seed: int = 0
     """Seed of the random baselines, of the bootstrap and of the likelihood."""
+    quiet: bool = False
+    """Show no progress; RNAGEN_QUIET=1 in the environment does so for every command."""

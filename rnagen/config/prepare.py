@@ -44,3 +44,5 @@ class PrepareConfig:
     """A split (train.csv): download its entries into OUT/work and prepare only its chains."""
     fetch_url: str = "https://files.rcsb.org/download/{entry}.cif.gz"
     """URL from which --fetch downloads an entry."""
+    quiet: bool = False
+    """Show no progress; RNAGEN_QUIET=1 in the environment does so for every command."""

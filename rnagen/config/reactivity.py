@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from rnagen.caches import cache_folder
 from rnagen.config.encoder import EncoderConfig
 from rnagen.config.files import Basic, refuse_unless
 from rnagen.config.shared import OneCycleConfig, RunOptions
@@ -18,7 +19,7 @@ class ProfileConfig:
 
     data: Basic[Path] = Path("train_data.parquet")
     """Profiles in the Ribonanza layout, parquet or CSV, or an RDAT file."""
-    cache: Basic[Path] = Path("cache")
+    cache: Basic[Path] = field(default_factory=cache_folder)
     """Folder for what is computed from them once: the mapped table, base pairs, groups of similar sequences."""
     cv_splits: int = 5
     """Number of splits of the data. No sequence in one is 80 % or more identical to a sequence in another."""
@@ -117,6 +118,10 @@ class ReactivityOptions:
     0 to 1 at every residue except those of `skip_start` and `skip_end`, and no values elsewhere."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
+    cache: Path | None = None
+    """Folder for base pairs that were predicted once; by default that of RNAGEN_CACHE, or one per user."""
+    quiet: bool = False
+    """Show no progress; RNAGEN_QUIET=1 in the environment does so for every command."""
 
     def __post_init__(self) -> None:
         checks = {name: getattr(self, name) >= 0 for name in ("skip_start", "skip_end")}

@@ -62,6 +62,8 @@ class SamplingPlan:
     seed: int = 0
     """Conformer k of a target depends on the seed, the target's name and k alone."""
     options: SamplerConfig = field(default_factory=SamplerConfig)
+    first: int = 0
+    """Conformers that are left out because they are there already."""
 
     def __post_init__(self) -> None:
         if self.n < 1:
@@ -71,8 +73,13 @@ class SamplingPlan:
 
     @property
     def total(self) -> int:
-        """Conformers to sample."""
+        """Conformers to sample, those that are there already too."""
         return self.candidates or self.n
+
+    @property
+    def independent(self) -> bool:
+        """Whether a conformer does not depend on how many others there are: then some can be added."""
+        return self.candidates is None and not self.options.diversity
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,10 @@ class SampleConfig:
     """Conformers to sample per RNA, `n` of which are selected: by confidence and diversity where there is a confidence
     model beside the weights, else by clusters. None: `n`, without selection."""
     out: Path = Path("out")
-    """Folder to write to. Repeating the command resumes an interrupted run."""
+    """Folder to write to. Repeating the command resumes an interrupted run; other RNAs, or more conformers (`n`), are
+    added to those that are there."""
+    overwrite: bool = False
+    """Remove the run that is in `out`, with all its RNAs, and begin anew."""
     ckpt: Path | None = None
     """Weights (.safetensors, with their .json beside them), or a shipped checkpoint by its name: small (default) or
     base (more accurate, slower, without a confidence model)."""
@@ -114,6 +124,10 @@ class SampleConfig:
     """Format of the structure files."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
+    cache: Path | None = None
+    """Folder for base pairs that were predicted once; by default that of RNAGEN_CACHE, or one per user."""
+    quiet: bool = False
+    """Show no progress; RNAGEN_QUIET=1 in the environment does so for every command."""
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
 
     def __post_init__(self) -> None:

@@ -117,7 +117,11 @@ def with_all_atoms(predictions: dict[str, RNAStructure], folder: Path) -> dict[s
     if structure_format is None:
         raise InputError(folder, None, f"has a {SUBMISSION}, but no {RUN} that tells the format of its structures")
     run = OutputFolder(folder, structure_format)
-    return {name: run.read_target(name, prediction.sequence) for name, prediction in predictions.items()}
+    # An RNA may have more conformers than all have, and the table no more than that.
+    return {
+        name: run.read_target(name, prediction.sequence).models(range(prediction.num_models))
+        for name, prediction in predictions.items()
+    }
 
 
 def _identity(folder: Path) -> dict[str, Any]:

@@ -208,11 +208,6 @@ def lock_folder(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def cache_folder() -> Path:
-    """Folder for what can be made again, one per user: `rnagen` in `$XDG_CACHE_HOME`, by default `~/.cache`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rnagen"
-
-
 def hash_files(paths: Iterable[Path]) -> str:
     """SHA-256 over the contents of files, in the order given."""
     digest = hashlib.sha256()

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 MAXIMUM_BYTES = 120
 """Of a folder's name in UTF-8. File systems allow 255, or 143 where they encrypt, and files beside the folder are named
@@ -32,7 +32,9 @@ def safe_name(name: str) -> str:
     return safe
 
 
-def folder_names(names: Iterable[str], reserved: Sequence[str] = ()) -> dict[str, str]:
+def folder_names(
+    names: Iterable[str], reserved: Sequence[str] = (), taken: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """A folder for each of several distinct names: its `safe_name`, and no two are one folder on any system.
 
     A name that is safe is its own folder. The first of two that differ in case or Unicode normalisation alone is; the
@@ -41,17 +43,19 @@ def folder_names(names: Iterable[str], reserved: Sequence[str] = ()) -> dict[str
     Args:
         names: of the records.
         reserved: names of files beside the folders; a record of such a name gets a `_` before it.
+        taken: folders that are there, by name: they stay, and all others avoid them.
     """
+    taken = taken or {}
     forbidden = set(map(_key, reserved))
     wanted = {name: safe_name(name) for name in names}
     wanted = {name: f"_{safe}" if _key(safe) in forbidden else safe for name, safe in wanted.items()}
-    owners: dict[str, str] = {}
+    owners = {_key(folder): name for name, folder in taken.items()}
     for name, safe in wanted.items():
-        if safe == name:
+        if safe == name and name not in taken:
             owners.setdefault(_key(safe), name)
     found = {}
     for name, safe in wanted.items():
-        folder, number = safe, 1
+        folder, number = taken.get(name, safe), 1
         while owners.setdefault(_key(folder), name) != name:
             number += 1
             folder = _with_suffix(safe, f"-{number}")

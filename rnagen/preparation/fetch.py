@@ -10,11 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import track
-
 from rnagen.io.files import atomic_write
 from rnagen.preparation.download import download_mmcif
+from rnagen.progress import progress_bar
 
 ATTEMPTS = 4
 FIRST_PAUSE = 1.0
@@ -51,14 +49,13 @@ def fetch_entries(entries: Iterable[str], folder: Path, url: str, first_pause: f
         OSError: the folder cannot be written or the disk is full.
     """
     wanted = sorted({entry.lower() for entry in entries})
-    console = Console(stderr=True)
-    with ThreadPoolExecutor(CONNECTIONS) as executor:
+    downloads = []
+    with ThreadPoolExecutor(CONNECTIONS) as executor, progress_bar("Downloading", len(wanted)) as advance:
         try:
-            done = executor.map(lambda entry: _fetch(entry, folder, url, first_pause), wanted)
-            bar = track(
-                done, "Downloading", len(wanted), console=console, transient=True, disable=not console.is_terminal
-            )
-            return list(bar)
+            for download in executor.map(lambda entry: _fetch(entry, folder, url, first_pause), wanted):
+                downloads.append(download)
+                advance(1, "Downloading")
+            return downloads
         except BaseException:
             executor.shutdown(wait=False, cancel_futures=True)
             raise

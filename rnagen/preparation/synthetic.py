@@ -16,14 +16,16 @@ import RNA
 from jaxtyping import Float64
 from scipy.spatial import cKDTree
 
+from rnagen.caches import cache_folder
 from rnagen.data.chains import ChainInfo
 from rnagen.data.dataset import FILE, write_dataset
-from rnagen.io.files import cache_folder, hash_files
+from rnagen.io.files import hash_files
 from rnagen.preparation import aform, loops
 from rnagen.preparation.aform import C1, beads_on_backbone, helix, pair_frame
 from rnagen.preparation.chains import as_chain
 from rnagen.preparation.loops import STEP, Loop, Stem, exterior_loop, ring
 from rnagen.preparation.quality import with_quality
+from rnagen.progress import progress_bar
 from rnagen.secondary.vienna import mfe_pairs, secondary_structures_of
 from rnagen.structure import BEADS, HEAVY_ATOMS, RNAStructure, glycosidic_nitrogen
 
@@ -101,8 +103,11 @@ def synthetic_dataset(folder: Path, n: int, seed: int, validation: int | None = 
         OSError: the folder cannot be written.
     """
     lengths = np.random.default_rng(seed).integers(LENGTHS[0], LENGTHS[1] + 1, size=n)
-    structures = [synthetic_rna(seed + k, int(length)) for k, length in enumerate(lengths)]
-    infos = []
+    structures, infos = [], []
+    with progress_bar("synthetic RNA", n) as advance:
+        for k, length in enumerate(lengths):
+            structures.append(synthetic_rna(seed + k, int(length)))
+            advance(1, "synthetic RNA")
     for k, structure in enumerate(structures):
         name = f"synthetic_{k:05d}"
         split = "" if validation is None else "train" if k < n - validation else "val"

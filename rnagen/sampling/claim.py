@@ -1,8 +1,9 @@
 """The folder of a run: claimed by one process at a time, resumed by the same run, refused where it holds another."""
 
 import json
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,44 +12,102 @@ from rnagen.errors import ConfigError, InputError
 from rnagen.io.files import LOCK, TEMPORARY, lock_folder, read_json, write_text
 
 RUN = "run.json"
+SUBMISSION = "submission.csv"
+SUMMARY = "summary.json"
+"""Written last into the folder of a target: one with it is complete."""
 UNFINISHED = ".part"
 """Suffix of a folder that is being written; a killed process leaves it behind."""
-FILES_OF_HASHES = {
-    "targets_sha256": "the sequences, names, secondary structures or alignments",
-    "checkpoint_sha256": "the weights of the checkpoints",
-    "guide_sha256": "the guides",
-    "confidence_sha256": "the confidence models",
+WORDS_FOR_HASHES = {
+    "targets_sha256": "the RNAs (their names, sequences, secondary structures or alignments)",
+    "checkpoint_sha256": "ckpt (the weights)",
+    "checkpoints_sha256": "ckpt (the weights)",
+    "guide_sha256": "guide_ckpt (the weights)",
+    "confidence_sha256": "the confidence model beside the weights",
 }
 """What differs between two runs if one of their hashes does."""
+REMEDY = "choose another --out"
+Join = Callable[[dict[str, Any]], dict[str, Any]]
+"""run.json as it is in a folder -> as this run needs it; raises ConfigError where that cannot be."""
 
 
 @contextmanager
-def claimed(folder: Path, run: dict[str, Any]) -> Iterator[None]:
-    """Be the only process that writes to the folder of a run described by `run["identity"]`, until the block ends.
+def claimed(folder: Path, run: dict[str, Any], join: Join | None = None) -> Iterator[None]:
+    """Be the only process that writes to the folder of a run, until the block ends.
 
     What a killed process left half written is removed.
 
+    Args:
+        folder: made if needed.
+        run: run.json of a new folder.
+        join: what becomes of the run.json that is there; by default it stays, and must have the same identity.
+
     Raises:
-        ConfigError: another process writes to it, or it holds something else, or a run with another identity; names the
-            difference.
+        ConfigError: another process writes to it, or it holds something else, or a run that this one cannot join; names
+            the difference.
         InputError: its run.json cannot be read.
         OSError: the folder cannot be written.
     """
+
+    def same(found: dict[str, Any]) -> dict[str, Any]:
+        refuse_difference(folder, found, run)
+        return found
+
     # Before the lock, which would leave its file in a folder that is not ours; and again when nobody can change it.
-    _refuse_other(folder, run)
+    described(folder)
     with lock_folder(folder):
-        _refuse_other(folder, run)
+        found = described(folder)
+        wanted = run if found is None else (join or same)(found)
         for leftover in _leftovers(folder):
             remove(leftover)
-        if not (folder / RUN).is_file():
-            write_text(folder / RUN, json.dumps(run, indent=1) + "\n")
+        if wanted != found:
+            write_description(folder, wanted)
         yield
 
 
+def refuse_difference(folder: Path, found: dict[str, Any], run: dict[str, Any], remedy: str = REMEDY) -> None:
+    """Refuse the run of a folder where its identity is another.
+
+    Raises:
+        ConfigError: names each option that differs, both values, and the remedy.
+    """
+    old, new = found["identity"], run["identity"]
+    refuse_other_task(folder, found, run)
+    different = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
+    if different:
+        parts = [
+            f"{WORDS_FOR_HASHES[key]}: not the same"
+            if key in WORDS_FOR_HASHES
+            else f"{key}: {old.get(key)!r} there, {new.get(key)!r} now"
+            for key in different
+        ]
+        raise ConfigError(f"{folder} has a run with other options ({'; '.join(parts)}): {remedy}")
+
+
+def refuse_other_task(folder: Path, found: dict[str, Any], run: dict[str, Any]) -> None:
+    """Refuse a folder whose run is not of the same command.
+
+    Raises:
+        ConfigError: names the command.
+    """
+    task = found["identity"].get("task", "sample")
+    if task != run["identity"].get("task", "sample"):
+        raise ConfigError(f"{folder} has a run of rnagen {task}; {REMEDY}")
+
+
+def write_description(folder: Path, run: dict[str, Any]) -> None:
+    """Write run.json."""
+    write_text(folder / RUN, json.dumps(run, indent=1) + "\n")
+
+
 def remove(path: Path) -> None:
-    """Remove a file, or a folder with all that is in it, where it exists."""
+    """Remove a file, or a folder with all that is in it, where it exists. A folder loses its name first: who is killed
+    here leaves no part of it under that name."""
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        unnamed = path if path.name.endswith(UNFINISHED) else path.with_name(f".{path.name}.former{UNFINISHED}")
+        if unnamed != path:
+            shutil.rmtree(unnamed, ignore_errors=True)
+            os.replace(path, unnamed)
+        shutil.rmtree(unnamed)
     else:
         path.unlink(missing_ok=True)
 
@@ -60,30 +119,31 @@ def _leftovers(folder: Path) -> list[Path]:
     return [*folder.glob(f".*{TEMPORARY}"), *folder.glob(f".*{UNFINISHED}")]
 
 
-def _refuse_other(folder: Path, run: dict[str, Any]) -> None:
+def described(folder: Path) -> dict[str, Any] | None:
+    """The run.json of a folder; None for a new one.
+
+    Raises:
+        ConfigError: it is a file, or holds something else.
+        InputError: its run.json cannot be read.
+    """
     path = folder / RUN
     if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder} is a file; choose another --out")
+        raise ConfigError(f"{folder} is a file; {REMEDY}")
     if path.is_file():
-        _refuse_difference(folder, _identity(path), run["identity"])
-    elif folder.is_dir() and set(folder.iterdir()) - {folder / LOCK, *_leftovers(folder)}:
-        raise ConfigError(f"{folder} is not empty and was not written by rnagen; choose another --out")
+        return read_description(folder)
+    if folder.is_dir() and set(folder.iterdir()) - {folder / LOCK, *_leftovers(folder)}:
+        raise ConfigError(f"{folder} is not empty and was not written by rnagen; {REMEDY}")
+    return None
 
 
-def _identity(path: Path) -> dict[str, Any]:
-    found = read_json(path).get("identity")
-    if not isinstance(found, dict):
-        raise InputError(path, "identity", "missing: not the description of a run; choose another --out")
+def read_description(folder: Path) -> dict[str, Any]:
+    """The run.json of a folder, with an identity.
+
+    Raises:
+        InputError: it cannot be read, or is not the description of a run.
+    """
+    path = folder / RUN
+    found = read_json(path)
+    if not isinstance(found.get("identity"), dict):
+        raise InputError(path, "identity", f"missing: not the description of a run; {REMEDY}")
     return found
-
-
-def _refuse_difference(folder: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    different = [key for key in sorted(found.keys() | wanted.keys()) if found.get(key) != wanted.get(key)]
-    if different:
-        rows = "".join(
-            f"\n  {key}: {FILES_OF_HASHES[key]} differ"
-            if key in FILES_OF_HASHES
-            else f"\n  {key}: {found.get(key)!r} there, {wanted.get(key)!r} now"
-            for key in different
-        )
-        raise ConfigError(f"{folder} belongs to another run; choose another --out. Different:{rows}")

@@ -28,6 +28,10 @@ class Confidence:
         """The predictions for some of the conformers, by position."""
         return Confidence(self.lddt[rows], self.tm[rows])
 
+    def joined(self, more: "Confidence") -> "Confidence":
+        """The predictions for these conformers, then for more of the same RNA."""
+        return Confidence(np.concatenate([self.lddt, more.lddt]), np.concatenate([self.tm, more.tm]))
+
 
 @torch.no_grad()
 def confidence_logits(head: ConfidenceHead, context: Context, c1: Float[Tensor, "n L 3"]) -> ConfidenceLogits:

@@ -9,7 +9,7 @@ from torch import Tensor
 from rnagen.config.sampling import SamplingPlan
 from rnagen.features import RNAFeatures
 from rnagen.model.model import Context
-from rnagen.sampling.denoiser import Denoiser, Flow, adjustment
+from rnagen.sampling.denoiser import Denoiser, Evaluated, Flow, adjustment, nothing
 from rnagen.sampling.recycling import conditioned
 from rnagen.sampling.secondary import sampled_secondary_structures, stable_seed
 from rnagen.sampling.solver import solver_of
@@ -51,7 +51,12 @@ def usable(coords: Float[Tensor, "n L A 3"]) -> Bool[Tensor, " n"]:
 
 
 def draw_conformers(
-    flow: Flow, features: RNAFeatures, name: str, plan: SamplingPlan, guide: Flow | None = None
+    flow: Flow,
+    features: RNAFeatures,
+    name: str,
+    plan: SamplingPlan,
+    guide: Flow | None = None,
+    evaluated: Evaluated = nothing,
 ) -> Conformers:
     """Draw the conformers of one RNA. Those with unusable coordinates are sampled again, up to `ATTEMPTS` times;
     conformers that repel each other are sampled again together.
@@ -62,6 +67,7 @@ def draw_conformers(
         name: of the RNA; part of the seed.
         plan: how many conformers, and how.
         guide: a worse model to be guided away from.
+        evaluated: is called after evaluations of the model, for progress.
 
     Raises:
         ConfigError: options that cannot be combined (see `check_sampling` for those of a model and its guide).
@@ -69,8 +75,8 @@ def draw_conformers(
     """
     rna = _RNA(flow, features, name, plan, guide)
     sample_structures = plan.options.secondary_structures == "sampled" and features.pair_table is None
-    waiting = list(range(plan.total))
-    coords = torch.empty(plan.total, features.bases.shape[1], len(flow.model.config.atoms), 3)
+    waiting = list(range(plan.first, plan.total))
+    coords = torch.empty(len(waiting), features.bases.shape[1], len(flow.model.config.atoms), 3)
     redrawn = 0
     for attempt in range(ATTEMPTS):
         groups = [(waiting, rna)]
@@ -79,13 +85,13 @@ def draw_conformers(
             groups = [(some, _RNA(flow, conditions, name, plan, guide)) for some, conditions in structures]
         waiting = []
         for some, conditioned_rna in groups:
-            new, evaluations = conditioned_rna.draw(some, attempt)
+            new, evaluations = conditioned_rna.draw(some, attempt, evaluated)
             good = usable(new)
             if plan.options.diversity and not good.all():
                 good = torch.zeros_like(good)
             for k, ok, conformer in zip(some, good, new):
                 if ok:
-                    coords[k] = conformer
+                    coords[k - plan.first] = conformer
             waiting += [k for k, ok in zip(some, good) if not ok]
         if not waiting:
             return Conformers(coords, evaluations, redrawn, rna.context)
@@ -110,7 +116,7 @@ class _RNA:
             self.guide_context = conditioned(self.guide, known, draft_noise)
 
     @torch.no_grad()
-    def draw(self, conformers: list[int], attempt: int) -> tuple[Float[Tensor, "n L A 3"], int]:
+    def draw(self, conformers: list[int], attempt: int, evaluated: Evaluated) -> tuple[Float[Tensor, "n L A 3"], int]:
         """Coordinates of the numbered conformers (Å, CPU; perhaps not finite) and evaluations per conformer."""
         options, device = self.plan.options, self.context.trunk.single.device
         generators = [conformer_generator(self.plan.seed, self.name, k, attempt) for k in conformers]
@@ -124,7 +130,7 @@ class _RNA:
             return recenter(noise.to(device))
 
         remembers = not self.solver.adaptive
-        denoiser = Denoiser(self.flow, self.context, options.chunk, remembers)
+        denoiser = Denoiser(self.flow, self.context, options.chunk, remembers, evaluated)
         away_from = None
         if self.guide_context is not None:
             away_from = Denoiser(self.guide, self.guide_context, options.chunk, remembers)

@@ -1,5 +1,6 @@
 """A model bound to one RNA: the network that a solver calls, and its guidance."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +21,12 @@ CHUNK_RESIDUES = 4096
 BANDWIDTH = 4.0
 """Å; conformers whose distances differ by less repel each other. About where a TM-score begins to distinguish two
 structures of a hundred residues."""
+Evaluated = Callable[[int], None]
+"""Is called after so many evaluations of the model, of one conformer each."""
+
+
+def nothing(evaluations: int) -> None:
+    """An `Evaluated` for nobody."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +52,17 @@ class Denoiser:
         chunk: conformers computed at once; 0: as many as fit `CHUNK_RESIDUES`.
         remembers: pass the data estimate of each call to the next (self-conditioning). The prediction then depends on
             the calls before it, which a solver that steps back, or takes conformers one by one, cannot use.
+        evaluated: is called with the number of conformers after each chunk.
     """
 
-    def __init__(self, flow: Flow, context: Context, chunk: int, remembers: bool) -> None:
+    def __init__(
+        self, flow: Flow, context: Context, chunk: int, remembers: bool, evaluated: Evaluated = nothing
+    ) -> None:
         self.flow = flow
         self.context = context
         self.chunk = chunk or max(1, CHUNK_RESIDUES // context.features.bases.shape[1])
         self.remembers = remembers and flow.model.config.self_conditioning
+        self.evaluated = evaluated
         self.previous: Float[Tensor, "n L A 3"] | None = None
 
     def __call__(self, x: Float[Tensor, "n L A 3"], t: Float[Tensor, " n"]) -> Float[Tensor, "n L A 3"]:
@@ -60,6 +71,7 @@ class Denoiser:
             some = slice(start, start + self.chunk)
             before = None if self.previous is None else self.previous[None, some]
             parts.append(self.flow.model(x[None, some], t[None, some], self.context, before)[0])
+            self.evaluated(len(parts[-1]))
         prediction = torch.cat(parts)
         if self.remembers:
             self.previous = self.flow.transport.estimate(prediction, x, t).data

@@ -1,24 +1,32 @@
 """From a target to an ensemble: features, conformers, confidence, selection."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
+import torch
+from jaxtyping import Float, Float32
 
 from rnagen.checkpoints.confidence import ConfidenceCheckpoint, find_confidence
 from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, Checkpoint, load_checkpoint
-from rnagen.config.sampling import SamplingPlan
+from rnagen.config.sampling import SamplingPlan, StructureFormat
+from rnagen.errors import ConfigError
 from rnagen.features import from_sequence
 from rnagen.io.alignment import read_alignment
 from rnagen.io.target import Target
+from rnagen.io.write import write_structure
+from rnagen.messages import quoted
 from rnagen.metrics import tm_matrix
 from rnagen.sampling.confidence import Confidence, confidence_in
 from rnagen.sampling.conformers import SamplingError, draw_conformers
-from rnagen.sampling.denoiser import Flow
+from rnagen.sampling.denoiser import Evaluated, Flow, nothing, superpose_atoms
 from rnagen.sampling.selection import choose
 from rnagen.structure import RNAStructure
+
+DIGITS = 4
+"""Of a confidence, from 0 to 1, in files."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +73,98 @@ class Ensemble:
         """Number of conformers."""
         return self.structure.num_models
 
+    def __iter__(self) -> Iterator[RNAStructure]:
+        """The conformers, one structure each."""
+        return (self.structure.models([k]) for k in range(len(self)))
+
+    def __repr__(self) -> str:
+        tm = ""
+        if self.confidence is not None:
+            tm = f", predicted TM-score {self.confidence.tm.min():.2f} to {self.confidence.tm.max():.2f}"
+        return f"Ensemble({self.structure.name}: {len(self)} conformers of {len(self.structure)} nt{tm})"
+
+    def to_numpy(self, atom: str | None = None) -> Float32[np.ndarray, "n L *atoms 3"]:
+        """Coordinates in Å: [n, L, A, 3] of all atoms, or [n, L, 3] of the one that is named.
+
+        Raises:
+            ConfigError: the model has no such atom.
+        """
+        atoms = self.structure.atoms
+        if atom is None:
+            return self.coords.copy()
+        if atom not in atoms:
+            raise ConfigError(f"to_numpy: {quoted(atom)} is not an atom of this model; choose from {', '.join(atoms)}")
+        return self.coords[:, :, atoms.index(atom)]
+
+    def superposed(self) -> "Ensemble":
+        """The same conformers, each moved rigidly onto the first, all atoms counted."""
+        coords = torch.from_numpy(self.coords)
+        moved = superpose_atoms(coords, coords[:1].expand_as(coords)).numpy()
+        return replace(self, structure=replace(self.structure, coords=moved))
+
+    def save(self, folder: str | Path, structure_format: StructureFormat = "cif") -> Path:
+        """Write the conformers one by one (conformer_1.cif …) and together (ensemble.cif), with the confidence as B
+        factors; returns the folder, which is made if needed.
+
+        Raises:
+            InputError: the coordinates do not fit the format.
+            OSError: the folder cannot be written or the disk is full.
+        """
+        write_conformers(self.structure, Path(folder), structure_format, self.b_factors)
+        return Path(folder)
+
+    @property
+    def b_factors(self) -> Float[np.ndarray, "n L"] | None:
+        """Confidence in each residue in per cent, as a summary has it: conformers that are added later, when only that
+        is left, change no B factor of the others. None without a confidence model."""
+        return None if self.confidence is None else 100 * np.round(self.confidence.lddt.astype(float), DIGITS)
+
     @property
     def coords(self) -> Float32[np.ndarray, "n L A 3"]:
         """Coordinates in Å; the atoms are those of `structure.atoms`."""
         return self.structure.coords
 
+    def extended(self, more: "Ensemble") -> "Ensemble":
+        """The same with further conformers of the RNA behind."""
+        coords, mask = (
+            np.concatenate([getattr(one.structure, part) for one in (self, more)]) for part in ("coords", "mask")
+        )
+        confidence = None
+        if self.confidence is not None and more.confidence is not None:
+            confidence = self.confidence.joined(more.confidence)
+        return replace(
+            more,
+            structure=replace(more.structure, coords=coords, mask=mask),
+            numbers=self.numbers + more.numbers,
+            confidence=confidence,
+            redrawn=self.redrawn + more.redrawn,
+            seconds=self.seconds + more.seconds,
+        )
 
-def draw_ensemble(models: Models, target: Target, plan: SamplingPlan) -> Ensemble:
-    """Draw n conformers of one RNA; with `plan.candidates`, draw that many and select n of them.
+
+def write_conformers(
+    structure: RNAStructure,
+    folder: Path,
+    structure_format: StructureFormat,
+    b_factors: Float[np.ndarray, "n L"] | None = None,
+    first: int = 0,
+) -> None:
+    """Write conformers one by one and together, each file whole or not at all, with their B factors (0 by default). The
+    first so many have their own files already.
+
+    Raises:
+        InputError: the coordinates do not fit the format.
+        OSError: the folder cannot be written or the disk is full.
+    """
+    for k in range(first, structure.num_models):
+        own = None if b_factors is None else b_factors[k : k + 1]
+        write_structure(structure.models([k]), folder / f"conformer_{k + 1}.{structure_format}", own)
+    write_structure(structure, folder / f"ensemble.{structure_format}", b_factors)
+
+
+def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated: Evaluated = nothing) -> Ensemble:
+    """Draw n conformers of one RNA without the first `plan.first`; with `plan.candidates`, draw that many and select n
+    of them. `evaluated` is called after evaluations of the model, for progress.
 
     Raises:
         ConfigError: options that cannot be combined.
@@ -87,12 +179,12 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan) -> Ensembl
     except ValueError as error:
         raise SamplingError(f"folding failed: {error}") from error
     guide = None if models.guide is None else Flow.of(models.guide)
-    conformers = draw_conformers(flow, features, target.name, plan, guide)
+    conformers = draw_conformers(flow, features, target.name, plan, guide, evaluated)
     c1 = conformers.coords[:, :, flow.model.config.atoms.index("C1'")]
     confidence = None
     if models.confidence is not None:
         confidence = confidence_in(models.confidence.head, conformers.context, c1)
-    rows, best_first = list(range(plan.n)), None
+    rows, best_first = list(range(len(c1))), None
     if plan.candidates is not None:
         distances = 1 - tm_matrix(c1).numpy()
         best_first = choose(distances, plan.n, None if confidence is None else confidence.tm)
@@ -109,7 +201,7 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan) -> Ensembl
     )
     return Ensemble(
         structure=structure,
-        numbers=[row + 1 for row in rows],
+        numbers=[plan.first + row + 1 for row in rows],
         best_first=None if best_first is None else [row + 1 for row in best_first],
         confidence=None if confidence is None else confidence.of(rows),
         evaluations=conformers.evaluations,

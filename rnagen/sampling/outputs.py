@@ -1,47 +1,64 @@
 """The folder that a sampling run writes: whole targets or none, and which target is in work."""
 
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
-from rnagen.config.files import flatten, to_plain
-from rnagen.config.sampling import SampleConfig, SamplingPlan
-from rnagen.io.files import LOCK, hash_files, read_json, write_text
-from rnagen.io.folders import folder_names, safe_name
+from rnagen.config.files import flatten
+from rnagen.config.sampling import SamplingPlan, StructureFormat
+from rnagen.io.files import TEMPORARY, lock_folder, read_json, write_text
+from rnagen.io.folders import safe_name
 from rnagen.io.kaggle import write_submission
 from rnagen.io.read import read_structures
-from rnagen.io.target import Target
-from rnagen.io.write import write_structure
 from rnagen.metrics import conformer_geometry
-from rnagen.sampling.claim import RUN, UNFINISHED, remove
+from rnagen.sampling.claim import (
+    RUN,
+    SUBMISSION,
+    SUMMARY,
+    UNFINISHED,
+    described,
+    read_description,
+    refuse_other_task,
+    remove,
+    write_description,
+)
 from rnagen.sampling.confidence import Confidence
-from rnagen.sampling.ensemble import Ensemble, Models
+from rnagen.sampling.ensemble import DIGITS, Ensemble, write_conformers
 from rnagen.structure import RNAStructure
-from rnagen.version import __version__
 
-SUBMISSION = "submission.csv"
-SUMMARY = "summary.json"
 WORKING = ".working"
 """Suffix of the file that marks a target as in work; a killed process leaves it behind."""
-NOT_IDENTITY = {"out", "device", "chunk", "ckpt", "guide_ckpt"} | {
-    *("sequence", "structure", "name", "fasta", "csv", "alignments")
-}
-"""Options that do not change what is written, or that the identity of a run holds in a better form."""
-RESERVED_NAMES = (RUN, SUBMISSION, "report.html", LOCK)
-"""Names that no target's folder can have."""
+
+
+def clear_run(folder: Path, run: dict[str, Any]) -> None:
+    """Begin `run` in the folder of another: what that one wrote is removed, other files stay.
+
+    Raises:
+        ConfigError: the folder has no run of sampling, or another process writes to it.
+        InputError: its run.json cannot be read.
+        OSError: the folder cannot be written.
+    """
+    found = described(folder)
+    if found is None:
+        return
+    refuse_other_task(folder, found, run)
+    with lock_folder(folder):
+        targets = [summary.parent for summary in folder.glob(f"*/{SUMMARY}")]
+        for path in (folder / SUBMISSION, *folder.glob(f".*{WORKING}"), *targets):
+            remove(path)
+        # Last: a killed process leaves the former run with less in it, not its RNAs in the new one.
+        write_description(folder, run)
 
 
 class OutputFolder:
-    """Output of one run: `run.json`, a folder per target, `submission.csv` at the end.
+    """Output of sampling: `run.json`, a folder per target, `submission.csv` at the end.
 
     A target's folder is written under another name and renamed when it is whole: what has its name is finished. Who
     writes holds the folder by `rnagen.sampling.claim.claimed`.
@@ -49,14 +66,16 @@ class OutputFolder:
     Args:
         folder: may not exist yet.
         structure_format: cif or pdb.
-        names: of all targets of the run, in the order of the input; without them, the names of the targets that are
-            there, from their summaries.
+        folders: of the targets by name, as run.json has them; by default those of the targets that are there, from
+            their summaries.
     """
 
-    def __init__(self, folder: Path, structure_format: str, names: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, structure_format: StructureFormat, folders: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder
         self.format = structure_format
-        self._folders = _names_there(folder) if names is None else folder_names(names, RESERVED_NAMES)
+        self._folders = _names_there(folder) if folders is None else dict(folders)
 
     def place(self, name: str) -> Path:
         """Folder of a target."""
@@ -69,10 +88,27 @@ class OutputFolder:
         """Whether this target was written."""
         return (self.place(name) / SUMMARY).is_file()
 
-    def interrupted(self) -> set[str]:
-        """Names of the targets that were in work when a run was killed, and have not ended since."""
+    def conformers(self, name: str) -> int:
+        """Number of conformers of this target that were written; 0 where it is not finished."""
+        if not self.finished(name):
+            return 0
+        return len(read_json(self.place(name) / SUMMARY).get("geometry", []))
+
+    def sweep(self) -> None:
+        """Remove what a process left that was killed while it added to a target: half a file, or conformers that its
+        summary does not count."""
+        for name in self._folders:
+            place, number = self.place(name), self.conformers(name)
+            for leftover in place.glob(f".*{TEMPORARY}"):
+                remove(leftover)
+            while number and (uncounted := place / f"conformer_{number + 1}.{self.format}").is_file():
+                remove(uncounted)
+                number += 1
+
+    def interrupted(self, n: int) -> set[str]:
+        """Names of the targets that were in work when a run was killed, and have not got n conformers since."""
         marked = {name for name in self._folders if self._mark(name).exists()}
-        ended = {name for name in marked if self.finished(name)}
+        ended = {name for name in marked if self.conformers(name) >= n}
         for name in ended:
             self._mark(name).unlink()
         return marked - ended
@@ -90,7 +126,8 @@ class OutputFolder:
     def write_target(
         self, structure: RNAStructure, summary: dict[str, Any], b_factors: Float[np.ndarray, "M L"] | None = None
     ) -> None:
-        """Write the conformers one by one and together, with their B factors (0 by default), and the summary.
+        """Write the conformers one by one and together, with their B factors (0 by default), and the summary, in place
+        of what is there of the target.
 
         Raises:
             InputError: the coordinates do not fit the format.
@@ -107,17 +144,27 @@ class OutputFolder:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
 
+    def extend_target(
+        self, structure: RNAStructure, summary: dict[str, Any], b_factors: Float[np.ndarray, "M L"] | None = None
+    ) -> None:
+        """Add conformers to a target that is there; its own come first in `structure`, and their files stay. The
+        summary is written last: until then the target has as many conformers as before.
+
+        Raises:
+            InputError, OSError: as `write_target`; what was there stays.
+        """
+        first = self.conformers(structure.name)
+        self._write_files(self.place(structure.name), structure, summary, b_factors, first)
+
     def _write_files(
         self,
         folder: Path,
         structure: RNAStructure,
         summary: dict[str, Any],
         b_factors: Float[np.ndarray, "M L"] | None,
+        first: int = 0,
     ) -> None:
-        for k in range(structure.num_models):
-            own = None if b_factors is None else b_factors[k : k + 1]
-            write_structure(structure.models([k]), folder / f"conformer_{k + 1}.{self.format}", own)
-        write_structure(structure, folder / f"ensemble.{self.format}", b_factors)
+        write_conformers(structure, folder, self.format, b_factors, first)
         write_text(folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
 
     def read_target(self, name: str, sequence: str) -> RNAStructure:
@@ -125,9 +172,16 @@ class OutputFolder:
         (chain,) = read_structures(self.place(name) / f"ensemble.{self.format}")
         return RNAStructure(name, sequence, chain.coords, chain.mask, chain.atoms)
 
-    def write_submission(self, targets: list[tuple[str, str]], n: int) -> Path:
-        """submission.csv of the finished targets (name, sequence), in the order given. Read back from the files, so
-        that an interrupted and an uninterrupted run give the same bytes."""
+    def submitted(self) -> tuple[list[tuple[str, str]], int]:
+        """The finished targets (name, sequence) of run.json in its order, and the number of conformers that all of them
+        have."""
+        entries = read_description(self.folder)["targets"]
+        done = {one["name"]: one["sequence"] for one in entries if self.finished(one["name"])}
+        return list(done.items()), min(map(self.conformers, done), default=0)
+
+    def write_submission(self, targets: Sequence[tuple[str, str]], n: int) -> Path:
+        """submission.csv of the first n conformers of finished targets (name, sequence), in the order given. Read back
+        from the files, so that an interrupted and an uninterrupted run give the same bytes."""
         path = self.folder / SUBMISSION
         write_submission(path, [self.read_target(name, sequence) for name, sequence in targets], n)
         return path
@@ -135,7 +189,9 @@ class OutputFolder:
     def read_ensemble(self, name: str, sequence: str) -> Ensemble:
         """A finished target, with the atoms of the model and the confidence of its summary."""
         atoms = tuple(read_json(self.folder / RUN)["atoms"])
-        structure = self.read_target(name, sequence).select_atoms(atoms)
+        # A process that was killed while it added conformers may have left more.
+        rows = list(range(self.conformers(name)))
+        structure = self.read_target(name, sequence).select_atoms(atoms).models(rows)
         summary = read_json(self.place(name) / SUMMARY)
         selection, confidence = summary.get("selection", {}), None
         if "confidence" in summary:
@@ -180,32 +236,8 @@ def summarize(ensemble: Ensemble, plan: SamplingPlan) -> dict[str, Any]:
         }
     if confidence is not None:
         summary["confidence"] = {
-            "tm": [round(value, 4) for value in confidence.tm.tolist()],
-            "lddt": [round(value, 4) for value in confidence.lddt.mean(1).tolist()],
-            "lddt_per_residue": [[round(value, 3) for value in row] for row in confidence.lddt.tolist()],
+            "tm": [round(value, DIGITS) for value in confidence.tm.tolist()],
+            "lddt": [round(value, DIGITS) for value in confidence.lddt.mean(1).tolist()],
+            "lddt_per_residue": [[round(value, DIGITS) for value in row] for row in confidence.lddt.tolist()],
         }
     return {**summary, "seconds": round(ensemble.seconds, 3)}
-
-
-def describe_run(targets: Sequence[Target], config: SampleConfig, models: Models) -> dict[str, Any]:
-    """run.json: what makes this run this run, and where its model comes from."""
-    checkpoint, confidence, guide = models.structure, models.confidence, models.guide
-    records = "".join(f">{target.name}\n{target.sequence}\n{target.secondary_structure or ''}" for target in targets)
-    records += "".join(hash_files([target.alignment]) for target in targets if target.alignment is not None)
-    return {
-        "identity": {
-            **{name: value for name, value in to_plain(config).items() if name not in NOT_IDENTITY},
-            "targets": len(targets),
-            "targets_sha256": hashlib.sha256(records.encode()).hexdigest(),
-            "checkpoint_sha256": checkpoint.fingerprint,
-            "guide_sha256": guide.fingerprint if guide else None,
-            "confidence_sha256": confidence.fingerprint if confidence else None,
-        },
-        "checkpoint": {
-            "file": checkpoint.path.name,
-            "cutoff": checkpoint.metadata["cutoff"],
-            "parameters": checkpoint.model.num_parameters,
-        },
-        "atoms": list(checkpoint.config.model.atoms),
-        "versions": {"rnagen": __version__, "torch": torch.__version__},
-    }

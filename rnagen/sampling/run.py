@@ -2,20 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rnagen.config.sampling import SampleConfig
 from rnagen.devices import choose_device
 from rnagen.errors import InputError
 from rnagen.io.target import Target
+from rnagen.progress import Advance, Share, ignore
 from rnagen.sampling.checks import check_memory, check_targets, needed_memory
-from rnagen.sampling.claim import claimed
+from rnagen.sampling.claim import claimed, read_description
 from rnagen.sampling.conformers import SamplingError
+from rnagen.sampling.description import describe_run, joined
 from rnagen.sampling.ensemble import Ensemble, Models, draw_ensemble
 from rnagen.sampling.inputs import gather_targets, unique_targets
 from rnagen.sampling.memory import LESS_MEMORY, is_out_of_memory
-from rnagen.sampling.outputs import OutputFolder, describe_run, summarize
-from rnagen.sampling.solver import check_sampling
+from rnagen.sampling.outputs import OutputFolder, clear_run, summarize
+from rnagen.sampling.solver import check_sampling, expected_evaluations
 
 Result = tuple[Target, Ensemble | InputError]
 """A target, and its ensemble or the reason for its failure."""
@@ -58,19 +62,30 @@ class SamplingRun:
 
     @contextmanager
     def open(self, out: Path) -> Iterator[OutputFolder]:
-        """Claim the folder for this run, or resume it, until the block ends.
+        """Claim the folder for this run until the block ends: a new one, or one of the same options, which is resumed
+        or added to; with `overwrite`, of any run.
 
         Raises:
-            ConfigError: it belongs to another run, holds something else, or another process writes to it.
+            ConfigError: it has a run of other options, other RNAs of these names or something else, or another process
+                writes to it.
+            InputError: its run.json is damaged.
             OSError: the folder cannot be written.
         """
         assert self.models is not None
         # Of all targets: how much memory is free changes neither the run nor the name of a folder.
-        with claimed(out, describe_run(self._all, self.config, self.models)):
-            folder = OutputFolder(out, self.config.format, self.names)
-            there = [error for error in self._too_large if folder.finished(str(error.record))]
+        run = describe_run(self._all, self.config, self.models)
+        if self.config.overwrite:
+            clear_run(out, run)
+        with claimed(out, run, partial(joined, out, self._all, run)):
+            places = {entry["name"]: entry["folder"] for entry in read_description(out)["targets"]}
+            folder = OutputFolder(out, self.config.format, places)
+            folder.sweep()
+            there = [error for error in self._too_large if self._has_all(folder, str(error.record))]
             self.failures = [error for error in self.failures if error not in there]
             yield folder
+
+    def _has_all(self, folder: OutputFolder, name: str) -> bool:
+        return folder.conformers(name) >= self.config.n
 
     @property
     def names(self) -> list[str]:
@@ -78,8 +93,8 @@ class SamplingRun:
         return [target.name for target in self._all]
 
     def finished(self, folder: OutputFolder) -> list[Target]:
-        """The targets that the folder has, in the order of the input."""
-        return [target for target in self._all if folder.finished(target.name)]
+        """The targets of which the folder has all conformers that are wanted, in the order of the input."""
+        return [target for target in self._all if self._has_all(folder, target.name)]
 
     def waiting(self, folder: OutputFolder | None = None) -> list[Target]:
         """The targets that are still to be sampled, in the order in which they are.
@@ -89,42 +104,64 @@ class SamplingRun:
         """
         models = self.models
         assert models is not None
-        interrupted = set() if folder is None else folder.interrupted()
+        interrupted = set() if folder is None else folder.interrupted(self.config.n)
         return sorted(
-            (target for target in self.targets if folder is None or not folder.finished(target.name)),
+            (target for target in self.targets if folder is None or not self._has_all(folder, target.name)),
             key=lambda target: (target.name in interrupted, needed_memory(target, self.config, models)),
         )
 
-    def draw(self, folder: OutputFolder | None = None) -> Iterator[Result]:
-        """Each of the targets that are waiting with its result, written to the folder if one is given; at the end, its
-        submission table. A target that fails does not stop the others.
+    def cost(self, target: Target, folder: OutputFolder | None = None) -> int:
+        """Residues of the conformers that are still to be sampled. The time grows a little faster than that."""
+        return len(target.sequence) * (self.config.plan.total - self._first(target, folder))
+
+    def _first(self, target: Target, folder: OutputFolder | None) -> int:
+        """Conformers that are there and stay: none where they depend on how many there are."""
+        return folder.conformers(target.name) if folder is not None and self.config.plan.independent else 0
+
+    def draw(self, folder: OutputFolder | None = None, advance: Advance = ignore) -> Iterator[Result]:
+        """Each of the targets that are waiting with its result, written to the folder if one is given; at the end, the
+        folder's submission table. A target that fails does not stop the others.
+
+        Args:
+            folder: claimed by `open`.
+            advance: of a bar up to the sum of the `cost` of the targets that are waiting.
 
         Raises:
             OSError: the folder cannot be written or the disk is full.
         """
         for target in self.waiting(folder):
             with nullcontext() if folder is None else folder.in_work(target.name):
-                result = self._draw_one(target, folder)
+                result = self._draw_one(target, folder, advance)
             yield target, result
-        done = [] if folder is None else self.finished(folder)
+        done, n = ([], 0) if folder is None else folder.submitted()
         if folder is not None and done:
-            folder.write_submission([(target.name, target.sequence) for target in done], self.config.n)
+            folder.write_submission(done, n)
 
-    def _draw_one(self, target: Target, folder: OutputFolder | None) -> Ensemble | InputError:
-        assert self.models is not None
-        plan = self.config.plan
+    def _draw_one(self, target: Target, folder: OutputFolder | None, advance: Advance) -> Ensemble | InputError:
+        first, what = self._first(target, folder), f"{target.name} ({len(target.sequence)} nt)"
+        advance(0, f"base pairs of {what}")
+        steps = (self.config.plan.total - first) * expected_evaluations(self.config.sampler)
+        share = Share(advance, self.cost(target, folder), steps, what)
         try:
-            ensemble = draw_ensemble(self.models, target, plan)
-            if folder is not None:
-                b_factors = None if ensemble.confidence is None else 100 * ensemble.confidence.lddt
-                folder.write_target(ensemble.structure, summarize(ensemble, plan), b_factors)
-            return ensemble
+            assert self.models is not None
+            ensemble = draw_ensemble(self.models, target, replace(self.config.plan, first=first), share)
+            return ensemble if folder is None else self._written(target, ensemble, folder, first)
         except (SamplingError, InputError) as error:
             reason = str(error)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             reason = f"{len(target.sequence)} nt were too much for the memory that is free: {LESS_MEMORY}"
+        finally:
+            share.finish()
         failure = InputError("sampling", target.name, reason)
         self.failures.append(failure)
         return failure
+
+    def _written(self, target: Target, ensemble: Ensemble, folder: OutputFolder, first: int) -> Ensemble:
+        """The ensemble with the conformers that are there, written."""
+        if first:
+            ensemble = folder.read_ensemble(target.name, target.sequence).extended(ensemble)
+        write = folder.extend_target if first else folder.write_target
+        write(ensemble.structure, summarize(ensemble, self.config.plan), ensemble.b_factors)
+        return ensemble

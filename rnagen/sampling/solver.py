@@ -38,6 +38,12 @@ def _solver(options: SamplerConfig, transport: Transport) -> Solver:
     return Ode(steps, grid, start, method=method)
 
 
+def expected_evaluations(options: SamplerConfig) -> int:
+    """Evaluations of the model per conformer, without those of a guide; about as many as dopri5 chooses."""
+    per_step = {"midpoint": 2, "heun": 2, "sde-heun": 2, "rk4": 4, "dopri5": 6}.get(options.sampling_method, 1)
+    return 1 + per_step * (options.steps - 1)
+
+
 def check_sampling(config: TrainConfig, options: SamplerConfig, guide: TrainConfig | None = None) -> None:
     """Refuse options that a model of this configuration, and its guide, cannot be sampled with.
 

@@ -262,7 +262,7 @@ def test_a_folder_of_another_run_is_refused_with_the_difference(
     before = (tmp_path / "out" / "reactivity.parquet").read_bytes()
     assert run("--fasta", fasta, "--ckpt", ckpts[0], "--skip-end", "2") == 2
     message = capsys.readouterr().err
-    assert "checkpoints_sha256" in message
+    assert "ckpt (the weights): not the same" in message
     assert "skip_end: 0 there, 2 now" in message
     assert (tmp_path / "out" / "reactivity.parquet").read_bytes() == before
 

@@ -115,8 +115,8 @@ def test_a_folder_of_another_run_is_refused_with_the_difference(run, fasta, tmp_
     message = capsys.readouterr().err
     assert "tau: 0.05 there, 0.7 now" in message
     assert "seed: 0 there, 3 now" in message
-    assert run("--sequence", "GGGAAACCC") == 2
-    assert "targets_sha256" in capsys.readouterr().err
+    assert run("--sequence", "GGGAAACCA", "--name", "one") == 2
+    assert "one: sequence 'GGGAAACCC' there, 'GGGAAACCA' now" in capsys.readouterr().err
     assert contents(tmp_path / "out") == before
 
 

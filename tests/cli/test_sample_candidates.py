@@ -95,7 +95,7 @@ def test_a_run_resumes_with_the_same_candidates_and_head_only(ckpt: Path, tmp_pa
     if head.is_file():
         head.unlink()
         assert sample(ckpt, out, "--n", "2", "--candidates", "4") == 2
-        assert "confidence_sha256" in capsys.readouterr().err
+        assert "the confidence model beside the weights: not the same" in capsys.readouterr().err
 
 
 def test_fewer_candidates_than_n_are_refused() -> None:

@@ -117,7 +117,7 @@ def test_an_alignment_is_found_by_name_and_acts(run, folder: Path, tmp_path: Pat
 def test_another_alignment_is_another_run(run, folder: Path, tmp_path: Path, capsys) -> None:
     assert run("--fasta", folder / "in.fasta") == 0
     assert run("--fasta", folder / "in.fasta", "--alignments", folder / "msa") == 2
-    assert "targets_sha256" in capsys.readouterr().err
+    assert "has another RNA of the same name: a: alignment none there" in capsys.readouterr().err
 
 
 def test_an_alignment_of_another_sequence_is_named(run, folder: Path, tmp_path: Path, capsys) -> None:

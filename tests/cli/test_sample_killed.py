@@ -54,9 +54,9 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     draw = sampling_run.draw_ensemble
 
-    def recorded(models, target, plan):
+    def recorded(models, target, plan, evaluated):
         names.append(target.name)
-        return draw(models, target, plan)
+        return draw(models, target, plan, evaluated)
 
     monkeypatch.setattr(sampling_run, "draw_ensemble", recorded)
     return names
@@ -130,10 +130,10 @@ def test_the_mark_of_a_target_that_is_there_means_nothing(arguments, tmp_path: P
 def test_what_runs_out_of_memory_fails_alone(arguments, tmp_path: Path, monkeypatch, capsys, error) -> None:
     draw = sampling_run.draw_ensemble
 
-    def too_large(models, target, plan):
+    def too_large(models, target, plan, evaluated):
         if target.name == "middle":
             raise error
-        return draw(models, target, plan)
+        return draw(models, target, plan, evaluated)
 
     monkeypatch.setattr(sampling_run, "draw_ensemble", too_large)
     out = tmp_path / "out"
@@ -145,7 +145,7 @@ def test_what_runs_out_of_memory_fails_alone(arguments, tmp_path: Path, monkeypa
 
 
 def test_another_error_is_not_taken_for_memory(arguments, tmp_path: Path, monkeypatch, capsys) -> None:
-    def broken(models, target, plan):
+    def broken(models, target, plan, evaluated):
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(sampling_run, "draw_ensemble", broken)
@@ -200,9 +200,9 @@ def test_of_two_processes_one_writes_and_one_is_refused(arguments, tmp_path: Pat
         "import sys, time; from pathlib import Path; from rnagen.cli.sample import main\n"
         "from rnagen.sampling.run import SamplingRun\n"
         "me, folder = sys.argv[1], Path(sys.argv[2]); draw = SamplingRun.draw\n"
-        "def slow(self, out):\n"
+        "def slow(self, *given):\n"
         "    while not any(folder.glob('ended*')): time.sleep(0.02)\n"
-        "    return draw(self, out)\n"
+        "    return draw(self, *given)\n"
         "SamplingRun.draw = slow\n"
         "(folder / f'ready{me}').touch()\n"
         "while len(list(folder.glob('ready*'))) < 2: time.sleep(0.001)\n"

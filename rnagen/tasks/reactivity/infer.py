@@ -59,10 +59,10 @@ def predict_reactivity(
         ValueError: as `predict`; also for a sequence too long for ViennaRNA, if a model reads base pairs.
     """
     # Not at the top: training can do without ViennaRNA.
-    from rnagen.secondary.vienna import sparse_base_pairs
+    from rnagen.secondary.cached import base_pairs
 
     networks = [checkpoint.model for checkpoint in models]
-    device, pairs_of = next(networks[0].parameters()).device, sparse_base_pairs if needs_pairs(networks) else None
+    device, pairs_of = next(networks[0].parameters()).device, base_pairs if needs_pairs(networks) else None
     found = {}
     for numbers in _batches([len(target.sequence) for target in targets], batch_size):
         features = make_features([targets[n].sequence for n in numbers], pairs_of)

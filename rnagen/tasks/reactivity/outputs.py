@@ -29,7 +29,8 @@ from rnagen.tasks.reactivity.infer import Prediction, predict_reactivity
 from rnagen.version import __version__
 
 NOT_IDENTITY = {
-    *("sequence", "name", "fasta", "csv", "ckpt", "out", "batch_size", "figures", "measured", "check", "device")
+    *("sequence", "name", "fasta", "csv", "ckpt", "out", "batch_size"),
+    *("figures", "measured", "check", "device", "cache", "quiet"),
 }
 """Options that do not change the table, or that the identity of a run holds in a better form."""
 

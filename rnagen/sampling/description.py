@@ -1,0 +1,141 @@
+"""run.json of a sampling run: the options that it was made with, and one entry for each of its RNAs."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rnagen.config.files import to_plain
+from rnagen.config.sampling import SampleConfig
+from rnagen.errors import ConfigError, InputError
+from rnagen.io.files import LOCK, hash_files
+from rnagen.io.folders import folder_names
+from rnagen.io.target import Target
+from rnagen.messages import quoted
+from rnagen.sampling.claim import RUN, SUBMISSION, SUMMARY, refuse_difference
+from rnagen.sampling.ensemble import Models
+from rnagen.version import __version__
+
+RESERVED_NAMES = (RUN, SUBMISSION, "report.html", LOCK)
+"""Names that no target's folder can have."""
+REMEDY = "choose another --out, or replace that run with --overwrite"
+NOT_IDENTITY = {"out", "overwrite", "device", "cache", "quiet", "chunk", "ckpt", "guide_ckpt", "n"} | {
+    *("sequence", "structure", "name", "fasta", "csv", "alignments")
+}
+"""Options that do not change a conformer, or that run.json holds in a better form."""
+FORMER_IDENTITY = {"n", "targets", "targets_sha256"}
+"""What version 0.1.0 wrote in place of one entry per RNA."""
+PARTS = {"sequence": "sequence", "secondary_structure": "secondary structure", "alignment_sha256": "alignment"}
+"""What an RNA is, beside its name."""
+MOST_NAMED = 3
+"""RNAs that a message lists."""
+
+
+def describe_run(targets: Sequence[Target], config: SampleConfig, models: Models) -> dict[str, Any]:
+    """run.json of a new folder with these targets."""
+    checkpoint, confidence, guide = models.structure, models.confidence, models.guide
+    folders = folder_names((target.name for target in targets), RESERVED_NAMES)
+    return {
+        "identity": {
+            **{name: value for name, value in to_plain(config).items() if name not in NOT_IDENTITY},
+            "checkpoint_sha256": checkpoint.fingerprint,
+            "guide_sha256": guide.fingerprint if guide else None,
+            "confidence_sha256": confidence.fingerprint if confidence else None,
+        },
+        "checkpoint": {
+            "file": checkpoint.path.name,
+            "cutoff": checkpoint.metadata["cutoff"],
+            "parameters": checkpoint.model.num_parameters,
+        },
+        "atoms": list(checkpoint.config.model.atoms),
+        "versions": {"rnagen": __version__, "torch": torch.__version__},
+        "targets": [_entry(target, folders[target.name]) for target in targets],
+    }
+
+
+def joined(folder: Path, targets: Sequence[Target], run: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """The run.json of a folder after targets were added to it, at the end and in their order.
+
+    Args:
+        folder: of the run.
+        targets: to be added; those that are there already stay where they are.
+        run: `describe_run` of these targets and the present options.
+        found: the run.json that is there.
+
+    Raises:
+        ConfigError: it is the run of other options; or it has another RNA of the name of a target.
+        InputError: it is damaged.
+    """
+    found = _upgraded(folder, targets, run, found)
+    refuse_difference(folder, found, run, REMEDY)
+    entries = _entries(folder, found)
+    taken = {name: entry["folder"] for name, entry in entries.items()}
+    places = folder_names((target.name for target in targets), RESERVED_NAMES, taken)
+    conflicts = []
+    for target in targets:
+        old, new = entries.get(target.name), _entry(target, places[target.name])
+        if old is not None and old != new and (folder / old["folder"] / SUMMARY).is_file():
+            conflicts.append(_difference(old, new))
+        entries[target.name] = new
+    if conflicts:
+        more = f"; and {len(conflicts) - MOST_NAMED} more" if len(conflicts) > MOST_NAMED else ""
+        listed = "; ".join(conflicts[:MOST_NAMED]) + more
+        raise ConfigError(f"{folder} has another RNA of the same name: {listed}. Give it another name, {REMEDY}")
+    return {**found, "targets": list(entries.values())}
+
+
+def _entry(target: Target, folder: str) -> dict[str, Any]:
+    return {
+        "name": target.name,
+        "folder": folder,
+        "sequence": target.sequence,
+        "secondary_structure": target.secondary_structure,
+        "alignment_sha256": None if target.alignment is None else hash_files([target.alignment]),
+    }
+
+
+def _difference(old: dict[str, Any], new: dict[str, Any]) -> str:
+    key = next(key for key in PARTS if old[key] != new[key])
+    return f"{new['name']}: {PARTS[key]} {_quoted(old[key])} there, {_quoted(new[key])} now"
+
+
+def _quoted(value: str | None) -> str:
+    return "none" if value is None else quoted(value)
+
+
+def _upgraded(folder: Path, targets: Sequence[Target], run: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """A run.json in the present form. That of version 0.1.0 has one hash of all its targets: it can only be compared
+    with all of them.
+
+    Raises:
+        ConfigError: it is one of version 0.1.0 with other targets.
+    """
+    if "targets_sha256" not in found["identity"]:
+        return found
+    identity = {name: value for name, value in found["identity"].items() if name not in FORMER_IDENTITY}
+    upgraded = {**found, "identity": identity, "targets": run["targets"]}
+    refuse_difference(folder, upgraded, run, REMEDY)
+    if found["identity"]["targets_sha256"] != _former_hash(targets):
+        raise ConfigError(
+            f"{folder} was written by rnagen 0.1.0, whose folders cannot get other RNAs than they began with: "
+            f"repeat the command that it was made with, {REMEDY}"
+        )
+    return upgraded
+
+
+def _former_hash(targets: Sequence[Target]) -> str:
+    """`targets_sha256` of version 0.1.0."""
+    records = "".join(f">{target.name}\n{target.sequence}\n{target.secondary_structure or ''}" for target in targets)
+    records += "".join(hash_files([target.alignment]) for target in targets if target.alignment is not None)
+    return hashlib.sha256(records.encode()).hexdigest()
+
+
+def _entries(folder: Path, found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The entries of a run.json by name."""
+    listed = found.get("targets")
+    keys = {"name", "folder", *PARTS}
+    if not isinstance(listed, list) or not all(isinstance(one, dict) and keys <= one.keys() for one in listed):
+        raise InputError(folder / RUN, "targets", f"not a list of RNAs as rnagen writes it; {REMEDY}")
+    return {entry["name"]: entry for entry in listed}

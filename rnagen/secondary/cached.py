@@ -1,0 +1,53 @@
+"""Base pairs of sequences, from rnagen's cache where they were predicted before."""
+
+import hashlib
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import RNA
+
+from rnagen.caches import cache_folder
+from rnagen.io.files import atomic_write
+from rnagen.secondary import vienna
+from rnagen.secondary.pairs import MINIMUM_PROBABILITY, SparsePairs
+from rnagen.structure import ENERGIES
+
+SHORTEST = 100
+"""nt; a shorter sequence is folded in about the time that a file takes."""
+
+
+def base_pairs(sequence: str, other_models: bool = False) -> SparsePairs:
+    """`rnagen.secondary.vienna.sparse_base_pairs`, with `other_models` those of `with_other_models`.
+
+    A cache that cannot be read or written is done without.
+
+    Raises:
+        ValueError: as `sparse_base_pairs`.
+    """
+    if len(sequence) < SHORTEST:
+        return _predicted(sequence, other_models)
+    path = pairs_file(sequence, other_models)
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return SparsePairs(len(sequence), stored["pairs"], stored["probabilities"], stored["pair_features"])
+    except (OSError, BadZipFile, KeyError, ValueError, EOFError):
+        found = _predicted(sequence, other_models)
+    try:
+        with atomic_write(path) as file:
+            np.savez(file, pairs=found.pairs, probabilities=found.probabilities, pair_features=found.pair_features)
+    except OSError:
+        pass
+    return found
+
+
+def pairs_file(sequence: str, other_models: bool) -> Path:
+    """File that holds, or will hold, the base pairs of a sequence; in many folders, because there may be very many."""
+    energies = ENERGIES if other_models else ()
+    key = hashlib.sha256(f"{RNA.__version__} {MINIMUM_PROBABILITY} {energies} {sequence}".encode()).hexdigest()[:32]
+    return cache_folder() / "base_pairs" / key[:2] / f"{key}.npz"
+
+
+def _predicted(sequence: str, other_models: bool) -> SparsePairs:
+    pairs = vienna.sparse_base_pairs(sequence)
+    return vienna.with_other_models(pairs, sequence) if other_models else pairs

@@ -1,0 +1,270 @@
+"""sample.py into a folder that has RNAs: others and more conformers are added, other options and other RNAs refused."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rnagen
+from rnagen.checkpoints.structure import save_checkpoint
+from rnagen.cli.sample import main
+from rnagen.evaluation.likelihood import with_all_atoms
+from rnagen.io.labels import read_labels
+from tests.helpers.outputs import contents
+from tests.helpers.tiny import TINY, tiny_model
+
+ROOT = Path(__file__).parents[2]
+ONE, TWO = "GGGAAACCC", "GGGCUUCGGCCC"
+KILLED = """
+import os, signal, sys
+from rnagen.cli.sample import main
+replace, calls = os.replace, []
+def killed(*given):
+    calls.append(given)
+    if len(calls) == int(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    replace(*given)
+os.replace = killed
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.fixture(scope="module")
+def ckpt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ckpt") / "tiny.safetensors"
+    save_checkpoint(path, tiny_model(), TINY, {"cutoff": "2022-05-27"})
+    return path
+
+
+@pytest.fixture
+def run(ckpt: Path, tmp_path: Path):
+    """Run sample.py with the tiny checkpoint into tmp_path/OUT; returns the exit code."""
+
+    def call(*flags: str, out: str = "out", n: int = 2) -> int:
+        return main(["--ckpt", str(ckpt), "--steps", "3", "--n", str(n), "--out", str(tmp_path / out), *flags])
+
+    return call
+
+
+def table(folder: Path) -> dict[str, int]:
+    """RNAs of the submission in their order, and their conformers."""
+    return {one.name: one.num_models for one in read_labels(folder / "submission.csv")}
+
+
+def test_another_rna_is_added_at_the_end(run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run("--sequence", ONE, "--name", "z") == 0
+    before = contents(out / "z")
+    assert run("--sequence", TWO, "--name", "b") == 0
+    assert contents(out / "z") == before
+    assert table(out) == {"z": 2, "b": 2}
+    whole = contents(out)
+    assert run("--sequence", ONE, "--name", "z") == 0
+    assert contents(out) == whole
+    fasta = tmp_path / "both.fasta"
+    fasta.write_text(f">z\n{ONE}\n>b\n{TWO}\n")
+    assert run("--fasta", str(fasta), out="once") == 0
+    assert contents(tmp_path / "once") == whole
+
+
+def test_names_that_collide_with_those_there_get_folders_of_their_own(run, tmp_path: Path) -> None:
+    for name in ("a/b", "a_b", "A_B"):
+        assert run("--sequence", ONE, "--name", name) == 0
+    listed = json.loads((tmp_path / "out" / "run.json").read_text())["targets"]
+    assert {one["name"]: one["folder"] for one in listed} == {"a/b": "a_b", "a_b": "a_b-2", "A_B": "A_B-3"}
+    assert run("--sequence", ONE, "--name", "a_b") == 0
+    assert list(table(tmp_path / "out")) == ["a/b", "a_b", "A_B"]
+
+
+@pytest.mark.parametrize("structure_format", ["cif", "pdb"])
+def test_conformers_are_added_and_those_there_do_not_change(run, tmp_path: Path, structure_format: str) -> None:
+    out, flags = tmp_path / "out", ("--sequence", ONE, "--format", structure_format)
+    assert run(*flags, n=2) == 0
+    before = contents(out / "rna")
+    assert run(*flags, n=5) == 0
+    after = contents(out / "rna")
+    assert {name: after[name] for name in before if name.startswith("conformer")} == {
+        name: text for name, text in before.items() if name.startswith("conformer")
+    }
+    assert table(out) == {"rna": 5}
+    summary = json.loads((out / "rna" / "summary.json").read_text())
+    assert len(summary["geometry"]) == 5
+    assert run(*flags, n=5, out="once") == 0
+    assert set(contents(tmp_path / "once")) == set(contents(out))
+    assert run(*flags, n=1) == 0
+    assert contents(out / "rna") == after
+    assert table(out) == {"rna": 5}
+
+
+def test_only_rnas_that_are_asked_for_get_more(run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run("--sequence", ONE, "--name", "one") == 0
+    assert run("--sequence", TWO, "--name", "two", n=4) == 0
+    assert not (out / "one" / "conformer_3.cif").exists()
+    assert table(out) == {"one": 2, "two": 2}
+    assert run("--sequence", ONE, "--name", "one", n=3) == 0
+    assert table(out) == {"one": 3, "two": 3}
+
+
+def test_an_evaluation_reads_as_many_conformers_as_the_table_has(run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run("--sequence", ONE, "--name", "one", n=3) == 0
+    assert run("--sequence", TWO, "--name", "two") == 0
+    listed = {one.name: one for one in read_labels(out / "submission.csv")}
+    found = with_all_atoms(listed, out)
+    assert {name: one.num_models for name, one in found.items()} == {"one": 2, "two": 2}
+
+
+@pytest.mark.parametrize("flags", [("--candidates", "6"), ("--diversity", "1")])
+def test_conformers_that_depend_on_the_others_are_sampled_anew(run, tmp_path: Path, flags: tuple[str, str]) -> None:
+    assert run("--sequence", ONE, *flags, n=2) == 0
+    assert run("--sequence", ONE, *flags, n=4) == 0
+    assert run("--sequence", ONE, *flags, n=4, out="once") == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "once")
+
+
+def test_confidence_and_b_factors_stay_when_conformers_are_added(tmp_path: Path) -> None:
+    """With the shipped model, which has a confidence model."""
+    options = {"steps": 2, "out": tmp_path / "out", "device": "cpu"}
+    first = rnagen.sample_targets([("one", ONE)], 2, **options)["one"]
+    before = contents(tmp_path / "out" / "one")
+    more = rnagen.sample_targets([("one", ONE)], 4, **options)["one"]
+    after = contents(tmp_path / "out" / "one")
+    assert all(after[name] == before[name] for name in ("conformer_1.cif", "conformer_2.cif"))
+    assert len(more) == 4
+    assert more.confidence.tm.shape == (4,)
+    assert more.confidence.tm[:2] == pytest.approx(first.confidence.tm, abs=1e-4)
+    ensemble = after["ensemble.cif"].decode().splitlines()
+    single = [line.split()[14] for line in after["conformer_1.cif"].decode().splitlines() if line.startswith("ATOM")]
+    assert [line.split()[14] for line in ensemble if line.startswith("ATOM")][: len(single)] == single
+    assert len(set(single)) > 1
+
+
+def test_another_rna_of_a_name_is_refused_by_name(run, tmp_path: Path, capsys) -> None:
+    assert run("--sequence", ONE) == 0
+    before = contents(tmp_path / "out")
+    capsys.readouterr()
+    assert run("--sequence", TWO) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert f"rna: sequence '{ONE}' there, '{TWO}' now" in line
+    assert "--overwrite" in line
+    assert contents(tmp_path / "out") == before
+
+
+def test_overwriting_leaves_nothing_of_the_former_run(run, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out"
+    assert run("--sequence", ONE, "--name", "old") == 0
+    (out / "notes.txt").write_text("mine")
+    assert run("--sequence", TWO, "--tau", "0.5", "--overwrite") == 0
+    assert (out / "notes.txt").read_text() == "mine"
+    (out / "notes.txt").unlink()
+    assert run("--sequence", TWO, "--tau", "0.5", out="other") == 0
+    assert contents(out) == contents(tmp_path / "other")
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    (strange / "thesis.txt").write_text("precious")
+    assert run("--sequence", ONE, "--overwrite", out="strange") == 2
+    (out / "run.json").write_text(json.dumps({"identity": {"task": "reactivity"}}))
+    capsys.readouterr()
+    assert run("--sequence", ONE, "--overwrite") == 2
+    assert "has a run of rnagen reactivity" in capsys.readouterr().err
+
+
+def as_version_0_1_0(folder: Path, n: int) -> None:
+    """run.json as version 0.1.0 wrote it."""
+    described = json.loads((folder / "run.json").read_text())
+    targets = described.pop("targets")
+    records = "".join(f">{one['name']}\n{one['sequence']}\n" for one in targets)
+    described["identity"] |= {
+        "n": n,
+        "targets": len(targets),
+        "targets_sha256": hashlib.sha256(records.encode()).hexdigest(),
+    }
+    (folder / "run.json").write_text(json.dumps(described, indent=1) + "\n")
+
+
+def test_conformers_that_a_killed_run_added_and_did_not_count_are_swept(run, tmp_path: Path) -> None:
+    place = tmp_path / "out" / "rna"
+    assert run("--sequence", ONE) == 0
+    before = contents(tmp_path / "out")
+    for name in ("conformer_3.cif", "conformer_4.cif", ".conformer_5.cif.abc.tmp"):
+        (place / name).write_text("half")
+    assert run("--sequence", ONE) == 0
+    assert contents(tmp_path / "out") == before
+
+
+def test_what_was_added_to_at_a_kill_comes_last(run, tmp_path: Path, capsys) -> None:
+    fasta = tmp_path / "in.fasta"
+    fasta.write_text(f">one\n{ONE}\n>two\n{TWO}\n")
+    assert run("--fasta", str(fasta)) == 0
+    (tmp_path / "out" / ".one.working").touch()
+    capsys.readouterr()
+    assert run("--fasta", str(fasta), n=3) == 0
+    assert "in work when an earlier run was killed, and therefore last: one" in capsys.readouterr().out
+    assert not (tmp_path / "out" / ".one.working").exists()
+
+
+def test_a_folder_of_version_0_1_0_goes_on_with_its_command(run, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out"
+    assert run("--sequence", ONE) == 0
+    whole = contents(out)
+    as_version_0_1_0(out, 2)
+    capsys.readouterr()
+    assert run("--sequence", TWO, "--name", "b") == 2
+    assert "was written by rnagen 0.1.0" in capsys.readouterr().err
+    assert run("--sequence", ONE, "--tau", "0.9") == 2
+    assert "tau: 0.05 there, 0.9 now" in capsys.readouterr().err
+    assert run("--sequence", ONE) == 0
+    assert contents(out) == whole
+    assert run("--sequence", TWO, "--name", "b") == 0
+    assert table(out) == {"rna": 2, "b": 2}
+
+
+@pytest.mark.parametrize("targets", [None, 3, [{"name": "rna"}], ["rna"]])
+def test_a_damaged_list_of_rnas_is_named(run, tmp_path: Path, capsys, targets) -> None:
+    assert run("--sequence", ONE) == 0
+    path = tmp_path / "out" / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "targets": targets}))
+    capsys.readouterr()
+    assert run("--sequence", ONE) == 2
+    assert "run.json: targets: not a list of RNAs as rnagen writes it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "moments"),
+    [
+        # The mark, two conformers, the ensemble, the summary, the table.
+        (("--sequence", ONE), (3, 5)),
+        # run.json, the mark, four conformers, the ensemble, the summary, the folder, the table.
+        (("--sequence", TWO, "--name", "b"), (1, 9)),
+        # The mark, four conformers, the ensemble, the summary, the old folder away, the new one there, the table.
+        (("--sequence", ONE, "--diversity", "1"), (8, 9)),
+        # The old folder away, run.json, and so on.
+        (("--sequence", ONE, "--overwrite"), (1, 3)),
+    ],
+    ids=["conformers", "another", "anew", "overwrite"],
+)
+def test_killed_while_it_adds_and_run_again(run, ckpt: Path, tmp_path: Path, flags, moments) -> None:
+    first = ("--sequence", ONE, *flags[2:]) if "--diversity" in flags else ("--sequence", ONE)
+    assert run(*first, out="whole") == 0
+    assert run(*flags, n=4, out="whole") == 0
+    whole = contents(tmp_path / "whole")
+    for moment in moments:
+        out = tmp_path / f"killed{moment}"
+        assert run(*first, out=out.name) == 0
+        given = ["--ckpt", ckpt, "--steps", "3", "--n", 4, "--out", out, *flags]
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, *map(str, [moment, *given])],
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+            check=False,
+        )
+        assert done.returncode == -signal.SIGKILL
+        assert run(*flags, n=4, out=out.name) == 0
+        assert contents(out) == whole
+        assert not [path for path in out.rglob(".*") if path.name != ".lock"]
