@@ -59,7 +59,11 @@ class RunOptions:
     keep_freq: int | None = None
     """Epochs from one save of the weights as step_<N>.safetensors to the next; None: only the last and the best."""
     ckpt: Basic[Path | None] = None
-    """Training state (`last.ckpt`) to resume exactly, or weights (`.safetensors`) to start from."""
+    """Training state (`last.ckpt`) to resume exactly, with the options of its run, or weights (`.safetensors`) to start
+    from."""
+    fresh_schedule: bool = False
+    """Begin the schedule of the learning rate anew where a run is resumed; it spans the steps that are left. By default
+    the rate is a function of the step, and more `epochs` change it as if the run had had them from the start."""
     wandb: Basic[bool] = False
     """Log to Weights & Biases too (offline with WANDB_MODE=offline)."""
     accelerator: Basic[str] = "auto"

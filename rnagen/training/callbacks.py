@@ -12,6 +12,7 @@ from typing import Any
 import lightning as L
 import torch
 
+from rnagen.training.schedule import Schedule
 from rnagen.training.state import STATE
 from rnagen.version import __version__
 
@@ -144,6 +145,30 @@ class StopOnSignal(L.Callback):
         for number, handler in self.previous.items():
             signal.signal(number, handler)
         self.previous = {}
+
+
+class AtStart(L.Callback):
+    """What happens once a run has started, and its state, if it is resumed, has been found good.
+
+    Args:
+        begin: writes what a run begins with.
+        fresh_schedule: the schedule of the rate begins anew.
+    """
+
+    def __init__(self, begin: Callable[[], None], fresh_schedule: bool) -> None:
+        self.begin = begin
+        self.fresh_schedule = fresh_schedule
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.state.fn == "validate":
+            self.begin()
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.begin()
+        for config in trainer.lr_scheduler_configs:
+            if self.fresh_schedule:
+                assert isinstance(config.scheduler, Schedule)
+                config.scheduler.restart()
 
 
 class StepCount(L.Callback):

@@ -7,6 +7,7 @@ import torch
 from rnagen.config.shared import OneCycleConfig
 from rnagen.training.callbacks import MeasuredModule
 from rnagen.training.optim import clipped_step, decay_groups
+from rnagen.training.schedule import Schedule, one_cycle
 
 
 class OneCycleModule(MeasuredModule):
@@ -39,7 +40,5 @@ class OneCycleModule(MeasuredModule):
         options = self.options
         groups = decay_groups(self.parameters(), options.weight_decay)
         optimizer = torch.optim.AdamW(groups, lr=options.lr, fused=True)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=options.lr, total_steps=max(2, self.steps), pct_start=options.warmup
-        )
+        schedule = Schedule(optimizer, self.steps, *one_cycle(options.warmup))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

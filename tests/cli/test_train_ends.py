@@ -131,6 +131,8 @@ def test_what_cannot_be_run_is_one_line(train, capsys, flags: tuple[str, ...], w
 def test_a_state_of_another_shape_is_refused_before_anything_is_written(train, tmp_path: Path, capsys) -> None:
     assert train("a", *SHORT) == 0
     folder = tmp_path / "a"
+    options = folder / "config.yaml"
+    options.write_text(options.read_text().replace("embed_dim: 32", "embed_dim: 64"))
     before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     assert train("a", *SHORT, "--ckpt", folder / "last.ckpt", "--embed-dim", "64") == 2
     assert "last.ckpt: " in (line := last_line(capsys))

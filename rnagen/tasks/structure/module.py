@@ -1,7 +1,6 @@
 """The LightningModule: one training step, validation that samples, averaged weights, non-finite steps skipped."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -24,6 +23,7 @@ from rnagen.tasks.structure.objective import draw_noise, objective, total
 from rnagen.training.average import MovingAverage
 from rnagen.training.callbacks import MeasuredModule
 from rnagen.training.optim import clipped_step, decay_groups
+from rnagen.training.schedule import Curve, Schedule
 from rnagen.transport.flow import Transport
 
 LOWEST_RATE = 0.01
@@ -34,11 +34,17 @@ class FlowModule(MeasuredModule):
     """Trains an `RNAFlowModel` and maintains the exponential moving average of its weights.
 
     A pretrained encoder is frozen, or trained where `encoder_rate` is above 0. Average and model share a frozen one.
+
+    Args:
+        config: options of the run.
+        pretrained: the encoder.
+        steps: optimizer steps of the whole run.
     """
 
-    def __init__(self, config: TrainConfig, pretrained: Pretrained | None = None) -> None:
+    def __init__(self, config: TrainConfig, pretrained: Pretrained | None = None, steps: int = 1) -> None:
         super().__init__()
         self.config = config
+        self.steps = steps
         encoder = None if pretrained is None else pretrained.encoder
         self.encoder_source = None if pretrained is None else pretrained.source
         if encoder is not None:
@@ -74,8 +80,7 @@ class FlowModule(MeasuredModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Describe the encoder in the state, so that it can be resumed without the encoder's file."""
         if self.encoder_source is not None:
-            frozen = not self.model.encoder_trains
-            checkpoint[STATE_KEY] = {**self.encoder_source.to_plain(), "frozen": frozen}
+            checkpoint[STATE_KEY] = self.encoder_source.to_plain()
 
     def setup(self, stage: str) -> None:
         if self.config.optim.compile and stage == "fit":
@@ -129,7 +134,7 @@ class FlowModule(MeasuredModule):
             groups += [{**group, "lr": rate * options.lr} for group in decay_groups(trained, options.weight_decay)]
         kind = torch.optim.AdamW if options.adamW else torch.optim.Adam
         optimizer = kind(groups, lr=options.lr, fused=True)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate_factor(options))
+        schedule = Schedule(optimizer, self.steps, rate_factor(options))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def validation_step(self, chain: Chain, batch_idx: int) -> None:
@@ -166,10 +171,10 @@ class FlowModule(MeasuredModule):
         self.val_table = []
 
 
-def rate_factor(options: OptimConfig) -> Callable[[int], float]:
+def rate_factor(options: OptimConfig) -> Curve:
     """Linear warm-up, then cosine decay to `LOWEST_RATE`, constant afterwards; a factor on the peak rate by step."""
 
-    def factor(step: int) -> float:
+    def factor(step: int, steps: int) -> float:
         if step < options.lr_warmup:
             return (step + 1) / options.lr_warmup
         progress = min(1.0, (step - options.lr_warmup) / max(1, options.lr_decay - options.lr_warmup))

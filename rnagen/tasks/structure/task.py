@@ -48,7 +48,7 @@ class StructureTask(Task[TrainConfig, RNADataModule, FlowModule]):
 
     def module(self, data: RNADataModule, steps: int) -> FlowModule:
         """The model and its moving average."""
-        module = FlowModule(self.config, self.pretrained)
+        module = FlowModule(self.config, self.pretrained, steps)
         if self.initial is not None:
             module.load_weights(self.initial.model)
         return module

@@ -42,7 +42,11 @@ def test_trap7_average_is_taken_after_the_step_and_holds_the_last_one() -> None:
 
 
 def test_rate_warms_up_and_decays() -> None:
-    factor = rate_factor(OptimConfig(lr_warmup=10, lr_decay=110))
+    rate = rate_factor(OptimConfig(lr_warmup=10, lr_decay=110))
+
+    def factor(step: int) -> float:
+        return rate(step, 500)
+
     assert factor(0) == pytest.approx(0.1)
     assert factor(9) == factor(10) == 1.0
     assert factor(60) == pytest.approx((1 + LOWEST_RATE) / 2)
