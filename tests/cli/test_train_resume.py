@@ -8,6 +8,7 @@ import torch
 from rnagen.checkpoints.structure import load_checkpoint
 from rnagen.cli.train import main
 from rnagen.config.files import load_yaml
+from rnagen.tasks.structure.data import RNADataModule
 from tests.helpers.training import assert_same, weights
 
 SHORT = ("--epochs", "2", "--train-batches", "2", "--no-validate", "--path-type", "GVP")
@@ -71,6 +72,15 @@ def test_nothing_is_overwritten_before_the_start(begun: Path, capsys) -> None:
     before = contents(begun.parent)
     assert main(["--ckpt", str(begun), "--epochs", "2"]) == 2
     assert "a run cannot go on from it" in capsys.readouterr().err
+    assert contents(begun.parent) == before
+
+
+def test_other_data_in_the_place_of_the_run_s_are_refused(begun: Path, capsys, monkeypatch) -> None:
+    """As the synthetic set would be, from a folder from which a relative path leads nowhere."""
+    monkeypatch.setattr(RNADataModule, "contents_hash", "of others")
+    before = contents(begun.parent)
+    assert main(["--ckpt", str(begun), "--epochs", "2"]) == 2
+    assert "data: the run to be resumed was trained on other data than there are now" in capsys.readouterr().err
     assert contents(begun.parent) == before
 
 

@@ -108,6 +108,11 @@ class RNADataModule(ResumableData):
         """What trains and validates."""
         return f"{len(self.train_chains):,} chains of {self.description} train, {len(self.val_chains):,} validate"
 
+    @property
+    def contents_hash(self) -> str:
+        """Hash of the data."""
+        return self.fingerprint
+
     def train_dataloader(self) -> BatchStream[Batch]:
         """Batches from `position` on, made on the device of the process."""
         assert self.trainer is not None
