@@ -66,6 +66,8 @@ class RunOptions:
     the rate is a function of the step, and more `epochs` change it as if the run had had them from the start."""
     wandb: Basic[bool] = False
     """Log to Weights & Biases too (offline with WANDB_MODE=offline)."""
+    skip_oom: bool = False
+    """Skip a batch for which the memory does not suffice, as if its loss were not finite, and count it."""
     accelerator: Basic[str] = "auto"
     """Lightning accelerator: auto, cpu, gpu, mps."""
     devices: Basic[int] = 1
@@ -82,6 +84,8 @@ class RunOptions:
         checks["seed"] = 0 <= self.seed < 2**32
         checks["accelerator"] = self.accelerator in ACCELERATORS
         refuse_unless(self, checks)
+        if self.skip_oom and self.devices > 1:
+            raise ConfigError(f"skip_oom: needs devices 1, not {self.devices}: the other processes would wait for one")
 
 
 @dataclass(frozen=True)

@@ -12,31 +12,12 @@ from typing import Any
 import lightning as L
 import torch
 
+from rnagen.training.module import MeasuredModule
 from rnagen.training.schedule import Schedule
-from rnagen.training.state import STATE
+from rnagen.training.state import STATE, set_place
 from rnagen.version import __version__
 
 LAST, BEST = "last.safetensors", "best.safetensors"
-
-
-class MeasuredModule(L.LightningModule):
-    """A module of any task: the network that it trains, and the results of its last validation."""
-
-    skipped_steps: torch.Tensor
-    """Steps without an update, because the gradient was not finite."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("skipped_steps", torch.zeros((), dtype=torch.long))
-        self.val_means: dict[str, float] = {}
-        """Means by name."""
-        self.val_table: list[dict[str, Any]] = []
-        """What they are means of, target by target, if the task records that."""
-
-    @property
-    def network(self) -> torch.nn.Module:
-        """The network that is trained."""
-        raise NotImplementedError
 
 
 class CheckpointWriter(L.Callback):
@@ -153,11 +134,16 @@ class AtStart(L.Callback):
     Args:
         begin: writes what a run begins with.
         fresh_schedule: the schedule of the rate begins anew.
+        batches: in an epoch.
     """
 
-    def __init__(self, begin: Callable[[], None], fresh_schedule: bool) -> None:
+    def __init__(self, begin: Callable[[], None], fresh_schedule: bool, batches: int) -> None:
         self.begin = begin
         self.fresh_schedule = fresh_schedule
+        self.batches = batches
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        set_place(checkpoint, self.batches)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.state.fn == "validate":
@@ -208,6 +194,8 @@ class MetricsWriter(L.Callback):
         if not trainer.is_global_zero:
             return
         record: dict[str, Any] = {"step": trainer.global_step, "epoch": trainer.current_epoch, **pl_module.val_means}
+        if pl_module.out_of_memory:
+            record["out_of_memory"] = pl_module.out_of_memory
         if pl_module.val_table:
             record["targets"] = pl_module.val_table
         with (self.folder / "metrics.jsonl").open("a") as file:

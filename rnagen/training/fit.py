@@ -111,6 +111,7 @@ def _train(
     # Reading the data does not change the initial weights.
     torch.manual_seed(run.seed)
     module = task.module(data, steps)
+    module.skip_oom = run.skip_oom
     if state is not None:
         check_state(state, module)
     parameters = sum(parameter.numel() for parameter in module.network.parameters())
@@ -118,7 +119,7 @@ def _train(
     export = partial(task.export, data)
     writer = CheckpointWriter(folder, run.ckpt_freq, run.keep_freq, task.score, task.lower_is_better, export)
     signals, count = StopOnSignal(), StepCount()
-    start = AtStart(partial(_begin_folder, folder, config), run.fresh_schedule)
+    start = AtStart(partial(_begin_folder, folder, config), run.fresh_schedule, data.batches_per_epoch)
     callbacks = [signals, count, start, MetricsWriter(folder), writer]
     rest = None if deadline is None else timedelta(seconds=max(0.0, deadline - time.monotonic()))
     trainer = make_trainer(config, folder, steps, data.validates, rest, callbacks)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from rnagen.config.shared import OneCycleConfig
-from rnagen.training.callbacks import MeasuredModule
+from rnagen.training.module import MeasuredModule
 from rnagen.training.optim import clipped_step, decay_groups
 from rnagen.training.schedule import Schedule, one_cycle
 
@@ -29,7 +29,7 @@ class OneCycleModule(MeasuredModule):
         self.stepped = bool(taken)
         self.skipped_steps += not self.stepped
         self.log("train/grad_norm", norm)
-        self.log("train/skipped_steps", self.skipped_steps.float())
+        self.log_skipped()
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         # The cycle has as many steps as the run: a step that was skipped has not used one up.

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from torch import nn
 
 from rnagen.config.shared import TaskConfig
-from rnagen.training.callbacks import MeasuredModule
+from rnagen.training.module import MeasuredModule
 from rnagen.training.stream import ResumableData
 
 ConfigT = TypeVar("ConfigT", bound=TaskConfig)

@@ -124,3 +124,28 @@ def test_a_fresh_schedule_warms_up_again(train, tmp_path: Path) -> None:
     assert main(["--ckpt", str(tmp_path / "fresh" / "last.ckpt"), "--epochs", "3"]) == 0
     again = torch.load(tmp_path / "fresh" / "last.ckpt", weights_only=True)
     assert again["lr_schedulers"][0]["start"] == 4
+
+
+@pytest.mark.parametrize("validate", ["--validate", "--no-validate"])
+def test_a_run_is_validated_after_a_resume_as_without_one(train, tmp_path: Path, validate: str) -> None:
+    """Steps and epochs count on."""
+    flags = ("--train-batches", "3", "--val-epoch-freq", "2", "--keep-freq", "1", validate)
+    assert train("whole", *flags, "--epochs", "5") == 0
+    for epochs in ("1", "3", "5"):
+        state = () if epochs == "1" else ("--ckpt", tmp_path / "parts" / "last.ckpt")
+        assert train("parts", *flags, *state, "--epochs", epochs) == 0
+    whole, parts = (tmp_path / name for name in ("whole", "parts"))
+    assert_same(weights(whole), weights(parts))
+    found = [sorted(path.name for path in folder.glob("step_*")) for folder in (whole, parts)]
+    assert found[0] == found[1]
+    assert len(found[0]) == 2 * 5
+    if validate == "--validate":
+        assert (whole / "metrics.jsonl").read_text() == (parts / "metrics.jsonl").read_text()
+
+
+def test_batches_accumulate_after_a_resume_as_without_one(train, tmp_path: Path) -> None:
+    flags = ("--train-batches", "4", "--accumulate-grad", "2", "--no-validate")
+    assert train("whole", *flags, "--epochs", "2") == 0
+    assert train("parts", *flags, "--epochs", "1") == 0
+    assert main(["--ckpt", str(tmp_path / "parts" / "last.ckpt"), "--epochs", "2"]) == 0
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))

@@ -11,7 +11,7 @@ from rnagen.data.chains import Chains
 from rnagen.data.dataset import Dataset, TrainingData, read_data, read_sets
 from rnagen.data.encodings import EncodedCache
 from rnagen.data.filters import quality_filter, share_of_clusters, to_overfit, trainable
-from rnagen.data.plans import BatchPlans, PlanStream, WarmUp, chain_weights
+from rnagen.data.plans import BatchPlans, PlansByEpoch, PlanStream, WarmUp, chain_weights
 from rnagen.errors import InputError
 from rnagen.features import Chain
 from rnagen.training.stream import BatchStream, ResumableData
@@ -95,7 +95,7 @@ class RNADataModule(ResumableData):
     def batches_per_epoch(self) -> int:
         """Batches in an epoch and process."""
         options = self.config.dataset
-        per_step = options.batch_size * self.config.run.devices
+        per_step = options.batch_size_at(0) * self.config.run.devices
         return self.config.run.train_batches or max(1, len(self.train_chains) // per_step)
 
     @property
@@ -139,12 +139,16 @@ class RNADataModule(ResumableData):
             trainer.world_size,
         )
 
-    def _plans(self, chains: Chains) -> PlanStream:
+    def _plans(self, chains: Chains) -> BatchPlans:
         assert self.trainer is not None
         options, lengths = self.config.dataset, chains.lengths.numpy()
         weights = chain_weights(lengths, chains.clusters.numpy(), options.length_power, options.cluster_power)
-        size = options.batch_size * self.trainer.world_size
-        return PlanStream(weights, lengths, options.crop, size, self.config.run.seed)
+        world, seed = self.trainer.world_size, self.config.run.seed
+
+        def of_size(size: int) -> PlanStream:
+            return PlanStream(weights, lengths, options.crop, size * world, seed)
+
+        return PlansByEpoch(of_size, options.batch_size_at, self.batches_per_epoch)
 
     def val_dataloader(self) -> DataLoader[Chain]:
         """One whole chain at a time, dealt out among the processes."""

@@ -21,7 +21,7 @@ from rnagen.sampling.denoiser import Flow
 from rnagen.tasks.structure.encoder import STATE_KEY, Pretrained
 from rnagen.tasks.structure.objective import draw_noise, objective, total
 from rnagen.training.average import MovingAverage
-from rnagen.training.callbacks import MeasuredModule
+from rnagen.training.module import MeasuredModule, spared
 from rnagen.training.optim import clipped_step, decay_groups
 from rnagen.training.schedule import Curve, Schedule
 from rnagen.transport.flow import Transport
@@ -91,12 +91,13 @@ class FlowModule(MeasuredModule):
             self.model.trunk.compile(dynamic=False)
             self.model.latent.compile(dynamic=False)
 
+    @spared
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         # Dropout too must be the same after a resume; the seed itself is that of the noise.
         torch.manual_seed(batch.seed + 1 + batch.rank)
         noise_of_step = draw_noise(batch, self.config, self.global_step)
         terms = objective(self.model, self.transport, batch, noise_of_step, self.config)
-        loss = total(terms, self.config.loss, self.global_step)
+        loss = total(terms, self.config.loss, self.global_step, self.current_epoch)
         if self.reports:
             size, several = len(batch.mask), self.trainer.world_size > 1
             means = {f"train/{name}": value.detach().mean() for name, value in terms.items()}
@@ -116,7 +117,7 @@ class FlowModule(MeasuredModule):
         self.skipped_steps += ~taken
         if self.reports:
             self.log("train/grad_norm", norm)
-            self.log("train/skipped_steps", self.skipped_steps.float())
+            self.log_skipped()
 
     def on_before_zero_grad(self, optimizer: Any) -> None:
         if self.config.optim.check_grad and self.reports:
@@ -134,7 +135,7 @@ class FlowModule(MeasuredModule):
             groups += [{**group, "lr": rate * options.lr} for group in decay_groups(trained, options.weight_decay)]
         kind = torch.optim.AdamW if options.adamW else torch.optim.Adam
         optimizer = kind(groups, lr=options.lr, fused=True)
-        schedule = Schedule(optimizer, self.steps, rate_factor(options))
+        schedule = Schedule(optimizer, self.steps, rate_factor(options, self.steps / self.config.run.epochs))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def validation_step(self, chain: Chain, batch_idx: int) -> None:
@@ -171,13 +172,21 @@ class FlowModule(MeasuredModule):
         self.val_table = []
 
 
-def rate_factor(options: OptimConfig) -> Curve:
-    """Linear warm-up, then cosine decay to `LOWEST_RATE`, constant afterwards; a factor on the peak rate by step."""
+def rate_factor(options: OptimConfig, per_epoch: float = 1.0) -> Curve:
+    """Linear warm-up, then cosine decay to `LOWEST_RATE`, constant before and afterwards; a factor on the peak rate.
+
+    Args:
+        options: of the optimizer.
+        per_epoch: steps of an epoch.
+    """
 
     def factor(step: int, steps: int) -> float:
         if step < options.lr_warmup:
             return (step + 1) / options.lr_warmup
-        progress = min(1.0, (step - options.lr_warmup) / max(1, options.lr_decay - options.lr_warmup))
+        start, end = options.lr_warmup, options.lr_decay
+        if options.lr_decay_start is not None:
+            start, end = max(start, round(options.lr_decay_start * per_epoch)), steps
+        progress = min(1.0, max(0, step - start) / max(1, end - start))
         return LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * progress))
 
     return factor

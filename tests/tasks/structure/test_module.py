@@ -55,6 +55,15 @@ def test_rate_warms_up_and_decays() -> None:
     assert rates == sorted(rates, reverse=True)
 
 
+def test_the_decay_begins_at_an_epoch_and_ends_with_the_run() -> None:
+    rate = rate_factor(OptimConfig(lr_warmup=10, lr_decay=20, lr_decay_start=5), per_epoch=20.0)
+    assert [rate(step, 200) for step in (10, 50, 100)] == [1.0] * 3
+    assert rate(150, 200) == pytest.approx((1 + LOWEST_RATE) / 2)
+    assert rate(200, 200) == pytest.approx(LOWEST_RATE)
+    # The warm-up comes first.
+    assert rate_factor(OptimConfig(lr_warmup=10, lr_decay_start=0))(5, 200) == 0.6
+
+
 def test_a_non_finite_step_is_skipped_and_counted() -> None:
     torch.manual_seed(0)
     module = FlowModule(TINY)
