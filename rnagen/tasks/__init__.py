@@ -30,12 +30,12 @@ def default_options(task: object, ckpt: Path | None) -> Options:
 
     Args:
         task: as given, of whatever type; None: that of the run, else structure.
-        ckpt: training state or weights.
+        ckpt: training state or weights; `fit` refuses a file that does not exist.
 
     Raises:
         ConfigError: the task does not exist or is not that of the run, or the file or its run cannot be used.
     """
-    state, _ = start_from(ckpt)
+    state, _ = start_from(ckpt if ckpt is not None and ckpt.exists() else None)
     recorded = {} if state is None else recorded_options(state)
     chosen = recorded.get("task", "structure") if task is None else task
     if not isinstance(chosen, str) or chosen not in TASKS:
