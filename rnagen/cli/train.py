@@ -1,12 +1,15 @@
 """`rnagen train` and `train.py`."""
 
+import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
 from rnagen.cli.options import flag_value, guarded, parse, split_config
 from rnagen.config.files import load_yaml
+from rnagen.errors import ConfigError
 from rnagen.tasks import default_options, make_task
 
 PROG = "train.py"
@@ -54,4 +57,35 @@ def options_of(arguments: Sequence[str]) -> Any:
     start = None if ckpt in (None, "None") else Path(str(ckpt))
     if {"-h", "--help", "--help-all"} & set(flags):
         start = None
-    return parse(default_options(flag_value(flags, "task") or values.get("task"), start), arguments, PROG)
+    defaults = default_options(flag_value(flags, "task") or values.get("task"), start)
+    with plain_refusals():
+        return parse(defaults, arguments, PROG)
+
+
+@contextmanager
+def plain_refusals() -> Iterator[None]:
+    """Let an impossible value of a flag be one line, as in a file, where the parser has a box for it.
+
+    Raises:
+        ConfigError: the parser ended because of one.
+    """
+    printed = io.StringIO()
+    try:
+        with redirect_stderr(printed):
+            yield
+    except SystemExit as stopped:
+        refusal = refusal_behind(stopped)
+        if refusal is None:
+            raise
+        # The box is left out.
+        printed = io.StringIO()
+        raise refusal from None
+    finally:
+        sys.stderr.write(printed.getvalue())
+
+
+def refusal_behind(error: BaseException | None) -> ConfigError | None:
+    """The refused value that an error goes back to, if there is one."""
+    while error is not None and not isinstance(error, ConfigError):
+        error = error.__context__
+    return error

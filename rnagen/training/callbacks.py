@@ -17,6 +17,8 @@ from rnagen.training.schedule import Schedule
 from rnagen.training.state import STATE, set_place
 from rnagen.version import __version__
 
+OF_STEPS = ("train/", "grad_norm/")
+"""How the names of values begin that belong to a step, not to the last validation."""
 LAST, BEST = "last.safetensors", "best.safetensors"
 
 
@@ -205,7 +207,7 @@ class MetricsWriter(L.Callback):
 
 
 class StepLog(L.Callback):
-    """Every `every` steps one line: losses, rate, gradient norm, speed, memory."""
+    """Every `every` steps, and after the last one, a line and a row of the log: losses, rate, speed, memory."""
 
     def __init__(self, every: int) -> None:
         self.every = every
@@ -219,21 +221,29 @@ class StepLog(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         step = trainer.global_step
-        if not trainer.is_global_zero or step == self.clock_step or step % self.every:
+        due = step % self.every == 0 or step == trainer.max_steps
+        if not trainer.is_global_zero or step == self.clock_step or not due:
             return
         now = time.monotonic()
         speed = (step - self.clock_step) / (now - self.clock)
         self.clock, self.clock_step = now, step
-        values = {k.removeprefix("train/"): float(v) for k, v in trainer.callback_metrics.items() if k[:3] != "val"}
+        values = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith(OF_STEPS)}
         memory = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else _memory_mebibytes()
         rate = trainer.optimizers[0].param_groups[0]["lr"]
-        pl_module.log_dict({"rate": rate, "steps_per_second": speed, "memory_mb": memory})
-        terms = " ".join(f"{name} {value:.4g}" for name, value in values.items() if name != "skipped_steps" or value)
+        row = {**values, "rate": rate, "steps_per_second": speed, "memory_mb": memory, "epoch": trainer.current_epoch}
+        for logger in trainer.loggers:
+            logger.log_metrics(row, step)
+        named = {name.removeprefix("train/"): value for name, value in values.items()}
+        terms = " ".join(f"{name} {value:.4g}" for name, value in named.items() if name != "skipped_steps" or value)
         print(f"step {step}: {terms} lr {rate:.2e} {speed:.2f} steps/s {memory:.0f} MiB", flush=True)
 
 
 def _memory_mebibytes() -> float:
-    # A training on a GPU, whose memory counts, does without.
-    import psutil
+    try:
+        import psutil
+    except ImportError:
+        # A bare machine with a GPU, whose memory counts, does without: the most so far has to do.
+        import resource
 
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     return psutil.Process().memory_info().rss / 2**20

@@ -1,6 +1,7 @@
 """One training run of any task from its options."""
 
 import logging
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -26,10 +27,13 @@ from rnagen.training.resume import CONFIG, refuse_changes, start_from
 from rnagen.training.state import STATE, check_state, read_state, restoring
 from rnagen.training.stream import ResumableData
 from rnagen.training.task import Task
-from rnagen.training.trainer import make_trainer
+from rnagen.training.trainer import check_accelerator, make_trainer
 
 MOST_TIME = 10_000
 """Days, hours, minutes or seconds of a time."""
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+"""Seconds of a unit of time."""
+_SHORT_TIME = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)([smhd])")
 
 
 class TrainingError(RuntimeError):
@@ -61,6 +65,7 @@ def fit(task: Task[Any, Any, Any]) -> TrainedRun:
     run = config.run
     deadline = None if run.max_time is None else started + seconds_of(run.max_time)
     folder = run.run_dir / run.run_name
+    check_accelerator(run)
     state, weights = start_from(run.ckpt)
     if state is not None:
         read_state(state)
@@ -170,15 +175,19 @@ def clear_errors(folder: Path) -> Iterator[None]:
 
 
 def seconds_of(max_time: str) -> float:
-    """Seconds of a time written as DD:HH:MM:SS.
+    """Seconds of a time written as 90s, 30m, 1.5h, 1d or DD:HH:MM:SS.
 
     Raises:
         ConfigError: it is not written so.
     """
+    if short := _SHORT_TIME.fullmatch(max_time.strip()):
+        return float(short[1]) * UNITS[short[2]]
     try:
         days, hours, minutes, seconds = map(int, max_time.split(":"))
         if not all(0 <= part < MOST_TIME for part in (days, hours, minutes, seconds)):
             raise ValueError
     except ValueError:
-        raise ConfigError(f"max_time: {quoted(max_time)} cannot be used (expected DD:HH:MM:SS)") from None
+        raise ConfigError(
+            f"max_time: {quoted(max_time)} cannot be used (expected 90s, 30m, 1h, 1d or DD:HH:MM:SS)"
+        ) from None
     return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)

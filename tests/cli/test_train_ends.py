@@ -113,7 +113,7 @@ def test_a_training_that_diverges_is_one_line(train, capsys) -> None:
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--accelerator", "gpu"), "accelerator gpu, devices 1: No supported gpu backend found!"),
+        (("--accelerator", "gpu"), "accelerator: 'gpu' with devices 1 cannot be used: this machine has 0"),
         (("--accumulate-grad", "4"), "accumulate_grad: 4 cannot be used: 1 epochs of 3 batches are less than one step"),
         (("--max-time", "00:00:00:-5"), "max_time: '00:00:00:-5' cannot be used"),
         (("--max-time", "9" * 5000 + ":0:0:0"), "max_time: '9999"),

@@ -20,6 +20,7 @@ from rnagen.sampling.conformers import draw_conformers
 from rnagen.sampling.denoiser import Flow
 from rnagen.tasks.structure.encoder import STATE_KEY, Pretrained
 from rnagen.tasks.structure.objective import draw_noise, objective, total
+from rnagen.tasks.structure.time_bins import NAMES, flow_by_time
 from rnagen.training.average import MovingAverage
 from rnagen.training.module import MeasuredModule, spared
 from rnagen.training.optim import clipped_step, decay_groups
@@ -58,7 +59,8 @@ class FlowModule(MeasuredModule):
         self.transport = Transport(
             config.transport.path_type, config.transport.prediction, config.transport.loss_weight
         )
-        self.val_metrics = torch.nn.ModuleDict({name: MeanMetric() for name in ("tm_best1", "tm_best5", "tm_helix")})
+        names = dict.fromkeys(("tm_best1", best_of(config.run.val_repeat), "tm_helix", *NAMES))
+        self.val_metrics = torch.nn.ModuleDict({name: MeanMetric() for name in names})
 
     @property
     def network(self) -> RNAFlowModel:
@@ -108,7 +110,8 @@ class FlowModule(MeasuredModule):
     @property
     def reports(self) -> bool:
         """Whether this step is one whose losses are logged: collecting them takes time that others need not spend."""
-        return (self.global_step + 1) % self.config.run.print_freq == 0
+        step = self.global_step + 1
+        return step % self.config.run.print_freq == 0 or step == self.steps
 
     def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
         """A step, then the average: in this order, and only if the gradient is finite."""
@@ -139,7 +142,7 @@ class FlowModule(MeasuredModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def validation_step(self, chain: Chain, batch_idx: int) -> None:
-        """Sample a whole chain with the averaged weights and score it against all its models."""
+        """Sample a whole chain with the averaged weights and score it against all its models; its loss by time."""
         config = self.config
         plan = SamplingPlan(config.run.val_repeat, seed=config.run.seed, options=config.sampler)
         flow = Flow(self.shipped_model, self.transport)
@@ -149,8 +152,9 @@ class FlowModule(MeasuredModule):
         scores = tm_scores(conformers.coords[:, :, scored], true, mask).amax(1)
         row = {
             "tm_best1": float(scores[0]),
-            "tm_best5": float(scores.max()),
+            best_of(len(scores)): float(scores.max()),
             "tm_helix": float(tm_scores(helix(len(chain.bases)), true, mask).max()),
+            **flow_by_time(self.shipped_model, self.transport, chain, config, self.device),
         }
         for name, value in row.items():
             self.mean(name).update(value)
@@ -170,6 +174,11 @@ class FlowModule(MeasuredModule):
 
     def on_validation_epoch_start(self) -> None:
         self.val_table = []
+
+
+def best_of(conformers: int) -> str:
+    """Name of the TM-score of the best of so many conformers."""
+    return f"tm_best{conformers}"
 
 
 def rate_factor(options: OptimConfig, per_epoch: float = 1.0) -> Curve:
