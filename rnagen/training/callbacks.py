@@ -186,7 +186,7 @@ class StepCount(L.Callback):
 
 
 class MetricsWriter(L.Callback):
-    """Appends every validation to metrics.jsonl, target by target if there is a table, and prints its means."""
+    """Appends every validation to metrics.jsonl, target by target if there is a table; prints and logs its means."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -196,6 +196,8 @@ class MetricsWriter(L.Callback):
         if not trainer.is_global_zero:
             return
         record: dict[str, Any] = {"step": trainer.global_step, "epoch": trainer.current_epoch, **pl_module.val_means}
+        for logger in trainer.loggers:
+            logger.log_metrics({**pl_module.val_means, "epoch": trainer.current_epoch}, trainer.global_step)
         if pl_module.out_of_memory:
             record["out_of_memory"] = pl_module.out_of_memory
         if pl_module.val_table:

@@ -53,6 +53,9 @@ def test_validation_has_the_loss_by_time_and_the_best_of_its_conformers(train, t
     (record,) = [json.loads(line) for line in (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()]
     assert {name for name in record if name.startswith("val/tm")} == {"val/tm_best1", "val/tm_best3", "val/tm_helix"}
     assert all(record[f"val/{name}"] > 0 for name in NAMES)
+    trained, validated = rows(tmp_path / "a")
+    assert (trained["step"], validated["step"]) == ("1", "1")
+    assert float(validated["val/tm_best3"]) == record["val/tm_best3"]
     assert set(record["targets"][0]) == {"id", "length", "tm_best1", "tm_best3", "tm_helix", *NAMES}
     assert (tmp_path / "a" / "metrics.jsonl").read_text() == (tmp_path / "b" / "metrics.jsonl").read_text()
 

@@ -112,7 +112,6 @@ class ConfidenceModule(OneCycleModule):
         means = {"loss": sum(self.val_losses) / len(self.val_losses), **summarize(self.reported)}
         self.val_means = {f"val/{name}": round(value, 4) for name, value in means.items()}
         self.val_table = [target.row() for target in self.reported]
-        self.log_dict(self.val_means)
 
 
 def losses(

@@ -75,7 +75,6 @@ class ReactivityModule(OneCycleModule):
             means = zip(("", *(f"/{experiment}" for experiment in self.model.experiments)), metric.compute().tolist())
             self.val_means |= {name + experiment: mean for experiment, mean in means if not math.isnan(mean)}
             metric.reset()
-        self.log_dict(self.val_means)
 
 
 def weighted_error(predicted: Float[Tensor, "B L E"], batch: ReactivityBatch) -> Float[Tensor, ""]:

@@ -168,7 +168,8 @@ class FlowModule(MeasuredModule):
 
     def on_validation_epoch_end(self) -> None:
         self.val_means = {f"val/{name}": round(float(self.mean(name).compute()), 4) for name in self.val_metrics}
-        self.log_dict(self.val_means, prog_bar=True)
+        scores = {name: value for name, value in self.val_means.items() if "/tm_" in name}
+        self.log_dict(scores, prog_bar=True, logger=False)
         for name in self.val_metrics:
             self.mean(name).reset()
 

@@ -132,7 +132,7 @@ def test_weights_alone_are_validated_and_others_are_refused(train, places: Path,
     ("flags", "words"),
     [
         (["--max-time", "00:00:00:00", "--seed", "9"], "4 of 4 chains are still to be sampled"),
-        (["--max-time", "soon"], "expected DD:HH:MM:SS"),
+        (["--max-time", "soon"], "expected 90s, 30m, 1h, 1d or DD:HH:MM:SS"),
         (["--max-length", "20"], "of its training chains has 20 residues or fewer"),
         (["--data", "absent"], "absent"),
         (["--sampling-method", "ddpm"], "ddpm is for the path Sqrt"),
