@@ -24,7 +24,7 @@ from rnagen.sampling.ensemble import Ensemble
 from rnagen.sampling.inputs import gather_targets, unique_targets
 from rnagen.sampling.results import SampledTargets
 from rnagen.sampling.run import SamplingRun
-from rnagen.tasks import TASKS, make_task
+from rnagen.tasks import default_options, make_task
 from rnagen.tasks.reactivity.infer import Prediction, load_models, predict_reactivity, refuse_unfit
 
 if TYPE_CHECKING:
@@ -207,24 +207,25 @@ def prepare(inputs: str | Path | Sequence[str | Path], out: str | Path = "data",
         return run_prepare(config)
 
 
-def train(task: str = "structure", **options: Any) -> Path:
+def train(task: str | None = None, **options: Any) -> Path:
     """Train a model, as `train.py` does; returns the folder of the run.
 
     Args:
-        task: structure, reactivity or confidence.
-        options: any option of the task, such as `data`, `epochs`, `crop`, `run_name`.
+        task: structure, reactivity or confidence; None: that of the run that `ckpt` resumes, else structure.
+        options: any option of the task, such as `data`, `epochs`, `crop`, `run_name`. With `ckpt`, a training state,
+            the run goes on with its own options; few may change.
 
     Raises:
         InputError: data, splits or checkpoint cannot be used.
         ConfigError: options that do not exist or cannot be combined.
         TrainingError: no step could be taken, because no loss was finite.
     """
-    if task not in TASKS:
-        raise ConfigError(f"task: {task!r} does not exist; choose one of {', '.join(TASKS)}")
+    ckpt = options.get("ckpt")
+    defaults = default_options(task, None if ckpt is None else Path(ckpt))
     # Sampling does not wait for lightning.
     from rnagen.training.fit import fit
 
-    return fit(make_task(load_config(TASKS[task](), options, "train"))).folder
+    return fit(make_task(load_config(defaults, options, "train"))).folder
 
 
 def _made(targets: Listed) -> tuple[list[Target], list[InputError]]:

@@ -68,6 +68,15 @@ class PairDistances:
             square = square.clamp(max=d_clamp**2)
         return self._mean((square + EPSILON).sqrt()) / SCALE
 
+    def local_drmsd(self, *, radius: float = 30.0) -> Float[Tensor, "*batch"]:
+        """`drmsd` over the pairs with a true distance under `radius` (Å)."""
+        square = (self.pred - self.true).square()
+        return self._mean((square + EPSILON).sqrt(), below=radius) / SCALE
+
+    def dmae(self) -> Float[Tensor, "*batch"]:
+        """Mean over pairs of |D̂ − D| / Z."""
+        return self._mean((self.pred - self.true).abs()) / SCALE
+
     def smooth_lddt(
         self, *, radius: float = 30.0, thresholds: Sequence[float] = LDDT_THRESHOLDS
     ) -> Float[Tensor, "*batch"]:

@@ -19,6 +19,8 @@ def smooth_lddt(*structures, **options):
 
 DISTANCE_LOSSES = {
     "drmsd": drmsd,
+    "local_drmsd": lambda *a: pair_distances(*a).local_drmsd(radius=20.0),
+    "dmae": lambda *a: pair_distances(*a).dmae(),
     "clamped": lambda *a: drmsd(*a, d_clamp=10.0),
     "smooth_lddt": smooth_lddt,
     "smooth_lddt_c1": lambda *a: smooth_lddt(*a, radius=15.0, thresholds=(1.0, 2.0, 4.0, 8.0)),
@@ -48,6 +50,10 @@ def naive(name: str, pred, true, mask) -> float:
     values = [(d(pred, i, j), d(true, i, j)) for i, j in pairs]
     if name == "drmsd":
         terms = [math.sqrt((p - t) ** 2 + eps) / z for p, t in values]
+    elif name == "local_drmsd":
+        terms = [math.sqrt((p - t) ** 2 + eps) / z for p, t in values if t < 20]
+    elif name == "dmae":
+        terms = [abs(p - t) / z for p, t in values]
     elif name == "clamped":
         terms = [math.sqrt(min((p - t) ** 2, 100.0) + eps) / z for p, t in values]
     elif name in ("smooth_lddt", "smooth_lddt_c1"):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rnagen.caches import cached_in
-from rnagen.cli.options import guarded, parse
+from rnagen.cli.options import guarded, parse, typed
 from rnagen.config.sampling import SampleConfig
 from rnagen.progress import silenced
 
@@ -38,7 +38,7 @@ def _run(job: "SamplingRun", config: SampleConfig) -> int:
             print(f"warning: {target.name}: {warning}", file=sys.stderr)
     if not job.targets:
         for failure in job.failures:
-            print(f"{PROG}: {failure}", file=sys.stderr)
+            print(f"{typed(PROG)}: {failure}", file=sys.stderr)
         return 2
     _sample(job, config)
     if job.failures:

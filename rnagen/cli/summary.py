@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from rnagen.cli.options import guarded, parse
-from rnagen.cli.train import task_of
 from rnagen.config.files import load_config, load_yaml
 from rnagen.errors import ConfigError, InputError
 from rnagen.messages import one_line, quoted
-from rnagen.tasks import TASKS, make_task
+from rnagen.tasks import TASKS, default_options, make_task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,9 +56,9 @@ def load_network(path: Path) -> tuple[str, "nn.Module"]:
         ConfigError: an option in it does not exist or has an impossible value.
     """
     if path.suffix in (".yaml", ".yml"):
-        task = task_of(["--config", str(path)])
-        config = load_config(TASKS[task](), load_yaml(path), str(path))
-        return f"{task} model", make_task(config).network()
+        values = load_yaml(path)
+        config = load_config(default_options(values.get("task"), None), values, str(path))
+        return f"{config.task} model", make_task(config).network()
     from rnagen.checkpoints.files import read_metadata
     from rnagen.checkpoints.structure import find_checkpoint
 

@@ -2,12 +2,12 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-from rnagen.cli.options import flag_value, guarded, parse, split_config
+from rnagen.cli.options import flag_value, guarded, parse, split_config, typed
 from rnagen.config.files import load_yaml
-from rnagen.errors import ConfigError
-from rnagen.messages import quoted
-from rnagen.tasks import TASKS, make_task
+from rnagen.tasks import default_options, make_task
 
 PROG = "train.py"
 
@@ -23,31 +23,36 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
         InputError, ConfigError: see `rnagen.training.fit.fit`.
     """
-    task = make_task(parse(TASKS[task_of(arguments)](), arguments, PROG))
+    task = make_task(options_of(arguments))
     from rnagen.training.fit import TrainingError, fit
     from rnagen.training.state import STATE
 
     try:
         trained = fit(task)
     except TrainingError as error:
-        print(f"{PROG}: {error}", file=sys.stderr)
+        print(f"{typed(PROG)}: {error}", file=sys.stderr)
         return 1
     if trained.interrupted:
-        print(f"{PROG}: interrupted; go on with --ckpt {trained.folder / STATE}", file=sys.stderr)
+        print(f"{typed(PROG)}: interrupted; go on with --ckpt {trained.folder / STATE}", file=sys.stderr)
         return 130
     print(f"finished: {trained.folder}")
     return 0
 
 
-def task_of(arguments: Sequence[str]) -> str:
-    """The task of a command line: of `--task`, else of the file of `--config`, else structure.
+def options_of(arguments: Sequence[str]) -> Any:
+    """The options of a command line over those of the run that it resumes, or over the defaults of its task.
+
+    The task is that of `--task`, else of the file of `--config`, else of the run, else structure.
 
     Raises:
-        ConfigError: the task does not exist, or the file of `--config` cannot be read.
+        ConfigError: the task does not exist, or a file or option cannot be used.
+        SystemExit: after `--help`.
     """
     flags, file = split_config(arguments)
-    recorded = load_yaml(file).get("task", "structure") if file is not None else "structure"
-    task = flag_value(flags, "task") or recorded
-    if not isinstance(task, str) or task not in TASKS:
-        raise ConfigError(f"task: {quoted(task)} does not exist; choose one of {', '.join(TASKS)}")
-    return task
+    values = {} if file is None else load_yaml(file)
+    ckpt = flag_value(flags, "ckpt") or values.get("ckpt")
+    start = None if ckpt in (None, "None") else Path(str(ckpt))
+    if {"-h", "--help", "--help-all"} & set(flags):
+        start = None
+    defaults = default_options(flag_value(flags, "task") or values.get("task"), start)
+    return parse(defaults, arguments, PROG)

@@ -41,7 +41,7 @@ class RunOptions:
     epochs: Basic[int] = 1000
     """Epochs; an epoch has as many examples as the training set, or `train_batches` batches."""
     max_time: Basic[str | None] = None
-    """Stop after this time (DD:HH:MM:SS), reading the data included; the run can be resumed."""
+    """Stop after this time (90s, 30m, 1h, 1d or DD:HH:MM:SS), reading the data included; the run can be resumed."""
     train_batches: int | None = None
     """Batches per epoch and process; by default the size of the training set decides."""
     val_batches: int | None = None
@@ -53,15 +53,31 @@ class RunOptions:
     validate_only: Basic[bool] = False
     """Validate `ckpt` and stop, without training."""
     print_freq: int = 50
-    """Steps from one log line to the next."""
+    """Steps from one log line to the next; the last step has one too."""
     ckpt_freq: int = 1
     """Epochs from one save of the training state to the next."""
     keep_freq: int | None = None
     """Epochs from one save of the weights as step_<N>.safetensors to the next; None: only the last and the best."""
     ckpt: Basic[Path | None] = None
-    """Training state (`last.ckpt`) to resume exactly, or weights (`.safetensors`) to start from."""
+    """Training state (`last.ckpt`) to resume exactly, with the options of its run, or weights (`.safetensors`) to start
+    from."""
+    fresh_schedule: bool = False
+    """Begin the schedule of the learning rate anew where a run is resumed; it spans the steps that are left. By default
+    the rate is a function of the step, and more `epochs` change it as if the run had had them from the start."""
     wandb: Basic[bool] = False
-    """Log to Weights & Biases too (offline with WANDB_MODE=offline)."""
+    """Log to Weights & Biases too (offline with WANDB_MODE=offline); a resumed run goes on with its record there."""
+    wandb_project: str = "rnagen"
+    """Project at Weights & Biases."""
+    wandb_entity: str | None = None
+    """User or team at Weights & Biases; by default that of the login."""
+    wandb_group: str | None = None
+    """Group of runs at Weights & Biases."""
+    wandb_tags: tuple[str, ...] = ()
+    """Tags of the run at Weights & Biases."""
+    tensorboard: bool = False
+    """Log to TensorBoard too, if it is installed."""
+    skip_oom: bool = False
+    """Skip a batch for which the memory does not suffice, as if its loss were not finite, and count it."""
     accelerator: Basic[str] = "auto"
     """Lightning accelerator: auto, cpu, gpu, mps."""
     devices: Basic[int] = 1
@@ -78,6 +94,8 @@ class RunOptions:
         checks["seed"] = 0 <= self.seed < 2**32
         checks["accelerator"] = self.accelerator in ACCELERATORS
         refuse_unless(self, checks)
+        if self.skip_oom and self.devices > 1:
+            raise ConfigError(f"skip_oom: needs devices 1, not {self.devices}: the other processes would wait for one")
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from rnagen.config.epochs import changes_of, value_at
 from rnagen.config.files import Basic, refuse_unless
+from rnagen.config.loss import LossConfig
 from rnagen.config.sampling import SamplerConfig
 from rnagen.config.shared import LARGEST_WIDTH, MOST_LAYERS, OptimOptions, RunOptions, refuse_unless_date
 from rnagen.errors import ConfigError
+from rnagen.messages import quoted
 from rnagen.structure import BEADS, PAIR_FEATURES
 
 PathType = Literal["Linear", "GVP", "VP", "Sqrt"]
@@ -117,41 +120,6 @@ class TransportConfig:
 
 
 @dataclass(frozen=True)
-class LossConfig:
-    """Weights of the training loss; structure terms act on the predicted clean structure."""
-
-    flow_weight: float = 1.0
-    """Flow loss (mean square error of the prediction, model units)."""
-    aligned: bool = True
-    """Superpose the true structure on the predicted one before the flow target is computed."""
-    lddt_weight: float = 1.0
-    """1 − smooth lDDT on C1'."""
-    lddt_thresholds: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
-    """Å; twice those of the all-atom definition, because C1' atoms lie further apart."""
-    drmsd_weight: float = 0.5
-    """dRMSD on C1', clamped at `drmsd_clamp`."""
-    drmsd_clamp: float = 20.0
-    """Å; distance errors above this count as this."""
-    aligned_mae_weight: float = 0.5
-    """Mean absolute error after superposition."""
-    consistency_weight: float = 0.0
-    """Mean square difference of the clean structures predicted at two times of one path (copies come in pairs).
-    Experimental: no gain measured."""
-    distogram_weight: float = 0.2
-    """Cross-entropy of the trunk's distance bins."""
-    structure_ramp: int = 1000
-    """Optimizer steps over which the structure losses reach full weight."""
-
-    def __post_init__(self) -> None:
-        weights = ("flow", "lddt", "drmsd", "aligned_mae", "consistency", "distogram")
-        checks = {f"{name}_weight": 0 <= getattr(self, f"{name}_weight") < math.inf for name in weights}
-        checks["lddt_thresholds"] = bool(self.lddt_thresholds) and all(0 < x < math.inf for x in self.lddt_thresholds)
-        checks["drmsd_clamp"] = self.drmsd_clamp > 0
-        checks["structure_ramp"] = self.structure_ramp >= 1
-        refuse_unless(self, checks)
-
-
-@dataclass(frozen=True)
 class DataConfig:
     """Training data and how it is sampled."""
 
@@ -166,6 +134,9 @@ class DataConfig:
     """Longest training crop in residues."""
     batch_size: Basic[int] = 4
     """RNAs per step and process."""
+    batch_schedule: str | None = None
+    """Batch sizes that change with the epoch, such as `0:8,50:4,100:2`; before them `batch_size` counts. Every epoch
+    has as many batches as the first."""
     copies: Basic[int] = 8
     """Noised and rotated copies K of each RNA per step, for one trunk pass."""
     min_length: int = 20
@@ -196,6 +167,20 @@ class DataConfig:
     overfit: bool = False
     """Train and validate on a single training chain, as a test: the sampled structures must come close to it."""
 
+    def __post_init__(self) -> None:
+        self.batch_size_at(0)
+
+    def batch_size_at(self, epoch: int) -> int:
+        """RNAs per step and process at an epoch.
+
+        Raises:
+            ConfigError: `batch_schedule` cannot be used.
+        """
+        changes = () if self.batch_schedule is None else changes_of(self.batch_schedule, "batch_schedule", least=1)
+        if any(value != int(value) for _, value in changes):
+            raise ConfigError(f"batch_schedule: {quoted(self.batch_schedule)} cannot be used: sizes are whole numbers")
+        return int(value_at(epoch, changes, self.batch_size))
+
 
 @dataclass(frozen=True)
 class OptimConfig(OptimOptions):
@@ -205,6 +190,9 @@ class OptimConfig(OptimOptions):
     """Steps of linear warm-up."""
     lr_decay: int = 20_000
     """Step at which the cosine decay ends, at a hundredth of the peak rate."""
+    lr_decay_start: int | None = None
+    """Epoch at which the cosine decay begins, to end with the run; None: it begins after the warm-up and ends at
+    `lr_decay`."""
     adamW: bool = True
     """AdamW (decoupled weight decay) instead of Adam."""
     check_grad: bool = False
@@ -262,11 +250,12 @@ class TrainConfig:
             "cluster_power": abs(self.dataset.cluster_power) <= LARGEST_POWER,
             "lr_warmup": self.optim.lr_warmup >= 0,
             "lr_decay": self.optim.lr_decay >= 0,
+            "lr_decay_start": self.optim.lr_decay_start is None or self.optim.lr_decay_start >= 0,
             "ema_decay": 0 <= self.optim.ema_decay < 1,
             "val_repeat": self.run.val_repeat >= 1,
         }
         refuse_unless(self, checks, self._reasons)
-        if self.loss.consistency_weight and self.dataset.copies % 2:
+        if self.loss.uses("consistency") and self.dataset.copies % 2:
             raise ConfigError(f"consistency_weight: needs copies in pairs, copies is {self.dataset.copies}")
         if self.transport.loss_weight != "none" and self.transport.prediction not in ("noise", "score"):
             raise ConfigError(

@@ -1,5 +1,6 @@
 """Which chains and crops make up each batch: a stream of global batches that depends on the seed and the step alone."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Protocol, runtime_checkable
@@ -96,6 +97,25 @@ class PlanStream:
             BatchPlan(r, c, padded_length(int(n), self.crop), int(s))
             for r, c, n, s in zip(rows, choices, longest, seeds)
         ]
+
+
+class PlansByEpoch:
+    """Batches whose size changes with the epoch.
+
+    Args:
+        of_size: plans of a batch size.
+        size_at: the batch size of an epoch.
+        batches: in an epoch.
+    """
+
+    def __init__(self, of_size: Callable[[int], BatchPlans], size_at: Callable[[int], int], batches: int) -> None:
+        self.of_size = lru_cache(maxsize=2)(of_size)
+        self.size_at = size_at
+        self.batches = batches
+
+    def at(self, step: int) -> BatchPlan:
+        """The batch of a step, counted from the start of training."""
+        return self.of_size(self.size_at(step // self.batches)).at(step)
 
 
 class WarmUp:

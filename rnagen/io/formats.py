@@ -23,7 +23,8 @@ def is_labels_table(path: Path) -> bool:
 
 def sequences_beside(labels: Path) -> Path | None:
     """The table `*_sequences.csv` beside a table `*_labels.csv`, if it is there."""
-    return find_table(labels.parent, re.sub("labels", "sequences", labels.name, flags=re.IGNORECASE))
+    name = re.sub("labels", "sequences", labels.name, flags=re.IGNORECASE)
+    return None if name == labels.name else find_table(labels.parent, name)
 
 
 def find_table(folder: Path, name: str) -> Path | None:

@@ -12,30 +12,14 @@ from typing import Any
 import lightning as L
 import torch
 
-from rnagen.training.state import STATE
+from rnagen.training.module import MeasuredModule
+from rnagen.training.schedule import Schedule
+from rnagen.training.state import STATE, set_place
 from rnagen.version import __version__
 
+OF_STEPS = ("train/", "grad_norm/")
+"""How the names of values begin that belong to a step, not to the last validation."""
 LAST, BEST = "last.safetensors", "best.safetensors"
-
-
-class MeasuredModule(L.LightningModule):
-    """A module of any task: the network that it trains, and the results of its last validation."""
-
-    skipped_steps: torch.Tensor
-    """Steps without an update, because the gradient was not finite."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("skipped_steps", torch.zeros((), dtype=torch.long))
-        self.val_means: dict[str, float] = {}
-        """Means by name."""
-        self.val_table: list[dict[str, Any]] = []
-        """What they are means of, target by target, if the task records that."""
-
-    @property
-    def network(self) -> torch.nn.Module:
-        """The network that is trained."""
-        raise NotImplementedError
 
 
 class CheckpointWriter(L.Callback):
@@ -146,6 +130,35 @@ class StopOnSignal(L.Callback):
         self.previous = {}
 
 
+class AtStart(L.Callback):
+    """What happens once a run has started, and its state, if it is resumed, has been found good.
+
+    Args:
+        begin: writes what a run begins with.
+        fresh_schedule: the schedule of the rate begins anew.
+        batches: in an epoch.
+    """
+
+    def __init__(self, begin: Callable[[], None], fresh_schedule: bool, batches: int) -> None:
+        self.begin = begin
+        self.fresh_schedule = fresh_schedule
+        self.batches = batches
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        set_place(checkpoint, self.batches)
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.state.fn == "validate":
+            self.begin()
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.begin()
+        for config in trainer.lr_scheduler_configs:
+            if self.fresh_schedule:
+                assert isinstance(config.scheduler, Schedule)
+                config.scheduler.restart()
+
+
 class StepCount(L.Callback):
     """Counts the steps of this run, and how many of them were skipped."""
 
@@ -173,7 +186,7 @@ class StepCount(L.Callback):
 
 
 class MetricsWriter(L.Callback):
-    """Appends every validation to metrics.jsonl, target by target if there is a table, and prints its means."""
+    """Appends every validation to metrics.jsonl, target by target if there is a table; prints and logs its means."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -183,6 +196,10 @@ class MetricsWriter(L.Callback):
         if not trainer.is_global_zero:
             return
         record: dict[str, Any] = {"step": trainer.global_step, "epoch": trainer.current_epoch, **pl_module.val_means}
+        for logger in trainer.loggers:
+            logger.log_metrics({**pl_module.val_means, "epoch": trainer.current_epoch}, trainer.global_step)
+        if pl_module.out_of_memory:
+            record["out_of_memory"] = pl_module.out_of_memory
         if pl_module.val_table:
             record["targets"] = pl_module.val_table
         with (self.folder / "metrics.jsonl").open("a") as file:
@@ -192,7 +209,7 @@ class MetricsWriter(L.Callback):
 
 
 class StepLog(L.Callback):
-    """Every `every` steps one line: losses, rate, gradient norm, speed, memory."""
+    """Every `every` steps, and after the last one, a line and a row of the log: losses, rate, speed, memory."""
 
     def __init__(self, every: int) -> None:
         self.every = every
@@ -206,21 +223,29 @@ class StepLog(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         step = trainer.global_step
-        if not trainer.is_global_zero or step == self.clock_step or step % self.every:
+        due = step % self.every == 0 or step == trainer.max_steps
+        if not trainer.is_global_zero or step == self.clock_step or not due:
             return
         now = time.monotonic()
         speed = (step - self.clock_step) / (now - self.clock)
         self.clock, self.clock_step = now, step
-        values = {k.removeprefix("train/"): float(v) for k, v in trainer.callback_metrics.items() if k[:3] != "val"}
+        values = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith(OF_STEPS)}
         memory = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else _memory_mebibytes()
         rate = trainer.optimizers[0].param_groups[0]["lr"]
-        pl_module.log_dict({"rate": rate, "steps_per_second": speed, "memory_mb": memory})
-        terms = " ".join(f"{name} {value:.4g}" for name, value in values.items() if name != "skipped_steps" or value)
+        row = {**values, "rate": rate, "steps_per_second": speed, "memory_mb": memory, "epoch": trainer.current_epoch}
+        for logger in trainer.loggers:
+            logger.log_metrics(row, step)
+        named = {name.removeprefix("train/"): value for name, value in values.items()}
+        terms = " ".join(f"{name} {value:.4g}" for name, value in named.items() if name != "skipped_steps" or value)
         print(f"step {step}: {terms} lr {rate:.2e} {speed:.2f} steps/s {memory:.0f} MiB", flush=True)
 
 
 def _memory_mebibytes() -> float:
-    # A training on a GPU, whose memory counts, does without.
-    import psutil
+    try:
+        import psutil
+    except ImportError:
+        # A bare machine with a GPU, whose memory counts, does without: the most so far has to do.
+        import resource
 
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     return psutil.Process().memory_info().rss / 2**20

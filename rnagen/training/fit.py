@@ -1,6 +1,7 @@
 """One training run of any task from its options."""
 
 import logging
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -21,14 +22,18 @@ from rnagen.errors import ConfigError
 from rnagen.io.files import TEMPORARY, lock_folder, write_text
 from rnagen.messages import one_line, quoted
 from rnagen.sampling.conformers import SamplingError
-from rnagen.training.callbacks import CheckpointWriter, MetricsWriter, StepCount, StopOnSignal
+from rnagen.training.callbacks import AtStart, CheckpointWriter, MetricsWriter, StepCount, StopOnSignal
+from rnagen.training.resume import CONFIG, refuse_changes, start_from
 from rnagen.training.state import STATE, check_state, read_state, restoring
 from rnagen.training.stream import ResumableData
 from rnagen.training.task import Task
-from rnagen.training.trainer import make_trainer
+from rnagen.training.trainer import check_accelerator, make_trainer
 
 MOST_TIME = 10_000
 """Days, hours, minutes or seconds of a time."""
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+"""Seconds of a unit of time."""
+_SHORT_TIME = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)([smhd])")
 
 
 class TrainingError(RuntimeError):
@@ -60,9 +65,11 @@ def fit(task: Task[Any, Any, Any]) -> TrainedRun:
     run = config.run
     deadline = None if run.max_time is None else started + seconds_of(run.max_time)
     folder = run.run_dir / run.run_name
+    check_accelerator(run)
     state, weights = start_from(run.ckpt)
     if state is not None:
         read_state(state)
+        refuse_changes(config, state)
     _refuse_overwriting(folder, state, run)
     task.begin(state, weights)
     logging.getLogger("rnagen").setLevel(logging.INFO)
@@ -82,16 +89,20 @@ def fit(task: Task[Any, Any, Any]) -> TrainedRun:
 
 
 def _refuse_overwriting(folder: Path, state: Path | None, run: RunOptions) -> None:
-    if state is None and (folder / STATE).exists() and not run.validate_only:
+    its_own = state is not None and state.absolute().parent == folder.absolute()
+    if (folder / STATE).exists() and not its_own and not run.validate_only:
         raise ConfigError(f"{folder} holds a run: resume it with --ckpt {folder / STATE} or choose another --run-name")
 
 
 @rank_zero_only
 def _begin_folder(folder: Path, config: TaskConfig) -> None:
-    """Write the options, and remove what a killed process had begun to write."""
+    """Write the options, except of a validation of the run that is there, and remove what a killed process had begun to
+    write."""
     for left in folder.glob(f"*{TEMPORARY}"):
         left.unlink()
-    write_text(folder / "config.yaml", yaml.safe_dump(to_plain(config), sort_keys=False, allow_unicode=True))
+    if config.run.validate_only and (folder / STATE).exists():
+        return
+    write_text(folder / CONFIG, yaml.safe_dump(to_plain(config), sort_keys=False, allow_unicode=True))
 
 
 def _train(
@@ -105,15 +116,16 @@ def _train(
     # Reading the data does not change the initial weights.
     torch.manual_seed(run.seed)
     module = task.module(data, steps)
+    module.skip_oom = run.skip_oom
     if state is not None:
         check_state(state, module)
-    _begin_folder(folder, config)
     parameters = sum(parameter.numel() for parameter in module.network.parameters())
     print(f"{parameters:,} parameters; {data.contents}; {steps} steps")
     export = partial(task.export, data)
     writer = CheckpointWriter(folder, run.ckpt_freq, run.keep_freq, task.score, task.lower_is_better, export)
     signals, count = StopOnSignal(), StepCount()
-    callbacks = [signals, count, MetricsWriter(folder), writer]
+    start = AtStart(partial(_begin_folder, folder, config), run.fresh_schedule, data.batches_per_epoch)
+    callbacks = [signals, count, start, MetricsWriter(folder), writer]
     rest = None if deadline is None else timedelta(seconds=max(0.0, deadline - time.monotonic()))
     trainer = make_trainer(config, folder, steps, data.validates, rest, callbacks)
     with clear_errors(folder), restoring(state, lambda: count.started):
@@ -162,33 +174,20 @@ def clear_errors(folder: Path) -> Iterator[None]:
         raise ConfigError(f"compile: PyTorch cannot compile the networks: {reason}: {remedy}") from error
 
 
-def start_from(ckpt: Path | None) -> tuple[Path | None, Path | None]:
-    """(training state to resume, weights to start from), at most one of them.
-
-    Raises:
-        ConfigError: the file is missing or neither a state (.ckpt) nor weights (.safetensors).
-    """
-    if ckpt is None:
-        return None, None
-    if not ckpt.is_file():
-        raise ConfigError(f"ckpt: {ckpt}: no such file")
-    if ckpt.suffix == ".ckpt":
-        return ckpt, None
-    if ckpt.suffix == ".safetensors":
-        return None, ckpt
-    raise ConfigError(f"ckpt: {ckpt} is neither a training state (.ckpt) nor weights (.safetensors)")
-
-
 def seconds_of(max_time: str) -> float:
-    """Seconds of a time written as DD:HH:MM:SS.
+    """Seconds of a time written as 90s, 30m, 1.5h, 1d or DD:HH:MM:SS.
 
     Raises:
         ConfigError: it is not written so.
     """
+    if short := _SHORT_TIME.fullmatch(max_time.strip()):
+        return float(short[1]) * UNITS[short[2]]
     try:
         days, hours, minutes, seconds = map(int, max_time.split(":"))
         if not all(0 <= part < MOST_TIME for part in (days, hours, minutes, seconds)):
             raise ValueError
     except ValueError:
-        raise ConfigError(f"max_time: {quoted(max_time)} cannot be used (expected DD:HH:MM:SS)") from None
+        raise ConfigError(
+            f"max_time: {quoted(max_time)} cannot be used (expected 90s, 30m, 1h, 1d or DD:HH:MM:SS)"
+        ) from None
     return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)

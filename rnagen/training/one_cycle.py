@@ -5,8 +5,9 @@ from typing import Any
 import torch
 
 from rnagen.config.shared import OneCycleConfig
-from rnagen.training.callbacks import MeasuredModule
+from rnagen.training.module import MeasuredModule
 from rnagen.training.optim import clipped_step, decay_groups
+from rnagen.training.schedule import Schedule, one_cycle
 
 
 class OneCycleModule(MeasuredModule):
@@ -28,7 +29,7 @@ class OneCycleModule(MeasuredModule):
         self.stepped = bool(taken)
         self.skipped_steps += not self.stepped
         self.log("train/grad_norm", norm)
-        self.log("train/skipped_steps", self.skipped_steps.float())
+        self.log_skipped()
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         # The cycle has as many steps as the run: a step that was skipped has not used one up.
@@ -39,7 +40,5 @@ class OneCycleModule(MeasuredModule):
         options = self.options
         groups = decay_groups(self.parameters(), options.weight_decay)
         optimizer = torch.optim.AdamW(groups, lr=options.lr, fused=True)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=options.lr, total_steps=max(2, self.steps), pct_start=options.warmup
-        )
+        schedule = Schedule(optimizer, self.steps, *one_cycle(options.warmup))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -82,6 +82,27 @@ def shapes(tensors: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in tensors.items() if isinstance(tensor, Tensor)}
 
 
+def set_place(state: dict[str, Any], batches: int) -> None:
+    """Write the place of a run into its state as whole epochs and batches of the one begun.
+
+    Lightning's own count is off where a run has stopped in the middle of an epoch, or has ended and is to go on: the
+    next epoch would be too short, and its batches would accumulate differently.
+
+    Args:
+        state: as read by Lightning; changed.
+        batches: in an epoch.
+    """
+    loop = state["loops"]["fit_loop"]
+    batch, epoch = loop["epoch_loop.batch_progress"], loop["epoch_progress"]
+    done = batch["total"]["processed"]
+    whole, rest = divmod(done, batches)
+    batch.update(is_last_batch=False, total=dict.fromkeys(batch["total"], done))
+    batch["current"] = dict.fromkeys(batch["current"], rest)
+    begun = whole + (rest > 0)
+    place = {"ready": begun, "started": begun, "processed": whole, "completed": whole}
+    epoch.update(total=place, current=dict(place))
+
+
 @contextmanager
 def restoring(path: Path | None, started: Callable[[], bool]) -> Iterator[None]:
     """Blame the state, if there is one, for errors before the run has started.

@@ -7,6 +7,7 @@ import lightning as L
 import torch
 
 from rnagen.data.plans import BatchPlan, BatchPlans
+from rnagen.errors import ConfigError
 
 BatchT_co = TypeVar("BatchT_co", covariant=True)
 
@@ -87,14 +88,26 @@ class ResumableData(L.LightningDataModule):
         """What trains and validates, in a few words."""
         raise NotImplementedError
 
+    @property
+    def contents_hash(self) -> str:
+        """Hash of the data; without one, a run may be resumed on any."""
+        return ""
+
     def state_dict(self) -> dict[str, Any]:
-        """Position in the stream of training batches."""
+        """Position in the stream of training batches, and hash of the data."""
         assert self.trainer is not None
         progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress
-        return {"position": progress.total.processed}
+        return {"position": progress.total.processed, "contents_hash": self.contents_hash}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where a run stopped."""
+        """Go on where a run stopped. States of earlier versions have no hash.
+
+        Raises:
+            ConfigError: the data have changed, or are others.
+        """
+        if state_dict.get("contents_hash", self.contents_hash) != self.contents_hash:
+            remedy = "give it the data that it began with, or start from its weights (.safetensors)"
+            raise ConfigError(f"data: the run to be resumed was trained on other data than there are now: {remedy}")
         self.position = int(state_dict["position"])
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:

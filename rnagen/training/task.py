@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from torch import nn
 
 from rnagen.config.shared import TaskConfig
-from rnagen.training.callbacks import MeasuredModule
+from rnagen.training.module import MeasuredModule
 from rnagen.training.stream import ResumableData
 
 ConfigT = TypeVar("ConfigT", bound=TaskConfig)
@@ -22,7 +22,7 @@ class Task(ABC, Generic[ConfigT, DataT, ModuleT]):
     together and `InputError` for a file that cannot be used.
     """
 
-    score: ClassVar[str]
+    score: str
     """The mean of the validation by which the best weights are chosen."""
     lower_is_better: ClassVar[bool]
     """Whether the score is an error."""

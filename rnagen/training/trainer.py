@@ -7,19 +7,31 @@ import lightning as L
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import TQDMProgressBar
-from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
-from rnagen.config.files import to_plain
-from rnagen.config.shared import TaskConfig
+from rnagen.config.shared import RunOptions, TaskConfig
 from rnagen.errors import ConfigError
 from rnagen.messages import one_line
 from rnagen.training.callbacks import StepLog
+from rnagen.training.loggers import make_loggers
 from rnagen.training.state import StateFile
 
 
 def device_of(accelerator: str) -> str:
     """The device, cuda or cpu, on which a process prepares data for this accelerator."""
     return "cuda" if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available() else "cpu"
+
+
+def check_accelerator(run: RunOptions) -> None:
+    """Refuse an accelerator that this machine lacks, before data are read.
+
+    Raises:
+        ConfigError: names it, and how many there are.
+    """
+    cuda, mps = torch.cuda.device_count(), int(torch.backends.mps.is_available())
+    found = {"gpu": cuda or mps, "cuda": cuda, "mps": mps}.get(run.accelerator)
+    if found is not None and found < run.devices:
+        what = f"accelerator: {run.accelerator!r} with devices {run.devices} cannot be used"
+        raise ConfigError(f"{what}: this machine has {found} (expected auto or cpu, or fewer devices)")
 
 
 def make_trainer(
@@ -42,12 +54,10 @@ def make_trainer(
         callbacks: besides the log lines.
 
     Raises:
-        ConfigError: the machine lacks the accelerator, or Weights & Biases cannot be reached.
+        ConfigError: the machine lacks the accelerator, or a logger cannot be used.
     """
     run, optim = config.run, config.optim
-    loggers: list[Logger] = [CSVLogger(folder, name="log")]
-    if run.wandb:
-        loggers.append(wandb_logger(config, folder))
+    loggers = make_loggers(config, folder)
     try:
         return L.Trainer(
             accelerator=run.accelerator,
@@ -61,7 +71,8 @@ def make_trainer(
             limit_val_batches=run.val_batches if validates and (run.validate or run.validate_only) else 0,
             check_val_every_n_epoch=run.val_epoch_freq,
             num_sanity_val_steps=0,
-            log_every_n_steps=run.print_freq,
+            # The step log passes the numbers on.
+            log_every_n_steps=0,
             use_distributed_sampler=False,
             enable_checkpointing=False,
             enable_model_summary=False,
@@ -81,20 +92,3 @@ class ProgressBar(TQDMProgressBar):
         for bar in (self._val_progress_bar, self._train_progress_bar):
             if bar is not None:
                 bar.close()
-
-
-def wandb_logger(config: TaskConfig, folder: Path) -> Logger:
-    """A logger of Weights & Biases that has logged in.
-
-    Raises:
-        ConfigError: it cannot: there is no key or no network.
-    """
-    from wandb.errors import Error
-
-    logger = WandbLogger(project="rnagen", name=config.run.run_name, save_dir=folder, config=to_plain(config))
-    try:
-        assert logger.experiment is not None
-    except Error as error:
-        reason = one_line(error, 200)
-        raise ConfigError(f"wandb: {reason} (log in with `wandb login`, or set WANDB_MODE=offline)") from error
-    return logger

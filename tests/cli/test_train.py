@@ -34,11 +34,11 @@ def test_a_run_leaves_what_is_needed_to_use_and_to_understand_it(train, tmp_path
     assert len(column(folder / LOG, "train/loss")) == 6
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [r["step"] for r in records] == [3, 6]
-    assert 0 < records[0]["val/tm_best1"] <= records[0]["val/tm_best5"] <= 1
+    assert 0 < records[0]["val/tm_best1"] <= records[0]["val/tm_best2"] <= 1
     loaded = load_checkpoint(folder / "last.safetensors")
     assert loaded.metadata["step"] == 6
     assert loaded.metadata["data"]["chains"] == 9
-    assert loaded.metadata["metrics"]["val/tm_best5"] == records[1]["val/tm_best5"]
+    assert loaded.metadata["metrics"]["val/tm_best2"] == records[1]["val/tm_best2"]
     # What ships is the average, not the weights of the last step.
     state = weights(folder)
     shipped = load_file(folder / "last.safetensors")

@@ -84,14 +84,14 @@ def test_resuming_a_trained_encoder_is_exact(train, reads: Path, tmp_path: Path,
     assert train("parts", "--epochs", "2", "--train-batches", "2", *flags, "--ckpt", state) == 0
     assert_same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
     # Frozen from here on would be another run.
-    assert train("parts", "--epochs", "3", "--train-batches", "2", "--encoder", reads, "--ckpt", state) == 2
-    assert "encoder_rate: the encoder of" in capsys.readouterr().err
+    assert train("parts", "--epochs", "3", "--train-batches", "2", "--encoder-rate", "0", "--ckpt", state) == 2
+    assert "encoder_rate: the run has 0.1, 0.0 was given: a resumed run keeps it" in capsys.readouterr().err
 
 
 def test_a_state_without_encoder_is_not_resumed_with_one(train, reads: Path, tmp_path: Path, capsys) -> None:
     assert train("plain", *ONE_EPOCH, "--no-validate") == 0
     assert train("plain", *ONE_EPOCH, "--encoder", reads, "--ckpt", tmp_path / "plain" / "last.ckpt") == 2
-    assert "belongs to a run without one; start from its weights" in capsys.readouterr().err
+    assert f"encoder: the run has None, {reads} was given: a resumed run keeps it" in capsys.readouterr().err
 
 
 def test_every_way_of_training_goes_with_an_encoder(train, reads: Path) -> None:

@@ -113,7 +113,7 @@ def test_a_training_that_diverges_is_one_line(train, capsys) -> None:
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--accelerator", "gpu"), "accelerator gpu, devices 1: No supported gpu backend found!"),
+        (("--accelerator", "gpu"), "accelerator: 'gpu' with devices 1 cannot be used: this machine has 0"),
         (("--accumulate-grad", "4"), "accumulate_grad: 4 cannot be used: 1 epochs of 3 batches are less than one step"),
         (("--max-time", "00:00:00:-5"), "max_time: '00:00:00:-5' cannot be used"),
         (("--max-time", "9" * 5000 + ":0:0:0"), "max_time: '9999"),
@@ -131,6 +131,8 @@ def test_what_cannot_be_run_is_one_line(train, capsys, flags: tuple[str, ...], w
 def test_a_state_of_another_shape_is_refused_before_anything_is_written(train, tmp_path: Path, capsys) -> None:
     assert train("a", *SHORT) == 0
     folder = tmp_path / "a"
+    options = folder / "config.yaml"
+    options.write_text(options.read_text().replace("embed_dim: 32", "embed_dim: 64"))
     before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     assert train("a", *SHORT, "--ckpt", folder / "last.ckpt", "--embed-dim", "64") == 2
     assert "last.ckpt: " in (line := last_line(capsys))

@@ -33,7 +33,7 @@ def test_option_names_are_unique_across_sections() -> None:
         assert count(config) == len(flatten(config))
 
 
-@pytest.mark.parametrize("preset", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("preset", sorted(CONFIGS.rglob("*.yaml")), ids=lambda p: p.stem)
 def test_presets_are_valid(preset: Path) -> None:
     values = load_yaml(preset)
     config = load_config(TASKS[values.get("task", "structure")](), values, str(preset))
@@ -52,6 +52,16 @@ def test_small_preset_is_the_default() -> None:
         ({"crop": True}, "crop: True cannot be used (expected a whole number)"),
         ({"path_type": "Spiral"}, "path_type: 'Spiral'"),
         ({"crop": 3}, "crop: 3 cannot be used"),
+        ({"batch_schedule": "0:8,50"}, "batch_schedule: '0:8,50' cannot be used (expected EPOCH:VALUE"),
+        ({"batch_schedule": "0:0"}, "batch_schedule: '0:0' cannot be used: values must be at least 1"),
+        ({"batch_schedule": "0:1.5"}, "batch_schedule: '0:1.5' cannot be used: sizes are whole numbers"),
+        ({"loss_schedule": ["glow:0:1"]}, "loss_schedule: 'glow' does not exist; choose from flow, lddt"),
+        ({"loss_schedule": ["flow:0"]}, "loss_schedule: '0' cannot be used (expected EPOCH:VALUE"),
+        ({"loss_schedule": ["flow:0:1", "flow:5:2"]}, "loss_schedule: flow:0:1 flow:5:2 names a term twice"),
+        ({"loss_schedule": ["consistency:9:1"], "copies": 3}, "consistency_weight: needs copies in pairs"),
+        ({"lr_decay_start": -1}, "lr_decay_start: -1 cannot be used"),
+        ({"dmae_weight": -1}, "dmae_weight: -1.0 cannot be used"),
+        ({"skip_oom": True, "devices": 2}, "skip_oom: needs devices 1, not 2"),
         ({"diversity": -1}, "diversity: must be at least 0, not -1.0"),
         ({"condition_dropout": 1}, "condition_dropout: 1.0 cannot be used"),
         ({"train_share": 0}, "train_share: 0.0 cannot be used"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rnagen.data.plans import BUCKETS, WINDOW, PlanStream, WarmUp, chain_weights, padded_length
+from rnagen.data.plans import BUCKETS, WINDOW, PlansByEpoch, PlanStream, WarmUp, chain_weights, padded_length
 
 LENGTHS = np.arange(20, 80)
 
@@ -54,6 +54,13 @@ def test_a_warm_up_draws_from_the_second_set_and_leaves_what_follows_as_it_is(st
         np.testing.assert_array_equal(plan.rows, expected.rows + (len(LENGTHS) if step < steps else 0))
         np.testing.assert_array_equal(plan.choices, expected.choices)
         assert (plan.length, plan.seed) == (expected.length, expected.seed)
+
+
+def test_the_size_changes_with_the_epoch() -> None:
+    stream = PlansByEpoch(lambda size: make_stream(batch_size=size), lambda epoch: 8 >> min(epoch, 2), batches=10)
+    sizes = [len(stream.at(step).rows) for step in range(40)]
+    assert sizes == [8] * 10 + [4] * 10 + [2] * 20
+    np.testing.assert_array_equal(stream.at(5).rows, make_stream(batch_size=8).at(5).rows)
 
 
 @pytest.mark.parametrize("crop", [8, 24, 60, 96, 256, 384])

@@ -38,7 +38,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for seed in range(6):
             write_structure(synthetic_rna(seed, 24 + 4 * seed), folder / "structures" / f"mine{seed}.cif")
         run("sample --sequence GGGGCUUCGGCCCC --candidates 3 --n 2 --steps 2 --out out")
-        run("train --val-repeat 1 --print-freq 1 --keep-freq 1", *TINY_FLAGS, *SHORT)
+        run("train --print-freq 1 --keep-freq 1", *TINY_FLAGS, *SHORT)
         run("prepare structures --assume-date 2020-01-01 --out data --splits splits --workers 1")
         head, *chains = (folder / "splits/train.csv").read_text().splitlines()
         for name, rows in (("train", chains[:4]), ("val", chains[4:])):

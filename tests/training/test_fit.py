@@ -1,28 +1,15 @@
 """The training engine: what every task goes through."""
 
-from pathlib import Path
-
 import pytest
 
 from rnagen.errors import ConfigError
-from rnagen.training.fit import seconds_of, start_from
+from rnagen.training.fit import seconds_of
 
 
 def test_times() -> None:
     assert seconds_of("01:02:03:04") == 93784
-    for text in ("1:2", "soon", ""):
+    found = [seconds_of(text) for text in ("90s", "30m", "1h", "1.5h", "1d", "0s")]
+    assert found == [90, 1800, 3600, 5400, 86400, 0]
+    for text in ("1:2", "soon", "", "1w", "-1h", "h", "1h30m", "999999d"):
         with pytest.raises(ConfigError, match="max_time"):
             seconds_of(text)
-
-
-def test_a_run_starts_from_a_state_or_from_weights(tmp_path: Path) -> None:
-    state, weights, other = (tmp_path / name for name in ("last.ckpt", "best.safetensors", "notes.txt"))
-    for path in (state, weights, other):
-        path.touch()
-    assert start_from(None) == (None, None)
-    assert start_from(state) == (state, None)
-    assert start_from(weights) == (None, weights)
-    with pytest.raises(ConfigError, match="neither"):
-        start_from(other)
-    with pytest.raises(ConfigError, match="no such file"):
-        start_from(tmp_path / "absent.ckpt")

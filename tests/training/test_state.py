@@ -15,7 +15,6 @@ from lightning.pytorch.demos.boring_classes import BoringModel
 from rnagen.cli.train import main
 from rnagen.errors import ConfigError, InputError
 from rnagen.training.state import StateFile, check_state, restoring
-from tests.helpers.training import FAST
 
 
 class Harmful:
@@ -82,8 +81,9 @@ def test_nothing_is_executed(tmp_path: Path, capsys) -> None:
 
 
 def assert_refused(folder: Path, capsys, words: str, *flags: str) -> None:
-    own = FAST if "--task" not in flags else [*flags, "--accelerator", "cpu"]
-    assert main([*own, "--run-dir", str(folder / "runs"), "--ckpt", str(folder / "last.ckpt")]) == 2
+    task = flags[1] if flags else "structure"
+    (folder / "config.yaml").write_text(f"task: {task}\naccelerator: cpu\n")
+    assert main([*flags, "--run-dir", str(folder / "runs"), "--ckpt", str(folder / "last.ckpt")]) == 2
     line = capsys.readouterr().err
     assert words in line
     assert line.count("\n") == 1

@@ -162,6 +162,11 @@ class ConfidenceDataModule(ResumableData):
         """Conformers to train on."""
         return sum(len(known.scores.tm) for known in self.train_chains)
 
+    @property
+    def contents_hash(self) -> str:
+        """Hash of the data."""
+        return self.fingerprint
+
     def train_dataloader(self) -> BatchStream[ScoredBatch]:
         """Batches from `position` on; every cluster is sampled equally often."""
         options = self.config.dataset

@@ -16,6 +16,7 @@ from rnagen.model.model import RNAFlowModel
 from rnagen.sampling.confidence import confidence_logits, confidence_of
 from rnagen.tasks.confidence.data import ScoredBatch, ScoredChain
 from rnagen.tasks.confidence.report import LengthBaseline, ReportedTarget, summarize
+from rnagen.training.module import spared
 from rnagen.training.one_cycle import OneCycleModule
 
 STATE_KEY = "structure_model"
@@ -70,6 +71,7 @@ class ConfidenceModule(OneCycleModule):
         if checkpoint.get(STATE_KEY) != self.structure:
             raise ConfigError("structure: the run to be resumed scores another structure model")
 
+    @spared
     def training_step(self, batch: ScoredBatch, batch_idx: int) -> Tensor:
         with torch.no_grad():
             trunk = self.frozen.on(self.device).condition(batch.features).trunk
@@ -110,7 +112,6 @@ class ConfidenceModule(OneCycleModule):
         means = {"loss": sum(self.val_losses) / len(self.val_losses), **summarize(self.reported)}
         self.val_means = {f"val/{name}": round(value, 4) for name, value in means.items()}
         self.val_table = [target.row() for target in self.reported]
-        self.log_dict(self.val_means)
 
 
 def losses(

@@ -77,6 +77,11 @@ class ReactivityDataModule(ResumableData):
             f"{0 if self.val is None else int(self.val.used.sum()):,} profiles validate"
         )
 
+    @property
+    def contents_hash(self) -> str:
+        """Hash of the data."""
+        return self.table.fingerprint
+
     def train_dataloader(self) -> DataLoader[ReactivityExample]:
         """Batches from `position` on."""
         assert self.trainer is not None

@@ -12,6 +12,7 @@ from rnagen.config.reactivity import ReactivityConfig
 from rnagen.model.reactivity import ReactivityModel
 from rnagen.tasks.reactivity.dataset import ReactivityBatch, flipped
 from rnagen.tasks.reactivity.infer import predict
+from rnagen.training.module import spared
 from rnagen.training.one_cycle import OneCycleModule
 
 
@@ -42,6 +43,7 @@ class ReactivityModule(OneCycleModule):
             # In place, to keep the names in the state dict. Static, because lengths come in a few buckets.
             self.model.encoder.compile(dynamic=False)
 
+    @spared
     def training_step(self, batch: ReactivityBatch, batch_idx: int) -> Tensor:
         # Flips and dropout do not change after a resume: they are a function of seed, step, process and batch index.
         place = (self.config.run.seed, self.global_step, self.global_rank, batch_idx)
@@ -73,7 +75,6 @@ class ReactivityModule(OneCycleModule):
             means = zip(("", *(f"/{experiment}" for experiment in self.model.experiments)), metric.compute().tolist())
             self.val_means |= {name + experiment: mean for experiment, mean in means if not math.isnan(mean)}
             metric.reset()
-        self.log_dict(self.val_means)
 
 
 def weighted_error(predicted: Float[Tensor, "B L E"], batch: ReactivityBatch) -> Float[Tensor, ""]:

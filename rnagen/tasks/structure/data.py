@@ -19,7 +19,7 @@ from rnagen.data.filters import (
     trainable,
     why_not_trainable,
 )
-from rnagen.data.plans import BatchPlans, PlanStream, WarmUp, chain_weights
+from rnagen.data.plans import BatchPlans, PlansByEpoch, PlanStream, WarmUp, chain_weights
 from rnagen.errors import InputError
 from rnagen.features import Chain
 from rnagen.training.stream import BatchStream, ResumableData
@@ -116,7 +116,7 @@ class RNADataModule(ResumableData):
     def batches_per_epoch(self) -> int:
         """Batches in an epoch and process."""
         options = self.config.dataset
-        per_step = options.batch_size * self.config.run.devices
+        per_step = options.batch_size_at(0) * self.config.run.devices
         return self.config.run.train_batches or max(1, len(self.train_chains) // per_step)
 
     @property
@@ -129,6 +129,11 @@ class RNADataModule(ResumableData):
         """What trains and validates, and what does not and why."""
         used = f"{len(self.train_chains):,} chains of {self.description} train, {len(self.val_chains):,} validate"
         return f"{used} (left out: {self.left_out})" if self.left_out else used
+
+    @property
+    def contents_hash(self) -> str:
+        """Hash of the data."""
+        return self.fingerprint
 
     def train_dataloader(self) -> BatchStream[Batch]:
         """Batches from `position` on, made on the device of the process."""
@@ -156,12 +161,16 @@ class RNADataModule(ResumableData):
             trainer.world_size,
         )
 
-    def _plans(self, chains: Chains) -> PlanStream:
+    def _plans(self, chains: Chains) -> BatchPlans:
         assert self.trainer is not None
         options, lengths = self.config.dataset, chains.lengths.numpy()
         weights = chain_weights(lengths, chains.clusters.numpy(), options.length_power, options.cluster_power)
-        size = options.batch_size * self.trainer.world_size
-        return PlanStream(weights, lengths, options.crop, size, self.config.run.seed)
+        world, seed = self.trainer.world_size, self.config.run.seed
+
+        def of_size(size: int) -> PlanStream:
+            return PlanStream(weights, lengths, options.crop, size * world, seed)
+
+        return PlansByEpoch(of_size, options.batch_size_at, self.batches_per_epoch)
 
     def val_dataloader(self) -> DataLoader[Chain]:
         """One whole chain at a time, dealt out among the processes."""

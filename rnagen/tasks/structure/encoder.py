@@ -31,7 +31,8 @@ def choose_encoder(
 ) -> Pretrained | None:
     """The encoder of a run, with its weights; None for a run without.
 
-    The encoder of the training state or weights that the run starts from comes first: it may have been fine-tuned.
+    The encoder of the training state or weights that the run starts from comes first: it may have been fine-tuned. For
+    a state the file of the option is not needed.
 
     Args:
         option: reactivity checkpoint, as given by the user.
@@ -41,39 +42,30 @@ def choose_encoder(
 
     Raises:
         InputError: the reactivity checkpoint cannot be used.
-        ConfigError: it differs from that of the state or weights, or the state was trained with another kind of rate.
+        ConfigError: it differs from that of the weights, or there is none to train.
     """
-    given = None
+    if state is not None:
+        return _of_state(state)
+    given, held = None, None
     if option is not None:
         loaded = load_reactivity_checkpoint(option)
         given = Pretrained(loaded.model.encoder, EncoderSource(loaded.model.config, loaded.fingerprint))
-    held, origin = None, None
-    if state is not None:
-        held, origin = _of_state(state, rate), state
-        if given is not None and held is None:
-            raise ConfigError(f"encoder: {state} belongs to a run without one; start from its weights (.safetensors)")
-    elif weights is not None and weights.encoder is not None:
+    if weights is not None and weights.encoder is not None:
         assert weights.model.encoder is not None
-        held, origin = Pretrained(weights.model.encoder, weights.encoder), weights.path
-    if given is not None and held is not None and given.source.fingerprint != held.source.fingerprint:
-        raise ConfigError(f"encoder: {option} differs from the one that {origin} was trained with (SHA-256)")
+        held = Pretrained(weights.model.encoder, weights.encoder)
+        if given is not None and given.source.fingerprint != held.source.fingerprint:
+            raise ConfigError(f"encoder: {option} differs from the one that {weights.path} was trained with (SHA-256)")
     chosen = held or given
     if chosen is None and rate:
         raise ConfigError("encoder_rate: there is no encoder to train; give one with --encoder")
     return chosen
 
 
-def _of_state(state: Path, rate: float) -> Pretrained | None:
+def _of_state(state: Path) -> Pretrained | None:
     saved = read_state(state)
-    described = saved.get(STATE_KEY)
-    source = read_encoder_source(str(state), described)
-    if source is None or described is None:
+    source = read_encoder_source(str(state), saved.get(STATE_KEY))
+    if source is None:
         return None
-    if described["frozen"] != (rate == 0):
-        before = "frozen" if described["frozen"] else "trained"
-        raise ConfigError(
-            f"encoder_rate: the encoder of {state} was {before}; start from its weights (.safetensors) to change that"
-        )
     with torch.device("meta"):
         encoder = build_encoder(source.config)
     tensors = {name.removeprefix(PREFIX): t for name, t in saved["state_dict"].items() if name.startswith(PREFIX)}

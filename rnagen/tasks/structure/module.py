@@ -1,7 +1,6 @@
 """The LightningModule: one training step, validation that samples, averaged weights, non-finite steps skipped."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,9 +20,11 @@ from rnagen.sampling.conformers import draw_conformers
 from rnagen.sampling.denoiser import Flow
 from rnagen.tasks.structure.encoder import STATE_KEY, Pretrained
 from rnagen.tasks.structure.objective import draw_noise, objective, total
+from rnagen.tasks.structure.time_bins import NAMES, flow_by_time
 from rnagen.training.average import MovingAverage
-from rnagen.training.callbacks import MeasuredModule
+from rnagen.training.module import MeasuredModule, spared
 from rnagen.training.optim import clipped_step, decay_groups
+from rnagen.training.schedule import Curve, Schedule
 from rnagen.transport.flow import Transport
 
 LOWEST_RATE = 0.01
@@ -34,11 +35,17 @@ class FlowModule(MeasuredModule):
     """Trains an `RNAFlowModel` and maintains the exponential moving average of its weights.
 
     A pretrained encoder is frozen, or trained where `encoder_rate` is above 0. Average and model share a frozen one.
+
+    Args:
+        config: options of the run.
+        pretrained: the encoder.
+        steps: optimizer steps of the whole run.
     """
 
-    def __init__(self, config: TrainConfig, pretrained: Pretrained | None = None) -> None:
+    def __init__(self, config: TrainConfig, pretrained: Pretrained | None = None, steps: int = 1) -> None:
         super().__init__()
         self.config = config
+        self.steps = steps
         encoder = None if pretrained is None else pretrained.encoder
         self.encoder_source = None if pretrained is None else pretrained.source
         if encoder is not None:
@@ -52,7 +59,8 @@ class FlowModule(MeasuredModule):
         self.transport = Transport(
             config.transport.path_type, config.transport.prediction, config.transport.loss_weight
         )
-        self.val_metrics = torch.nn.ModuleDict({name: MeanMetric() for name in ("tm_best1", "tm_best5", "tm_helix")})
+        names = dict.fromkeys(("tm_best1", best_of(config.run.val_repeat), "tm_helix", *NAMES))
+        self.val_metrics = torch.nn.ModuleDict({name: MeanMetric() for name in names})
 
     @property
     def network(self) -> RNAFlowModel:
@@ -74,8 +82,7 @@ class FlowModule(MeasuredModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Describe the encoder in the state, so that it can be resumed without the encoder's file."""
         if self.encoder_source is not None:
-            frozen = not self.model.encoder_trains
-            checkpoint[STATE_KEY] = {**self.encoder_source.to_plain(), "frozen": frozen}
+            checkpoint[STATE_KEY] = self.encoder_source.to_plain()
 
     def setup(self, stage: str) -> None:
         if self.config.optim.compile and stage == "fit":
@@ -86,12 +93,13 @@ class FlowModule(MeasuredModule):
             self.model.trunk.compile(dynamic=False)
             self.model.latent.compile(dynamic=False)
 
+    @spared
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         # Dropout too must be the same after a resume; the seed itself is that of the noise.
         torch.manual_seed(batch.seed + 1 + batch.rank)
         noise_of_step = draw_noise(batch, self.config, self.global_step)
         terms = objective(self.model, self.transport, batch, noise_of_step, self.config)
-        loss = total(terms, self.config.loss, self.global_step)
+        loss = total(terms, self.config.loss, self.global_step, self.current_epoch)
         if self.reports:
             size, several = len(batch.mask), self.trainer.world_size > 1
             means = {f"train/{name}": value.detach().mean() for name, value in terms.items()}
@@ -102,7 +110,8 @@ class FlowModule(MeasuredModule):
     @property
     def reports(self) -> bool:
         """Whether this step is one whose losses are logged: collecting them takes time that others need not spend."""
-        return (self.global_step + 1) % self.config.run.print_freq == 0
+        step = self.global_step + 1
+        return step % self.config.run.print_freq == 0 or step == self.steps
 
     def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
         """A step, then the average: in this order, and only if the gradient is finite."""
@@ -111,7 +120,7 @@ class FlowModule(MeasuredModule):
         self.skipped_steps += ~taken
         if self.reports:
             self.log("train/grad_norm", norm)
-            self.log("train/skipped_steps", self.skipped_steps.float())
+            self.log_skipped()
 
     def on_before_zero_grad(self, optimizer: Any) -> None:
         if self.config.optim.check_grad and self.reports:
@@ -129,11 +138,11 @@ class FlowModule(MeasuredModule):
             groups += [{**group, "lr": rate * options.lr} for group in decay_groups(trained, options.weight_decay)]
         kind = torch.optim.AdamW if options.adamW else torch.optim.Adam
         optimizer = kind(groups, lr=options.lr, fused=True)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate_factor(options))
+        schedule = Schedule(optimizer, self.steps, rate_factor(options, self.steps / self.config.run.epochs))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def validation_step(self, chain: Chain, batch_idx: int) -> None:
-        """Sample a whole chain with the averaged weights and score it against all its models."""
+        """Sample a whole chain with the averaged weights and score it against all its models; its loss by time."""
         config = self.config
         plan = SamplingPlan(config.run.val_repeat, seed=config.run.seed, options=config.sampler)
         flow = Flow(self.shipped_model, self.transport)
@@ -143,8 +152,9 @@ class FlowModule(MeasuredModule):
         scores = tm_scores(conformers.coords[:, :, scored], true, mask).amax(1)
         row = {
             "tm_best1": float(scores[0]),
-            "tm_best5": float(scores.max()),
+            best_of(len(scores)): float(scores.max()),
             "tm_helix": float(tm_scores(helix(len(chain.bases)), true, mask).max()),
+            **flow_by_time(self.shipped_model, self.transport, chain, config, self.device),
         }
         for name, value in row.items():
             self.mean(name).update(value)
@@ -158,7 +168,8 @@ class FlowModule(MeasuredModule):
 
     def on_validation_epoch_end(self) -> None:
         self.val_means = {f"val/{name}": round(float(self.mean(name).compute()), 4) for name in self.val_metrics}
-        self.log_dict(self.val_means, prog_bar=True)
+        scores = {name: value for name, value in self.val_means.items() if "/tm_" in name}
+        self.log_dict(scores, prog_bar=True, logger=False)
         for name in self.val_metrics:
             self.mean(name).reset()
 
@@ -166,13 +177,26 @@ class FlowModule(MeasuredModule):
         self.val_table = []
 
 
-def rate_factor(options: OptimConfig) -> Callable[[int], float]:
-    """Linear warm-up, then cosine decay to `LOWEST_RATE`, constant afterwards; a factor on the peak rate by step."""
+def best_of(conformers: int) -> str:
+    """Name of the TM-score of the best of so many conformers."""
+    return f"tm_best{conformers}"
 
-    def factor(step: int) -> float:
+
+def rate_factor(options: OptimConfig, per_epoch: float = 1.0) -> Curve:
+    """Linear warm-up, then cosine decay to `LOWEST_RATE`, constant before and afterwards; a factor on the peak rate.
+
+    Args:
+        options: of the optimizer.
+        per_epoch: steps of an epoch.
+    """
+
+    def factor(step: int, steps: int) -> float:
         if step < options.lr_warmup:
             return (step + 1) / options.lr_warmup
-        progress = min(1.0, (step - options.lr_warmup) / max(1, options.lr_decay - options.lr_warmup))
+        start, end = options.lr_warmup, options.lr_decay
+        if options.lr_decay_start is not None:
+            start, end = max(start, round(options.lr_decay_start * per_epoch)), steps
+        progress = min(1.0, max(0, step - start) / max(1, end - start))
         return LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * progress))
 
     return factor

@@ -21,6 +21,8 @@ RECYCLING_SHARE = 0.5
 """Share of steps in which a model with recycling sees a draft: it must do without, to make one."""
 SELF_CONDITIONING_SHARE = 0.5
 """Share of steps in which a self-conditioning model sees its own first estimate (Chen et al., arXiv:2208.04202)."""
+STRUCTURE_TERMS = ("lddt", "drmsd", "dmae", "local_drmsd", "aligned_mae")
+"""Terms that act on the predicted clean structure, and ramp up."""
 DISTOGRAM_RANGE = (4.0, 64.0)
 """Å; edges of the distance bins run evenly from the first to the second."""
 
@@ -59,7 +61,7 @@ def draw_noise(batch: Batch, config: TrainConfig, step: int) -> StepNoise:
     masked_pair_features = (torch.rand(shape, generator=generator) < config.dataset.pair_feature_dropout)[mine]
     at_device = torch.Generator(device).manual_seed(batch.seed)
     noise = torch.randn(size, copies, *batch.coords.shape[1:], generator=at_device, device=device)[mine]
-    if config.loss.consistency_weight:
+    if config.loss.uses("consistency"):
         halves = rotation[:, : copies // 2], noise[:, : copies // 2]
         rotation, noise = (torch.cat([half, half], dim=1) for half in halves)
     coins = torch.Generator().manual_seed(config.run.seed + step)
@@ -134,7 +136,7 @@ def objective(
     structure = structure_terms(clean_c1, true_c1, mask[:, scored :: shape["a"]], config.loss)
     per_copy |= {name: value * pair.t for name, value in structure.items()}
     terms = {name: rearrange(value, "(b k) -> b k", k=copies).mean(1) for name, value in per_copy.items()}
-    if config.loss.consistency_weight:
+    if config.loss.uses("consistency"):
         terms["consistency"] = consistency(clean, mask, noise_of_step.t)
 
     edges = torch.linspace(*DISTOGRAM_RANGE, config.model.distogram_bins - 1, device=batch.coords.device)
@@ -168,22 +170,21 @@ def structure_terms(
 ) -> dict[str, Float[Tensor, " N"]]:
     """Structure losses of predicted C1' coordinates in Å."""
     pairs = pair_distances(clean, true, mask)
-    return {
+    terms = {
         "lddt": pairs.smooth_lddt(thresholds=config.lddt_thresholds),
         "drmsd": pairs.drmsd(d_clamp=config.drmsd_clamp),
         "aligned_mae": aligned_mae(clean, true, mask),
     }
+    if config.uses("dmae"):
+        terms["dmae"] = pairs.dmae()
+    if config.uses("local_drmsd"):
+        terms["local_drmsd"] = pairs.local_drmsd()
+    return terms
 
 
-def total(terms: dict[str, Float[Tensor, " B"]], config: LossConfig, step: int) -> Float[Tensor, ""]:
+def total(terms: dict[str, Float[Tensor, " B"]], config: LossConfig, step: int, epoch: int = 0) -> Float[Tensor, ""]:
     """Weighted sum of the terms, mean over the batch; structure terms ramp up over the first steps."""
     ramp = min(1.0, (step + 1) / config.structure_ramp)
-    weights = {
-        "flow": config.flow_weight,
-        "lddt": config.lddt_weight * ramp,
-        "drmsd": config.drmsd_weight * ramp,
-        "aligned_mae": config.aligned_mae_weight * ramp,
-        "consistency": config.consistency_weight,
-        "distogram": config.distogram_weight,
-    }
+    weights = config.weights_at(epoch)
+    weights |= {name: weights[name] * ramp for name in STRUCTURE_TERMS}
     return torch.stack([weights[name] * value.mean() for name, value in terms.items()]).sum()

@@ -12,7 +12,7 @@ from rnagen.model.model import RNAFlowModel
 from rnagen.sampling.solver import check_sampling
 from rnagen.tasks.structure.data import RNADataModule
 from rnagen.tasks.structure.encoder import choose_encoder
-from rnagen.tasks.structure.module import FlowModule
+from rnagen.tasks.structure.module import FlowModule, best_of
 from rnagen.training.task import Task
 from rnagen.training.trainer import device_of
 
@@ -25,8 +25,11 @@ NOT_SHAPE = ("dropout", "grad_checkpointing")
 class StructureTask(Task[TrainConfig, RNADataModule, FlowModule]):
     """Trains the structure model, with a pretrained encoder if there is one."""
 
-    score = "val/tm_best5"
     lower_is_better = False
+
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__(config)
+        self.score = f"val/{best_of(config.run.val_repeat)}"
 
     def begin(self, state: Path | None, weights: Path | None) -> None:
         """Load the weights to start from, and the encoder."""
@@ -48,7 +51,7 @@ class StructureTask(Task[TrainConfig, RNADataModule, FlowModule]):
 
     def module(self, data: RNADataModule, steps: int) -> FlowModule:
         """The model and its moving average."""
-        module = FlowModule(self.config, self.pretrained)
+        module = FlowModule(self.config, self.pretrained, steps)
         if self.initial is not None:
             module.load_weights(self.initial.model)
         return module

@@ -105,6 +105,16 @@ def test_resume_in_the_middle_of_an_epoch_is_exact(train, tmp_path: Path, monkey
         assert torch.equal(parts[name], value), name
 
 
+def test_a_finished_run_goes_on_with_its_own_options_and_more_epochs(train, tmp_path: Path, capsys) -> None:
+    assert train("a") == 0
+    state = tmp_path / "a" / "last.ckpt"
+    assert main(["--ckpt", str(state), "--levels", "5"]) == 2
+    assert "levels: the run has 11, 5 was given: a resumed run keeps it" in capsys.readouterr().err
+    assert main(["--ckpt", str(state), "--epochs", "2", "--fresh-schedule"]) == 0
+    saved = torch.load(state, weights_only=True)
+    assert (saved["global_step"], saved["lr_schedulers"][0]["start"]) == (6, 3)
+
+
 def test_weights_alone_are_validated_and_others_are_refused(train, places: Path, tmp_path: Path, capsys) -> None:
     assert train("first") == 0
     weights = tmp_path / "first" / "last.safetensors"
@@ -122,7 +132,7 @@ def test_weights_alone_are_validated_and_others_are_refused(train, places: Path,
     ("flags", "words"),
     [
         (["--max-time", "00:00:00:00", "--seed", "9"], "4 of 4 chains are still to be sampled"),
-        (["--max-time", "soon"], "expected DD:HH:MM:SS"),
+        (["--max-time", "soon"], "expected 90s, 30m, 1h, 1d or DD:HH:MM:SS"),
         (["--max-length", "20"], "of its training chains has 20 residues or fewer"),
         (["--data", "absent"], "absent"),
         (["--sampling-method", "ddpm"], "ddpm is for the path Sqrt"),

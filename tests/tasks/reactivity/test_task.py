@@ -136,6 +136,20 @@ def test_resume_in_the_middle_of_an_epoch_is_exact(
     assert records(whole)[-1]["val/mae"] == records(tmp_path / "parts")[-1]["val/mae"]
 
 
+def test_a_finished_run_goes_on_with_its_own_options_and_more_epochs(train, tmp_path: Path, capsys) -> None:
+    """Its one cycle becomes that of the longer run."""
+    assert train("a", "--epochs", "1", "--no-flip-validation") == 0
+    state = tmp_path / "a" / "last.ckpt"
+    first = torch.load(state, weights_only=True)["global_step"]
+    assert main(["--ckpt", str(state), "--encoder", "squeezeformer"]) == 2
+    line = "encoder: the run has transformer, squeezeformer was given: a resumed run keeps it"
+    assert line in capsys.readouterr().err
+    assert main(["--ckpt", str(state), "--epochs", "3"]) == 0
+    assert torch.load(state, weights_only=True)["global_step"] == 3 * first
+    values = load_yaml(tmp_path / "a" / "config.yaml")
+    assert (values["task"], values["flip_validation"], values["epochs"]) == ("reactivity", False, 3)
+
+
 def test_two_processes_measure_together_what_one_measures(train, profiles: Path, tmp_path: Path) -> None:
     """The mean is the same, though each holds half of the profiles; the rate is too small to change the weights."""
     flags = [*ONE_STEP, "--lr", "1e-12"]
@@ -201,7 +215,9 @@ def test_bad_options_are_named(train, capsys, flags: list[str], words: str) -> N
 @pytest.mark.parametrize("flags", [("--cv-split", "7"), ("--cv-splits", "1"), ("--warmup", "1.5"), ("--flip", "2")])
 def test_impossible_values_are_named(train, capsys, flags: tuple[str, str]) -> None:
     assert train("a", *flags) == 2
-    assert f"{flags[0][2:].replace('-', '_')}: " in capsys.readouterr().err
+    line = capsys.readouterr().err
+    assert line.startswith(f"train.py: {flags[0][2:].replace('-', '_')}: ")
+    assert line.count("\n") == 1
 
 
 def test_preset_is_a_configuration() -> None:

@@ -42,13 +42,26 @@ def test_trap7_average_is_taken_after_the_step_and_holds_the_last_one() -> None:
 
 
 def test_rate_warms_up_and_decays() -> None:
-    factor = rate_factor(OptimConfig(lr_warmup=10, lr_decay=110))
+    rate = rate_factor(OptimConfig(lr_warmup=10, lr_decay=110))
+
+    def factor(step: int) -> float:
+        return rate(step, 500)
+
     assert factor(0) == pytest.approx(0.1)
     assert factor(9) == factor(10) == 1.0
     assert factor(60) == pytest.approx((1 + LOWEST_RATE) / 2)
     assert factor(110) == factor(10_000) == pytest.approx(LOWEST_RATE)
     rates = [factor(step) for step in range(10, 120)]
     assert rates == sorted(rates, reverse=True)
+
+
+def test_the_decay_begins_at_an_epoch_and_ends_with_the_run() -> None:
+    rate = rate_factor(OptimConfig(lr_warmup=10, lr_decay=20, lr_decay_start=5), per_epoch=20.0)
+    assert [rate(step, 200) for step in (10, 50, 100)] == [1.0] * 3
+    assert rate(150, 200) == pytest.approx((1 + LOWEST_RATE) / 2)
+    assert rate(200, 200) == pytest.approx(LOWEST_RATE)
+    # The warm-up comes first.
+    assert rate_factor(OptimConfig(lr_warmup=10, lr_decay_start=0))(5, 200) == 0.6
 
 
 def test_a_non_finite_step_is_skipped_and_counted() -> None:

@@ -171,6 +171,21 @@ def test_structure_losses_ramp_up() -> None:
     assert late - early == pytest.approx(0.99 * structural, rel=1e-4)
 
 
+def test_terms_without_a_weight_are_computed_when_a_weight_comes() -> None:
+    batch, noise_of_step = small_batch(), some_draws(small_batch(), 2, "uniform")
+    assert {"dmae", "local_drmsd", "consistency"}.isdisjoint(losses(batch, noise_of_step))
+    schedule = ("dmae:5:2", "local_drmsd:0:0.25", "consistency:9:1", "flow:9:0")
+    config = replace(TINY, loss=replace(TINY.loss, structure_ramp=1, loss_schedule=schedule))
+    terms = {name: value.mean().item() for name, value in losses(batch, noise_of_step, config=config).items()}
+    assert {"dmae", "local_drmsd", "consistency"} <= terms.keys()
+    at = {epoch: config.loss.weights_at(epoch) for epoch in (0, 5, 9)}
+    assert [at[epoch][name] for epoch in at for name in ("dmae", "consistency", "flow")] == [0, 0, 1, 2, 0, 1, 2, 1, 0]
+    for epoch, weights in at.items():
+        expected = sum(weights[name] * value for name, value in terms.items())
+        found = total(losses(batch, noise_of_step, config=config), config.loss, 0, epoch).item()
+        assert found == pytest.approx(expected, rel=1e-5)
+
+
 def test_bfloat16_networks_leave_the_geometry_exact() -> None:
     batch = small_batch()
     noise_of_step = some_draws(batch, 2, "uniform")

@@ -1,0 +1,109 @@
+"""What a run starts from, and what of a run that is resumed may change. No heavy import here."""
+
+import os
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rnagen.config.files import flatten, load_config, load_yaml
+from rnagen.config.shared import TaskConfig
+from rnagen.errors import ConfigError
+from rnagen.messages import one_line
+
+ConfigT = TypeVar("ConfigT", bound=TaskConfig)
+
+CONFIG = "config.yaml"
+"""The options of a run, beside its state."""
+MAY_CHANGE = (
+    *("ckpt", "run_name", "run_dir"),
+    *("epochs", "max_time", "fresh_schedule"),
+    *("accelerator", "devices", "num_workers", "cache"),
+    *("validate", "validate_only", "val_batches", "val_epoch_freq"),
+    *("print_freq", "ckpt_freq", "keep_freq"),
+    *("skip_oom", "wandb", "wandb_project", "wandb_entity", "wandb_group", "wandb_tags", "tensorboard"),
+)
+"""Options that may differ when a run is resumed: where it is written, how long it lasts, where and how it is computed,
+and what is recorded. All others stay what they were, of every task."""
+OF_ONE_COMMAND = {"validate_only": False, "fresh_schedule": False}
+"""Options that a resumed run does not take over from the run: they are about one command."""
+
+
+def start_from(ckpt: Path | None) -> tuple[Path | None, Path | None]:
+    """(training state to resume, weights to start from), at most one of them.
+
+    Raises:
+        ConfigError: the file is missing or neither a state (.ckpt) nor weights (.safetensors).
+    """
+    if ckpt is None:
+        return None, None
+    if not ckpt.is_file():
+        raise ConfigError(f"ckpt: {ckpt}: no such file")
+    if ckpt.suffix == ".ckpt":
+        return ckpt, None
+    if ckpt.suffix == ".safetensors":
+        return None, ckpt
+    raise ConfigError(f"ckpt: {ckpt} is neither a training state (.ckpt) nor weights (.safetensors)")
+
+
+def recorded_options(state: Path) -> dict[str, Any]:
+    """The options of the run that a training state belongs to.
+
+    Raises:
+        ConfigError: its config.yaml is not beside it, or cannot be used.
+    """
+    file = state.parent / CONFIG
+    if not file.exists():
+        remedy = f"put the run's {CONFIG} there, or start from its weights (.safetensors)"
+        raise ConfigError(f"ckpt: {state}: a run goes on with its own options, but {file} does not exist: {remedy}")
+    return load_yaml(file)
+
+
+def resumed_options(defaults: ConfigT, state: Path) -> ConfigT:
+    """The options with which a run goes on unless others are given: its own, in the folder in which its state is.
+
+    Raises:
+        ConfigError: see `recorded_options`.
+    """
+    config = load_config(defaults, recorded_options(state), str(state.parent / CONFIG))
+    changed: dict[str, Any] = {"ckpt": state, **OF_ONE_COMMAND}
+    folder = Path(os.path.abspath(state.parent))
+    if Path(os.path.abspath(config.run.run_dir / config.run.run_name)) != folder:
+        changed |= {"run_dir": folder.parent, "run_name": folder.name}
+    return load_config(config, changed, "ckpt")
+
+
+def refuse_changes(given: TaskConfig, state: Path) -> None:
+    """Refuse options that differ from those of the run to be resumed.
+
+    Raises:
+        ConfigError: names the first such option and both values; or see `recorded_options`.
+    """
+    values = recorded_options(state)
+    refuse_another_task(flatten(given)["task"], values)
+    recorded = flatten(load_config(type(given)(), values, str(state.parent / CONFIG)))
+    for name, value in flatten(given).items():
+        if name not in MAY_CHANGE and not same(recorded[name], value):
+            raise _changed(name, recorded[name], value)
+
+
+def refuse_another_task(task: str, recorded: dict[str, Any]) -> None:
+    """Refuse a task that differs from that of the run to be resumed.
+
+    Raises:
+        ConfigError: names both.
+    """
+    before = recorded.get("task", "structure")
+    if task != before:
+        raise _changed("task", before, task)
+
+
+def same(first: Any, second: Any) -> bool:
+    """Whether two values of an option are equal; paths are, if they lead to the same place."""
+    if isinstance(first, Path) and isinstance(second, Path):
+        return os.path.realpath(first) == os.path.realpath(second)
+    return bool(first == second)
+
+
+def _changed(name: str, before: Any, now: Any) -> ConfigError:
+    return ConfigError(
+        f"{name}: the run has {one_line(before, 90)}, {one_line(now, 90)} was given: a resumed run keeps it"
+    )

@@ -1,0 +1,130 @@
+"""What can be seen of a training while it runs, and afterwards."""
+
+import csv
+import json
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+
+from rnagen.cli.train import main
+from rnagen.tasks.structure.time_bins import NAMES
+from rnagen.training import loggers
+
+NO_VALIDATION = ("--epochs", "1", "--no-validate")
+
+
+def log_lines(text: str) -> list[str]:
+    return re.findall(r"step \d+: loss.*|step \d+: flow.*", text)
+
+
+def rows(folder: Path, version: int = 0) -> list[dict[str, str]]:
+    with (folder / "log" / f"version_{version}" / "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_one_line_and_one_row_per_interval_and_for_the_last_step(train, tmp_path: Path, capsys) -> None:
+    assert train("a", *NO_VALIDATION, "--train-batches", "7", "--print-freq", "3") == 0
+    lines = log_lines(capsys.readouterr().out)
+    assert [int(line.split()[1][:-1]) for line in lines] == [3, 6, 7]
+    for line in lines:
+        names = re.findall(r"([a-z_]+) [-\d.]", line.split(": ")[1])
+        assert len(names) == len(set(names))
+        assert {"loss", "flow", "lr"} <= set(names)
+        assert {"rate", "steps_per_second", "memory_mb"}.isdisjoint(names)
+    found = rows(tmp_path / "a")
+    assert [row["step"] for row in found] == ["3", "6", "7"]
+    assert all(row["train/loss"] and row["rate"] and row["steps_per_second"] for row in found)
+    assert len({row["train/loss"] for row in found}) == 3
+
+
+def test_a_short_run_has_its_one_line(train, tmp_path: Path, capsys) -> None:
+    assert train("a", *NO_VALIDATION, "--train-batches", "2", "--print-freq", "50") == 0
+    (line,) = log_lines(capsys.readouterr().out)
+    assert line.startswith("step 2: ")
+    assert [row["step"] for row in rows(tmp_path / "a")] == ["2"]
+
+
+def test_validation_has_the_loss_by_time_and_the_best_of_its_conformers(train, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        assert train(name, "--epochs", "1", "--train-batches", "1", "--val-repeat", "3") == 0
+    (record,) = [json.loads(line) for line in (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()]
+    assert {name for name in record if name.startswith("val/tm")} == {"val/tm_best1", "val/tm_best3", "val/tm_helix"}
+    assert all(record[f"val/{name}"] > 0 for name in NAMES)
+    trained, validated = rows(tmp_path / "a")
+    assert (trained["step"], validated["step"]) == ("1", "1")
+    assert float(validated["val/tm_best3"]) == record["val/tm_best3"]
+    assert set(record["targets"][0]) == {"id", "length", "tm_best1", "tm_best3", "tm_helix", *NAMES}
+    assert (tmp_path / "a" / "metrics.jsonl").read_text() == (tmp_path / "b" / "metrics.jsonl").read_text()
+
+
+def test_weights_and_biases_go_on_with_the_record_of_the_run(train, tmp_path: Path, monkeypatch) -> None:
+    made: list[dict] = []
+
+    class Logger(loggers.CSVLogger):
+        """Stands in for that of Weights & Biases."""
+
+        def __init__(self, **options) -> None:
+            made.append(options)
+            super().__init__(options["save_dir"], name="wandb")
+
+        @property
+        def experiment(self):
+            run = super().experiment
+            run.id = "abc123"
+            return run
+
+    monkeypatch.setattr(loggers, "WandbLogger", Logger)
+    flags = ("--wandb", "--wandb-project", "p", "--wandb-entity", "e", "--wandb-group", "g", "--wandb-tags", "x", "y")
+    assert train("a", *NO_VALIDATION, "--train-batches", "1", *flags) == 0
+    assert main(["--ckpt", str(tmp_path / "a" / "last.ckpt"), "--epochs", "2"]) == 0
+    named = [[one[name] for name in ("project", "entity", "group", "tags", "name", "id")] for one in made]
+    assert named == [["p", "e", "g", ["x", "y"], "a", None], ["p", "e", "g", ["x", "y"], "a", "abc123"]]
+    assert (tmp_path / "a" / loggers.WANDB_ID).read_text() == "abc123\n"
+    assert len(rows(tmp_path / "a")) == 1
+
+
+@pytest.mark.skipif(find_spec("tensorboard") is not None, reason="TensorBoard is installed")
+def test_tensorboard_that_is_not_installed_is_one_line(train, tmp_path: Path, capsys) -> None:
+    assert train("a", *NO_VALIDATION, "--train-batches", "1", "--tensorboard") == 2
+    error = capsys.readouterr().err.rstrip("\n").splitlines()[-1]
+    assert error == "train.py: tensorboard: it is not installed (pip install tensorboard)"
+    assert not (tmp_path / "a" / "config.yaml").exists()
+
+
+@pytest.mark.skipif(find_spec("tensorboard") is None, reason="TensorBoard is not installed")
+def test_tensorboard_writes_into_the_folder_of_the_run(train, tmp_path: Path) -> None:
+    assert train("a", *NO_VALIDATION, "--train-batches", "1", "--tensorboard") == 0
+    assert list((tmp_path / "a" / "tensorboard" / "version_0").glob("events.*"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--epochs", "-1"), "epochs: -1 cannot be used"),
+        (("--mha-heads", "0"), "mha_heads: 0 cannot be used"),
+        (("--max-time", "1 week"), "max_time: '1 week' cannot be used (expected 90s, 30m, 1h, 1d or DD:HH:MM:SS)"),
+        (("--accelerator", "mps", "--data", "absent"), "accelerator: 'mps' with devices 1 cannot be used"),
+    ],
+)
+def test_what_cannot_be_is_one_early_line(tmp_path: Path, capsys, flags: tuple[str, ...], words: str) -> None:
+    if torch.backends.mps.is_available():
+        pytest.skip("this machine has a GPU")
+    assert main([*flags, "--run-dir", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_the_parser_refuses_has_its_help(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["--epochs", "many"])
+    assert "invalid literal" in capsys.readouterr().err
+
+
+def test_a_run_ends_after_its_time(train, tmp_path: Path) -> None:
+    assert train("a", "--epochs", "100000", "--no-validate", "--max-time", "5s") == 0
+    assert 0 < torch.load(tmp_path / "a" / "last.ckpt", weights_only=True)["global_step"] < 100_000
