@@ -41,7 +41,7 @@ def test_a_bare_state_goes_on_as_the_run_began(train, begun: Path, tmp_path: Pat
         (("--path-type", "VP"), "path_type: the run has GVP, VP was given: a resumed run keeps it"),
         (("--embed-dim", "64"), "embed_dim: the run has 32, 64 was given: a resumed run keeps it"),
         (("--task", "confidence"), "task: the run has structure, confidence was given: a resumed run keeps it"),
-        (("--data", "elsewhere"), ", elsewhere was given: a resumed run keeps it"),
+        (("--data", "."), ", . was given: a resumed run keeps it"),
         (("--run-name", "full"), "full holds a run: resume it with --ckpt "),
     ],
 )

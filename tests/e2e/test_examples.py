@@ -64,6 +64,6 @@ def test_research(tmp_path: Path) -> None:
     flags = " ".join([*TINY_FLAGS, "--epochs 1 --val-epoch-freq 1 --train-batches 1 --val-repeat 1"])
     printed = run("research.sh", tmp_path / "structures", tmp_path / "out", flags=flags)
     assert "4 runs of 2 settings; they differ in: path_type" in printed
-    assert "| path_type GVP | tm_best5 | " in printed
+    assert "| path_type GVP | tm_best1 | " in printed
     assert (tmp_path / "out/curves.svg").is_file()
     assert (tmp_path / "out/conformers/rna/conformer_2.cif").is_file()
