@@ -6,6 +6,7 @@ of branches are random, except that residues must not collide.
 """
 
 import itertools
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,12 +21,13 @@ from rnagen.caches import cache_folder
 from rnagen.data.chains import ChainInfo
 from rnagen.data.dataset import FILE, write_dataset
 from rnagen.io.files import hash_files
+from rnagen.parallel import parallel_map
 from rnagen.preparation import aform, loops
 from rnagen.preparation.aform import C1, beads_on_backbone, helix, pair_frame
 from rnagen.preparation.chains import as_chain
 from rnagen.preparation.loops import STEP, Loop, Stem, exterior_loop, ring
 from rnagen.preparation.quality import with_quality
-from rnagen.progress import progress_bar
+from rnagen.secondary.pairs import SecondaryStructures
 from rnagen.secondary.vienna import mfe_pairs, secondary_structures_of
 from rnagen.structure import BEADS, HEAVY_ATOMS, RNAStructure, glycosidic_nitrogen
 
@@ -34,6 +36,8 @@ Candidate = TypeVar("Candidate")
 TRAINING, VALIDATION, SEED = 512, 8, 0
 """Chains of the synthetic set, and its seed."""
 MINIMUM_LENGTH = 16
+WORTH_WORKERS = 100
+"""Chains from which on more processes than one save time: each takes two seconds to start."""
 LENGTHS = (24, 128)
 """Shortest and longest chain of a synthetic dataset."""
 COMPLEMENT = {"A": "U", "C": "G", "G": "C", "U": "A"}
@@ -76,7 +80,7 @@ def synthetic_rna(seed: int, length: int) -> RNAStructure:
 
 
 def synthetic_set() -> Path:
-    """Folder of the synthetic set, `TRAINING` and `VALIDATION` chains: made once per machine, in less than a minute.
+    """Folder of the synthetic set, `TRAINING` and `VALIDATION` chains: made once per machine, in some ten seconds.
 
     Raises:
         OSError: the cache cannot be written.
@@ -103,22 +107,25 @@ def synthetic_dataset(folder: Path, n: int, seed: int, validation: int | None = 
         OSError: the folder cannot be written.
     """
     lengths = np.random.default_rng(seed).integers(LENGTHS[0], LENGTHS[1] + 1, size=n)
-    structures, infos = [], []
-    with progress_bar("synthetic RNA", n) as advance:
-        for k, length in enumerate(lengths):
-            structures.append(synthetic_rna(seed + k, int(length)))
-            advance(1, "synthetic RNA")
-    for k, structure in enumerate(structures):
+    wanted = [(seed + k, int(length)) for k, length in enumerate(lengths)]
+    workers = (os.cpu_count() or 1) if n >= WORTH_WORKERS else 1
+    made = dict(parallel_map(_folded_rna, wanted, workers, "synthetic RNA"))
+    infos = []
+    for k, (structure, _) in enumerate(made[one] for one in wanted):
         name = f"synthetic_{k:05d}"
         split = "" if validation is None else "train" if k < n - validation else "val"
         info = ChainInfo(
             name, name, method="synthetic", title=structure.title, source=structure.name, cluster=k, split=split
         )
         infos.append(with_quality(info, structure))
-    # Other energy models would take twice as long as everything else.
-    pairs = (secondary_structures_of(structure.sequence, other_models=False) for structure in structures)
-    chains = (as_chain(structure, known) for structure, known in zip(structures, pairs))
+    chains = (as_chain(*made[one]) for one in wanted)
     write_dataset(folder / FILE, HEAVY_ATOMS, infos, chains, RNA.__version__)
+
+
+def _folded_rna(seed_and_length: tuple[int, int]) -> tuple[RNAStructure, SecondaryStructures]:
+    structure = synthetic_rna(*seed_and_length)
+    # Other energy models would take twice as long as everything else.
+    return structure, secondary_structures_of(structure.sequence, other_models=False)
 
 
 def _paired_sequence(rng: np.random.Generator, length: int) -> tuple[str, list[tuple[int, int]]]:

@@ -1,11 +1,13 @@
 """Synthetic RNA and the ideal helix in it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from rnagen.preparation.aform import C1, beads_on_backbone, helix
 from rnagen.preparation.loops import Stem, exterior_loop, ring
-from rnagen.preparation.synthetic import synthetic_rna
+from rnagen.preparation.synthetic import synthetic_dataset, synthetic_rna
 from rnagen.secondary.vienna import mfe_pairs
 from rnagen.structure import BEADS, RNAStructure
 
@@ -116,3 +118,11 @@ def test_same_seed_same_rna() -> None:
 def test_too_short_is_refused() -> None:
     with pytest.raises(ValueError, match="not 15"):
         synthetic_rna(0, 15)
+
+
+def test_workers_change_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synthetic_dataset(tmp_path / "one", 3, seed=1)
+    monkeypatch.setattr("rnagen.preparation.synthetic.WORTH_WORKERS", 1)
+    synthetic_dataset(tmp_path / "several", 3, seed=1)
+    one, several = ((tmp_path / name / "chains.safetensors").read_bytes() for name in ("one", "several"))
+    assert one == several
