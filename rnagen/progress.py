@@ -33,10 +33,15 @@ def silenced(quiet: bool = True) -> Iterator[None]:
         _silent = before
 
 
+def is_quiet() -> bool:
+    """Whether no progress is wanted, by `silenced` or by the environment."""
+    return _silent or os.environ.get(QUIET, "0") not in ("", "0")
+
+
 @contextmanager
 def progress_bar(title: str, total: int | float) -> Iterator[Advance]:
     """Progress up to `total` with an estimate of the time left; yields the function that advances it."""
-    if _silent or os.environ.get(QUIET, "0") not in ("", "0"):
+    if is_quiet():
         yield ignore
     elif sys.stderr.isatty():
         with _bar(title, total) as advance:

@@ -52,6 +52,8 @@ class RunOptions:
     """Validate during training."""
     validate_only: Basic[bool] = False
     """Validate `ckpt` and stop, without training."""
+    quiet: bool = False
+    """No progress bar; the log lines stay."""
     print_freq: int = 50
     """Steps from one log line to the next; the last step has one too."""
     ckpt_freq: int = 1

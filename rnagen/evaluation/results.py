@@ -4,10 +4,12 @@ import csv
 import io
 import json
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnagen.errors import InputError
 from rnagen.evaluation.scores import CUTOFF_UNKNOWN, Summary, TargetScore
+from rnagen.io.files import write_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,7 +28,7 @@ HEADINGS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """Scores of all targets, their means, and what is known of leakage."""
 
@@ -43,6 +45,29 @@ class Evaluation:
     """What was masked, left out or not paired."""
     failures: list[InputError] = field(default_factory=list)
     """An error for each target that could not be scored."""
+
+    def __len__(self) -> int:
+        """Number of targets that were scored."""
+        return len(self.scores)
+
+    def __repr__(self) -> str:
+        means = ", ".join(f"{HEADINGS[name]} {self.summary[name].mean:.3f}" for name in ("best1", "best5", "lddt"))
+        failed = f", {len(self.failures)} could not be" if self.failures else ""
+        return f"Evaluation({len(self)} targets scored{failed}: {means})"
+
+    def save(self, path: str | Path) -> Path:
+        """Write the results as .json (everything) or .csv (the targets); returns the path.
+
+        Raises:
+            InputError: another suffix.
+            OSError: the folder cannot be written or the disk is full.
+        """
+        path = Path(path)
+        writers = {".json": self.to_json, ".csv": self.to_csv}
+        if path.suffix not in writers:
+            raise InputError(path, None, "results are written as .json or .csv")
+        write_text(path, writers[path.suffix]())
+        return path
 
     def to_json(self) -> str:
         """Everything."""

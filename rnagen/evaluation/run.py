@@ -16,7 +16,6 @@ from rnagen.evaluation.pairing import count_paired, on_reference
 from rnagen.evaluation.results import Evaluation
 from rnagen.evaluation.scores import LEAKAGE, filter_by_date, score_target, summarize
 from rnagen.features import from_sequence
-from rnagen.io.files import write_text
 from rnagen.metrics.usalign import BINARY
 from rnagen.progress import progress_bar
 from rnagen.sampling.denoiser import Flow
@@ -74,7 +73,7 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     notes = [*predicted.notes, *referenced.notes, *_unpaired(given, predictions, references)]
     result = Evaluation(scores, summarize(scores, config.seed), cutoff, leakage, left_out, notes, failures)
     if config.out is not None:
-        write_text(config.out, result.to_csv() if config.out.suffix == ".csv" else result.to_json())
+        result.save(config.out)
     return result
 
 

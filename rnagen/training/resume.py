@@ -18,7 +18,7 @@ MAY_CHANGE = (
     *("epochs", "max_time", "fresh_schedule"),
     *("accelerator", "devices", "num_workers", "cache"),
     *("validate", "validate_only", "val_batches", "val_epoch_freq"),
-    *("print_freq", "ckpt_freq", "keep_freq"),
+    *("quiet", "print_freq", "ckpt_freq", "keep_freq"),
     *("skip_oom", "wandb", "wandb_project", "wandb_entity", "wandb_group", "wandb_tags", "tensorboard"),
 )
 """Options that may differ when a run is resumed: where it is written, how long it lasts, where and how it is computed,

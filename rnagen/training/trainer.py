@@ -1,5 +1,6 @@
 """The Lightning trainer, the same for every task."""
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from rnagen.config.shared import RunOptions, TaskConfig
 from rnagen.errors import ConfigError
 from rnagen.messages import one_line
+from rnagen.progress import is_quiet
 from rnagen.training.callbacks import StepLog
 from rnagen.training.loggers import make_loggers
 from rnagen.training.state import StateFile
@@ -58,6 +60,8 @@ def make_trainer(
     """
     run, optim = config.run, config.optim
     loggers = make_loggers(config, folder)
+    # In a file, a bar is noise: the log lines are there.
+    shows_bar = not run.quiet and not is_quiet() and sys.stderr.isatty()
     try:
         return L.Trainer(
             accelerator=run.accelerator,
@@ -76,10 +80,11 @@ def make_trainer(
             use_distributed_sampler=False,
             enable_checkpointing=False,
             enable_model_summary=False,
+            enable_progress_bar=shows_bar,
             logger=loggers,
             plugins=[StateFile()],
             # A bar that shows a loss waits for it.
-            callbacks=[ProgressBar(run.print_freq), StepLog(run.print_freq), *callbacks],
+            callbacks=[*([ProgressBar(run.print_freq)] if shows_bar else []), StepLog(run.print_freq), *callbacks],
         )
     except MisconfigurationException as error:
         raise ConfigError(f"accelerator {run.accelerator}, devices {run.devices}: {one_line(error, 200)}") from error

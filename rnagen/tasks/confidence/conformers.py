@@ -9,8 +9,6 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Bool, Float
-from rich.console import Console
-from rich.progress import Progress
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
@@ -21,6 +19,7 @@ from rnagen.errors import InputError
 from rnagen.features import Chain, from_chain
 from rnagen.io.files import atomic_write
 from rnagen.metrics import FAST_SEEDS, c1_lddt, tm_scores
+from rnagen.progress import progress_bar
 from rnagen.sampling.conformers import SamplingError, draw_conformers
 from rnagen.sampling.denoiser import Flow
 
@@ -113,10 +112,8 @@ def sample_conformer_set(
     conformer_set = read_conformers(file) if file.is_file() else {}
     missing = [chain for chain in chains if chain.name not in conformer_set]
     saved = time.monotonic()
-    console = Console(stderr=True)
     try:
-        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-            task = progress.add_task(f"Sampling conformers of {len(missing)} chains", total=len(missing))
+        with progress_bar(f"sampling conformers of {len(missing)} chains", len(missing)) as advance:
             for number, chain in enumerate(missing):
                 if deadline is not None and time.monotonic() > deadline:
                     left = f"{len(missing) - number} of {len(chains)} chains are still to be sampled"
@@ -125,11 +122,10 @@ def sample_conformer_set(
                     conformer_set[chain.name] = sample_scored(checkpoint, chain, plan)
                 except SamplingError as error:
                     raise InputError(checkpoint.path, chain.name, str(error)) from error
-                progress.advance(task)
+                advance(1, f"sampling conformers of {chain.name}")
                 if time.monotonic() - saved > SAVE_SECONDS:
                     write_conformers(file, conformer_set)
                     saved = time.monotonic()
-                    print(f"conformers of {number + 1} of {len(missing)} chains sampled", flush=True)
     finally:
         if missing:
             write_conformers(file, conformer_set)

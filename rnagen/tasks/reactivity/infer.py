@@ -27,7 +27,7 @@ BATCH_PAIRS = 2**20
 """Pairs of residues in a batch of several RNAs: about 1 GiB in the convformer, a fifth of that in the others."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """Predicted reactivity of several RNAs."""
 
@@ -37,6 +37,18 @@ class Prediction:
     """Reactivity [L, E] in [0, 1] by name, in the order of the targets."""
     failures: list[InputError]
     """An error for each RNA without a usable prediction."""
+
+    def __len__(self) -> int:
+        """Number of RNAs with a prediction."""
+        return len(self.profiles)
+
+    def __getitem__(self, name: str) -> Float32[np.ndarray, "_ E"]:
+        """The profile of an RNA."""
+        return self.profiles[name]
+
+    def __repr__(self) -> str:
+        failed = f", {len(self.failures)} failed" if self.failures else ""
+        return f"Prediction({len(self)} RNAs{failed}: {', '.join(self.experiments)})"
 
 
 def predict_reactivity(
