@@ -95,7 +95,7 @@ def _unnumbered(lines: list[str], atoms: list[int]) -> dict[str, str]:
     return refused
 
 
-_NUMBER = re.compile(r" *-?\d+|[A-Za-z][0-9A-Za-z]{3}")
+_NUMBER = re.compile(r" *-?\d+ *|[A-Za-z][0-9A-Za-z]{3}")
 """As the format has it; the letters are those of the hybrid-36 extension."""
 
 

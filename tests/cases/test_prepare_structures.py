@@ -288,3 +288,9 @@ def test_tabs_after_the_coordinates_are_harmless(tmp_path: Path, capsys: pytest.
     write_text(tmp_path / "in" / "x.pdb", "\n".join("\t".join(line.split()) for line in text.splitlines()))
     assert main([str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--workers", "1"]) == 2
     assert "line 1: tabs where the format has columns of fixed width" in capsys.readouterr().err
+
+
+def test_residue_numbers_at_the_left_of_their_columns(tmp_path: Path) -> None:
+    text = "".join(f"{line[:22]}{line[22:26].strip():<4}{line[26:]}\n" for line in pdb(WHOLE).splitlines()[:-2])
+    (chain,) = prepared(tmp_path, {"x.pdb": text}).values()
+    assert resolved(chain) == list(range(1, 25))
