@@ -66,10 +66,10 @@ def _separate_residues(block: gemmi.cif.Block) -> None:
     if not all(columns):
         return
     rows = list(zip(*(list(column) for column in columns)))
-    labels: dict[tuple[str, str], set[str]] = {}
-    for asym, number, _, label in rows:
-        labels.setdefault((asym, number), set()).add(label)
-    unnumbered = {asym for (asym, _), found in labels.items() if len(found) > len(ascii_uppercase)}
+    sharing: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for asym, number, code, label in rows:
+        sharing.setdefault((asym, number), set()).add((code, label))
+    unnumbered = {asym for (asym, _), found in sharing.items() if len(found) > len(ascii_uppercase)}
     taken: dict[tuple[str, str], dict[tuple[str, str], str]] = {}
     for row, (asym, number, code, label) in enumerate(rows):
         if asym in unnumbered:  # all residues have one author number: the label numbers are the only ones
