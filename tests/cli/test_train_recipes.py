@@ -1,6 +1,7 @@
 """The recipes of configs/lineage, and options by epoch, through the command line."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,7 @@ def test_batches_that_do_not_fit_are_counted_in_the_metrics(train, tmp_path, mon
         return objective(*given)
 
     monkeypatch.setattr(place, "objective", full)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)  # so that there is a bar
     assert train("a", "--epochs", "1", "--train-batches", "4", "--skip-oom") == 0
     (record,) = [json.loads(line) for line in (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()]
     assert record["out_of_memory"] == 1
