@@ -230,7 +230,7 @@ def _lines(data: bytes, draw: random.Random) -> bytes:
     elif change == "shuffle":
         draw.shuffle(lines)
     else:
-        lines[place] = draw.choice((b" ", b"\t", b"\n")) * 50_000 + lines[place]
+        lines[place] = draw.choice((b" ", b"\t", b"\n")) * draw.choice((50_000, 1_000_000)) + lines[place]
     return b"\n".join(lines)
 
 

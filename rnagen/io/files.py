@@ -22,7 +22,7 @@ MAXIMUM_EXPANSION = 200
 zeros reaches 1,000."""
 MINIMUM_LIMIT = 1 << 26
 """Bytes that a gzip file may hold, however small it is."""
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
 _ARCHIVES = {
     b"PK\x03\x04": "zip archive",
     b"7z\xbc\xaf\x27\x1c": "7z archive",
@@ -57,7 +57,7 @@ def read_bytes(path: Path) -> bytes:
     except OSError as error:
         raise InputError(path, None, error.strerror or str(error)) from error
     for _ in range(2):  # some download programs compress what is compressed
-        if not data.startswith(_GZIP_MAGIC):
+        if not data.startswith(GZIP_MAGIC):
             break
         try:
             data = expand_gzip(data)

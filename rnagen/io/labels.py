@@ -17,7 +17,7 @@ ATOM = "C1'"
 """The one atom of these tables."""
 
 _ENTRY = re.compile(r"([0-9][A-Za-z0-9]{3})_(\w+)")
-_PDB_ID = re.compile(r"[0-9][A-Za-z0-9]{3}")
+PDB_ID = re.compile(r"[0-9][A-Za-z0-9]{3}")
 _NOT_GIVEN = {"", "na", "n/a", "null", "none"}
 """Coordinates that are missing, in lower case; others are NaN, -1e18 and all that no molecule has."""
 
@@ -199,7 +199,7 @@ def _structure(name: str, target: str, chain: str, part: _Part) -> RNAStructure:
     if match:
         entry, chain = match[1].lower(), chain if name != target else match[2]
     else:
-        entry = target.lower() if chain and _PDB_ID.fullmatch(target) else ""
+        entry = target.lower() if chain and PDB_ID.fullmatch(target) else ""
     return RNAStructure(
         name=name,
         sequence=part.letters,

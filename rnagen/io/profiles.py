@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float32
 
+from rnagen.io.files import GZIP_MAGIC
+
 FAULT = "fault of the profile"
 """Column of `profile_table` with the reason why a profile cannot be used; tables of other origin do not have it."""
 _SHAPE_REAGENTS = frozenset(["shape", "1m6", "1m7", "2a3", "5nia", "bzcn", "fai", "nai", "nai-n3", "nmia"])
-GZIP_MAGIC = b"\x1f\x8b"
 _BEGINNING = 1 << 16
 
 

@@ -14,8 +14,8 @@ from jaxtyping import Float32
 from pyarrow import csv, dataset, ipc
 
 from rnagen.errors import InputError
-from rnagen.io.files import atomic_write, read_text
-from rnagen.io.profiles import FAULT, GZIP_MAGIC, first_line, profile_table
+from rnagen.io.files import GZIP_MAGIC, atomic_write, read_text
+from rnagen.io.profiles import FAULT, first_line, profile_table
 from rnagen.io.rdat import is_rdat, read_rdat
 from rnagen.io.records import text_lines
 from rnagen.io.residues import clean_sequence

@@ -1,10 +1,10 @@
 """Which chains go into a dataset: one copy of each RNA, under an id of its own, with what is known of it."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from rnagen.data.chains import ChainInfo
+from rnagen.io.labels import PDB_ID
 from rnagen.preparation.metadata import ChainMetadata, chain_id
 from rnagen.preparation.parsed import ParsedChain, ParsedSource, is_part
 from rnagen.preparation.report import PrepareReport, Skip
@@ -71,10 +71,7 @@ def _is_same_rna(one: ParsedChain, other: ParsedChain) -> bool:
     short, long = sorted((one.sequence, other.sequence), key=len)
     if len(short) == len(long):
         return all(a == b or "N" in (a, b) for a, b in zip(short, long))
-    return bool(_PDB_ID.fullmatch(one.info.entry)) and is_part(short, long)
-
-
-_PDB_ID = re.compile(r"[0-9][a-z0-9]{3}", re.IGNORECASE)
+    return bool(PDB_ID.fullmatch(one.info.entry)) and is_part(short, long)
 
 
 def _renamed(chain: ParsedChain, number: int) -> ParsedChain:

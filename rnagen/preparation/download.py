@@ -8,6 +8,8 @@ import time
 import urllib.request
 from collections.abc import Iterator
 
+from rnagen.io.files import GZIP_MAGIC
+
 TIMEOUT = 60.0
 """Seconds without a byte after which a connection counts as lost."""
 SECONDS = 600.0
@@ -20,7 +22,6 @@ MAXIMUM_EXPANDED = 2**30
 BLOCK = 2**20
 """Bytes that are read or expanded at once."""
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _START = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|#[^\n]*\n)*data_", re.IGNORECASE)
 _ATOMS = b"_atom_site."
 
@@ -41,7 +42,7 @@ def download_mmcif(url: str, seconds: float = SECONDS) -> bytes:
     body = _body(url, seconds)
     if not body:
         raise EOFError("an empty body")
-    compressed = body.startswith(_GZIP_MAGIC)
+    compressed = body.startswith(GZIP_MAGIC)
     _check_mmcif(_expanded(body) if compressed else iter([body]))
     return body if compressed else gzip.compress(body, mtime=0)
 

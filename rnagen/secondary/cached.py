@@ -1,6 +1,7 @@
 """Base pairs of sequences, from rnagen's cache where they were predicted before."""
 
 import hashlib
+import logging
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -20,7 +21,7 @@ SHORTEST = 100
 def base_pairs(sequence: str, other_models: bool = False) -> SparsePairs:
     """`rnagen.secondary.vienna.sparse_base_pairs`, with `other_models` those of `with_other_models`.
 
-    A cache that cannot be read or written is done without.
+    A cache that cannot be read is made anew; one that cannot be written is done without, with a warning.
 
     Raises:
         ValueError: as `sparse_base_pairs`.
@@ -36,8 +37,8 @@ def base_pairs(sequence: str, other_models: bool = False) -> SparsePairs:
     try:
         with atomic_write(path) as file:
             np.savez(file, pairs=found.pairs, probabilities=found.probabilities, pair_features=found.pair_features)
-    except OSError:
-        pass
+    except OSError as error:
+        logging.getLogger(__name__).warning("base pairs are not cached: %s", error)
     return found
 
 
