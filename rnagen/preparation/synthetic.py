@@ -17,13 +17,14 @@ import RNA
 from jaxtyping import Float64
 from scipy.spatial import cKDTree
 
+from rnagen import aform
+from rnagen.aform import C1, beads_on_backbone, helix, pair_frame
 from rnagen.caches import cache_folder
 from rnagen.data.chains import ChainInfo
 from rnagen.data.dataset import FILE, write_dataset
 from rnagen.io.files import hash_files
 from rnagen.parallel import parallel_map
-from rnagen.preparation import aform, loops
-from rnagen.preparation.aform import C1, beads_on_backbone, helix, pair_frame
+from rnagen.preparation import loops
 from rnagen.preparation.chains import as_chain
 from rnagen.preparation.loops import STEP, Loop, Stem, exterior_loop, ring
 from rnagen.preparation.quality import with_quality

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from rnagen.evaluation import baselines
-from rnagen.preparation import aform
+from rnagen import aform
 
 HAIRPIN = [(i, 27 - i) for i in range(12)]
 

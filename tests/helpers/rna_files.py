@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnagen.preparation.aform import helix
+from rnagen.aform import helix
 from rnagen.structure import glycosidic_nitrogen
 
 SEQUENCE = "GCUCGGCGGUGGGGGAGCAUCUCC"

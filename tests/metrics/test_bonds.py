@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rnagen.metrics import conformer_geometry
-from rnagen.preparation.aform import helix
+from rnagen.aform import helix
 from rnagen.structure import BEADS, RNAStructure
 
 

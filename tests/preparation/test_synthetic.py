@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnagen.preparation.aform import C1, beads_on_backbone, helix
+from rnagen.aform import C1, beads_on_backbone, helix
 from rnagen.preparation.loops import Stem, exterior_loop, ring
 from rnagen.preparation.synthetic import synthetic_dataset, synthetic_rna
 from rnagen.secondary.vienna import mfe_pairs

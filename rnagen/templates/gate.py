@@ -1,0 +1,37 @@
+"""Which known structures may serve a target: those released before it, and none of its own entry."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool
+
+from rnagen.dates import NO_DATE
+from rnagen.templates.library import Library
+
+
+@dataclass(frozen=True)
+class DateGate:
+    """The date filter of templates.
+
+    A later deposition of the target's own molecule is released after the target: its date keeps it out.
+    """
+
+    before: str
+    """ISO date; only chains released before it may serve. An undated chain never does."""
+    entries: Collection[str] = ()
+    """Database entries, in lower case, whose chains may not serve: those of the target."""
+
+    def at(self, date: str) -> "DateGate":
+        """The gate of a target of this date (`NO_DATE` when unknown): the earlier of both."""
+        return DateGate(min(self.before, date) if date != NO_DATE else self.before, self.entries)
+
+    def without(self, entry: str) -> "DateGate":
+        """The gate of a target of this entry."""
+        return DateGate(self.before, {*self.entries, entry.lower()})
+
+    def allowed(self, library: Library) -> Bool[np.ndarray, " N"]:
+        """Which chains of the library may serve."""
+        dated = library.dates != NO_DATE
+        own = np.array([info.entry in self.entries for info in library.infos], dtype=bool)
+        return dated & (library.dates < self.before) & ~own

@@ -1,0 +1,69 @@
+"""What the search knows of the RNA it looks for, and what an aligned pair of residues is worth."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from rnagen.secondary.pairs import SparsePairs
+from rnagen.structure import UNKNOWN, UNPAIRED, encode_sequence
+from rnagen.templates.library import TemplateChain
+
+RIBOSUM = np.array(
+    [
+        [2.22, -1.86, -1.46, -1.39, 0],
+        [-1.86, 1.16, -2.48, -1.05, 0],
+        [-1.46, -2.48, 1.03, -1.74, 0],
+        [-1.39, -1.05, -1.74, 1.65, 0],
+        [0, 0, 0, 0, 0],
+    ],
+    dtype=np.float32,
+)
+"""RIBOSUM85-60, unpaired residues A, C, G, U, and N (Klein and Eddy, BMC Bioinformatics 4, 44 (2003))."""
+UPSTREAM, DOWNSTREAM, LOOP, NOTHING_KNOWN = range(4)
+"""Class of a template residue: its partner stands before it, after it, it has none, or nobody knows."""
+STRUCTURE_WEIGHT = 1.0
+"""Of the predicted class of a residue beside its base."""
+_CANONICAL = np.zeros((5, 5), dtype=bool)
+for _pair in ("AU", "GC", "GU"):
+    _i, _j = encode_sequence(_pair)
+    _CANONICAL[_i, _j] = _CANONICAL[_j, _i] = True
+
+
+@dataclass(frozen=True)
+class Query:
+    """An RNA that templates are searched for."""
+
+    bases: UInt8[np.ndarray, " L"]
+    pairs: Float32[np.ndarray, "L L"]
+    """Base-pair probabilities, symmetric."""
+
+    @classmethod
+    def of(cls, sequence: str, pairs: SparsePairs) -> "Query":
+        """The query of a sequence over `rnagen.structure.BASES`."""
+        return cls(encode_sequence(sequence).astype(np.uint8), pairs.dense())
+
+    def __len__(self) -> int:
+        """Number of residues."""
+        return len(self.bases)
+
+    def table(self) -> Float32[np.ndarray, "L 20"]:
+        """Score of each residue aligned with a template residue of each code (5 bases × 4 classes, class fastest):
+        RIBOSUM, and the probability p of the class as 2p − 1."""
+        before, after = np.tril(self.pairs).sum(1), np.triu(self.pairs).sum(1)
+        classes = np.stack([before, after, 1 - before - after], axis=1)
+        worth = np.concatenate([STRUCTURE_WEIGHT * (2 * classes - 1), np.zeros((len(self), 1))], axis=1)
+        return (RIBOSUM[self.bases][:, :, None] + worth[:, None, :]).reshape(len(self), 20).astype(np.float32)
+
+    def canonical(self) -> Float32[np.ndarray, "L L"]:
+        """1 where two residues can form a Watson-Crick or GU pair."""
+        return _CANONICAL[self.bases[:, None], self.bases[None]].astype(np.float32)
+
+
+def codes_of(chain: TemplateChain) -> UInt8[np.ndarray, " L"]:
+    """Code of each template residue for `Query.table`."""
+    position, table = np.arange(len(chain)), chain.pair_table
+    classes = np.where(table > position, DOWNSTREAM, UPSTREAM)
+    classes[table == UNPAIRED] = LOOP
+    classes[table == UNKNOWN] = NOTHING_KNOWN
+    return (4 * chain.bases.astype(np.int64) + classes).astype(np.uint8)
