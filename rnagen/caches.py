@@ -11,6 +11,7 @@ CACHE = "RNAGEN_CACHE"
 """Environment variable that names the folder."""
 KINDS = {
     "base_pairs": ("base_pairs", "base pairs of the sequences that were sampled or whose reactivity was predicted"),
+    "sample": ("sample-*", "the sample of public chains that trains without --data"),
     "synthetic": ("synthetic-*", "the synthetic set"),
     "conformers": ("conformers-*.safetensors", "scored conformers of confidence trainings"),
     "profiles": ("profiles-*.arrow", "converted tables of profiles"),

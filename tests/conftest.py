@@ -42,7 +42,7 @@ def _one_thread_and_seed() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[None]:
-    """What rnagen caches, such as the synthetic set, is made once per test run, for all of its processes."""
+    """What rnagen caches, such as the sample of public chains, is made once per test run, for all of its processes."""
     folder = tmp_path_factory.getbasetemp()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder if worker_id == "master" else folder.parent))

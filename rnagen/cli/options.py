@@ -60,7 +60,7 @@ def parse(options: Any, arguments: Sequence[str], prog: str) -> Any:
     config = _parse(without_sections[type(options)], flags, options, settings)
     data = flag_value(flags, "data")
     if data and not Path(data).exists():
-        # The default may be absent, for synthetic RNA takes its place; what was asked for may not.
+        # The default may be absent, for the sample takes its place; what was asked for may not.
         raise ConfigError(f"data: {one_line(data)}: no such file or folder")
     return config
 

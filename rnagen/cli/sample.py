@@ -10,9 +10,12 @@ from rnagen.config.sampling import SampleConfig
 from rnagen.progress import silenced
 
 if TYPE_CHECKING:
+    from rnagen.sampling.ensemble import Ensemble
     from rnagen.sampling.run import SamplingRun
 
 PROG = "sample.py"
+LISTED = 10
+"""RNAs whose templates are printed."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -49,6 +52,15 @@ def _run(job: "SamplingRun", config: SampleConfig) -> int:
     return 0
 
 
+def _templates(ensemble: "Ensemble") -> str:
+    """What the first conformers of an RNA were built on, in a line."""
+    return ", ".join(
+        f"conformer {k} on {use.source} {use.name} ({use.release_date or 'undated'}, {use.identity:.0%} identical over "
+        f"{use.coverage:.0%}, predicted TM-score {use.predicted_tm:.2f})"
+        for k, use in enumerate(ensemble.templates, start=1)
+    )
+
+
 def _sample(job: "SamplingRun", config: SampleConfig) -> None:
     from rnagen.progress import progress_bar
     from rnagen.sampling.ensemble import Ensemble
@@ -64,14 +76,20 @@ def _sample(job: "SamplingRun", config: SampleConfig) -> None:
             print(f"{there} of {len(job.targets)} targets are there already")
         if interrupted:
             print(f"in work when an earlier run was killed, and therefore last: {', '.join(sorted(interrupted))}")
-        evaluations = 0
+        evaluations, built = 0, []
         with progress_bar("sampling", sum(job.cost(target, folder) for target in waiting)) as advance:
-            for _, result in job.draw(folder, advance):
-                evaluations = max(evaluations, result.evaluations if isinstance(result, Ensemble) else 0)
+            for target, result in job.draw(folder, advance):
+                if isinstance(result, Ensemble):
+                    evaluations = max(evaluations, result.evaluations)
+                    built += [f"{target.name}: {_templates(result)}"] if result.templates else []
         done, n = folder.submitted()
     if not done:
         return
     print(f"{len(done)} RNAs × {n} conformers: {config.out}/<name>/conformer_*.{config.format}")
     if evaluations:
         print(f"{config.sampler.sampling_method}: {evaluations} evaluations of the model per conformer")
+    if built:
+        print(f"templates were used for {len(built)} of {len(waiting)} RNAs (all in their summary.json):")
+        for line in built[:LISTED]:
+            print(f"  {line}")
     print(f"submission table: {config.out / SUBMISSION}")

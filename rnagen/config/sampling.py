@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 from rnagen.config.files import Basic
+from rnagen.dates import is_date
 from rnagen.errors import ConfigError
+from rnagen.messages import quoted
 
 SamplingMethod = Literal["euler", "midpoint", "heun", "rk4", "dopri5", "euler-maruyama", "sde-heun", "ddpm", "ddim"]
 TimeGrid = Literal["uniform", "logarithmic", "quadratic"]
@@ -49,6 +51,59 @@ class SamplerConfig:
         for name, least in (("steps", 1), ("diversity", 0), ("chunk", 0)):
             if not getattr(self, name) >= least:
                 raise ConfigError(f"{name}: must be at least {least}, not {getattr(self, name)!r}")
+
+
+AUTO, NONE = "auto", "none"
+"""Templates: those that the library has; not any."""
+
+
+@dataclass(frozen=True)
+class TemplateConfig:
+    """Which known structures conformers are built on, and how many of an RNA's conformers are."""
+
+    templates: Basic[tuple[str, ...]] = (AUTO,)
+    """Known structures of related sequences: auto (searched in the template library), none, or structure files and
+    tables in the submission format, also together with auto. The first conformers are built on them."""
+    template_date: str = ""
+    """Only library structures released before this date (YYYY-MM-DD) serve; by default the cutoff of the checkpoint. A
+    target with a date of its own uses the earlier of both."""
+    template_library: Path | None = None
+    """Library made by `rnagen library`; by default the one that ships with rnagen."""
+    draft: Path | None = None
+    """Structure of the RNA by another program, or a folder of them named by target: the first conformer is built on
+    it."""
+    template_slots: int = 4
+    """Conformers of an RNA that are built on the library at most."""
+    template_choice: int = 5
+    """Best templates of the library that are considered."""
+    template_similarity: float = 0.5
+    """Least identity × coverage of a template."""
+    template_until: float = 0.9
+    """Time of the flow, from 0 (noise) to 1 (structure), until which the copied residues stand as in the template while
+    the model completes the others; then it may move them all. 1: to the end."""
+
+    def __post_init__(self) -> None:
+        if NONE in self.templates and len(self.templates) > 1:
+            raise ConfigError(f"templates: {NONE} excludes {', '.join(one for one in self.templates if one != NONE)}")
+        if not self.templates:
+            raise ConfigError(f"templates: choose {AUTO}, {NONE} or files")
+        if self.template_date and not is_date(self.template_date):
+            raise ConfigError(f"template_date: {quoted(self.template_date)} is not a date (expected YYYY-MM-DD)")
+        for name, least in (("template_slots", 0), ("template_choice", 1), ("template_similarity", 0)):
+            if not getattr(self, name) >= least:
+                raise ConfigError(f"{name}: must be at least {least}, not {getattr(self, name)!r}")
+        if not 0 < self.template_until <= 1:
+            raise ConfigError(f"template_until: must lie above 0 and be at most 1, not {self.template_until!r}")
+
+    @property
+    def searches(self) -> bool:
+        """Whether the library is searched."""
+        return AUTO in self.templates
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files of templates."""
+        return tuple(Path(one) for one in self.templates if one not in (AUTO, NONE))
 
 
 @dataclass(frozen=True)
@@ -129,6 +184,7 @@ class SampleConfig:
     quiet: bool = False
     """Show no progress; RNAGEN_QUIET=1 in the environment does so for every command."""
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    known: TemplateConfig = field(default_factory=TemplateConfig)
 
     def __post_init__(self) -> None:
         if self.structure is not None and self.sequence is None:

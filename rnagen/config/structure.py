@@ -124,8 +124,8 @@ class DataConfig:
     """Training data and how it is sampled."""
 
     data: Basic[Path] = Path("data")
-    """Dataset folder or file (`rnagen prepare`); if absent, a built-in synthetic set is used, made once
-    per machine."""
+    """Dataset folder or file (`rnagen prepare`); if absent, a small sample of public chains is used,
+    made once per machine."""
     splits: Basic[Path] = Path("splits")
     """Folder with train.csv and val.csv; a file of `rnagen prepare --beads` carries its own splits."""
     cutoff: Basic[str] = "2022-05-27"

@@ -27,7 +27,8 @@ class SequenceRecord:
     name: str
     sequence: str
     temporal_cutoff: str = ""
-    """As written there: the date from which on nothing may be used for this target. Empty when the table has none."""
+    """As written there, in this column or in `release_date`: the date from which on nothing may be used for this
+    target. Empty when the table has none."""
     description: str = ""
     fault: str = ""
     """Why the row cannot be used; empty for nothing."""
@@ -48,7 +49,7 @@ def read_sequences(path: str | Path) -> list[SequenceRecord]:
         SequenceRecord(
             table.cell(row, names),
             "" if table.cell(row, "sequence") in _NOT_GIVEN else table.cell(row, "sequence"),
-            table.cell(row, "temporal_cutoff"),
+            table.cell(row, "temporal_cutoff") or table.cell(row, "release_date"),
             " ".join(table.cell(row, "description").split()),
             table.fault(row),
         )

@@ -15,6 +15,8 @@ class Record:
     """In dot-bracket notation."""
     warnings: tuple[str, ...] = ()
     """What was left out or decided in reading it."""
+    release_date: str = ""
+    """As written there; empty where there is none."""
 
 
 Found = Record | InputError

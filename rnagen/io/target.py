@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int16
 
+from rnagen.dates import NO_DATE
 from rnagen.errors import InputError
 from rnagen.io.dot_bracket import parse_dot_bracket
 from rnagen.io.residues import clean_sequence
@@ -23,6 +24,8 @@ class Target:
     """Secondary structure that its conformers are conditioned on, in dot-bracket notation; None without one."""
     alignment: Path | None = None
     """File of an alignment whose query is the sequence; None without one."""
+    release_date: str = NO_DATE
+    """No structure released on or after it may serve as a template (YYYY-MM-DD); `NO_DATE` when unknown."""
 
     @property
     def pair_table(self) -> Int16[np.ndarray, " L"] | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from rnagen.dates import parse_optional_date
 from rnagen.errors import InputError
 from rnagen.io.clustal import is_clustal, read_clustal
 from rnagen.io.connect_table import is_bpseq, is_ct, read_bpseq, read_ct
@@ -63,7 +64,11 @@ def _target(file: Path, found: Found) -> Target:
     if isinstance(found, InputError):
         raise found
     target = make_target(file, found.name, found.sequence, found.secondary_structure)
-    return replace(target, warnings=(*target.warnings, *found.warnings))
+    try:
+        date = parse_optional_date(found.release_date)
+    except ValueError as error:
+        raise InputError(file, found.name, f"release date: {error}") from None
+    return replace(target, warnings=(*target.warnings, *found.warnings), release_date=date)
 
 
 def _is_table(lines: Sequence[str]) -> bool:
@@ -77,7 +82,7 @@ def _read_table(path: Path, lines: Sequence[str]) -> list[Found]:
     return [
         InputError(path, row.name or f"row {number}", row.fault or "has no name")
         if row.fault or not row.name
-        else Record(row.name, row.sequence)
+        else Record(row.name, row.sequence, release_date=row.temporal_cutoff)
         for number, row in enumerate(dict.fromkeys(read_sequences(path)), start=1)
     ]
 

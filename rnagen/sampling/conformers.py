@@ -1,6 +1,7 @@
 """The conformers of one RNA: one context, then the solver for all of them at once."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -9,7 +10,7 @@ from torch import Tensor
 from rnagen.config.sampling import SamplingPlan
 from rnagen.features import RNAFeatures
 from rnagen.model.model import Context
-from rnagen.sampling.denoiser import Denoiser, Evaluated, Flow, adjustment, nothing
+from rnagen.sampling.denoiser import Denoiser, Evaluated, Fixed, Flow, adjustment, nothing
 from rnagen.sampling.recycling import conditioned
 from rnagen.sampling.secondary import sampled_secondary_structures, stable_seed
 from rnagen.sampling.solver import solver_of
@@ -24,6 +25,18 @@ ATTEMPTS = 3
 
 class SamplingError(RuntimeError):
     """A target could not be sampled; the message gives the reason."""
+
+
+@dataclass(frozen=True)
+class Fragments:
+    """Known parts of conformers: until `time`, the model completes them."""
+
+    coords: Mapping[int, Float[Tensor, "L A 3"]]
+    """Structures in Å, by the position of the conformer among all of the RNA."""
+    masks: Mapping[int, Bool[Tensor, "L A"]]
+    """Their atoms that are known."""
+    time: float
+    """Of the flow, from which on the model is free to move them; at 1 they stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,7 @@ def draw_conformers(
     name: str,
     plan: SamplingPlan,
     guide: Flow | None = None,
+    fragments: Fragments | None = None,
     evaluated: Evaluated = nothing,
 ) -> Conformers:
     """Draw the conformers of one RNA. Those with unusable coordinates are sampled again, up to `ATTEMPTS` times;
@@ -67,6 +81,7 @@ def draw_conformers(
         name: of the RNA; part of the seed.
         plan: how many conformers, and how.
         guide: a worse model to be guided away from.
+        fragments: known parts of some conformers.
         evaluated: is called after evaluations of the model, for progress.
 
     Raises:
@@ -77,15 +92,20 @@ def draw_conformers(
     sample_structures = plan.options.secondary_structures == "sampled" and features.pair_table is None
     waiting = list(range(plan.first, plan.total))
     coords = torch.empty(len(waiting), features.bases.shape[1], len(flow.model.config.atoms), 3)
-    redrawn = 0
+    redrawn = evaluations = 0
     for attempt in range(ATTEMPTS):
-        groups = [(waiting, rna)]
+        known = [k for k in waiting if fragments is not None and k in fragments.coords]
+        free = [k for k in waiting if k not in known]
+        groups = [(free, rna)]
         if sample_structures:
-            structures = sampled_secondary_structures(features, name, waiting, plan.seed, attempt)
+            structures = sampled_secondary_structures(features, name, free, plan.seed, attempt)
             groups = [(some, _RNA(flow, conditions, name, plan, guide)) for some, conditions in structures]
         waiting = []
-        for some, conditioned_rna in groups:
-            new, evaluations = conditioned_rna.draw(some, attempt, evaluated)
+        for some, conditioned_rna in [(known, rna), *groups]:
+            if not some:
+                continue
+            new, used = conditioned_rna.draw(some, attempt, evaluated, fragments if some is known else None)
+            evaluations = max(evaluations, used)
             good = usable(new)
             if plan.options.diversity and not good.all():
                 good = torch.zeros_like(good)
@@ -116,8 +136,11 @@ class _RNA:
             self.guide_context = conditioned(self.guide, known, draft_noise)
 
     @torch.no_grad()
-    def draw(self, conformers: list[int], attempt: int, evaluated: Evaluated) -> tuple[Float[Tensor, "n L A 3"], int]:
-        """Coordinates of the numbered conformers (Å, CPU; perhaps not finite) and evaluations per conformer."""
+    def draw(
+        self, conformers: list[int], attempt: int, evaluated: Evaluated, fragments: Fragments | None = None
+    ) -> tuple[Float[Tensor, "n L A 3"], int]:
+        """Coordinates of the numbered conformers (Å, CPU; perhaps not finite) and evaluations per conformer. Where
+        fragments are given, all of them have some."""
         options, device = self.plan.options, self.context.trunk.single.device
         generators = [conformer_generator(self.plan.seed, self.name, k, attempt) for k in conformers]
 
@@ -129,6 +152,12 @@ class _RNA:
             noise = torch.stack([torch.randn(shape[1:], generator=generator) for generator in generators])
             return recenter(noise.to(device))
 
+        fixed = None
+        if fragments is not None:
+            # They differ by what is known of them.
+            options = replace(options, diversity=0.0)
+            coords, masks = (torch.stack([part[k] for k in conformers]) for part in (fragments.coords, fragments.masks))
+            fixed = Fixed((coords / self.flow.model.config.sigma_data).to(device), masks.to(device), fragments.time)
         remembers = not self.solver.adaptive
         denoiser = Denoiser(self.flow, self.context, options.chunk, remembers, evaluated)
         away_from = None
@@ -139,7 +168,7 @@ class _RNA:
             draw_noise(torch.Size([len(conformers), *self.shape])),
             draw_noise,
             project=recenter,
-            adjust=adjustment(denoiser, options, away_from),
+            adjust=adjustment(denoiser, options, away_from, fixed),
         )
         networks = 1 if away_from is None else 2
         return solution.x.cpu() * self.flow.model.config.sigma_data, solution.evaluations * networks

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from rnagen.checkpoints.structure import Checkpoint
@@ -82,15 +82,37 @@ class Denoiser:
         return self.flow.transport.estimate(self(x, t), x, t).data
 
 
-def adjustment(denoiser: Denoiser, options: SamplerConfig, away_from: Denoiser | None) -> Adjustment | None:
-    """What the options do to every data estimate of `denoiser`: guidance away from another denoiser, and repulsion
-    among conformers; None where they do nothing."""
+@dataclass(frozen=True)
+class Fixed:
+    """Parts of the structure that are known: in every estimate they take the place of what the model estimates, so that
+    it completes them."""
+
+    coords: Float[Tensor, "n L A 3"]
+    """In units of the model, in any pose."""
+    mask: Bool[Tensor, "n L A"]
+    """Atoms that are known."""
+    until: float
+    """Time from which on the model is free to move them."""
+
+    def __call__(self, data: Float[Tensor, "n L A 3"], t: Float[Tensor, " n"]) -> Float[Tensor, "n L A 3"]:
+        """The estimate with the known atoms, superposed on it."""
+        flat, mask = data.flatten(1, 2), self.mask.flatten(1, 2)
+        moved = superpose(self.coords.flatten(1, 2), flat, mask)
+        replaced = mask & (t < self.until)[:, None] if self.until < 1 else mask
+        return torch.where(replaced[..., None], moved, flat).view_as(data)
+
+
+def adjustment(
+    denoiser: Denoiser, options: SamplerConfig, away_from: Denoiser | None, fixed: Fixed | None = None
+) -> Adjustment | None:
+    """What the options do to every data estimate of `denoiser`: guidance away from another denoiser, repulsion among
+    conformers, and known parts; None where they do nothing."""
     model = denoiser.flow.model
     repulsion = None
     if options.diversity:
         path = denoiser.flow.transport.path
         repulsion = Repulsion(options.diversity, BANDWIDTH / model.config.sigma_data, path)
-    if repulsion is None and away_from is None:
+    if repulsion is None and away_from is None and fixed is None:
         return None
     scored = model.config.atoms.index("C1'")
 
@@ -101,7 +123,7 @@ def adjustment(denoiser: Denoiser, options: SamplerConfig, away_from: Denoiser |
             # A residue moves as one, with its C1'.
             c1 = data[:, :, scored]
             data = data + (repulsion(c1, t) - c1)[:, :, None]
-        return data
+        return data if fixed is None else fixed(data, t)
 
     return adjust
 

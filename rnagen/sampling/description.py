@@ -9,6 +9,7 @@ import torch
 
 from rnagen.config.files import to_plain
 from rnagen.config.sampling import SampleConfig
+from rnagen.dates import NO_DATE
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.files import LOCK, hash_files
 from rnagen.io.folders import folder_names
@@ -22,12 +23,17 @@ RESERVED_NAMES = (RUN, SUBMISSION, "report.html", LOCK)
 """Names that no target's folder can have."""
 REMEDY = "choose another --out, or replace that run with --overwrite"
 NOT_IDENTITY = {"out", "overwrite", "device", "cache", "quiet", "chunk", "ckpt", "guide_ckpt", "n"} | {
-    *("sequence", "structure", "name", "fasta", "csv", "alignments")
+    *("sequence", "structure", "name", "fasta", "csv", "alignments", "template_library", "draft")
 }
 """Options that do not change a conformer, or that run.json holds in a better form."""
 FORMER_IDENTITY = {"n", "targets", "targets_sha256"}
 """What version 0.1.0 wrote in place of one entry per RNA."""
-PARTS = {"sequence": "sequence", "secondary_structure": "secondary structure", "alignment_sha256": "alignment"}
+PARTS = {
+    "sequence": "sequence",
+    "release_date": "release date",
+    "secondary_structure": "secondary structure",
+    "alignment_sha256": "alignment",
+}
 """What an RNA is, beside its name."""
 MOST_NAMED = 3
 """RNAs that a message lists."""
@@ -36,10 +42,13 @@ MOST_NAMED = 3
 def describe_run(targets: Sequence[Target], config: SampleConfig, models: Models) -> dict[str, Any]:
     """run.json of a new folder with these targets."""
     checkpoint, confidence, guide = models.structure, models.confidence, models.guide
+    known = models.known
     folders = folder_names((target.name for target in targets), RESERVED_NAMES)
     return {
         "identity": {
             **{name: value for name, value in to_plain(config).items() if name not in NOT_IDENTITY},
+            "template_date": known.before if known else "",
+            "templates_sha256": known.fingerprint if known else None,
             "checkpoint_sha256": checkpoint.fingerprint,
             "guide_sha256": guide.fingerprint if guide else None,
             "confidence_sha256": confidence.fingerprint if confidence else None,
@@ -91,6 +100,7 @@ def _entry(target: Target, folder: str) -> dict[str, Any]:
         "name": target.name,
         "folder": folder,
         "sequence": target.sequence,
+        "release_date": target.release_date,
         "secondary_structure": target.secondary_structure,
         "alignment_sha256": None if target.alignment is None else hash_files([target.alignment]),
     }
@@ -135,7 +145,7 @@ def _former_hash(targets: Sequence[Target]) -> str:
 def _entries(folder: Path, found: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The entries of a run.json by name."""
     listed = found.get("targets")
-    keys = {"name", "folder", *PARTS}
+    keys = {"name", "folder", *PARTS} - {"release_date"}  # which version 0.1.0 did not write
     if not isinstance(listed, list) or not all(isinstance(one, dict) and keys <= one.keys() for one in listed):
         raise InputError(folder / RUN, "targets", f"not a list of RNAs as rnagen writes it; {REMEDY}")
-    return {entry["name"]: entry for entry in listed}
+    return {entry["name"]: {"release_date": NO_DATE, **entry} for entry in listed}

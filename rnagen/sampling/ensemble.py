@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from jaxtyping import Float, Float32
 
 from rnagen.checkpoints.confidence import ConfidenceCheckpoint, find_confidence
 from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, Checkpoint, load_checkpoint
-from rnagen.config.sampling import SamplingPlan, StructureFormat
+from rnagen.config.sampling import SamplingPlan, StructureFormat, TemplateConfig
 from rnagen.errors import ConfigError
 from rnagen.features import from_sequence
 from rnagen.io.alignment import read_alignment
@@ -22,8 +22,9 @@ from rnagen.metrics import tm_matrix
 from rnagen.sampling.confidence import Confidence, confidence_in
 from rnagen.sampling.conformers import SamplingError, draw_conformers
 from rnagen.sampling.denoiser import Evaluated, Flow, nothing, superpose_atoms
-from rnagen.sampling.selection import choose
-from rnagen.structure import RNAStructure
+from rnagen.sampling.selection import choose_behind
+from rnagen.sampling.templates import NOTHING, KnownStructures, TemplateUse
+from rnagen.structure import BEADS, RNAStructure
 
 DIGITS = 4
 """Of a confidence, from 0 to 1, in files."""
@@ -38,17 +39,30 @@ class Models:
     """None where the structure model has none."""
     guide: Checkpoint | None = None
     """A worse structure model to be guided away from."""
+    known: KnownStructures | None = None
+    """What the first conformers may be built on; None for nothing."""
 
     @classmethod
-    def load(cls, ckpt: Path | None, guide_ckpt: Path | None, device: str) -> "Models":
-        """The structure model (the shipped one by default), the confidence model beside it, and the guide.
+    def load(
+        cls, ckpt: Path | None, guide_ckpt: Path | None, device: str, templates: TemplateConfig | None = None
+    ) -> "Models":
+        """The structure model (the shipped one by default), the confidence model beside it, the guide, and known
+        structures if there are options for them.
 
         Raises:
-            InputError: a checkpoint cannot be used, or the confidence model belongs to other weights.
+            InputError: a checkpoint, library or template cannot be used, or the confidence model belongs to other
+                weights.
+            ConfigError: templates for a model whose atoms they do not have.
         """
         checkpoint = load_checkpoint(ckpt or DEFAULT_CHECKPOINT, device)
         guide = load_checkpoint(guide_ckpt, device) if guide_ckpt else None
-        return cls(checkpoint, find_confidence(checkpoint, device), guide)
+        known = None
+        if templates is not None and (templates.searches or templates.files or templates.draft):
+            missing = sorted(set(checkpoint.config.model.atoms) - set(BEADS))
+            if missing:
+                raise ConfigError(f"templates: do not have the atoms {', '.join(missing)} of this model; use none")
+            known = KnownStructures(templates, checkpoint.metadata["cutoff"])
+        return cls(checkpoint, find_confidence(checkpoint, device), guide, known)
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,8 @@ class Ensemble:
     redrawn: int
     """Conformers that were sampled again because their coordinates were unusable."""
     seconds: float
+    templates: list[TemplateUse] = field(default_factory=list)
+    """What the first conformers were built on; the others come from the model alone."""
 
     def __len__(self) -> int:
         """Number of conformers."""
@@ -168,7 +184,7 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated:
 
     Raises:
         ConfigError: options that cannot be combined.
-        InputError: the alignment cannot be read, or belongs to another sequence.
+        InputError: the alignment cannot be read, or belongs to another sequence; or a draft or template does.
         SamplingError: the sequence cannot be folded, or a conformer stayed unusable; nothing is returned.
     """
     started = time.monotonic()
@@ -178,8 +194,14 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated:
         features = from_sequence(flow.model.config, target.sequence, target.pair_table, alignment)
     except ValueError as error:
         raise SamplingError(f"folding failed: {error}") from error
+    known = NOTHING
+    if models.known is not None:
+        known = models.known.of(target, features.pair_probabilities[0].numpy(), plan.total)
     guide = None if models.guide is None else Flow.of(models.guide)
-    conformers = draw_conformers(flow, features, target.name, plan, guide, evaluated)
+    fragments = None
+    if models.known is not None and known.uses:
+        fragments = known.fragments(flow.model.config.atoms, models.known.config.template_until)
+    conformers = draw_conformers(flow, features, target.name, plan, guide, fragments, evaluated)
     c1 = conformers.coords[:, :, flow.model.config.atoms.index("C1'")]
     confidence = None
     if models.confidence is not None:
@@ -187,7 +209,7 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated:
     rows, best_first = list(range(len(c1))), None
     if plan.candidates is not None:
         distances = 1 - tm_matrix(c1).numpy()
-        best_first = choose(distances, plan.n, None if confidence is None else confidence.tm)
+        best_first = choose_behind(len(known.uses), distances, plan.n, None if confidence is None else confidence.tm)
         rows = sorted(best_first)
     coords = conformers.coords[rows].numpy()
     structure = RNAStructure(
@@ -207,4 +229,5 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated:
         evaluations=conformers.evaluations,
         redrawn=conformers.redrawn,
         seconds=time.monotonic() - started,
+        templates=known.uses[: plan.n],
     )

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from rnagen.sampling.claim import (
 )
 from rnagen.sampling.confidence import Confidence
 from rnagen.sampling.ensemble import DIGITS, Ensemble, write_conformers
+from rnagen.sampling.templates import TemplateUse
 from rnagen.structure import RNAStructure
 
 WORKING = ".working"
@@ -205,6 +207,7 @@ class OutputFolder:
             evaluations=summary["evaluations"],
             redrawn=summary["redrawn"],
             seconds=summary["seconds"],
+            templates=[TemplateUse(**use) for use in summary.get("templates", [])],
         )
 
 
@@ -227,6 +230,8 @@ def summarize(ensemble: Ensemble, plan: SamplingPlan) -> dict[str, Any]:
         "redrawn": ensemble.redrawn,
         "geometry": conformer_geometry(structure),
     }
+    if ensemble.templates:
+        summary["templates"] = [_rounded(asdict(use)) for use in ensemble.templates]
     if ensemble.best_first is not None:
         summary["selection"] = {
             "candidates": plan.candidates,
@@ -241,3 +246,7 @@ def summarize(ensemble: Ensemble, plan: SamplingPlan) -> dict[str, Any]:
             "lddt_per_residue": [[round(value, DIGITS) for value in row] for row in confidence.lddt.tolist()],
         }
     return {**summary, "seconds": round(ensemble.seconds, 3)}
+
+
+def _rounded(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: round(value, DIGITS) if isinstance(value, float) else value for name, value in fields.items()}

@@ -53,7 +53,7 @@ class SamplingRun:
         self.models: Models | None = None
         if not self.targets:
             return
-        self.models = Models.load(config.ckpt, config.guide_ckpt, choose_device(config.device))
+        self.models = Models.load(config.ckpt, config.guide_ckpt, choose_device(config.device), config.known)
         guide = None if self.models.guide is None else self.models.guide.config
         check_sampling(self.models.structure.config, config.sampler, guide)
         self._all, refused = check_targets(self.targets, config, self.models, from_files=targets is None)

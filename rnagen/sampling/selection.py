@@ -43,6 +43,17 @@ def choose(
     return _confident_and_different(distances, k, confidence, weight)
 
 
+def choose_behind(
+    first: int, distances: Float[np.ndarray, "N N"], k: int, confidence: Float[np.ndarray, " N"] | None = None
+) -> list[int]:
+    """As `choose`, where the first so many conformers are selected in any case, in their order."""
+    fixed = list(range(min(first, k)))
+    if len(fixed) == k:
+        return fixed
+    rest = None if confidence is None else confidence[first:]
+    return fixed + [first + position for position in choose(distances[first:, first:], k - len(fixed), rest)]
+
+
 def _confident_and_different(
     distances: Float[np.ndarray, "N N"], k: int, confidence: Float[np.ndarray, " N"], weight: float
 ) -> list[int]:

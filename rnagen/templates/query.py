@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from rnagen.secondary.pairs import SparsePairs
 from rnagen.structure import UNKNOWN, UNPAIRED, encode_sequence
 from rnagen.templates.library import TemplateChain
 
@@ -39,9 +38,9 @@ class Query:
     """Base-pair probabilities, symmetric."""
 
     @classmethod
-    def of(cls, sequence: str, pairs: SparsePairs) -> "Query":
+    def of(cls, sequence: str, pairs: Float32[np.ndarray, "L L"]) -> "Query":
         """The query of a sequence over `rnagen.structure.BASES`."""
-        return cls(encode_sequence(sequence).astype(np.uint8), pairs.dense())
+        return cls(encode_sequence(sequence).astype(np.uint8), pairs)
 
     def __len__(self) -> int:
         """Number of residues."""

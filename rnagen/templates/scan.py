@@ -55,7 +55,7 @@ def _groups(library: Library) -> Iterator[Int64[np.ndarray, " T"]]:
 def _bucket(library: Library, rows: Int64[np.ndarray, " T"]) -> Bucket:
     codes = np.full((int(library.lengths[rows].max()), len(rows)), _PADDING, dtype=np.uint8)
     for column, row in enumerate(rows):
-        codes[: library.lengths[row], column] = codes_of(library.chain(row))
+        codes[: library.lengths[row], column] = codes_of(library.chain(int(row)))
     return Bucket(rows, codes)
 
 

@@ -117,7 +117,7 @@ def _align(query: Query, chains: list[TemplateChain]) -> list[Match]:
         for one, chain, partner in zip(with_pairs, chains, partners):
             _add_pairs(one, chain, partner, worth.astype(np.float32))
         totals, partners = align(with_pairs, gaps, lengths)
-    return [_match(query, *found) for found in zip(chains, partners, totals)]
+    return [_match(query, *found) for found in zip(chains, partners, totals.tolist())]
 
 
 def _add_pairs(

@@ -17,7 +17,7 @@ STEP = 6.0
 """Å between C1' of neighbours along an arc."""
 ANCHORS = 5
 """Residues of a chain end that an A-form strand is laid on."""
-_SHORTEST = 3
+MINIMUM = 3
 """Aligned residues without which there is nothing to build on."""
 _BULGE = 0.3
 """Å; how far the middle of a stretched gap stands out. Three residues in line have no frame."""
@@ -31,6 +31,8 @@ class Transferred:
     """Beads in Å, of all residues."""
     copied: Bool[np.ndarray, " L"]
     """Residues whose C1' stands as in the template."""
+    known: Bool[np.ndarray, "L 4"]
+    """Beads that do."""
 
 
 class NothingAligned(ValueError):
@@ -46,7 +48,7 @@ def transfer(match: Match) -> Transferred:
         NothingAligned: fewer than three residues are aligned.
     """
     length, copied = len(match.partner), match.partner >= 0
-    if copied.sum() < _SHORTEST:
+    if copied.sum() < MINIMUM:
         raise NothingAligned(f"{copied.sum()} residues are aligned with {match.chain.info.name}")
     beads = np.zeros((length, *match.chain.coords.shape[1:]))
     known = np.zeros(beads.shape[:2], dtype=bool)
@@ -54,7 +56,7 @@ def transfer(match: Match) -> Transferred:
     known[copied] = match.chain.mask[match.partner[copied]]
     trace = _filled(beads[:, C1], copied)
     beads = np.where(known[..., None], beads, beads_on_backbone(trace))
-    return Transferred(beads.astype(np.float32), copied)
+    return Transferred(beads.astype(np.float32), copied, known)
 
 
 def _filled(c1: Float64[np.ndarray, "L 3"], known: Bool[np.ndarray, " L"]) -> Float64[np.ndarray, "L 3"]:

@@ -7,7 +7,7 @@ import pytest
 
 from rnagen.cli.main import main
 from rnagen.cli.quiet import LOGGER, quieten_libraries
-from rnagen.preparation import synthetic
+from rnagen.preparation import sample_set
 from tests.helpers.tiny import TINY_FLAGS
 
 
@@ -30,8 +30,8 @@ def test_tips_are_left_out_and_other_messages_are_not(caplog: pytest.LogCaptureF
 
 def test_a_training_begins_with_its_own_lines(tmp_path, capfd, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(synthetic, "TRAINING", 8)
-    monkeypatch.setattr(synthetic, "VALIDATION", 2)
+    monkeypatch.setattr(sample_set, "TRAINING", 8)
+    monkeypatch.setattr(sample_set, "VALIDATION", 2)
     length = ["--epochs", "1", "--train-batches", "1", "--no-validate"]
     assert main(["train", *TINY_FLAGS, *length]) == 0
     found = capfd.readouterr()

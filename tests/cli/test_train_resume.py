@@ -76,7 +76,7 @@ def test_nothing_is_overwritten_before_the_start(begun: Path, capsys) -> None:
 
 
 def test_other_data_in_the_place_of_the_run_s_are_refused(begun: Path, capsys, monkeypatch) -> None:
-    """As the synthetic set would be, from a folder from which a relative path leads nowhere."""
+    """As the sample would be, from a folder from which a relative path leads nowhere."""
     monkeypatch.setattr(RNADataModule, "contents_hash", "of others")
     before = contents(begun.parent)
     assert main(["--ckpt", str(begun), "--epochs", "2"]) == 2

@@ -54,8 +54,8 @@ def test_a_model_input_touches_at_most_six_files() -> None:
 
 
 def test_the_examples_run(patched: Path) -> None:
-    """In one process, which imports the copy, with a small synthetic set."""
-    small = "from rnagen.preparation import synthetic; synthetic.TRAINING, synthetic.VALIDATION = 8, 1"
+    """In one process, which imports the copy, with a small sample."""
+    small = "from rnagen.preparation import sample_set; sample_set.TRAINING, sample_set.VALIDATION = 8, 1"
     program = ["from rnagen.cli.main import main", small]
     for language, text in BLOCKS:
         if language == "sh":

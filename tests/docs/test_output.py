@@ -18,7 +18,7 @@ from rnagen.config.reactivity import ReactivityOptions
 from rnagen.config.sampling import SampleConfig
 from rnagen.config.structure import TrainConfig
 from rnagen.io.write import write_structure
-from rnagen.preparation import synthetic
+from rnagen.preparation import sample_set
 from rnagen.preparation.synthetic import synthetic_rna
 from tests.helpers.commands import ROOT
 from tests.helpers.tiny import TINY_FLAGS
@@ -33,8 +33,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("written")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(synthetic, "TRAINING", 8)
-        patch.setattr(synthetic, "VALIDATION", 2)
+        patch.setattr(sample_set, "TRAINING", 8)
+        patch.setattr(sample_set, "VALIDATION", 2)
         for seed in range(6):
             write_structure(synthetic_rna(seed, 24 + 4 * seed), folder / "structures" / f"mine{seed}.cif")
         run("sample --sequence GGGGCUUCGGCCCC --candidates 3 --n 2 --steps 2 --out out")

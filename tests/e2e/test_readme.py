@@ -21,7 +21,7 @@ from rnagen.io.kaggle import write_labels
 from rnagen.io.labels import read_labels
 from rnagen.io.write import write_structure
 from rnagen.metrics import bootstrap_interval
-from rnagen.preparation import synthetic
+from rnagen.preparation import sample_set
 from rnagen.preparation.synthetic import synthetic_rna
 from tests.helpers.commands import ROOT, block_commands, blocks, python_calls
 from tests.helpers.profiles import make_profiles, write_profiles
@@ -146,7 +146,7 @@ def test_python_of_the_readme_runs() -> None:
 def test_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = copy_of_the_repository(tmp_path)
     make_what_users_bring(folder)
-    monkeypatch.setattr(synthetic, "TRAINING", 16)
+    monkeypatch.setattr(sample_set, "TRAINING", 16)
     skipped = (in_new_environment, takes_hours, needs_network_or_gpu, needs_benchmark_tables)
     run_all([command for command in commands() if not any(skip(command) for skip in skipped)], folder, monkeypatch)
 

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 from torch.utils.data import DataLoader
 
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class RNADataModule(ResumableData):
-    """Training batches and validation chains of a prepared dataset, or of the synthetic set where there is none.
+    """Training batches and validation chains of a prepared dataset, or of a sample of public chains without one.
 
     Args:
         config: options.
@@ -45,51 +46,61 @@ class RNADataModule(ResumableData):
         self.left_out = ""
 
     def prepare_data(self) -> None:
-        """Make the synthetic set where it is needed and the dataset does not hold it (in one process only).
+        """Make the sample where there are no data, and the synthetic set where it is needed and the dataset does not
+        hold it (in one process only).
 
         Raises:
             InputError: the dataset is missing and not the default one, or cannot be read, or a library that makes the
-            synthetic set is not installed.
+            sample or the synthetic set is not installed.
         """
         options = self.config.dataset
         if self.fingerprint:
             return
         if not options.data.exists():
             if options.data != DataConfig.data:
-                reason = "no such file or folder; without --data, built-in synthetic RNA trains"
+                reason = "no such file or folder; without --data, a sample of public chains trains"
                 raise InputError(options.data, None, reason)
             print(
-                "no --data, and no folder data: training on built-in synthetic A-form RNA, to try the program out "
-                "(its weights predict no real RNA)"
+                "no --data, and no folder data: training on a small sample of public chains, to try the program out "
+                "(too few for a model that predicts)"
             )
-        elif not options.synthetic_steps or Dataset.open(options.data).has_synthetic:
-            return
         try:
+            data = self._path
+            if not options.synthetic_steps or Dataset.open(data).has_synthetic:
+                return
             from rnagen.preparation.synthetic import synthetic_set
         except ImportError as error:
-            reason = f"holds no synthetic RNA, and {error.name}, which makes it, is not installed here; "
+            reason = f"does not hold what trains, and {error.name}, which makes it, is not installed here; "
             raise InputError(options.data, None, reason + "train on a file of `rnagen prepare --beads`") from error
         synthetic_set()
+
+    @property
+    def _path(self) -> Path:
+        """The dataset that trains: the one of the options, or the sample, which is made if needed."""
+        if self.config.dataset.data.exists():
+            return self.config.dataset.data
+        from rnagen.preparation.sample_set import sample_set
+
+        return sample_set()
 
     def setup(self, stage: str) -> None:
         """Read the chains into memory."""
         if self.fingerprint:
             return
-        options = self.config.dataset
-        data = self._read()
+        options, path = self.config.dataset, self._path
+        data = self._read(path)
         self.fingerprint, self.description = data.fingerprint, data.source
         train, val = data.train, data.val
         if not len(val):
             print(f"no validation chain in {data.source}: this run does not validate")
-        if options.data.exists():
-            limits = options.min_length, options.max_resolution, options.min_contacts
-            self.left_out = counted(data.in_no_split + why_not_trainable(train, range(len(train)), *limits))
-            train = trainable(train, options.min_length, options.data)
-            train = quality_filter(train, options.max_resolution, options.min_contacts, options.data)
-            check_atoms(train, options.data)
+        limits = options.min_length, options.max_resolution, options.min_contacts
+        self.left_out = counted(data.in_no_split + why_not_trainable(train, range(len(train)), *limits))
+        train = trainable(train, options.min_length, path)
+        train = quality_filter(train, options.max_resolution, options.min_contacts, path)
+        check_atoms(train, path)
         train = share_of_clusters(train, options.train_share, self.config.run.seed)
         if options.overfit:
-            train = val = to_overfit(train, options.crop, options.data)
+            train = val = to_overfit(train, options.crop, path)
         self.train_chains, self.val_chains = train, val.chains()
         self.synthetic_chains = data.synthetic
         self.seen_chains = train.followed_by(data.synthetic) if options.synthetic_steps else train
@@ -100,17 +111,17 @@ class RNADataModule(ResumableData):
             self.val_chains = with_encodings(self.val_chains, self.encodings)
         log.info("%s: %d training chains, %d validation chains", self.description, len(train), len(val))
 
-    def _read(self) -> TrainingData:
+    def _read(self, path: Path) -> TrainingData:
         options, atoms = self.config.dataset, self.config.model.atoms
-        data = read_data(options.data, options.splits, options.cutoff, atoms) if options.data.exists() else None
-        if data is not None and (not options.synthetic_steps or len(data.synthetic)):
+        data = read_data(path, options.splits, options.cutoff, atoms)
+        if path != options.data:
+            data = replace(data, source="the sample of public chains")
+        if not options.synthetic_steps or len(data.synthetic):
             return data
         from rnagen.preparation.synthetic import synthetic_set
 
         made = read_sets(Dataset.open(synthetic_set()), options.splits, atoms)
-        if data is not None:
-            return replace(data, synthetic=made.train)
-        return replace(made, synthetic=made.train, source="synthetic A-form RNA")
+        return replace(data, synthetic=made.train)
 
     @property
     def batches_per_epoch(self) -> int:

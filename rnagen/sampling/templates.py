@@ -1,0 +1,210 @@
+"""What the first conformers of an RNA are built on: a draft, templates that the user names, templates of the library."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int16
+
+from rnagen.config.sampling import TemplateConfig
+from rnagen.dates import NO_DATE
+from rnagen.errors import ConfigError, InputError
+from rnagen.io.files import hash_files
+from rnagen.io.formats import stem
+from rnagen.io.labels import PDB_ID
+from rnagen.io.target import Target
+from rnagen.sampling.conformers import Fragments
+from rnagen.structure import BEADS
+from rnagen.templates.confidence import predicted_tm
+from rnagen.templates.files import read_template_files
+from rnagen.templates.gate import DateGate
+from rnagen.templates.library import SHIPPED, Library, TemplateChain
+from rnagen.templates.query import Query
+from rnagen.templates.search import Match, Searcher, align_with
+from rnagen.templates.transfer import MINIMUM, Transferred, transfer
+
+
+@dataclass(frozen=True)
+class TemplateUse:
+    """What a conformer was built on."""
+
+    source: str
+    """draft, file or library."""
+    name: str
+    """Of the template."""
+    release_date: str
+    """YYYY-MM-DD; `NO_DATE` when unknown."""
+    identity: float
+    """Share of equal bases among the aligned residues."""
+    coverage: float
+    """Share of the residues that were copied."""
+    score: float
+    """Of the alignment, per residue."""
+    predicted_tm: float
+    """TM-score that such a template has on average, before the model repairs it."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """Known structures of one RNA, in the order of the conformers that are built on them."""
+
+    uses: list[TemplateUse]
+    copies: list[Transferred]
+
+    def fragments(self, atoms: tuple[str, ...], time: float) -> Fragments:
+        """What is known of the first conformers, with the atoms of a model; `BEADS` has all of them."""
+        columns = [BEADS.index(atom) for atom in atoms]
+        return Fragments(
+            {k: torch.from_numpy(copy.coords[:, columns]) for k, copy in enumerate(self.copies)},
+            {k: torch.from_numpy(copy.known[:, columns]) for k, copy in enumerate(self.copies)},
+            time,
+        )
+
+
+NOTHING = Known([], [])
+
+
+class KnownStructures:
+    """The known structures of a run.
+
+    Args:
+        config: which may serve.
+        cutoff: of the checkpoint; the date filter where the options name no date.
+
+    Raises:
+        InputError: the library, a file of templates or a draft cannot be read.
+        ConfigError: no date is known that would keep later structures of the library out.
+    """
+
+    def __init__(self, config: TemplateConfig, cutoff: str) -> None:
+        self.config = config
+        self.before = config.template_date or cutoff
+        if config.searches and self.before == NO_DATE:
+            raise ConfigError(
+                "templates: this checkpoint has no cutoff: name a date (--template-date), or choose --templates none"
+            )
+        self.searcher = Searcher(Library.open(config.template_library or SHIPPED)) if config.searches else None
+        self.files = {path: read_template_files([path]) for path in config.files}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of all files that are used."""
+        files = list(self.config.files)
+        if self.searcher is not None:
+            files.append(self.config.template_library or SHIPPED)
+        if self.config.draft is not None:
+            files += [self.config.draft] if self.config.draft.is_file() else self._drafts.values()
+        return hash_files(files)
+
+    @cached_property
+    def _drafts(self) -> dict[str, Path]:
+        """Files of drafts by the name of the target; of a single file, for all."""
+        draft = self.config.draft
+        assert draft is not None
+        if not draft.is_dir():
+            return {}
+        return {stem(path): path for path in sorted(draft.iterdir()) if not path.name.startswith(".")}
+
+    def of(self, target: Target, pairs: Float32[np.ndarray, "L L"], most: int) -> Known:
+        """The structures that the first conformers of a target are built on, at most so many.
+
+        Args:
+            target: the RNA.
+            pairs: its base-pair probabilities; a secondary structure that it comes with replaces them.
+            most: conformers that are sampled.
+
+        Raises:
+            InputError: a draft or all files of templates belong to other RNAs.
+        """
+        if target.pair_table is not None:
+            pairs = _conditioned(pairs, target.pair_table)
+        query = Query.of(target.sequence, pairs)
+        found = [("draft", match) for match in self._draft(target, query)]
+        found += [("file", match) for match in self._named(target, query)]
+        found += [("library", match) for match in self._library(target, query)]
+        found = [(source, match) for source, match in found if (match.partner >= 0).sum() >= MINIMUM][:most]
+        if not found:
+            return NOTHING
+        trust = predicted_tm([match for _, match in found], len(query))
+        uses = [
+            TemplateUse(
+                source,
+                match.chain.info.name,
+                match.chain.info.release_date,
+                match.identity,
+                match.coverage,
+                match.score,
+                float(tm),
+            )
+            for (source, match), tm in zip(found, trust)
+        ]
+        return Known(uses, [transfer(match) for _, match in found])
+
+    def _draft(self, target: Target, query: Query) -> list[Match]:
+        draft = self.config.draft
+        if draft is None:
+            return []
+        path = self._drafts.get(target.name) if draft.is_dir() else draft
+        if path is None:
+            return []
+        return [self._fitting(target, query, path, read_template_files([path]))]
+
+    def _named(self, target: Target, query: Query) -> list[Match]:
+        if not self.files:
+            return []
+        found, refusals = [], []
+        for path, chains in self.files.items():
+            try:
+                found.append(self._fitting(target, query, path, chains))
+            except InputError as error:
+                refusals.append(error)
+        if not found:
+            raise refusals[0]
+        return found
+
+    def _fitting(self, target: Target, query: Query, path: Path, chains: list[TemplateChain]) -> Match:
+        """The chain of a file that aligns best.
+
+        Raises:
+            InputError: it is too different.
+        """
+        best, least = align_with(query, chains)[0], self.config.template_similarity
+        if best.similarity < least:
+            reason = (
+                f"does not fit {target.name}: of its chains {best.chain.info.name} aligns best, over "
+                f"{best.coverage:.0%} of the residues with {best.identity:.0%} of them identical, together "
+                f"{best.similarity:.2f}; lower --template-similarity ({least}) to use it all the same"
+            )
+            raise InputError(path, None, reason)
+        return best
+
+    def _library(self, target: Target, query: Query) -> list[Match]:
+        if self.searcher is None:
+            return []
+        gate = DateGate(self.before).at(target.release_date).without(entry_of(target.name))
+        matches = self.searcher.search(query, gate.allowed(self.searcher.library))
+        return useful(matches, self.config)
+
+
+def useful(matches: list[Match], config: TemplateConfig) -> list[Match]:
+    """The templates that take slots: of the best, those that are similar enough, and not more than there are slots."""
+    best = matches[: config.template_choice]
+    return [match for match in best if match.similarity >= config.template_similarity][: config.template_slots]
+
+
+def entry_of(name: str) -> str:
+    """Database entry of a target whose name begins with one (7abc or 7abc_A); empty for other names."""
+    first = name.split("_")[0].lower()
+    return first if PDB_ID.fullmatch(first) else ""
+
+
+def _conditioned(pairs: Float32[np.ndarray, "L L"], table: Int16[np.ndarray, " L"]) -> Float32[np.ndarray, "L L"]:
+    """Probabilities 1 and 0 for the residues of which the secondary structure is known."""
+    known = table > -2
+    replaced = pairs.copy()
+    replaced[known], replaced[:, known] = 0, 0
+    rows = np.flatnonzero(table >= 0)
+    replaced[rows, table[rows]] = 1
+    return replaced

@@ -1,0 +1,176 @@
+"""Conformers that start from known structures: which, in which slots, and what they become."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rnagen.config.sampling import SamplerConfig, SamplingPlan, TemplateConfig
+from rnagen.errors import ConfigError, InputError
+from rnagen.io.dot_bracket import parse_dot_bracket
+from rnagen.io.target import Target, make_target
+from rnagen.io.write import write_structure
+from rnagen.metrics import tm_scores
+from rnagen.preparation.synthetic import synthetic_rna
+from rnagen.sampling.ensemble import Ensemble, Models, draw_ensemble
+from rnagen.sampling.templates import KnownStructures, entry_of
+from rnagen.secondary.vienna import mfe_dot_bracket
+from rnagen.structure import BEADS
+from rnagen.templates.library import C1
+from tests.helpers.templates import template_of, written
+
+RNA = synthetic_rna(3, 48)
+TABLE = parse_dot_bracket(mfe_dot_bracket(RNA.sequence))
+QUICK = SamplerConfig(steps=4)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    other = synthetic_rna(8, 30)
+    return written(
+        tmp_path_factory.mktemp("library") / "library.safetensors",
+        template_of(RNA, TABLE, "2001-01-01", "1abc_A"),
+        template_of(RNA, TABLE, "2023-01-01", "9xyz_A"),
+        template_of(other, parse_dot_bracket(mfe_dot_bracket(other.sequence)), "2002-01-01", "2def_A"),
+    )
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Models:
+    return Models.load(None, None, "cpu")
+
+
+def with_templates(models: Models, **options: object) -> Models:
+    return replace(models, known=KnownStructures(TemplateConfig(**options), "2022-05-27"))  # type: ignore[arg-type]
+
+
+def target(name: str = "r", date: str = "", sequence: str = RNA.sequence) -> Target:
+    return replace(make_target("test", name, sequence), release_date=date)
+
+
+def tm_to_native(ensemble: Ensemble) -> list[float]:
+    native = RNA.select_atoms(BEADS)
+    c1 = torch.from_numpy(ensemble.coords[:, :, C1])
+    return tm_scores(c1, torch.from_numpy(native.coords[:, :, C1]), torch.from_numpy(native.mask[:, :, C1]))[
+        :, 0
+    ].tolist()
+
+
+def names(models: Models, wanted: Target) -> list[str]:
+    return [use.name for use in draw_ensemble(models, wanted, SamplingPlan(2, options=QUICK)).templates]
+
+
+def test_a_template_takes_the_first_slot_and_is_reported(shipped, library) -> None:
+    models = with_templates(shipped, template_library=library, template_until=1.0)
+    ensemble = draw_ensemble(models, target(), SamplingPlan(3, options=QUICK))
+    (use,) = ensemble.templates
+    assert (use.source, use.name, use.release_date) == ("library", "1abc_A", "2001-01-01")
+    assert (use.identity, use.coverage) == (1.0, 1.0)
+    assert 0 < use.predicted_tm <= 1
+    scores = tm_to_native(ensemble)
+    assert scores[0] > 0.99
+    assert max(scores[1:]) < 0.9
+
+
+def test_the_other_conformers_are_those_of_a_run_without_templates(shipped, library) -> None:
+    plan = SamplingPlan(3, options=QUICK)
+    plain = draw_ensemble(shipped, target(), plan)
+    found = draw_ensemble(with_templates(shipped, template_library=library), target(), plan)
+    np.testing.assert_allclose(found.coords[1:], plain.coords[1:], atol=1e-3)
+    assert np.abs(found.coords[0] - plain.coords[0]).max() > 1
+
+
+def test_without_a_useful_template_nothing_changes(shipped, library) -> None:
+    wanted, plan = target(sequence="GAAAAAACAAAAAACAAAAAAAGAAAAAAAC"), SamplingPlan(2, options=QUICK)
+    found = draw_ensemble(with_templates(shipped, template_library=library), wanted, plan)
+    assert found.templates == []
+    np.testing.assert_array_equal(found.coords, draw_ensemble(shipped, wanted, plan).coords)
+
+
+def test_the_model_repairs_a_copy_and_keeps_its_fold(shipped, library) -> None:
+    models = with_templates(shipped, template_library=library, template_until=0.9)
+    ensemble = draw_ensemble(models, target(), SamplingPlan(1, options=SamplerConfig(steps=20)))
+    assert 0.6 < tm_to_native(ensemble)[0] < 0.999
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (target(), ["1abc_A"]),
+        (target(date="2024-01-01"), ["1abc_A"]),
+        (target(date="2001-01-01"), []),
+        (target(date="2001-01-02"), ["1abc_A"]),
+        (target("1ABC"), []),
+        (target("1abc_B"), []),
+        (target("1abcd"), ["1abc_A"]),
+    ],
+)
+def test_later_structures_and_the_entry_of_the_target_never_serve(shipped, library, wanted, expected) -> None:
+    assert names(with_templates(shipped, template_library=library), wanted) == expected
+
+
+def test_a_later_date_lets_a_later_structure_in_but_not_past_the_date_of_the_target(shipped, library) -> None:
+    models = with_templates(shipped, template_library=library, template_date="2025-01-01")
+    # One of each sequence.
+    assert len(names(models, target())) == 1
+    assert names(models, target("1abc_A")) == ["9xyz_A"]
+    assert names(models, target("1abc_A", "2022-12-31")) == []
+
+
+def test_a_checkpoint_without_cutoff_needs_a_date(library) -> None:
+    with pytest.raises(ConfigError, match="--template-date"):
+        KnownStructures(TemplateConfig(template_library=library), "")
+
+
+def test_files_and_drafts_come_before_the_library(shipped, library, tmp_path) -> None:
+    file, draft = tmp_path / "mine.cif", tmp_path / "drafts" / "r.pdb"
+    draft.parent.mkdir()
+    write_structure(RNA, file)
+    write_structure(RNA, draft)
+    options = {"templates": ("auto", str(file)), "template_library": library, "draft": draft.parent}
+    ensemble = draw_ensemble(
+        with_templates(shipped, template_until=1.0, **options), target(), SamplingPlan(4, options=QUICK)
+    )
+    assert [use.source for use in ensemble.templates] == ["draft", "file", "library"]
+    assert min(tm_to_native(ensemble)[:3]) > 0.99
+    without = draw_ensemble(with_templates(shipped, **options), target("other"), SamplingPlan(2, options=QUICK))
+    assert [use.source for use in without.templates] == ["file", "library"]
+
+
+def test_a_file_of_another_rna_is_refused(shipped, tmp_path) -> None:
+    other = synthetic_rna(5, 90)
+    write_structure(other, tmp_path / "other.cif")
+    models = with_templates(shipped, templates=(str(tmp_path / "other.cif"),))
+    with pytest.raises(InputError, match=r"other.cif: does not fit r: .* lower --template-similarity"):
+        draw_ensemble(models, target(), SamplingPlan(1, options=QUICK))
+
+
+def test_a_given_secondary_structure_replaces_the_predicted_pairs() -> None:
+    from rnagen.sampling.templates import _conditioned
+
+    pairs = np.full((4, 4), 0.5, dtype=np.float32)
+    found = _conditioned(pairs, np.array([3, -1, -2, 0], dtype=np.int16))
+    assert found[0, 3] == found[3, 0] == 1
+    assert found[2, 2] == 0.5
+    assert found[1].sum() == found[:, 1].sum() == 0
+
+
+def test_entries_of_names() -> None:
+    assert [entry_of(name) for name in ("7ABC_A", "7abc", "R1107", "my_rna", "12345")] == ["7abc", "7abc", "", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"templates": ("none", "auto")}, "none excludes auto"),
+        ({"templates": ()}, "choose auto, none or files"),
+        ({"template_date": "2022"}, "is not a date"),
+        ({"template_until": 0.0}, "template_until"),
+        ({"template_slots": -1}, "template_slots"),
+    ],
+)
+def test_options_that_cannot_be_used(options, reason) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        TemplateConfig(**options)
