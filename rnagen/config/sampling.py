@@ -78,7 +78,7 @@ class TemplateConfig:
     """Best templates of the library that are considered."""
     template_similarity: float = 0.5
     """Least identity × coverage of a template."""
-    template_until: float = 0.9
+    template_until: float = 0.95
     """Time of the flow, from 0 (noise) to 1 (structure), until which the copied residues stand as in the template while
     the model completes the others; then it may move them all. 1: to the end."""
 

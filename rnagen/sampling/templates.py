@@ -1,4 +1,4 @@
-"""What the first conformers of an RNA are built on: a draft, templates that the user names, templates of the library."""
+"""What the first conformers of an RNA are built on: a draft, templates that the user names, those of the library."""
 
 from dataclasses import dataclass
 from functools import cached_property
