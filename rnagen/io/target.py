@@ -23,6 +23,8 @@ class Target:
     """Secondary structure that its conformers are conditioned on, in dot-bracket notation; None without one."""
     alignment: Path | None = None
     """File of an alignment whose query is the sequence; None without one."""
+    label: str | None = None
+    """Category that its conformers are conditioned on; None without one."""
 
     @property
     def pair_table(self) -> Int16[np.ndarray, " L"] | None:

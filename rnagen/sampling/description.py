@@ -22,12 +22,17 @@ RESERVED_NAMES = (RUN, SUBMISSION, "report.html", LOCK)
 """Names that no target's folder can have."""
 REMEDY = "choose another --out, or replace that run with --overwrite"
 NOT_IDENTITY = {"out", "overwrite", "device", "cache", "quiet", "chunk", "ckpt", "guide_ckpt", "n"} | {
-    *("sequence", "structure", "name", "fasta", "csv", "alignments")
+    *("sequence", "structure", "name", "fasta", "csv", "alignments", "label")
 }
 """Options that do not change a conformer, or that run.json holds in a better form."""
 FORMER_IDENTITY = {"n", "targets", "targets_sha256"}
 """What version 0.1.0 wrote in place of one entry per RNA."""
-PARTS = {"sequence": "sequence", "secondary_structure": "secondary structure", "alignment_sha256": "alignment"}
+PARTS = {
+    "sequence": "sequence",
+    "secondary_structure": "secondary structure",
+    "alignment_sha256": "alignment",
+    "label": "label",
+}
 """What an RNA is, beside its name."""
 MOST_NAMED = 3
 """RNAs that a message lists."""
@@ -93,6 +98,7 @@ def _entry(target: Target, folder: str) -> dict[str, Any]:
         "sequence": target.sequence,
         "secondary_structure": target.secondary_structure,
         "alignment_sha256": None if target.alignment is None else hash_files([target.alignment]),
+        "label": target.label,
     }
 
 
@@ -135,6 +141,9 @@ def _former_hash(targets: Sequence[Target]) -> str:
 def _entries(folder: Path, found: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The entries of a run.json by name."""
     listed = found.get("targets")
+    if isinstance(listed, list):
+        # Earlier versions knew no labels.
+        listed = [{"label": None, **one} if isinstance(one, dict) else one for one in listed]
     keys = {"name", "folder", *PARTS}
     if not isinstance(listed, list) or not all(isinstance(one, dict) and keys <= one.keys() for one in listed):
         raise InputError(folder / RUN, "targets", f"not a list of RNAs as rnagen writes it; {REMEDY}")
