@@ -13,7 +13,7 @@ from torch import Tensor
 from rnagen.config.structure import ModelConfig
 from rnagen.io.alignment import Alignment
 from rnagen.secondary.pairs import SparsePairs, joined, no_pair_features
-from rnagen.structure import ALIGNED, BASES, UNKNOWN, encode_sequence
+from rnagen.structure import ALIGNED, BASES, NO_LABEL, UNKNOWN, encode_sequence
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,9 @@ class RNAFeatures:
     `UNPAIRED` or `UNKNOWN`; None without one."""
     reference: Reference | None = None
     """For a model that reads one (`recycling`)."""
+    label: Int[Tensor, " B"] | None = None
+    """Number of the category of each RNA (see `rnagen.config.categories`), `NO_LABEL` for none; None for a model that
+    does not read it."""
 
     def to(self, device: torch.device | str) -> "RNAFeatures":
         """The same features on another device."""
@@ -118,7 +121,7 @@ class RNAFeatures:
 
     def without_condition(self, masked: Bool[Tensor, " B"] | None = None) -> "RNAFeatures":
         """The same RNAs, the masked ones (all by default) as if only their length were known: bases N, no base pairs,
-        no reference."""
+        no reference, no label."""
         if masked is None:
             masked = torch.ones(len(self.bases), dtype=torch.bool, device=self.bases.device)
         unknown = torch.where(self.mask, BASES.index("N"), self.bases)
@@ -133,7 +136,14 @@ class RNAFeatures:
             else self.pair_features.masked_fill(masked[:, None, None, None], 0),
             pair_table=None if self.pair_table is None else self.pair_table.masked_fill(masked[:, None], UNKNOWN),
             reference=None if self.reference is None else self.reference.without(masked),
-        )
+        ).without_label(masked)
+
+    def without_label(self, masked: Bool[Tensor, " B"] | None = None) -> "RNAFeatures":
+        """The same RNAs, the masked ones (all by default) without their label."""
+        if self.label is None:
+            return self
+        label = torch.full_like(self.label, NO_LABEL)
+        return replace(self, label=label if masked is None else torch.where(masked, label, self.label))
 
     def without_pair_features(self, masked: Bool[Tensor, "B C"]) -> "RNAFeatures":
         """The same RNAs without the masked channels of pair features."""
@@ -162,6 +172,8 @@ class Chain:
     `rnagen.data.chains`."""
     encoded: EncodedFile | None = None
     """Output of a frozen encoder."""
+    label: int | None = None
+    """Number of its category, `NO_LABEL` for none; None for a model that does not read it."""
 
     @property
     def sequence(self) -> str:
@@ -175,6 +187,7 @@ def from_residues(
     residue_index: Int32[np.ndarray, " L"] | None = None,
     pair_table: Int16[np.ndarray, " L"] | None = None,
     encoded: Encoded | None = None,
+    label: int | None = None,
 ) -> RNAFeatures:
     """Features [1, L] of one RNA. Every other maker goes through this one.
 
@@ -184,6 +197,7 @@ def from_residues(
         residue_index: 1 to L by default.
         pair_table: secondary structure that the conformers are conditioned on.
         encoded: output of the model's encoder, where it is known.
+        label: number of its category, for a model that reads it.
     """
     length = len(bases)
     index = np.arange(1, length + 1, dtype=np.int32) if residue_index is None else residue_index
@@ -196,6 +210,7 @@ def from_residues(
         pair_probabilities=torch.from_numpy(probabilities)[None],
         encoded=encoded,
         pair_features=torch.from_numpy(pairs.dense_features())[None] if pairs is not None and has_features else None,
+        label=None if label is None else torch.tensor([label]),
         pair_table=None if pair_table is None else torch.from_numpy(pair_table).long()[None],
     )
 
@@ -203,7 +218,7 @@ def from_residues(
 def from_chain(chain: Chain) -> RNAFeatures:
     """Features [1, L] of a whole chain, without a secondary structure to be conditioned on."""
     encoded = None if chain.encoded is None else chain.encoded.whole().batch()
-    return from_residues(chain.bases, chain.pairs, chain.residue_index, encoded=encoded)
+    return from_residues(chain.bases, chain.pairs, chain.residue_index, encoded=encoded, label=chain.label)
 
 
 def from_sequence(
@@ -211,6 +226,7 @@ def from_sequence(
     sequence: str,
     pair_table: Int16[np.ndarray, " L"] | None = None,
     alignment: Alignment | None = None,
+    label: int = NO_LABEL,
 ) -> RNAFeatures:
     """Features [1, L] of a sequence, with all that a model of this configuration reads; pairs by ViennaRNA.
 
@@ -219,6 +235,7 @@ def from_sequence(
         sequence: over `rnagen.structure.BASES`.
         pair_table: secondary structure that the conformers are conditioned on.
         alignment: whose query is the sequence, for a model that reads alignments.
+        label: number of its category, for a model that reads labels.
 
     Raises:
         ValueError: the sequence is too long to be folded.
@@ -232,7 +249,8 @@ def from_sequence(
 
         aligned = no_pair_features(len(sequence), len(ALIGNED)) if alignment is None else alignment_features(alignment)
         pairs = joined(pairs, aligned)
-    return from_residues(encode_sequence(sequence), pairs, pair_table=pair_table)
+    known = label if config.categories else None
+    return from_residues(encode_sequence(sequence), pairs, pair_table=pair_table, label=known)
 
 
 def collate(parts: Sequence[RNAFeatures], length: int) -> RNAFeatures:
@@ -255,6 +273,7 @@ def collate(parts: Sequence[RNAFeatures], length: int) -> RNAFeatures:
         pair_probabilities=stacked("pair_probabilities", 2),
         encoded=encoded,
         pair_features=stacked("pair_features", 2),
+        label=stacked("label", 0),
         pair_table=stacked("pair_table", 1, UNKNOWN),
     )
 

@@ -37,6 +37,8 @@ def one_line(text: object, most: int = 300) -> str:
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:
-    """` (did you mean WORD?)` with the word that a mistyped one resembles most; empty if it resembles none."""
-    near = difflib.get_close_matches(word, list(words), n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
+    """` (did you mean WORD?)` with the word that a mistyped one resembles most, in upper or lower case; empty if it
+    resembles none."""
+    by_letters = {one.lower(): one for one in words}
+    near = difflib.get_close_matches(word.lower(), list(by_letters), n=1)
+    return f" (did you mean {by_letters[near[0]]}?)" if near else ""

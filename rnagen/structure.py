@@ -31,6 +31,8 @@ UNPAIRED = -1
 """Entry in a pair table: the residue is known to be unpaired."""
 UNKNOWN = -2
 """Entry in a pair table: nothing is known about the residue."""
+NO_LABEL = 0
+"""Number of the category of an RNA without a label; the categories of a model are numbered from 1."""
 
 IMPOSSIBLE = 1e6
 """Å; coordinates of this size and more are marks (-1e18) or damage, not positions."""

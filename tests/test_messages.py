@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rnagen.messages import MOST, one_line, quoted
+from rnagen.messages import MOST, did_you_mean, one_line, quoted
 
 
 @pytest.mark.parametrize("value", ["huge", 5, -0.5, None, True, ("a", "b"), [1, 2], {"a": 1}, Path("a/b")])
@@ -25,3 +25,10 @@ def test_long_values_are_not() -> None:
 def test_one_line() -> None:
     assert one_line("a\n  b\tc") == "a b c"
     assert one_line("a" * 1000) == "a" * 299 + "…"
+
+
+def test_a_mistyped_word_gets_the_nearest_one_in_any_case() -> None:
+    words = ["tRNA", "riboswitch"]
+    assert did_you_mean("trna", words) == did_you_mean("TRNAS", words) == " (did you mean tRNA?)"
+    assert did_you_mean("Ribo-switch", words) == " (did you mean riboswitch?)"
+    assert did_you_mean("x", words) == ""

@@ -8,7 +8,7 @@ _AT_LEAST_ONE = "1 or more"
 
 RANGES = {
     **dict.fromkeys(("encoder_rate", "min_contacts", "structure_share", "spatial_crop"), _ZERO_TO_ONE),
-    **dict.fromkeys(("dropout", "condition_dropout", "ema_decay"), _BELOW_ONE),
+    **dict.fromkeys(("dropout", "condition_dropout", "label_dropout", "ema_decay"), _BELOW_ONE),
     **dict.fromkeys(("lr", "grad_clip", "drmsd_clamp", "time_multiplier", "sigma_data"), _POSITIVE),
     **dict.fromkeys(("weight_decay", "lr_warmup", "lr_decay", "synthetic_steps", "val_batches"), _AT_LEAST_ZERO),
     **dict.fromkeys(("flow_weight", "lddt_weight", "drmsd_weight", "aligned_mae_weight"), _AT_LEAST_ZERO),

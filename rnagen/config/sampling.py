@@ -37,8 +37,8 @@ class SamplerConfig:
     """How the SDE ends: with the estimated structure (tweedie), a step without noise (mean) or without diffusion
     (euler), or as every step (none)."""
     cfg_scale: float = 1.0
-    """Guidance: 1 is none, more goes further away from the model without its conditions, or from `guide_ckpt`. Takes
-    twice the evaluations."""
+    """Guidance: 1 is none, more goes further away from `guide_ckpt`, or from the model without the label, or, where it
+    reads no labels, without its inputs. Takes twice the evaluations."""
     diversity: float = 0.0
     """Strength at which the conformers of an RNA repel each other; 0 samples them independently."""
     secondary_structures: StructureSource = "free"
@@ -158,6 +158,8 @@ class SampleConfig:
     alignments: Path | None = None
     """Folder of alignments (FASTA, A3M, Stockholm or Clustal) named by target, such as rna.a3m, for a model that reads
     them. Other targets are sampled without."""
+    label: str | None = None
+    """Category of the RNAs, such as a family, for a model trained with `--labels`."""
     n: int = 5
     """Conformers per RNA."""
     candidates: int | None = None

@@ -78,6 +78,9 @@ class ModelConfig:
     self_conditioning: bool = False
     """The latent model reads its previous estimate of the structure; in training with probability 0.5. Experimental: no
     gain measured."""
+    categories: tuple[str, ...] = ()
+    """Labels that the latent model can be conditioned on; by default all that the training chains have in the column
+    `labels`. A chain with any other label trains as one without."""
     recycling: bool = False
     """The trunk reads the distances of a draft, which the model computes by one evaluation from noise; in training with
     probability 0.5. Experimental: no gain measured."""
@@ -164,6 +167,11 @@ class DataConfig:
     structure_share: float = 0.5
     """Share of examples with a secondary structure, for a model that can be conditioned on one: half of them with that
     of the training structure, half with the nearest of several that ViennaRNA sampled."""
+    labels: str | None = None
+    """Column of train.csv and val.csv in `splits` with a label for each chain, such as its family or method, that the
+    model is conditioned on; empty for a chain without one. Experimental: no gain measured."""
+    label_dropout: float = 0.1
+    """Share of examples whose label is masked, for sampling without one and with `cfg_scale`."""
     overfit: bool = False
     """Train and validate on a single training chain, as a test: the sampled structures must come close to it."""
 
@@ -242,6 +250,8 @@ class TrainConfig:
             "synthetic_steps": self.dataset.synthetic_steps >= 0,
             "min_contacts": 0 <= self.dataset.min_contacts <= 1,
             "condition_dropout": 0 <= self.dataset.condition_dropout < 1,
+            "label_dropout": 0 <= self.dataset.label_dropout < 1,
+            "categories": self._has_good_categories,
             "pair_features": set(self.model.pair_features) <= set(PAIR_FEATURES),
             "pair_feature_dropout": 0 <= self.dataset.pair_feature_dropout <= 1,
             "structure_share": 0 <= self.dataset.structure_share <= 1,
@@ -264,6 +274,11 @@ class TrainConfig:
             )
 
     @property
+    def _has_good_categories(self) -> bool:
+        categories = self.model.categories
+        return not categories or (self.dataset.labels is not None and len({"", *categories}) == len(categories) + 1)
+
+    @property
     def _reasons(self) -> dict[str, str]:
         """What is wrong with an option that does not fit to another, or to what there is."""
         width = self.model.embed_dim
@@ -272,5 +287,6 @@ class TrainConfig:
             "atoms": "must contain C1', and each atom once",
             "mha_heads": f"does not divide embed_dim {width} into heads of even width"
             + (f" (these do: {', '.join(good)})" if good else ""),
+            "categories": "needs labels, the column that they stand in, and each category once",
             "pair_features": f"cannot be used (choose from {', '.join(PAIR_FEATURES)})",
         }

@@ -48,6 +48,7 @@ class DeviceChains:
             one.
         pair_features: whether batches carry pair features.
         encodings: output of a frozen encoder for each chain, read from its file example by example.
+        labels: number of the category of each chain, for a model that reads it.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class DeviceChains:
         structure_share: float = 0.0,
         pair_features: bool = False,
         encodings: Sequence[EncodedFile] | None = None,
+        labels: Int64[Tensor, " N"] | None = None,
     ) -> None:
         self.crop = crop
         self.spatial_share = spatial_share
@@ -78,6 +80,7 @@ class DeviceChains:
         self.pairs, self.pair_probabilities = chains.pairs.to(device), chains.pair_probabilities.to(device)
         self.pair_features = chains.pair_features.to(device) if pair_features else None
         self.pair_tables = chains.pair_tables.to(device)
+        self.labels = None if labels is None else labels.to(device)
 
     def batch(self, plan: BatchPlan, rank: int = 0, world: int = 1) -> Batch:
         """A process's share of a global batch: every `world`-th example from the `rank`-th on."""
@@ -108,6 +111,7 @@ class DeviceChains:
             pair_features=None
             if self.pair_features is None
             else matrix(self.pair_features[pairs].float(), where, plan.length),
+            label=None if self.labels is None else self.labels[rows],
             pair_table=self._pair_table(choices[:, 5], of_chain, place, mask) if self.structure_share else None,
         )
         atoms = self.mask[of_model] & mask[..., None]

@@ -26,6 +26,8 @@ class Target:
     """File of an alignment whose query is the sequence; None without one."""
     release_date: str = NO_DATE
     """No structure released on or after it may serve as a template (YYYY-MM-DD); `NO_DATE` when unknown."""
+    label: str | None = None
+    """Category that its conformers are conditioned on; None without one."""
 
     @property
     def pair_table(self) -> Int16[np.ndarray, " L"] | None:

@@ -5,6 +5,7 @@ import math
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 def sinusoidal(
@@ -52,6 +53,18 @@ class TimeEmbedding(nn.Module):
 
     def forward(self, t: Float[Tensor, "B K"]) -> Float[Tensor, "B K d"]:
         return self.mlp(sinusoidal(t * self.multiplier, self.dim))
+
+
+class LabelEmbedding(nn.Module):
+    """Number of a category (see `rnagen.config.categories`) → vector of width `dim`: zero for no label, and for all
+    before training."""
+
+    def __init__(self, categories: int, dim: int) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(torch.zeros(categories, dim))
+
+    def forward(self, label: Int[Tensor, " B"]) -> Float[Tensor, "B d"]:
+        return F.embedding(label, F.pad(self.vectors, (0, 0, 1, 0)))
 
 
 class RelativePosition(nn.Module):

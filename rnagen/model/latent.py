@@ -12,7 +12,7 @@ from rnagen.config.structure import ModelConfig
 from rnagen.features import RNAFeatures
 from rnagen.geometry import full_precision
 from rnagen.model.blocks import BiasedAttention, PairBias, Transition
-from rnagen.model.embeddings import TimeEmbedding, rotary_angles
+from rnagen.model.embeddings import LabelEmbedding, TimeEmbedding, rotary_angles
 from rnagen.model.trunk import TrunkOutput
 
 
@@ -24,6 +24,7 @@ class LatentContext:
     biases: Float[Tensor, "layers B 1 H L L"]
     rotary: Float[Tensor, "2 B 1 1 L half"] | None
     mask: Float[Tensor, "B 1 L 1"]
+    label: Float[Tensor, "B 1 d"] | None
 
 
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
@@ -38,7 +39,8 @@ def in_full(x: Tensor, layer: nn.Linear) -> Tensor:
 
 
 class LatentBlock(nn.Module):
-    """Attention and transition, both modulated by the time through adaLN-zero (Peebles & Xie 2023, section 3.2)."""
+    """Attention and transition, both modulated by the time and the label through adaLN-zero (Peebles & Xie 2023,
+    section 3.2)."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -80,6 +82,7 @@ class LatentModel(nn.Module):
         self.single = nn.Linear(dim, dim, bias=False)
         self.bias = PairBias(config.pair_dim, config.mha_heads, layers=config.num_layers)
         self.time = TimeEmbedding(dim, config.time_multiplier)
+        self.label = LabelEmbedding(len(config.categories), dim) if config.categories else None
         self.blocks = nn.ModuleList(LatentBlock(config) for _ in range(config.num_layers))
         self.final_norm = nn.LayerNorm(dim, elementwise_affine=False)
         self.final_modulation = nn.Linear(dim, 2 * dim)
@@ -97,6 +100,7 @@ class LatentModel(nn.Module):
             biases=self.bias(trunk.pair, features.mask),
             rotary=rotary_angles(features.residue_index, self.head_dim) if self.rope else None,
             mask=features.mask[:, None, :, None].to(trunk.single.dtype),
+            label=None if self.label is None or features.label is None else self.label(features.label)[:, None],
         )
 
     def forward(
@@ -107,7 +111,8 @@ class LatentModel(nn.Module):
         previous: Float[Tensor, "B K L A 3"] | None = None,
     ) -> Float[Tensor, "B K L A 3"]:
         """Prediction in model units, fp32; zero on padding. `previous` is an earlier estimate of the data."""
-        time = torch.nn.functional.silu(self.time(t))[:, :, None]
+        time = self.time(t) if context.label is None else self.time(t) + context.label
+        time = torch.nn.functional.silu(time)[:, :, None]
         x = in_full(rearrange(x_t, "b k l a xyz -> b k l (a xyz)"), self.coordinates) + context.tokens
         if self.previous is not None and previous is not None:
             x = x + self.previous(rearrange(previous, "b k l a xyz -> b k l (a xyz)"))

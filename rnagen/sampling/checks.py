@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from rnagen.config.categories import category_number
 from rnagen.config.sampling import SampleConfig
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.alignment import read_alignment
 from rnagen.io.target import Target
 from rnagen.memory import available_memory
+from rnagen.messages import one_line
 from rnagen.sampling.ensemble import Models
 from rnagen.sampling.memory import LESS_MEMORY, estimated_memory
 from rnagen.secondary.alignments import alignment_name, find_alignments
@@ -19,7 +21,7 @@ Checked = tuple[list[Target], list[InputError]]
 
 
 def check_targets(targets: Sequence[Target], config: SampleConfig, models: Models, from_files: bool) -> Checked:
-    """Add alignments, and refuse what the model cannot be conditioned on and what cannot be folded.
+    """Add alignments and labels, and refuse what the model cannot be conditioned on and what cannot be folded.
 
     Args:
         targets: all of a run.
@@ -28,10 +30,10 @@ def check_targets(targets: Sequence[Target], config: SampleConfig, models: Model
         from_files: whether the targets are those that the options name, and not given as such.
 
     Raises:
-        ConfigError: alignments for a model that reads none.
+        ConfigError: alignments or a label for a model that reads none, or a label that it does not know.
         InputError: the folder of alignments is missing, or two files have one name.
     """
-    good: list[Target] = list(targets)
+    good = _with_labels(targets, config, models)
     errors: list[InputError] = []
     if config.alignments is not None:
         good, errors = _with_alignments(good, config.alignments, models)
@@ -64,6 +66,20 @@ def check_memory(targets: Sequence[Target], config: SampleConfig, models: Models
         )
         errors.append(InputError("memory", target.name, reason))
     return good, errors
+
+
+def _with_labels(targets: Sequence[Target], config: SampleConfig, models: Models) -> list[Target]:
+    """The targets with the label of the options, unless they have their own."""
+    categories = models.structure.config.model.categories
+    needs_label = bool(categories) and config.sampler.cfg_scale != 1 and models.guide is None
+    labelled = [replace(one, label=config.label) if one.label is None else one for one in targets]
+    for target in labelled:
+        category_number(target.label, categories)
+        if needs_label and target.label is None:
+            raise ConfigError(
+                f"cfg_scale: guides this model by a label, and {one_line(target.name, 60)} has none (--label)"
+            )
+    return labelled
 
 
 def _with_alignments(targets: list[Target], folder: Path, models: Models) -> Checked:

@@ -120,6 +120,12 @@ def draw_conformers(
     raise SamplingError(f"{name}: conformers {numbers} had non-finite or exploded coordinates {ATTEMPTS} times")
 
 
+def unconditional(flow: Flow, features: RNAFeatures) -> RNAFeatures:
+    """What a model without a guide is guided away from: the same RNA without its label for a model that reads labels,
+    else without everything that it reads."""
+    return features.without_label() if flow.model.config.categories else features.without_condition()
+
+
 class _RNA:
     """One RNA, ready for sampling: its context under the model and, with guidance, under the guide."""
 
@@ -132,7 +138,7 @@ class _RNA:
         self.context = conditioned(flow, features, draft_noise)
         self.guide, self.guide_context = guide or flow, None
         if plan.options.cfg_scale != 1:
-            known = features.without_condition() if guide is None else features
+            known = unconditional(flow, features) if guide is None else features
             self.guide_context = conditioned(self.guide, known, draft_noise)
 
     @torch.no_grad()

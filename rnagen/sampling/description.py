@@ -23,7 +23,7 @@ RESERVED_NAMES = (RUN, SUBMISSION, "report.html", LOCK)
 """Names that no target's folder can have."""
 REMEDY = "choose another --out, or replace that run with --overwrite"
 NOT_IDENTITY = {"out", "overwrite", "device", "cache", "quiet", "chunk", "ckpt", "guide_ckpt", "n"} | {
-    *("sequence", "structure", "name", "fasta", "csv", "alignments", "template_library", "draft")
+    *("sequence", "structure", "name", "fasta", "csv", "alignments", "label", "template_library", "draft")
 }
 """Options that do not change a conformer, or that run.json holds in a better form."""
 FORMER_IDENTITY = {"n", "targets", "targets_sha256"}
@@ -33,6 +33,7 @@ PARTS = {
     "release_date": "release date",
     "secondary_structure": "secondary structure",
     "alignment_sha256": "alignment",
+    "label": "label",
 }
 """What an RNA is, beside its name."""
 MOST_NAMED = 3
@@ -103,6 +104,7 @@ def _entry(target: Target, folder: str) -> dict[str, Any]:
         "release_date": target.release_date,
         "secondary_structure": target.secondary_structure,
         "alignment_sha256": None if target.alignment is None else hash_files([target.alignment]),
+        "label": target.label,
     }
 
 
@@ -145,7 +147,10 @@ def _former_hash(targets: Sequence[Target]) -> str:
 def _entries(folder: Path, found: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The entries of a run.json by name."""
     listed = found.get("targets")
-    keys = {"name", "folder", *PARTS} - {"release_date"}  # which version 0.1.0 did not write
+    if isinstance(listed, list):
+        # Earlier versions knew neither labels nor templates.
+        listed = [{"label": None, "release_date": NO_DATE, **one} if isinstance(one, dict) else one for one in listed]
+    keys = {"name", "folder", *PARTS}
     if not isinstance(listed, list) or not all(isinstance(one, dict) and keys <= one.keys() for one in listed):
         raise InputError(folder / RUN, "targets", f"not a list of RNAs as rnagen writes it; {REMEDY}")
-    return {entry["name"]: {"release_date": NO_DATE, **entry} for entry in listed}
+    return {entry["name"]: entry for entry in listed}

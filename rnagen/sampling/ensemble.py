@@ -11,6 +11,7 @@ from jaxtyping import Float, Float32
 
 from rnagen.checkpoints.confidence import ConfidenceCheckpoint, find_confidence
 from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, Checkpoint, load_checkpoint
+from rnagen.config.categories import category_number
 from rnagen.config.sampling import SamplingPlan, StructureFormat, TemplateConfig
 from rnagen.errors import ConfigError
 from rnagen.features import from_sequence
@@ -183,15 +184,16 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated:
     of them. `evaluated` is called after evaluations of the model, for progress.
 
     Raises:
-        ConfigError: options that cannot be combined.
+        ConfigError: options that cannot be combined, or the model does not know the label.
         InputError: the alignment cannot be read, or belongs to another sequence; or a draft or template does.
         SamplingError: the sequence cannot be folded, or a conformer stayed unusable; nothing is returned.
     """
     started = time.monotonic()
     flow = Flow.of(models.structure)
     alignment = None if target.alignment is None else read_alignment(target.alignment, target.sequence)
+    label = category_number(target.label, flow.model.config.categories)
     try:
-        features = from_sequence(flow.model.config, target.sequence, target.pair_table, alignment)
+        features = from_sequence(flow.model.config, target.sequence, target.pair_table, alignment, label)
     except ValueError as error:
         raise SamplingError(f"folding failed: {error}") from error
     known = NOTHING

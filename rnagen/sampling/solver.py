@@ -60,7 +60,13 @@ def check_sampling(config: TrainConfig, options: SamplerConfig, guide: TrainConf
     if options.diversity and options.sampling_method == "dopri5":
         raise ConfigError("diversity: dopri5 solves conformers one by one, so they cannot repel each other")
     if guide is None:
-        if options.cfg_scale != 1 and not config.dataset.condition_dropout:
+        data = config.dataset
+        if options.cfg_scale != 1 and data.labels is not None and not data.label_dropout:
+            raise ConfigError(
+                "cfg_scale: this model was trained with --label-dropout 0 and needs its label; "
+                "guide it by a worse model (--guide-ckpt)"
+            )
+        if options.cfg_scale != 1 and data.labels is None and not data.condition_dropout:
             raise ConfigError(
                 "cfg_scale: this model was trained without --condition-dropout and needs its conditions; "
                 "guide it by a worse model (--guide-ckpt)"
@@ -75,3 +81,5 @@ def check_sampling(config: TrainConfig, options: SamplerConfig, guide: TrainConf
     ):
         if one != other:
             raise ConfigError(f"guide_ckpt: {name} is {other} in the guide, {one} in the model")
+    if config.model.categories and guide.model.categories not in ((), config.model.categories):
+        raise ConfigError("guide_ckpt: the guide was trained with other categories of labels than the model")

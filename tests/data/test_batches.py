@@ -100,6 +100,17 @@ def test_secondary_structures_are_those_of_the_residues_shown() -> None:
     assert min(shares.values()) > 0.15
 
 
+def test_each_example_has_the_label_of_its_chain() -> None:
+    chains = some_chains()
+    labels = torch.arange(len(chains)) % 3
+    labelled, plain = DeviceChains(stacked(chains), 24, 0.5, labels=labels), DeviceChains(stacked(chains), 24, 0.5)
+    for plan in plans(3, 24):
+        features = labelled.batch(plan).features
+        assert features.label is not None
+        assert features.label.equal(labels[plan.rows])
+        assert plain.batch(plan).features.label is None
+
+
 def test_near_residues_are_resolved_and_all_conformers_are_drawn() -> None:
     chains = [make_chain(50, seed=1, models=3, resolved=0.8)]
     batch = DeviceChains(stacked(chains), 16, 1.0).batch(replace(plans(64, 16, 1)[0], rows=np.zeros(64, dtype=int)))

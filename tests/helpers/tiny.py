@@ -26,6 +26,12 @@ TINY = TrainConfig(
 )
 CONDITIONED = replace(TINY, model=replace(TINY_MODEL, secondary_structure=True, pair_features=("langdon2018",)))
 """A model that reads secondary structures and pair features."""
+LABELLED = replace(
+    TINY,
+    model=replace(TINY_MODEL, categories=("riboswitch", "tRNA")),
+    dataset=replace(TINY.dataset, labels="family", label_dropout=0.1),
+)
+"""A model that reads labels."""
 TINY_FLAGS = [
     *("--embed-dim", "32", "--pair-dim", "8", "--trunk-layers", "1", "--num-layers", "2", "--mha-heads", "4"),
     *("--crop", "24", "--batch-size", "2", "--copies", "2", "--steps", "4", "--accelerator", "cpu"),
@@ -91,6 +97,7 @@ def tiny_model(config: TrainConfig = TINY) -> RNAFlowModel:
 
 __all__ = [
     "CONDITIONED",
+    "LABELLED",
     "TINY",
     "TINY_FLAGS",
     "TINY_MODEL",

@@ -8,7 +8,7 @@ import torch
 from rnagen.config.structure import ModelConfig
 from rnagen.features import RNAFeatures
 from rnagen.model.model import RNAFlowModel
-from rnagen.structure import PAIR_FEATURES, UNKNOWN, UNPAIRED
+from rnagen.structure import NO_LABEL, PAIR_FEATURES, UNKNOWN, UNPAIRED
 from tests.helpers.features import padded, random_features
 
 TINY = ModelConfig(embed_dim=32, pair_dim=8, trunk_layers=2, num_layers=2, mha_heads=4)
@@ -34,6 +34,7 @@ def run(model: RNAFlowModel, features: RNAFeatures, copies: int = 3) -> torch.Te
     return model(x, t, context)
 
 
+LABELLED = replace(TINY, categories=("riboswitch", "tRNA"))
 CONDITIONED = replace(TINY, pair_features=(PAIR_FEATURES[2], PAIR_FEATURES[0]), secondary_structure=True)
 
 
@@ -83,6 +84,48 @@ def test_known_conditions_act_and_unknown_ones_do_not() -> None:
         assert changed[1] == 0
     with pytest.raises(ValueError, match="reads pair features"):
         run(model, replace(features, pair_features=None))
+
+
+def test_a_model_that_reads_labels_begins_as_one_that_does_not() -> None:
+    """Its other weights too are those of the same seed."""
+    torch.manual_seed(0)
+    plain = RNAFlowModel(TINY)
+    torch.manual_seed(0)
+    labelled = RNAFlowModel(LABELLED)
+    assert labelled.state_dict().keys() - plain.state_dict().keys() == {"latent.label.vectors"}
+    for model in (plain, labelled):
+        torch.manual_seed(1)
+        for name, parameter in model.named_parameters():
+            if not parameter.any() and name != "latent.label.vectors":
+                torch.nn.init.normal_(parameter, std=0.3)
+    features = random_features(9)
+    for label in ([NO_LABEL, NO_LABEL], [1, 2]):
+        assert torch.equal(run(plain, features), run(labelled, replace(features, label=torch.tensor(label))))
+
+
+def test_a_label_acts_on_its_rna_alone_and_none_as_nothing() -> None:
+    model, features = tiny_model(LABELLED), random_features(9, batch=3)
+    plain = run(model, features)
+    labels = torch.tensor([1, NO_LABEL, 2])
+    changed = (run(model, replace(features, label=labels)) - plain).abs().amax(dim=(1, 2, 3, 4))
+    assert (changed[[0, 2]] > 1e-3).all()
+    assert changed[1] == 0
+    other = run(model, replace(features, label=torch.tensor([2, NO_LABEL, 2])))
+    assert (other[0] - run(model, replace(features, label=labels))[0]).abs().max() > 1e-3
+    masked = replace(features, label=labels).without_label(torch.tensor([True, False, False]))
+    assert torch.equal(run(model, masked)[0], plain[0])
+    assert masked.label is not None
+    assert masked.label.tolist() == [NO_LABEL, NO_LABEL, 2]
+    assert torch.equal(run(model, replace(features, label=labels).without_label()), plain)
+
+
+def test_the_vector_of_no_label_is_zero_and_gets_no_gradient() -> None:
+    model = tiny_model(LABELLED)
+    run(model, replace(random_features(9), label=torch.tensor([NO_LABEL, 2]))).square().sum().backward()
+    assert model.latent.label is not None
+    gradient = model.latent.label.vectors.grad
+    assert gradient is not None
+    assert gradient.any(1).tolist() == [False, True]
 
 
 def test_copies_and_batch_neighbours_do_not_see_each_other() -> None:

@@ -10,10 +10,17 @@ from rnagen.config.sampling import SamplerConfig, SamplingMethod, SamplingPlan
 from rnagen.features import RNAFeatures, from_sequence
 from rnagen.io.dot_bracket import parse_dot_bracket
 from rnagen.model.model import RNAFlowModel
-from rnagen.sampling.conformers import SamplingError, conformer_generator, draw_conformers, usable
+from rnagen.sampling.conformers import (
+    SamplingError,
+    conformer_generator,
+    draw_conformers,
+    unconditional,
+    usable,
+)
 from rnagen.sampling.denoiser import Flow
+from rnagen.structure import NO_LABEL
 from rnagen.transport.flow import Transport
-from tests.helpers.tiny import CONDITIONED, TINY, tiny_model
+from tests.helpers.tiny import CONDITIONED, LABELLED, TINY, tiny_model
 
 SEQUENCE = "GGGAAACUUCGGUUUCCC"
 OPTIONS = SamplerConfig(steps=4, tau=0.5)
@@ -84,6 +91,37 @@ def test_a_given_secondary_structure_conditions_all_conformers() -> None:
     assert torch.equal(sample(model, given, 2), sample(model, given, 2, options=sampled))
     other = from_sequence(CONDITIONED.model, SEQUENCE)
     assert (sample(model, given, 2) - sample(model, other, 2)).abs().max() > 1e-3
+
+
+class Scaled(RNAFlowModel):
+    """Estimates one shape, twice as large with a label."""
+
+    shape = torch.randn(len(SEQUENCE), 4, 3, generator=torch.Generator().manual_seed(3))
+    shape = shape - shape.mean((0, 1))
+
+    def forward(self, x_t, t, context, previous=None):
+        return (1 + (context.features.label > 0).float())[:, None, None, None, None] * self.shape.expand_as(x_t)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5, 3.0])
+@pytest.mark.parametrize("label", [NO_LABEL, 1, 2])
+def test_guidance_goes_from_the_model_without_the_label_through_the_one_with_it(scale: float, label: int) -> None:
+    """u + scale·(c − u), with c = 2u for a label and c = u without one; the sequence stays."""
+    features = from_sequence(LABELLED.model, SEQUENCE, label=label)
+    plan = SamplingPlan(2, options=replace(OPTIONS, cfg_scale=scale))
+    found = draw_conformers(Flow(Scaled(LABELLED.model), Transport("Linear", "data")), features, "r", plan)
+    expected = (1 + scale * (label != NO_LABEL)) * 16 * Scaled.shape
+    torch.testing.assert_close(found.coords, expected.expand(2, -1, -1, -1), atol=1e-2, rtol=0)
+    assert found.evaluations == OPTIONS.steps * (1 if scale == 1 else 2)
+
+
+def test_a_model_is_guided_away_from_the_label_or_from_all_that_it_reads() -> None:
+    features = replace(from_sequence(LABELLED.model, SEQUENCE, label=2), label=torch.tensor([2]))
+    alone = unconditional(Flow(tiny_model(LABELLED), Transport()), features)
+    assert alone.label is not None
+    assert alone.label.tolist() == [NO_LABEL]
+    assert torch.equal(alone.bases, features.bases)
+    assert not unconditional(Flow(tiny_model(), Transport()), features).visible.any()
 
 
 def test_generators_differ() -> None:

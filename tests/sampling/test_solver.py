@@ -16,7 +16,7 @@ from rnagen.transport.interpolants import PATHS
 from rnagen.transport.solvers.grids import GRIDS
 from rnagen.transport.solvers.sde import DIFFUSIONS, LAST_STEPS
 from rnagen.transport.times import QUANTILES
-from tests.helpers.tiny import CONDITIONED, TINY
+from tests.helpers.tiny import CONDITIONED, LABELLED, TINY
 
 OPTIONS = SamplerConfig(steps=4, tau=0.5)
 
@@ -38,6 +38,8 @@ def test_every_name_of_the_transport_is_an_option(literal, names) -> None:
     assert set(typing.get_args(literal)) == set(names)
 
 
+UNDROPPED = replace(LABELLED, dataset=replace(LABELLED.dataset, label_dropout=0.0))
+OTHER_LABELS = replace(LABELLED, model=replace(LABELLED.model, categories=("tRNA", "riboswitch")))
 GUIDED = replace(TINY, dataset=replace(TINY.dataset, condition_dropout=0.1))
 
 
@@ -55,6 +57,8 @@ GUIDED = replace(TINY, dataset=replace(TINY.dataset, condition_dropout=0.1))
             None,
             "diversity: conformers of different",
         ),
+        ({"cfg_scale": 2.0}, UNDROPPED, None, "cfg_scale: this model was trained with --label-dropout 0"),
+        ({"cfg_scale": 2.0}, LABELLED, OTHER_LABELS, "guide_ckpt: the guide was trained with other categories"),
         ({"cfg_scale": 1.0}, TINY, TINY, "guide_ckpt: has no effect"),
         (
             {"cfg_scale": 2.0},
@@ -78,3 +82,6 @@ def test_what_does_not_go_together_is_refused_by_name(options, train, guide, mes
 def test_guidance_needs_masked_conditions_in_training_or_a_guide() -> None:
     check_sampling(GUIDED, replace(OPTIONS, cfg_scale=2.0))
     check_sampling(TINY, replace(OPTIONS, cfg_scale=2.0), TINY)
+    check_sampling(LABELLED, replace(OPTIONS, cfg_scale=2.0))
+    for guide in (TINY, LABELLED):
+        check_sampling(LABELLED, replace(OPTIONS, cfg_scale=2.0), guide)

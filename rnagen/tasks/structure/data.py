@@ -1,13 +1,17 @@
 """The chains that train and validate: filtered by date, held on the training device, in a reproducible order."""
 
+import hashlib
 import logging
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch.utils.data import DataLoader
 
 from rnagen.config.structure import DataConfig, TrainConfig
 from rnagen.data.batches import Batch, DeviceChains
+from rnagen.data.categories import Labels, read_labels
 from rnagen.data.chains import Chains
 from rnagen.data.dataset import Dataset, TrainingData, read_data, read_sets
 from rnagen.data.encodings import EncodedCache
@@ -23,6 +27,7 @@ from rnagen.data.filters import (
 from rnagen.data.plans import BatchPlans, PlansByEpoch, PlanStream, WarmUp, chain_weights
 from rnagen.errors import InputError
 from rnagen.features import Chain
+from rnagen.messages import one_line
 from rnagen.training.stream import BatchStream, ResumableData
 
 log = logging.getLogger(__name__)
@@ -44,6 +49,7 @@ class RNADataModule(ResumableData):
         self.fingerprint = ""
         self.description = ""
         self.left_out = ""
+        self.labels: Labels | None = None
 
     def prepare_data(self) -> None:
         """Make the sample where there are no data, and the synthetic set where it is needed and the dataset does not
@@ -109,7 +115,27 @@ class RNADataModule(ResumableData):
             seen = self.seen_chains.chains()
             self.train_encodings = self.encodings.encode([(chain.sequence, chain.pairs) for chain in seen])
             self.val_chains = with_encodings(self.val_chains, self.encodings)
+        if options.labels is not None:
+            self._read_labels(options.labels)
         log.info("%s: %d training chains, %d validation chains", self.description, len(train), len(val))
+
+    def _read_labels(self, column: str) -> None:
+        self.labels = read_labels(self.config.dataset.splits, column, self.train_chains.names, self.categories)
+        numbers = self.labels.numbers([chain.name for chain in self.val_chains])
+        self.val_chains = [replace(chain, label=number) for chain, number in zip(self.val_chains, numbers)]
+        unknown = self.labels.unknown([*self.train_chains.names, *(chain.name for chain in self.val_chains)])
+        if unknown:
+            listed = one_line(", ".join(sorted(unknown)), 80)
+            print(
+                f"warning: {unknown.total()} chains count as chains without a label: the model does not know their "
+                f"{column} ({listed})",
+                file=sys.stderr,
+            )
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Labels that the model can be conditioned on: those of the options, or of the training chains."""
+        return self.config.model.categories if self.labels is None else self.labels.categories
 
     def _read(self, path: Path) -> TrainingData:
         options, atoms = self.config.dataset, self.config.model.atoms
@@ -139,12 +165,16 @@ class RNADataModule(ResumableData):
     def contents(self) -> str:
         """What trains and validates, and what does not and why."""
         used = f"{len(self.train_chains):,} chains of {self.description} train, {len(self.val_chains):,} validate"
-        return f"{used} (left out: {self.left_out})" if self.left_out else used
+        used += f" (left out: {self.left_out})" if self.left_out else ""
+        return used if self.labels is None else f"{used}; {len(self.categories):,} labels"
 
     @property
     def contents_hash(self) -> str:
-        """Hash of the data."""
-        return self.fingerprint
+        """Hash of the data, and of the labels of a run with labels."""
+        if self.labels is None:
+            return self.fingerprint
+        numbers = self.labels.numbers(self.train_chains.names)
+        return hashlib.sha256(f"{self.fingerprint} {self.categories} {numbers}".encode()).hexdigest()
 
     def train_dataloader(self) -> BatchStream[Batch]:
         """Batches from `position` on, made on the device of the process."""
@@ -164,6 +194,7 @@ class RNADataModule(ResumableData):
                 options.structure_share if self.config.model.secondary_structure else 0.0,
                 bool(self.config.model.pair_features),
                 self.train_encodings,
+                None if self.labels is None else torch.tensor(self.labels.numbers(self.seen_chains.names)),
             ),
             plans,
             self.batches_per_epoch,

@@ -38,6 +38,8 @@ class StepNoise:
     """RNAs whose sequence and base pairs are masked."""
     masked_pair_features: Bool[Tensor, "B C"]
     """Masked channels of the pair features."""
+    masked_label: Bool[Tensor, " B"]
+    """RNAs whose label is masked."""
     self_condition: bool
     """The model sees its own first estimate: for the whole step, whatever process computes it."""
     draft_noise: Float[Tensor, "B L A 3"] | None = None
@@ -59,6 +61,7 @@ def draw_noise(batch: Batch, config: TrainConfig, step: int) -> StepNoise:
     masked = (torch.rand(size, generator=generator) < config.dataset.condition_dropout)[mine]
     shape = size, len(PAIR_FEATURES)
     masked_pair_features = (torch.rand(shape, generator=generator) < config.dataset.pair_feature_dropout)[mine]
+    masked_label = (torch.rand(size, generator=generator) < config.dataset.label_dropout)[mine]
     at_device = torch.Generator(device).manual_seed(batch.seed)
     noise = torch.randn(size, copies, *batch.coords.shape[1:], generator=at_device, device=device)[mine]
     if config.loss.uses("consistency"):
@@ -78,6 +81,7 @@ def draw_noise(batch: Batch, config: TrainConfig, step: int) -> StepNoise:
         noise=noise,
         masked=masked.to(device, non_blocking=True),
         masked_pair_features=masked_pair_features.to(device, non_blocking=True),
+        masked_label=masked_label.to(device, non_blocking=True),
         self_condition=config.model.self_conditioning and self_condition,
         draft_noise=draft_noise,
     )
@@ -100,8 +104,10 @@ def objective(
     x0 = center(rearrange(noise_of_step.noise, "b k l a xyz -> (b k) (l a) xyz"), mask)
     pair = transport.interpolate(x1, x0, t)
 
-    features = batch.features.without_condition(noise_of_step.masked).without_pair_features(
-        noise_of_step.masked_pair_features
+    features = (
+        batch.features.without_condition(noise_of_step.masked)
+        .without_pair_features(noise_of_step.masked_pair_features)
+        .without_label(noise_of_step.masked_label)
     )
     if config.model.recycling:
         features = recycled(model, transport, features, noise_of_step.draft_noise)

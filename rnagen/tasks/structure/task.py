@@ -16,7 +16,7 @@ from rnagen.tasks.structure.module import FlowModule, best_of
 from rnagen.training.task import Task
 from rnagen.training.trainer import device_of
 
-STARTS_AT_NOTHING = ("pair_features", "secondary_structure", "recycling")
+STARTS_AT_NOTHING = ("pair_features", "secondary_structure", "recycling", "categories")
 """Parts of a model that add nothing until they are trained."""
 NOT_SHAPE = ("dropout", "grad_checkpointing")
 """How a model is trained, not what it is."""
@@ -36,6 +36,8 @@ class StructureTask(Task[TrainConfig, RNADataModule, FlowModule]):
         config = self.config
         check_sampling(config, config.sampler)
         self.initial = None if weights is None else load_checkpoint(weights)
+        if self.initial is not None and config.dataset.labels is not None and not config.model.categories:
+            config = self.config = with_categories(config, self.initial.config.model.categories)
         if self.initial is not None and not begins_as(config.model, self.initial.config.model):
             raise ConfigError(f"ckpt: {weights} is a model of another shape than this configuration")
         options = config.pretrained
@@ -51,6 +53,7 @@ class StructureTask(Task[TrainConfig, RNADataModule, FlowModule]):
 
     def module(self, data: RNADataModule, steps: int) -> FlowModule:
         """The model and its moving average."""
+        self.config = with_categories(self.config, data.categories)
         module = FlowModule(self.config, self.pretrained, steps)
         if self.initial is not None:
             module.load_weights(self.initial.model)
@@ -73,6 +76,11 @@ class StructureTask(Task[TrainConfig, RNADataModule, FlowModule]):
             **provenance,
         }
         save_checkpoint(path, module.shipped_model, self.config, metadata, module.encoder_source)
+
+
+def with_categories(config: TrainConfig, categories: tuple[str, ...]) -> TrainConfig:
+    """The same options with the labels that the model can be conditioned on."""
+    return replace(config, model=replace(config.model, categories=categories))
 
 
 def begins_as(model: ModelConfig, other: ModelConfig) -> bool:

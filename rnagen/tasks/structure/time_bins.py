@@ -34,7 +34,8 @@ def flow_by_time(
     def loss(number: int) -> Tensor:
         t = torch.full((1, COPIES), (number + 0.5) / BINS, device=device)
         nothing = torch.zeros(1, dtype=torch.bool, device=device)
-        step_noise = StepNoise(rotation, t, noise, nothing, nothing[:, None].expand(1, len(PAIR_FEATURES)), False)
+        channels = nothing[:, None].expand(1, len(PAIR_FEATURES))
+        step_noise = StepNoise(rotation, t, noise, nothing, channels, nothing, False)
         return objective(model, transport, batch, step_noise, config)["flow"].mean()
 
     return {name: float(loss(number)) for number, name in enumerate(NAMES)}

@@ -13,7 +13,7 @@ from rnagen.model.model import RNAFlowModel
 from rnagen.structure import PAIR_FEATURES
 from rnagen.tasks.structure.objective import StepNoise, consistency, draw_noise, total
 from tests.helpers.losses import losses
-from tests.helpers.tiny import TINY, make_batch, make_chain, tiny_model
+from tests.helpers.tiny import LABELLED, TINY, make_batch, make_chain, tiny_model
 
 LENGTHS = (20, 14)
 
@@ -64,15 +64,33 @@ def test_random_numbers_are_a_function_of_the_seed_of_the_batch() -> None:
 
 
 def test_processes_draw_together_what_one_draws_for_the_whole_batch() -> None:
-    config = replace(TINY, dataset=replace(TINY.dataset, condition_dropout=0.5))
+    config = replace(TINY, dataset=replace(TINY.dataset, condition_dropout=0.5, label_dropout=0.5))
     whole = make_batch([make_chain(n, seed=n) for n in (20, 14, 9, 12)])
     together = draw_noise(whole, config, step=0)
     for rank in range(2):
         # The contents of a batch do not change its noise, only its size does.
         part = replace(whole, coords=whole.coords[rank::2], mask=whole.mask[rank::2], rank=rank, world=2)
         mine = draw_noise(part, config, step=0)
-        for name in ("rotation", "t", "noise", "masked"):
+        for name in ("rotation", "t", "noise", "masked", "masked_label"):
             assert torch.equal(getattr(mine, name), getattr(together, name)[rank::2]), name
+
+
+def test_a_masked_label_is_none_and_no_other_random_number_depends_on_its_share() -> None:
+    batch = small_batch()
+    labelled = replace(batch, features=replace(batch.features, label=torch.tensor([2, 1])))
+    half = replace(LABELLED, dataset=replace(LABELLED.dataset, label_dropout=0.5))
+    first, second = draw_noise(batch, LABELLED, 0), draw_noise(batch, half, 0)
+    for name in ("rotation", "t", "noise", "masked", "masked_pair_features"):
+        assert torch.equal(getattr(first, name), getattr(second, name)), name
+    masked = torch.tensor([True, False])
+    found = losses(labelled, replace(first, masked_label=masked), config=LABELLED)["flow"]
+    visible = losses(labelled, replace(first, masked_label=~masked & masked), config=LABELLED)["flow"]
+    without = losses(batch, first, config=LABELLED)["flow"]
+    assert (found == without).tolist() == [True, False]
+    assert (found == visible).tolist() == [False, True]
+    sizes = replace(batch, coords=torch.zeros(4000, 1, 1, 3), mask=torch.ones(4000, 1, 1, dtype=torch.bool))
+    assert draw_noise(sizes, half, 0).masked_label.float().mean() == pytest.approx(0.5, abs=0.03)
+    assert draw_noise(sizes, LABELLED, 0).masked_label.float().mean() == pytest.approx(0.1, abs=0.02)
 
 
 def test_the_loss_does_not_see_the_pose_of_the_target() -> None:
