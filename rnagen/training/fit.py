@@ -47,6 +47,8 @@ class TrainedRun:
     folder: Path
     interrupted: bool
     """Whether a signal ended it early; its state is saved."""
+    left_out: str = ""
+    """How many chains of the data did not train, by reason; empty for none."""
 
 
 def fit(task: Task[Any, Any, Any]) -> TrainedRun:
@@ -139,7 +141,7 @@ def _train(
             f"{folder}: all {count.steps} steps were skipped, because their loss or gradient was not finite: the "
             "weights are those of the start (try a lower --lr, and check the data)"
         )
-    return TrainedRun(folder, signals.stopped)
+    return TrainedRun(folder, signals.stopped, data.left_out)
 
 
 @contextmanager

@@ -42,7 +42,6 @@ class RNADataModule(ResumableData):
         self.val_chains: list[Chain] = []
         self.fingerprint = ""
         self.description = ""
-        self.left_out = ""
 
     def prepare_data(self) -> None:
         """Make the synthetic set where it is needed and the dataset does not hold it (in one process only).
