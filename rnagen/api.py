@@ -3,13 +3,14 @@
 Every function takes the options of its verb as keywords, under the names of the command line with underscores.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnagen.caches import cached_in
+from rnagen.config.compare import CompareConfig
 from rnagen.config.evaluation import EvaluateConfig
 from rnagen.config.files import load_config
 from rnagen.config.prepare import PrepareConfig
@@ -20,6 +21,8 @@ from rnagen.evaluation.results import Evaluation
 from rnagen.evaluation.run import evaluate as _evaluate
 from rnagen.io.target import Target, make_target
 from rnagen.progress import progress_bar, silenced
+from rnagen.report.compare import Comparison
+from rnagen.report.compare import compare as _compare
 from rnagen.sampling.ensemble import Ensemble
 from rnagen.sampling.inputs import gather_targets, unique_targets
 from rnagen.sampling.results import SampledTargets
@@ -226,6 +229,26 @@ def train(task: str | None = None, **options: Any) -> Path:
     from rnagen.training.fit import fit
 
     return fit(make_task(load_config(defaults, options, "train"))).folder
+
+
+def compare(runs: str | Path | Iterable[str | Path], **options: Any) -> Comparison:
+    """Put trainings side by side, as `rnagen compare` does.
+
+    Args:
+        runs: folders of runs; the first one is what the others are compared with.
+        options: any option of `rnagen compare`: `out`.
+
+    Returns:
+        what differs between the runs, their last validations and the paired gains over the first setting, as tables
+        once it is printed. Folders that cannot be read, or share no metric with the first, are in `failures`.
+
+    Raises:
+        ConfigError: an option does not exist, or no run can be read.
+
+    >>> rnagen.compare(["runs/mine", "runs/mine2"]).save("out/curves.svg")  # doctest: +SKIP
+    """
+    listed = [runs] if isinstance(runs, str | Path) else runs
+    return _compare(load_config(CompareConfig(tuple(map(Path, listed))), options, "compare"))
 
 
 def _made(targets: Listed) -> tuple[list[Target], list[InputError]]:

@@ -35,7 +35,7 @@ def run(arguments: Sequence[str]) -> int:
     if trained.interrupted:
         print(f"{typed(PROG)}: interrupted; go on with --ckpt {trained.folder / STATE}", file=sys.stderr)
         return 130
-    print(f"finished: {trained.folder}")
+    print(f"finished: {trained.folder}" + (f" (left out: {trained.left_out})" if trained.left_out else ""))
     return 0
 
 

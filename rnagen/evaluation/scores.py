@@ -13,15 +13,14 @@ from torch import Tensor
 
 from rnagen.dates import parse_date
 from rnagen.evaluation import baselines
+from rnagen.evaluation.conformers import score_ensemble
 from rnagen.evaluation.pairing import ATOM, on_reference
 from rnagen.io.write import write_structure
-from rnagen.metrics import Agreement, agreement, best_of, bootstrap_interval, c1_lddt, diversity, tm_scores, usalign_tm
+from rnagen.metrics import Agreement, agreement, best_of, bootstrap_interval, diversity, tm_scores, usalign_tm
 from rnagen.secondary.vienna import mfe_pairs
 from rnagen.structure import RNAStructure
 
 BEST_OF = 5
-FAR = 1e5
-"""Å."""
 MIRROR = (-1.0, 1.0, 1.0)
 """A reflection, x → −x; which one does not matter, they differ by a rotation."""
 BASELINES = ("helix", "random_walk", "stems")
@@ -137,17 +136,17 @@ def score_target(
     samples, sample_masks = _c1(prediction)
     refs, masks = _c1(reference)
     samples, sample_masks = samples[:BEST_OF], sample_masks[:BEST_OF]
-    scores = tm_scores(samples, refs, masks, sample_masks)
+    scores = score_ensemble(samples, sample_masks, refs, masks)
     several = len(refs) > 1
     return TargetScore(
         target=reference.name,
         length=len(reference),
         references=len(refs),
         predictions=prediction.num_models,
-        best1=float(best_of(scores, 1)),
-        best5=float(best_of(scores)),
-        one_minus_tm=diversity(samples, sample_masks).one_minus_tm,
-        lddt=_best_lddt(samples, sample_masks, refs, masks),
+        best1=float(scores.tm[0]),
+        best5=float(scores.tm.max()),
+        one_minus_tm=scores.one_minus_tm,
+        lddt=float(scores.lddt.max()),
         date_filter=date_filter,
         agreement=agreement(samples, refs, masks & sample_masks.all(0)) if several else None,
         usalign=_best_usalign(prediction, reference) if with_usalign else None,
@@ -215,21 +214,6 @@ def summarize(scores: Sequence[TargetScore], seed: int) -> dict[str, Summary]:
 def _c1(structure: RNAStructure) -> tuple[Float[Tensor, "M L 3"], Bool[Tensor, "M L"]]:
     chosen = structure.select_atoms((ATOM,))
     return torch.from_numpy(chosen.coords[:, :, 0]), torch.from_numpy(chosen.mask[:, :, 0])
-
-
-def _best_lddt(
-    samples: Float[Tensor, "n L 3"],
-    sample_masks: Bool[Tensor, "n L"],
-    refs: Float[Tensor, "m L 3"],
-    masks: Bool[Tensor, "m L"],
-) -> float:
-    # Residues that a prediction lacks score nothing: each of them is far from all others.
-    far = FAR * torch.arange(1, samples.shape[1] + 1, dtype=samples.dtype)[:, None].expand(-1, 3)
-    samples = torch.where(sample_masks[..., None], samples, far)
-    means = [
-        c1_lddt(samples, ref.expand_as(samples), mask.expand_as(sample_masks)).mean for ref, mask in zip(refs, masks)
-    ]
-    return float(torch.stack(means).max())
 
 
 def _best_usalign(prediction: RNAStructure, reference: RNAStructure) -> float:

@@ -1,14 +1,80 @@
 """Runs side by side: what differs between them, how they score, and what each setting gains over the first."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
+from rnagen.config.compare import FORMATS, TABLE, CompareConfig
+from rnagen.errors import ConfigError, InputError
+from rnagen.io.files import write_text
 from rnagen.metrics.paired import PairedGain
-from rnagen.report.runs import Run, Setting, differing_options, settings_of, shared_metrics
+from rnagen.report.runs import Run, Setting, differing_options, read_runs, settings_of, shared_metrics
 
 BASELINES = ("val/tm_helix",)
 """Metrics that do not depend on the run."""
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison:
+    """Runs side by side; printed, it is two tables in Markdown."""
+
+    runs: list[Run]
+    """In order; the setting of the first is what the others are compared with."""
+    failures: list[InputError] = field(default_factory=list)
+    """An error for each folder that is left out."""
+
+    def __len__(self) -> int:
+        """Number of runs."""
+        return len(self.runs)
+
+    def __repr__(self) -> str:
+        return f"Comparison({len(self)} runs of {len(self.settings)} settings, {len(self.failures)} left out)"
+
+    def __str__(self) -> str:
+        return "\n".join(comparison(self.runs))
+
+    @property
+    def settings(self) -> list[Setting]:
+        """The runs by their options, in order."""
+        return settings_of(self.runs)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the tables (.md), or draw the learning curves (.svg or .png); returns the path.
+
+        Raises:
+            InputError: another suffix.
+            OSError: the folder cannot be written or the disk is full.
+        """
+        path = Path(path)
+        if path.suffix not in FORMATS:
+            raise InputError(path, None, "comparisons are written as .svg, .png or .md")
+        if path.suffix == TABLE:
+            write_text(path, f"{self}\n")
+            return path
+        # matplotlib, which a table does without.
+        from rnagen.report.curves import draw_curves
+
+        draw_curves(self.runs, path)
+        return path
+
+
+def compare(config: CompareConfig) -> Comparison:
+    """Compare the runs in some folders, and write the result if the options name a file.
+
+    Raises:
+        ConfigError: no run can be read.
+        OSError: the file cannot be written.
+    """
+    runs, failures = read_runs(config.runs)
+    if not runs:
+        reason = "".join(f"; {failure}" for failure in failures[:1])
+        raise ConfigError(f"runs: none can be compared (name folders of runs, as runs/*){reason}")
+    found = Comparison(runs, failures)
+    if config.out is not None:
+        found.save(config.out)
+    return found
 
 
 def paired_gain(setting: Setting, first: Setting, metric: str) -> PairedGain | None:

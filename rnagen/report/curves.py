@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from rnagen.io.files import atomic_write
 from rnagen.report.runs import Run, Setting, settings_of, shared_metrics
 
 MOST_PANELS = 4
@@ -44,14 +45,14 @@ def curve(run: Run, metric: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def save(figure: Figure, picture: Path) -> None:
-    """Write a figure as .svg or .png; the same results give the same file.
+    """Write a figure as .svg or .png, whole or not at all; the same results give the same file.
 
     Raises:
         OSError: the file cannot be written.
     """
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "rnagen"}):
-        figure.savefig(picture, dpi=120, metadata={"Date": None} if picture.suffix == ".svg" else None)
+    kind = picture.suffix[1:]
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "rnagen"}), atomic_write(picture) as file:
+        figure.savefig(file, format=kind, dpi=120, metadata={"Date": None} if kind == "svg" else None)
 
 
 def _label(setting: Setting) -> str:

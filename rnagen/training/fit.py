@@ -23,6 +23,7 @@ from rnagen.io.files import TEMPORARY, lock_folder, write_text
 from rnagen.messages import one_line, quoted
 from rnagen.sampling.conformers import SamplingError
 from rnagen.training.callbacks import AtStart, CheckpointWriter, MetricsWriter, StepCount, StopOnSignal
+from rnagen.training.pictures import PictureWriter
 from rnagen.training.resume import CONFIG, refuse_changes, start_from
 from rnagen.training.state import STATE, check_state, read_state, restoring
 from rnagen.training.stream import ResumableData
@@ -47,6 +48,8 @@ class TrainedRun:
     folder: Path
     interrupted: bool
     """Whether a signal ended it early; its state is saved."""
+    left_out: str = ""
+    """How many chains of the data did not train, by reason; empty for none."""
 
 
 def fit(task: Task[Any, Any, Any]) -> TrainedRun:
@@ -125,7 +128,7 @@ def _train(
     writer = CheckpointWriter(folder, run.ckpt_freq, run.keep_freq, task.score, task.lower_is_better, export)
     signals, count = StopOnSignal(), StepCount()
     start = AtStart(partial(_begin_folder, folder, config), run.fresh_schedule, data.batches_per_epoch)
-    callbacks = [signals, count, start, MetricsWriter(folder), writer]
+    callbacks = [signals, count, start, MetricsWriter(folder), writer, PictureWriter(folder)]
     rest = None if deadline is None else timedelta(seconds=max(0.0, deadline - time.monotonic()))
     trainer = make_trainer(config, folder, steps, data.validates, rest, callbacks)
     with clear_errors(folder), restoring(state, lambda: count.started):
@@ -139,7 +142,7 @@ def _train(
             f"{folder}: all {count.steps} steps were skipped, because their loss or gradient was not finite: the "
             "weights are those of the start (try a lower --lr, and check the data)"
         )
-    return TrainedRun(folder, signals.stopped)
+    return TrainedRun(folder, signals.stopped, data.left_out)
 
 
 @contextmanager

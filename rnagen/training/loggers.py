@@ -14,6 +14,8 @@ from rnagen.messages import one_line
 
 WANDB_ID = "wandb_id.txt"
 """The id of the run at Weights & Biases, in its folder: a resumed run goes on under it."""
+PICTURE = "val/structures"
+"""Name of the pictures of validations."""
 
 
 def make_loggers(config: TaskConfig, folder: Path) -> list[Logger]:
@@ -29,6 +31,16 @@ def make_loggers(config: TaskConfig, folder: Path) -> list[Logger]:
     if config.run.wandb:
         loggers.append(wandb_logger(config, folder))
     return loggers
+
+
+def log_picture(logger: Logger, file: Path, step: int) -> None:
+    """Log a picture (.png) of a validation; a table takes none."""
+    if isinstance(logger, WandbLogger):
+        logger.log_image(PICTURE, [str(file)], step)
+    elif isinstance(logger, TensorBoardLogger):
+        from matplotlib.image import imread
+
+        logger.experiment.add_image(PICTURE, imread(file), step, dataformats="HWC")
 
 
 def tensorboard_logger(folder: Path) -> Logger:

@@ -3,13 +3,16 @@
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import lightning as L
 import torch
 from torch import Tensor
 
 from rnagen.sampling.memory import is_out_of_memory
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ModuleT = TypeVar("ModuleT", bound="MeasuredModule")
 TrainingStep = Callable[[ModuleT, Any, int], Tensor]
@@ -37,6 +40,10 @@ class MeasuredModule(L.LightningModule):
     def network(self) -> torch.nn.Module:
         """The network that is trained."""
         raise NotImplementedError
+
+    def validation_picture(self) -> "Figure | None":
+        """A picture of the last validation; none by default."""
+        return None
 
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """The gradients; not finite, if the memory does not suffice for them and the run skips such batches."""

@@ -72,6 +72,8 @@ class ResumableData(L.LightningDataModule):
     def __init__(self) -> None:
         super().__init__()
         self.position = 0
+        self.left_out = ""
+        """How many records of the data do not train, by reason, once it is set up; empty for none."""
 
     @property
     def batches_per_epoch(self) -> int:

@@ -28,7 +28,7 @@ def column(path: Path, name: str) -> list[float]:
 def test_a_run_leaves_what_is_needed_to_use_and_to_understand_it(train, tmp_path: Path) -> None:
     assert train("a", "--epochs", "2", "--train-batches", "3") == 0
     folder = tmp_path / "a"
-    names = {".lock", "config.yaml", "log", "metrics.jsonl", "last.ckpt"}
+    names = {".lock", "config.yaml", "log", "metrics.jsonl", "validation.png", "last.ckpt"}
     names |= {f"{which}.{suffix}" for which in ("last", "best") for suffix in ("safetensors", "json")}
     assert {p.name for p in folder.iterdir()} == names
     assert len(column(folder / LOG, "train/loss")) == 6

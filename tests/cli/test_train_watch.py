@@ -2,7 +2,10 @@
 
 import csv
 import json
+import os
 import re
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,8 +13,14 @@ import pytest
 import torch
 
 from rnagen.cli.train import main
+from rnagen.data.dataset import Dataset
 from rnagen.tasks.structure.time_bins import NAMES
+from rnagen.tasks.structure.validation import score_names
 from rnagen.training import loggers
+from rnagen.training.pictures import FILE
+from tests.helpers.training import FAST
+
+ROOT = Path(__file__).parents[2]
 
 NO_VALIDATION = ("--epochs", "1", "--no-validate")
 
@@ -51,13 +60,48 @@ def test_validation_has_the_loss_by_time_and_the_best_of_its_conformers(train, t
     for name in ("a", "b"):
         assert train(name, "--epochs", "1", "--train-batches", "1", "--val-repeat", "3") == 0
     (record,) = [json.loads(line) for line in (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()]
-    assert {name for name in record if name.startswith("val/tm")} == {"val/tm_best1", "val/tm_best3", "val/tm_helix"}
-    assert all(record[f"val/{name}"] > 0 for name in NAMES)
+    names = {*score_names(3), *NAMES}
+    assert {name for name in record if name.startswith("val/")} == {f"val/{name}" for name in names}
+    assert all(record[f"val/{name}"] > 0 for name in (*NAMES, "tm_best3", "lddt_mean3", "one_minus_tm_mean3"))
+    assert record["val/lddt_mean3"] <= record["val/lddt_best3"]
     trained, validated = rows(tmp_path / "a")
     assert (trained["step"], validated["step"]) == ("1", "1")
-    assert float(validated["val/tm_best3"]) == record["val/tm_best3"]
-    assert set(record["targets"][0]) == {"id", "length", "tm_best1", "tm_best3", "tm_helix", *NAMES}
-    assert (tmp_path / "a" / "metrics.jsonl").read_text() == (tmp_path / "b" / "metrics.jsonl").read_text()
+    assert all(float(validated[f"val/{name}"]) == record[f"val/{name}"] for name in names)
+    assert set(record["targets"][0]) == {"id", "length", *names}
+    for file in ("metrics.jsonl", FILE):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_weights_and_biases_get_the_picture_of_each_validation(dated: Path, tmp_path: Path) -> None:
+    """The library itself, offline, in a process of its own: it keeps the settings of its first run."""
+    flags = ("--data", dated / "data", "--splits", dated, "--run-dir", tmp_path, "--run-name", "a", "--wandb")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline"}
+    line = [sys.executable, ROOT / "train.py", *FAST, *flags, "--epochs", "2", "--train-batches", "1"]
+    subprocess.run(list(map(str, line)), check=True, env=environment, cwd=tmp_path)
+    pictures = list((tmp_path / "a" / "wandb").glob("offline-run-*/files/media/images/val/structures_*.png"))
+    assert len(pictures) == 2
+    assert (tmp_path / "a" / FILE).read_bytes() in [picture.read_bytes() for picture in pictures]
+
+
+def test_without_matplotlib_there_is_no_picture(train, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("rnagen.training.pictures.find_spec", lambda name: None)
+    assert train("a", "--epochs", "1", "--train-batches", "1") == 0
+    assert not (tmp_path / "a" / FILE).exists()
+    assert (tmp_path / "a" / "best.safetensors").exists()
+
+
+def test_the_last_line_repeats_how_many_chains_are_left_out_and_why(train, data: Path, tmp_path: Path, capsys) -> None:
+    lengths = sorted(Dataset.open(data / "data").chains.lengths[:9].tolist())
+    least = lengths[4]
+    short = sum(length < least for length in lengths)
+    assert short
+    assert train("a", *NO_VALIDATION, "--train-batches", "1", "--min-length", str(least)) == 0
+    printed = capsys.readouterr().out
+    reason = f" (left out: {short} shorter than {least} residues)"
+    assert printed.splitlines()[-1] == f"finished: {tmp_path / 'a'}{reason}"
+    assert f"3 validate{reason}; 1 steps" in printed
+    assert train("b", *NO_VALIDATION, "--train-batches", "1") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"finished: {tmp_path / 'b'}"
 
 
 def test_weights_and_biases_go_on_with_the_record_of_the_run(train, tmp_path: Path, monkeypatch) -> None:
@@ -98,6 +142,15 @@ def test_tensorboard_that_is_not_installed_is_one_line(train, tmp_path: Path, ca
 def test_tensorboard_writes_into_the_folder_of_the_run(train, tmp_path: Path) -> None:
     assert train("a", *NO_VALIDATION, "--train-batches", "1", "--tensorboard") == 0
     assert list((tmp_path / "a" / "tensorboard" / "version_0").glob("events.*"))
+
+
+@pytest.mark.skipif(find_spec("tensorboard") is None, reason="TensorBoard is not installed")
+def test_tensorboard_gets_the_picture_of_each_validation(train, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    assert train("a", "--epochs", "2", "--train-batches", "1", "--tensorboard") == 0
+    events = EventAccumulator(str(tmp_path / "a" / "tensorboard" / "version_0"), size_guidance={"images": 0}).Reload()
+    assert [image.step for image in events.Images(loggers.PICTURE)] == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import pytest
 
 from rnagen.aform import helix
 from rnagen.metrics import conformer_geometry
+from rnagen.metrics.bonds import CLASH_DISTANCE
 from rnagen.structure import BEADS, RNAStructure
 
 
@@ -50,6 +51,21 @@ def test_overlapping_residues_clash_and_neighbours_do_not() -> None:
     structure = a_form()
     structure.coords[0, 3] = structure.coords[0, 2]
     assert conformer_geometry(structure)[0]["clashes"] == 0
+
+
+def test_clashes_are_all_pairs_of_beads_that_are_too_close() -> None:
+    rng = np.random.default_rng(0)
+    length = 150
+    coords = rng.uniform(0, 40, (1, length, 4, 3)).astype(np.float32)
+    mask = rng.random((1, length, 4)) < 0.8
+    structure = RNAStructure("gas", "A" * length, np.where(mask[..., None], coords, 0), mask, BEADS)
+    points, residue = structure.coords[mask].astype(float), np.nonzero(mask[0])[0]
+    distances = np.linalg.norm(points[:, None] - points, axis=-1)
+    close = (distances <= CLASH_DISTANCE) & (residue - residue[:, None] > 1)
+    (found,) = conformer_geometry(structure)
+    assert found["clashes"] == close.sum() > 100
+    pairs = np.argwhere(close)
+    assert found["clashing_residues"] == len(np.unique(residue[pairs])) / mask.any(-1).sum()
 
 
 @pytest.mark.data

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import yaml
 
+import rnagen
 from rnagen.cli.main import main
+from rnagen.errors import ConfigError, InputError
 from rnagen.report.compare import comparison, paired_gain
 from rnagen.report.curves import curve
 from rnagen.report.runs import read_run, read_runs, settings_of
@@ -117,4 +119,30 @@ def test_nothing_to_compare_and_another_format_are_one_line(tmp_path: Path, caps
     assert main(["compare", str(tmp_path)]) == 2
     assert "runs: none can be compared" in capsys.readouterr().err.splitlines()[-1]
     assert main(["compare", str(tmp_path), "--out", "a.pdf"]) == 2
-    assert "out: a.pdf cannot be used (expected a name that ends with .svg or .png)" in capsys.readouterr().err
+    assert "out: a.pdf cannot be used (expected a name that ends with .svg, .png or .md)" in capsys.readouterr().err
+
+
+def test_the_function_is_the_command(runs: list[Path], tmp_path: Path, capsys) -> None:
+    assert main(["compare", *map(str, runs), "--out", str(tmp_path / "cli.md")]) == 0
+    printed = capsys.readouterr().out
+    found = rnagen.compare(map(str, runs), out=tmp_path / "api.md")
+    assert printed == f"{found}\n\ntables: {tmp_path / 'cli.md'}\n"
+    assert (tmp_path / "api.md").read_text() == (tmp_path / "cli.md").read_text() == f"{found}\n"
+    assert repr(found) == "Comparison(6 runs of 2 settings, 0 left out)"
+    assert (len(found), [setting.name for setting in found.settings]) == (6, ["lr 0.001", "lr 0.01"])
+    for kind in ("svg", "png"):
+        assert found.save(str(tmp_path / "new" / f"curves.{kind}")) == tmp_path / "new" / f"curves.{kind}"
+        assert (tmp_path / "new" / f"curves.{kind}").stat().st_size > 1000
+    with pytest.raises(InputError, match=r"written as \.svg, \.png or \.md"):
+        found.save("a.pdf")
+
+
+def test_the_function_names_what_it_leaves_out(runs: list[Path], tmp_path: Path) -> None:
+    found = rnagen.compare([runs[0], tmp_path / "absent"])
+    assert repr(found) == "Comparison(1 runs of 1 settings, 1 left out)"
+    assert "absent" in str(found.failures[0])
+    assert len(rnagen.compare(str(runs[0]))) == 1
+    with pytest.raises(ConfigError, match=r"runs: none can be compared .*absent"):
+        rnagen.compare(tmp_path / "absent")
+    with pytest.raises(ConfigError, match="compare: no such option: format"):
+        rnagen.compare(runs, format="svg")

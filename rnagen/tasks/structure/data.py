@@ -48,7 +48,6 @@ class RNADataModule(ResumableData):
         self.val_chains: list[Chain] = []
         self.fingerprint = ""
         self.description = ""
-        self.left_out = ""
         self.labels: Labels | None = None
 
     def prepare_data(self) -> None:

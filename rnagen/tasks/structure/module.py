@@ -1,7 +1,7 @@
 """The LightningModule: one training step, validation that samples, averaged weights, non-finite steps skipped."""
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -11,24 +11,29 @@ from rnagen.config.sampling import SamplingPlan
 from rnagen.config.structure import OptimConfig, TrainConfig
 from rnagen.data.batches import Batch
 from rnagen.data.plans import BUCKETS
-from rnagen.evaluation.baselines import helix
 from rnagen.features import Chain, from_chain
-from rnagen.metrics.tm import tm_scores
 from rnagen.model.conditioning import freeze_unread
 from rnagen.model.model import RNAFlowModel
+from rnagen.report.structures import SampledRNA, draw_structures
 from rnagen.sampling.conformers import draw_conformers
 from rnagen.sampling.denoiser import Flow
 from rnagen.tasks.structure.encoder import STATE_KEY, Pretrained
 from rnagen.tasks.structure.objective import draw_noise, objective, total
 from rnagen.tasks.structure.time_bins import NAMES, flow_by_time
+from rnagen.tasks.structure.validation import score_names, validate_conformers
 from rnagen.training.average import MovingAverage
 from rnagen.training.module import MeasuredModule, spared
 from rnagen.training.optim import clipped_step, decay_groups
 from rnagen.training.schedule import Curve, Schedule
 from rnagen.transport.flow import Transport
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 LOWEST_RATE = 0.01
 """The cosine decay ends at this share of the peak rate."""
+MOST_PICTURED = 4
+"""Validation chains in the picture: the first ones."""
 
 
 class FlowModule(MeasuredModule):
@@ -59,8 +64,9 @@ class FlowModule(MeasuredModule):
         self.transport = Transport(
             config.transport.path_type, config.transport.prediction, config.transport.loss_weight
         )
-        names = dict.fromkeys(("tm_best1", best_of(config.run.val_repeat), "tm_helix", *NAMES))
+        names = (*score_names(config.run.val_repeat), *NAMES)
         self.val_metrics = torch.nn.ModuleDict({name: MeanMetric() for name in names})
+        self.pictured: list[SampledRNA] = []
 
     @property
     def network(self) -> RNAFlowModel:
@@ -147,15 +153,13 @@ class FlowModule(MeasuredModule):
         plan = SamplingPlan(config.run.val_repeat, seed=config.run.seed, options=config.sampler)
         flow = Flow(self.shipped_model, self.transport)
         conformers = draw_conformers(flow, from_chain(chain), chain.name, plan)
-        scored = config.model.atoms.index("C1'")
-        true, mask = torch.from_numpy(chain.coords[:, :, scored]), torch.from_numpy(chain.mask[:, :, scored])
-        scores = tm_scores(conformers.coords[:, :, scored], true, mask).amax(1)
+        validated = validate_conformers(conformers.coords, chain, config.model.atoms)
         row = {
-            "tm_best1": float(scores[0]),
-            best_of(len(scores)): float(scores.max()),
-            "tm_helix": float(tm_scores(helix(len(chain.bases)), true, mask).max()),
+            **validated.scores,
             **flow_by_time(self.shipped_model, self.transport, chain, config, self.device),
         }
+        if len(self.pictured) < MOST_PICTURED and validated.sampled.mask.any():
+            self.pictured.append(validated.sampled)
         for name, value in row.items():
             self.mean(name).update(value)
         self.val_table.append({"id": chain.name, "length": len(chain.bases), **row})
@@ -174,12 +178,11 @@ class FlowModule(MeasuredModule):
             self.mean(name).reset()
 
     def on_validation_epoch_start(self) -> None:
-        self.val_table = []
+        self.val_table, self.pictured = [], []
 
-
-def best_of(conformers: int) -> str:
-    """Name of the TM-score of the best of so many conformers."""
-    return f"tm_best{conformers}"
+    def validation_picture(self) -> "Figure | None":
+        """The first chains of the last validation with their conformers."""
+        return draw_structures(self.pictured) if self.pictured else None
 
 
 def rate_factor(options: OptimConfig, per_epoch: float = 1.0) -> Curve:

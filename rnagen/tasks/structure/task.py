@@ -12,7 +12,8 @@ from rnagen.model.model import RNAFlowModel
 from rnagen.sampling.solver import check_sampling
 from rnagen.tasks.structure.data import RNADataModule
 from rnagen.tasks.structure.encoder import choose_encoder
-from rnagen.tasks.structure.module import FlowModule, best_of
+from rnagen.tasks.structure.module import FlowModule
+from rnagen.tasks.structure.validation import best_of
 from rnagen.training.task import Task
 from rnagen.training.trainer import device_of
 
