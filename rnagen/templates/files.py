@@ -37,8 +37,8 @@ def read_template_files(paths: Sequence[Path]) -> TemplateFiles:
     """All RNA chains of structure files, and all conformers of tables in the submission format.
 
     Of a structure with several models, as of NMR, the one with the most atoms is the template: the first, if all have
-    the same. Each conformer of a table is a template of its own. Beads of chains with C1' alone are rebuilt from
-    fragments of the shipped library; their base pairs are unknown. A name that comes again gets -2, -3 ….
+    the same. Each conformer of a table is a template of its own. Beads and base pairs of chains with C1' alone are
+    rebuilt with fragments of the shipped library. A name that comes again gets -2, -3 ….
 
     Args:
         paths: files (mmCIF, BinaryCIF, PDB or CSV, also gzipped), or folders of them.
@@ -137,7 +137,7 @@ def _named(templates: Sequence[TemplateChain]) -> list[TemplateChain]:
 
 
 def _completed(templates: Sequence[TemplateChain]) -> list[TemplateChain]:
-    """The templates, those with C1' alone with their other beads."""
+    """The templates, those with C1' alone with their other beads and base pairs."""
     bare = [int(one.mask.sum()) == int(one.mask[:, C1].sum()) for one in templates]
     if not any(bare):
         return list(templates)

@@ -1,4 +1,4 @@
-"""The other beads of chains of which only C1' is known, from the nearest fragments of known structures."""
+"""Beads and base pairs of chains of which only C1' is known, by the nearest fragments of known structures."""
 
 from dataclasses import replace
 
@@ -8,7 +8,8 @@ from jaxtyping import Bool, Float32, Int64
 from scipy.spatial import cKDTree
 
 from rnagen.geometry import kabsch, rotate
-from rnagen.structure import BEADS
+from rnagen.secondary.native import bead_pair_table
+from rnagen.structure import BASES, BEADS, UNKNOWN
 from rnagen.templates.library import C1, Library, TemplateChain
 
 WINDOW = 5
@@ -45,8 +46,8 @@ class Fragments:
         return len(self._traces)
 
     def complete(self, chain: TemplateChain) -> TemplateChain:
-        """The chain with the beads it lacks where it has C1' of the residue and of two neighbours on each side; as it
-        is where there are no fragments."""
+        """The chain with the beads it lacks where it has C1' of the residue and of two neighbours on each side, and, if
+        all of its base pairs are unknown, with those that the beads show; as it is where there are no fragments."""
         starts = _starts(chain.coords[:, C1], chain.mask[:, C1])
         if not len(starts) or not len(self):
             return chain
@@ -61,7 +62,10 @@ class Fragments:
         rows = starts + _HALF
         coords[rows] = np.where(mask[rows][..., None], coords[rows], beads)
         mask[rows] = True
-        return replace(chain, coords=coords, mask=mask)
+        pair_table = chain.pair_table
+        if (pair_table == UNKNOWN).all():
+            pair_table = bead_pair_table("".join(BASES[code] for code in chain.bases), coords, mask)
+        return replace(chain, coords=coords, mask=mask, pair_table=pair_table)
 
 
 def _starts(c1: Float32[np.ndarray, "L 3"], known: Bool[np.ndarray, " L"]) -> Int64[np.ndarray, " W"]:

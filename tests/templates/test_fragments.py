@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from rnagen.structure import BEADS
+from rnagen.structure import BEADS, UNKNOWN
 from rnagen.templates.fragments import WINDOW, Fragments
 from rnagen.templates.library import C1, Library, TemplateChain
 from tests.helpers.templates import library, template, with_c1_alone
@@ -36,8 +36,19 @@ def test_beads_of_a_known_chain_are_found_again() -> None:
     np.testing.assert_array_equal(found.coords[:, C1], native.coords[:, C1])
     assert found.mask[2:-2].all()
     assert not found.mask[[0, 1, -2, -1]][:, OTHERS].any()
+    # The base pairs were known.
+    assert found.pair_table is native.pair_table
     # 0.24 Å; of 18 chains of the library the median is 0.28.
     assert error(found, native) < 0.35
+
+
+def test_base_pairs_show_in_the_beads() -> None:
+    native, fragments = without_its_cluster()
+    unknown = np.full(len(native), UNKNOWN, dtype=np.int16)
+    found = fragments.complete(replace(with_c1_alone(native), pair_table=unknown)).pair_table
+    right = (found >= 0) & (found == native.pair_table)
+    assert right.sum() > 0.85 * (native.pair_table >= 0).sum()
+    assert right.sum() > 0.85 * (found >= 0).sum()
 
 
 def test_a_mirror_image_is_told_apart() -> None:
