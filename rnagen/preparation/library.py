@@ -130,7 +130,7 @@ def _info(info: ChainInfo, assume_date: str = "") -> TemplateInfo:
 
 
 def _assembled(found: Iterable[TemplateChain]) -> BuiltLibrary:
-    """The library of those that are fit; beads of chains with C1' alone are rebuilt from fragments of the others."""
+    """The library of those that are fit; chains with C1' alone get beads and base pairs by fragments of the others."""
     left_out, fit = [], []
     for one in found:
         reason = _unfit(one)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from rnagen.evaluation import baselines
 from rnagen import aform
+from rnagen.evaluation import baselines
 
 HAIRPIN = [(i, 27 - i) for i in range(12)]
 

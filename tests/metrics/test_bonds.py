@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from rnagen.metrics import conformer_geometry
 from rnagen.aform import helix
+from rnagen.metrics import conformer_geometry
 from rnagen.structure import BEADS, RNAStructure
 
 
