@@ -13,6 +13,7 @@ from rnagen.caches import cached_in
 from rnagen.config.compare import CompareConfig
 from rnagen.config.evaluation import EvaluateConfig
 from rnagen.config.files import load_config
+from rnagen.config.library import LibraryConfig
 from rnagen.config.prepare import PrepareConfig
 from rnagen.config.sampling import SampleConfig
 from rnagen.devices import choose_device
@@ -31,6 +32,7 @@ from rnagen.tasks import default_options, make_task
 from rnagen.tasks.reactivity.infer import Prediction, load_models, predict_reactivity, refuse_unfit
 
 if TYPE_CHECKING:
+    from rnagen.preparation.library import BuiltLibrary
     from rnagen.preparation.run import Prepared
 
 Listed = Mapping[str, str] | Sequence[str | Target | tuple[str, str]]
@@ -208,6 +210,32 @@ def prepare(inputs: str | Path | Sequence[str | Path], out: str | Path = "data",
     config = load_config(PrepareConfig(), {"inputs": listed, "out": out, **options}, "prepare")
     with silenced(config.quiet):
         return run_prepare(config)
+
+
+def library(source: str | Path | None = None, out: str | Path | None = None, **options: Any) -> "BuiltLibrary":
+    """Make a template library, or open one, as `rnagen library` does.
+
+    Args:
+        source: a dataset, or a folder of structures, to make a library of; without `out`, a library, by default the one
+            that ships with rnagen.
+        out: file to write (.safetensors).
+        options: any option of `rnagen library`, such as `assume_date`, `workers`.
+
+    Returns:
+        the library, and the chains and files that are not in it, with the reason.
+
+    Raises:
+        InputError: the source cannot be used.
+        ConfigError: an option does not exist or cannot be used.
+
+    >>> library().library  # doctest: +ELLIPSIS
+    Library(... chains of ... sequences, ... residues, released ...)
+    """
+    from rnagen.preparation.library import make_library
+
+    config = load_config(LibraryConfig(), {"source": source, "out": out, **options}, "library")
+    with silenced(config.quiet):
+        return make_library(config)
 
 
 def train(task: str | None = None, **options: Any) -> Path:

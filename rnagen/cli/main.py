@@ -13,6 +13,7 @@ from rnagen.messages import did_you_mean, one_line
 PROG = "rnagen"
 VERBS = {
     "prepare": "structure files and tables -> a dataset folder",
+    "library": "known structures -> a template library, or what one holds",
     "train": "train a model on a dataset (train.py is the same)",
     "sample": "draw conformers for sequences (sample.py is the same)",
     "reactivity": "predict chemical-mapping reactivity, or check a table of it",

@@ -11,32 +11,31 @@ out/work                 what makes the next run quick: downloads, parsed files,
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 import RNA
 
 import rnagen.secondary.alignments as alignments_module
 from rnagen.data import dataset as format_module
-from rnagen.data.chains import ChainInfo
 from rnagen.data.dataset import FILE, FORMER, Dataset, write_dataset
 from rnagen.errors import InputError
 from rnagen.features import Chain
 from rnagen.io import alignment
 from rnagen.io.files import LOCK, TEMPORARY, atomic_write, hash_files, lock_folder
-from rnagen.io.formats import left_out
 from rnagen.parallel import parallel_map
 from rnagen.preparation import chains as chains_module
 from rnagen.preparation import choice, clusters, metadata
+from rnagen.preparation import gather as gather_module
 from rnagen.preparation.chains import as_chain
-from rnagen.preparation.choice import Chosen, choose_chains, with_facts
-from rnagen.preparation.metadata import ChainMetadata, read_metadata
-from rnagen.preparation.parsed import ParsedCache, ParsedSource, reader_version
+from rnagen.preparation.choice import Chosen
+from rnagen.preparation.gather import Gathered, Inputs, gather
+from rnagen.preparation.metadata import ChainMetadata
+from rnagen.preparation.parsed import reader_version
 from rnagen.preparation.report import PrepareReport, Skip
-from rnagen.preparation.sources import Source, file_signature, find_metadata, find_sources
+from rnagen.preparation.sources import file_signature
 from rnagen.secondary import coevolution, native, pairs, vienna
 from rnagen.secondary.alignments import AlignmentCache, alignment_name, find_alignments
 from rnagen.secondary.pairs import SparsePairs
@@ -72,12 +71,9 @@ def prepare(
         ConfigError: another process prepares the same folder.
     """
     refuse_foreign(out)
-    found = find_sources(inputs)
-    sources = found.used
-    tables = [metadata_table] if metadata_table is not None else find_metadata(inputs)
-    known = {**read_metadata(tables), **(only or {})}
+    found = Inputs.find(inputs, metadata_table, only, assume_date)
     aligned = {} if alignments is None else find_alignments(alignments)
-    signature = _signature(sources, tables, only, assume_date, sorted(aligned.values()))
+    signature = _signature(found, sorted(aligned.values()))
     with lock_folder(out):
         previous = _finished(out, signature)
         if previous is not None:
@@ -86,35 +82,19 @@ def prepare(
         work = out / WORK
         work.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(out)
-        parsed_cache = ParsedCache(work / "parsed", reader_version())
         structure_cache = SecondaryStructureCache(work / "structures")
-        parsed = _parse(sources, parsed_cache, workers)
-        report = PrepareReport(
-            files=len(sources),
-            metadata=[str(path) for path in tables],
-            notes=[f"{source.label}: {note}" for source in sources for note in parsed[source].notes],
-            others=left_out(found.others),
-        )
-        chosen = choose_chains(sources, parsed, report, only, known)
-        if not chosen:
-            _refuse_empty(inputs, report)
+        gathered = gather(found, work / "parsed", workers)
+        chosen, infos, report = gathered.chosen, gathered.infos, gathered.report
         _predict({one.parsed.sequence for one in chosen}, structure_cache, workers)
         pair_features = _align(chosen, aligned, AlignmentCache(work / "alignments"), workers, report)
-        infos = _with_clusters(chosen, [with_facts(one, known, assume_date) for one in chosen], known)
-        contents = _contents(chosen, parsed_cache, structure_cache, pair_features)
+        contents = _contents(gathered, structure_cache, pair_features)
         report.fingerprint = write_dataset(out / FILE, HEAVY_ATOMS, infos, contents, RNA.__version__)
         report.chains, report.full_atom = len(infos), sum(info.kind == "full" for info in infos)
         report.write_tables(out)
-        _remove_unused(parsed_cache.folder, {parsed_cache.path(source) for source in sources})
+        _remove_unused(gathered.parsed.folder, gathered.files)
         with atomic_write(work / STATE) as file:
             file.write(json.dumps({"signature": signature, "report": asdict(report)}).encode())
         return report
-
-
-def _refuse_empty(inputs: list[Path], report: PrepareReport) -> NoReturn:
-    first = report.skipped[0] if report.skipped else Skip(", ".join(map(str, inputs)), "", "the files contain none")
-    more = f" (and {len(report.skipped) - 1} more)" if len(report.skipped) > 1 else ""
-    raise InputError(first.file, first.chain or None, f"no usable RNA chain: {first.reason}{more}")
 
 
 def refuse_foreign(out: Path) -> None:
@@ -130,20 +110,14 @@ def refuse_foreign(out: Path) -> None:
         raise InputError(out, None, f"holds something else ({min(others)}); name a new folder")
 
 
-def _signature(
-    sources: list[Source],
-    tables: list[Path],
-    only: dict[str, ChainMetadata] | None,
-    assume_date: str,
-    alignments: list[Path],
-) -> str:
+def _signature(inputs: Inputs, alignments: list[Path]) -> str:
     """A hash that changes when the result could: inputs, metadata, code and versions."""
-    modules = [alignment, alignments_module, chains_module, choice, clusters, coevolution, format_module, metadata]
-    modules += [native, pairs, vienna]
+    modules = [alignment, alignments_module, chains_module, choice, clusters, coevolution, format_module, gather_module]
+    modules += [metadata, native, pairs, vienna]
     code = hash_files([Path(str(module.__file__)) for module in modules] + [Path(__file__)])
-    files = [[file_signature(file) for file in some] for some in (tables, alignments)]
-    facts = [[s.label, s.signature()] for s in sources], files
-    everything = [facts, repr(only), assume_date, reader_version(), code, RNA.__version__]
+    files = [[file_signature(file) for file in some] for some in (inputs.tables, alignments)]
+    facts = [[s.label, s.signature()] for s in inputs.found.used], files
+    everything = [facts, repr(inputs.only), inputs.assume_date, reader_version(), code, RNA.__version__]
     return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
 
@@ -160,24 +134,10 @@ def _finished(out: Path, signature: str) -> PrepareReport | None:
     return PrepareReport.from_dict(report | {"up_to_date": True})
 
 
-def _parse(sources: list[Source], cache: ParsedCache, workers: int) -> dict[Source, ParsedSource]:
-    parsed = {source: found for source in sources if (found := cache.load(source)) is not None}
-    missing = [source for source in sources if source not in parsed]
-    missing.sort(key=lambda source: -source.path.stat().st_size)
-    parsed.update(parallel_map(cache.get, missing, workers, "Reading structures"))
-    return parsed
-
-
 def _predict(sequences: set[str], cache: SecondaryStructureCache, workers: int) -> None:
     missing = sorted((s for s in sequences if not cache.path(s).is_file()), key=lambda s: (-len(s), s))
     for _ in parallel_map(cache.get, missing, workers, "Predicting base pairs"):
         pass
-
-
-def _with_clusters(chosen: list[Chosen], infos: list[ChainInfo], known: Mapping[str, ChainMetadata]) -> list[ChainInfo]:
-    given = [known[info.name].cluster if info.name in known else None for info in infos]
-    found = clusters.greedy_clusters([one.parsed.sequence for one in chosen], given)
-    return [replace(info, cluster=cluster) for info, cluster in zip(infos, found)]
 
 
 def _align(
@@ -206,13 +166,9 @@ def _align_one(cache: AlignmentCache, wanted: tuple[str, Path, str]) -> SparsePa
 
 
 def _contents(
-    chosen: list[Chosen],
-    parsed_cache: ParsedCache,
-    structure_cache: SecondaryStructureCache,
-    pair_features: dict[str, SparsePairs],
+    gathered: Gathered, structure_cache: SecondaryStructureCache, pair_features: dict[str, SparsePairs]
 ) -> Iterator[Chain]:
-    for one in chosen:
-        structure = parsed_cache.structure(one.source, one.position)
+    for one, structure in zip(gathered.chosen, gathered.structures()):
         yield as_chain(structure, structure_cache.get(one.parsed.sequence), pair_features.get(one.parsed.info.name))
 
 

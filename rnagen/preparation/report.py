@@ -3,6 +3,7 @@
 import csv
 import io
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,11 @@ class PrepareReport:
             )
         if self.skipped:
             found.append(f"{len(self.skipped)} skipped, listed in {out / 'skipped.csv'}:")
-        example = {skip.reason: f"{skip.file} {skip.chain}".strip() for skip in reversed(self.skipped)}
-        for reason, count in Counter(skip.reason for skip in self.skipped).most_common(12):
-            found.append(f"  {count:5d}  {reason} (for example {example[reason]})")
-        return found
+        return found + by_reason(self.skipped)
+
+
+def by_reason(skips: Sequence[Skip]) -> list[str]:
+    """A line for each of the most common reasons, with their number and an example."""
+    example = {skip.reason: f"{skip.file} {skip.chain}".strip() for skip in reversed(skips)}
+    counts = Counter(skip.reason for skip in skips).most_common(12)
+    return [f"  {count:5d}  {reason} (for example {example[reason]})" for reason, count in counts]

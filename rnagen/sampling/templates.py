@@ -20,7 +20,7 @@ from rnagen.structure import BEADS
 from rnagen.templates.confidence import predicted_tm
 from rnagen.templates.files import read_template_files
 from rnagen.templates.gate import DateGate
-from rnagen.templates.library import SHIPPED, Library, TemplateChain
+from rnagen.templates.library import SHIPPED, Library
 from rnagen.templates.query import Query
 from rnagen.templates.search import Match, Searcher, align_with
 from rnagen.templates.transfer import MINIMUM, Transferred, transfer
@@ -86,7 +86,7 @@ class KnownStructures:
                 "templates: this checkpoint has no cutoff: name a date (--template-date), or choose --templates none"
             )
         self.searcher = Searcher(Library.open(config.template_library or SHIPPED)) if config.searches else None
-        self.files = {path: read_template_files([path]) for path in config.files}
+        self.files = {path: read_template_files([path]).library for path in config.files}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -149,27 +149,28 @@ class KnownStructures:
         path = self._drafts.get(target.name) if draft.is_dir() else draft
         if path is None:
             return []
-        return [self._fitting(target, query, path, read_template_files([path]))]
+        return [self._fitting(target, query, path, read_template_files([path]).library)]
 
     def _named(self, target: Target, query: Query) -> list[Match]:
         if not self.files:
             return []
         found, refusals = [], []
-        for path, chains in self.files.items():
+        for path, library in self.files.items():
             try:
-                found.append(self._fitting(target, query, path, chains))
+                found.append(self._fitting(target, query, path, library))
             except InputError as error:
                 refusals.append(error)
         if not found:
             raise refusals[0]
         return found
 
-    def _fitting(self, target: Target, query: Query, path: Path, chains: list[TemplateChain]) -> Match:
+    def _fitting(self, target: Target, query: Query, path: Path, library: Library) -> Match:
         """The chain of a file that aligns best.
 
         Raises:
             InputError: it is too different.
         """
+        chains = [library.chain(row) for row in range(len(library))]
         best, least = align_with(query, chains)[0], self.config.template_similarity
         if best.similarity < least:
             reason = (

@@ -1,10 +1,10 @@
 """The canonical base pairs of a structure, from its coordinates."""
 
 import numpy as np
-from jaxtyping import Float32, Int16
+from jaxtyping import Bool, Float32, Int16
 from scipy.spatial import cKDTree
 
-from rnagen.structure import HEAVY_ATOMS, UNKNOWN, UNPAIRED, RNAStructure
+from rnagen.structure import BEADS, HEAVY_ATOMS, UNKNOWN, UNPAIRED, RNAStructure
 
 CANONICAL = {"AU", "UA", "GC", "CG", "GU", "UG"}
 EDGE_ATOM = {"A": "N1", "G": "N1", "C": "N3", "U": "N3"}
@@ -13,6 +13,11 @@ EDGE_DISTANCE = 3.9
 """Å between these nitrogens: 2.8 to 3.1 in Watson-Crick pairs, up to 3.7 in GU wobbles."""
 C1_DISTANCES = (8.5, 12.5)
 """Å between C1': 10.5 in canonical pairs; less where bases lie in trans or over each other."""
+BEAD_DISTANCES = {"P": (14.4, 21.7), "C4'": (12.7, 16.3), "C1'": (9.6, 11.4), "N": (7.6, 9.9)}
+"""Å between the same beads of paired residues: the 1st to the 99th percentile of 6,000 pairs of the PDB; but for C1',
+wider by what beads that were rebuilt are off."""
+C1_IDEAL = 10.6
+"""Å; the median."""
 SEPARATION = 4
 """Least difference of the positions of paired residues: no hairpin loop is shorter than three."""
 
@@ -36,6 +41,34 @@ def canonical_pair_table(structure: RNAStructure) -> Int16[np.ndarray, " L"]:
     for i, j in best.items():
         if best.get(j) == i:
             pair_table[i] = j
+    return pair_table
+
+
+def bead_pair_table(
+    sequence: str, coords: Float32[np.ndarray, "L 4 3"], mask: Bool[np.ndarray, "L 4"]
+) -> Int16[np.ndarray, " L"]:
+    """Pair table of a chain of which only `rnagen.structure.BEADS` are known, or some of these: `UNPAIRED` for residues
+    without a pair, `UNKNOWN` for those without C1'.
+
+    Two residues pair if all of their beads are within `BEAD_DISTANCES`, and the pair of the residues next to them, on
+    one side or the other, is too. Of 400 chains with C1' alone, whose other beads were rebuilt, 96 % of the pairs are
+    those of `canonical_pair_table`, and 89 % of these are found.
+    """
+    c1 = BEADS.index("C1'")
+    known = np.flatnonzero(mask[:, c1])
+    low, high = np.array([BEAD_DISTANCES[bead] for bead in BEADS]).T
+    apart: dict[tuple[int, int], float] = {}
+    for a, b in cKDTree(coords[known, c1]).query_pairs(high[c1]):
+        i, j = sorted((int(known[a]), int(known[b])))
+        distances = np.linalg.norm(coords[i] - coords[j], axis=-1)
+        fits = ((low <= distances) & (distances <= high)) | ~(mask[i] & mask[j])
+        if j - i >= SEPARATION and sequence[i] + sequence[j] in CANONICAL and fits.all():
+            apart[i, j] = abs(float(distances[c1]) - C1_IDEAL)
+    stacked = [(i, j) for i, j in apart if (i + 1, j - 1) in apart or (i - 1, j + 1) in apart]
+    pair_table = np.where(mask[:, c1], UNPAIRED, UNKNOWN).astype(np.int16)
+    for i, j in sorted(stacked, key=lambda pair: (apart[pair], pair)):
+        if pair_table[i] == pair_table[j] == UNPAIRED:
+            pair_table[i], pair_table[j] = j, i
     return pair_table
 
 

@@ -1,13 +1,15 @@
-"""The other beads of chains of which only C1' is known, from the nearest fragments of known structures."""
+"""Beads and base pairs of chains of which only C1' is known, by the nearest fragments of known structures."""
 
 from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Bool, Float32, Int64
 from scipy.spatial import cKDTree
 
 from rnagen.geometry import kabsch, rotate
+from rnagen.secondary.native import bead_pair_table
+from rnagen.structure import BASES, BEADS, UNKNOWN
 from rnagen.templates.library import C1, Library, TemplateChain
 
 WINDOW = 5
@@ -24,14 +26,12 @@ class Fragments:
     sign, which tells it from its mirror image.
 
     Args:
-        library: structures with all beads.
-
-    Raises:
-        ValueError: there is no such window in it.
+        library: structures of which some have all beads.
     """
 
     def __init__(self, library: Library) -> None:
-        traces, middles = [], []
+        traces = [np.zeros((0, WINDOW, 3), np.float32)]
+        middles = [np.zeros((0, len(BEADS), 3), np.float32)]
         for row in range(len(library)):
             chain = library.chain(row)
             whole = np.asarray(chain.mask.all(axis=1))
@@ -39,14 +39,17 @@ class Fragments:
             traces.append(chain.coords[starts[:, None] + np.arange(WINDOW), C1])
             middles.append(chain.coords[starts + _HALF])
         self._traces, self._middles = np.concatenate(traces), np.concatenate(middles)
-        if not len(self._traces):
-            raise ValueError("no window of five residues with all beads")
         self._tree = cKDTree(_described(self._traces))
 
+    def __len__(self) -> int:
+        """Number of windows."""
+        return len(self._traces)
+
     def complete(self, chain: TemplateChain) -> TemplateChain:
-        """The chain with the beads it lacks where it has C1' of the residue and of two neighbours on each side."""
+        """The chain with the beads it lacks where it has C1' of the residue and of two neighbours on each side, and, if
+        all of its base pairs are unknown, with those that the beads show; as it is where there are no fragments."""
         starts = _starts(chain.coords[:, C1], chain.mask[:, C1])
-        if not len(starts):
+        if not len(starts) or not len(self):
             return chain
         windows = chain.coords[starts[:, None] + np.arange(WINDOW), C1]
         _, nearest = self._tree.query(_described(windows))
@@ -59,7 +62,10 @@ class Fragments:
         rows = starts + _HALF
         coords[rows] = np.where(mask[rows][..., None], coords[rows], beads)
         mask[rows] = True
-        return replace(chain, coords=coords, mask=mask)
+        pair_table = chain.pair_table
+        if (pair_table == UNKNOWN).all():
+            pair_table = bead_pair_table("".join(BASES[code] for code in chain.bases), coords, mask)
+        return replace(chain, coords=coords, mask=mask, pair_table=pair_table)
 
 
 def _starts(c1: Float32[np.ndarray, "L 3"], known: Bool[np.ndarray, " L"]) -> Int64[np.ndarray, " W"]:
@@ -71,7 +77,7 @@ def _starts(c1: Float32[np.ndarray, "L 3"], known: Bool[np.ndarray, " L"]) -> In
     return np.flatnonzero(run == WINDOW - 1)
 
 
-def _described(windows: Float32[np.ndarray, "W 5 3"]) -> Float64[np.ndarray, "W 12"]:
+def _described(windows: Float32[np.ndarray, "W 5 3"]) -> Float32[np.ndarray, "W 12"]:
     first, second = np.triu_indices(WINDOW, 1)
     distances = np.linalg.norm(windows[:, first] - windows[:, second], axis=-1)
     steps = np.diff(windows, axis=1)

@@ -23,11 +23,11 @@ class DateGate:
     """Database entries, in lower case, whose chains may not serve: those of the target."""
 
     def at(self, date: str) -> "DateGate":
-        """The gate of a target of this date (`NO_DATE` when unknown): the earlier of both."""
+        """The filter for a target of this date (`NO_DATE` when unknown): the earlier of both."""
         return DateGate(min(self.before, date) if date != NO_DATE else self.before, self.entries)
 
     def without(self, entry: str) -> "DateGate":
-        """The gate of a target of this entry."""
+        """The filter for a target of this entry."""
         return DateGate(self.before, {*self.entries, entry.lower()})
 
     def allowed(self, library: Library) -> Bool[np.ndarray, " N"]:

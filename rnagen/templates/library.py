@@ -17,17 +17,20 @@ from safetensors.numpy import save
 from rnagen.dates import NO_DATE
 from rnagen.errors import InputError
 from rnagen.io.files import atomic_write, parse_json
-from rnagen.structure import BEADS
+from rnagen.secondary.native import canonical_pair_table
+from rnagen.structure import BEADS, RNAStructure, encode_sequence
 from rnagen.version import __version__
 
 FORMAT = 1
+KIND = "template library"
+"""Mark in the metadata: a dataset is a safetensors file too."""
 STEP = 0.01
 """Å; coordinates are stored as whole numbers of it, about the centre of each chain."""
 FARTHEST = STEP * np.iinfo(np.int16).max
 """Å from the centre that can be stored."""
 SHIPPED = Path(__file__).parents[1] / "assets" / "library.safetensors"
 C1 = BEADS.index("C1'")
-_AGAIN = "make it again with `rnagen library`"
+_AGAIN = "`rnagen library SOURCE --out FILE.safetensors` makes one"
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class TemplateInfo:
     name: str
     """Entry, underscore, chain."""
     entry: str
-    """Database entry in lower case, or the name of the file."""
+    """Database entry, or the name of the file or target, in lower case."""
     release_date: str = NO_DATE
     """YYYY-MM-DD; `NO_DATE` when unknown."""
     cluster: int = -1
@@ -59,12 +62,28 @@ class TemplateChain:
     pair_table: Int16[np.ndarray, " L"]
     """Base pairs of the structure."""
 
+    @classmethod
+    def of(
+        cls, structure: RNAStructure, info: TemplateInfo, pair_table: Int16[np.ndarray, " L"] | None = None
+    ) -> "TemplateChain":
+        """The model of a structure that has the most atoms; of equals, as in most NMR bundles, the first.
+
+        Args:
+            structure: of any atoms.
+            info: about it.
+            pair_table: its base pairs where they are known already.
+        """
+        best = structure.models([int(structure.mask.sum(axis=(1, 2)).argmax())])
+        beads = best.select_atoms(BEADS)
+        pairs = canonical_pair_table(best) if pair_table is None else pair_table
+        return cls(info, encode_sequence(best.sequence).astype(np.uint8), beads.coords[0], beads.mask[0], pairs)
+
     def __len__(self) -> int:
         """Number of residues."""
         return len(self.bases)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Library:
     """N known structures, laid end to end."""
 
@@ -101,6 +120,8 @@ class Library:
         try:
             with safe_open(path, "np") as file:
                 described = parse_json((file.metadata() or {})["rnagen"], path)
+                if described.get("kind") != KIND:
+                    raise InputError(path, None, f"holds something else than a template library; {_AGAIN}")
                 if described["format"] != FORMAT:
                     raise InputError(path, None, f"is a library of format {described['format']!r}; {_AGAIN}")
                 tensors = {
@@ -126,7 +147,7 @@ class Library:
             ValueError: a chain reaches further than `FARTHEST` from its centre.
         """
         columns = {name: [getattr(info, name) for info in self.infos] for name in _COLUMNS}
-        described = {"format": FORMAT, "rnagen": __version__, "chains": columns}
+        described = {"kind": KIND, "format": FORMAT, "rnagen": __version__, "chains": columns}
         tensors: dict[str, np.ndarray] = {
             "lengths": self.lengths.astype(np.int32),
             "bases": self.bases.astype(np.uint8),
@@ -150,6 +171,19 @@ class Library:
     def __len__(self) -> int:
         """Number of chains."""
         return len(self.infos)
+
+    def __repr__(self) -> str:
+        return f"Library({self.summary()})"
+
+    def summary(self) -> str:
+        """What it holds, in one line."""
+        dated = sorted(date for date in self.dates.tolist() if date != NO_DATE)
+        undated, benchmark = len(self) - len(dated), sum(bool(info.benchmark) for info in self.infos)
+        sequences = len(set(self.sequence_numbers.tolist()))
+        parts = [f"{len(self):,} chains of {sequences:,} sequences", f"{int(self.lengths.sum()):,} residues"]
+        parts += [f"released {dated[0]} to {dated[-1]}"] if dated else []
+        parts += [f"{undated:,} without a date"] if undated else []
+        return ", ".join(parts + ([f"{benchmark:,} of a benchmark"] if benchmark else []))
 
     @cached_property
     def offsets(self) -> Int64[np.ndarray, " N"]:
@@ -186,6 +220,15 @@ class Library:
 
 _COLUMNS = tuple(field.name for field in fields(TemplateInfo))
 _PER_RESIDUE = ("bases", "coords", "mask", "pair_tables")
+
+
+def is_library(path: Path) -> bool:
+    """Whether a file is a template library, by its mark."""
+    try:
+        with safe_open(path, "np") as file:
+            return bool(parse_json((file.metadata() or {})["rnagen"], path).get("kind") == KIND)
+    except (SafetensorError, OSError, KeyError, InputError):
+        return False
 
 
 def centred_beads(coords: Float32[np.ndarray, "L 4 3"], mask: Bool[np.ndarray, "L 4"]) -> Float32[np.ndarray, "L 4 3"]:

@@ -19,7 +19,7 @@ from tests.helpers.commands import (
 )
 
 CALLS = [(command, call) for command in all_commands() for call in python_calls(command.line)]
-VERBS = ("prepare", "sample", "reactivity", "evaluate", "compare", "average", "summary", "cache")
+VERBS = ("prepare", "library", "sample", "reactivity", "evaluate", "compare", "average", "summary", "cache")
 TASKS = ("structure", "reactivity", "confidence")
 
 
@@ -52,7 +52,7 @@ def test_shell_syntax() -> None:
 
 
 def test_recipes_are_programs() -> None:
-    assert {recipe.name for recipe in RECIPES} == {"small.sh", "reactivity.sh"}
+    assert {recipe.name for recipe in RECIPES} == {"small.sh", "reactivity.sh", "library.sh"}
     for recipe in RECIPES:
         assert recipe.stat().st_mode & 0o111, recipe.name
         assert "set -euo pipefail" in recipe.read_text(), recipe.name

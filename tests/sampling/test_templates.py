@@ -18,22 +18,26 @@ from rnagen.sampling.ensemble import Ensemble, Models, draw_ensemble
 from rnagen.sampling.templates import KnownStructures, entry_of
 from rnagen.secondary.vienna import mfe_dot_bracket
 from rnagen.structure import BEADS
-from rnagen.templates.library import C1
-from tests.helpers.templates import template_of, written
+from rnagen.structure import RNAStructure
+from rnagen.templates.library import C1, TemplateChain, TemplateInfo
+from tests.helpers.templates import written
 
 RNA = synthetic_rna(3, 48)
-TABLE = parse_dot_bracket(mfe_dot_bracket(RNA.sequence))
 QUICK = SamplerConfig(steps=4)
+
+
+def template_of(structure: RNAStructure, name: str, date: str) -> TemplateChain:
+    table = parse_dot_bracket(mfe_dot_bracket(structure.sequence))
+    return TemplateChain.of(structure, TemplateInfo(name, name.split("_")[0], date), table)
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    other = synthetic_rna(8, 30)
     return written(
         tmp_path_factory.mktemp("library") / "library.safetensors",
-        template_of(RNA, TABLE, "2001-01-01", "1abc_A"),
-        template_of(RNA, TABLE, "2023-01-01", "9xyz_A"),
-        template_of(other, parse_dot_bracket(mfe_dot_bracket(other.sequence)), "2002-01-01", "2def_A"),
+        template_of(RNA, "1abc_A", "2001-01-01"),
+        template_of(RNA, "9xyz_A", "2023-01-01"),
+        template_of(synthetic_rna(8, 30), "2def_A", "2002-01-01"),
     )
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from rnagen.aform import helix
 from rnagen.data.dataset import Dataset
-from rnagen.secondary.native import canonical_pair_table, nearest_pair_table
-from rnagen.structure import HEAVY_ATOMS, UNKNOWN, UNPAIRED, RNAStructure
+from rnagen.secondary.native import bead_pair_table, canonical_pair_table, nearest_pair_table
+from rnagen.structure import BEADS, HEAVY_ATOMS, UNKNOWN, UNPAIRED, RNAStructure
 
 
 def ladder(sequence: str, pairs: list[tuple[int, int]], apart: float = 2.9) -> RNAStructure:
@@ -47,6 +48,40 @@ def test_the_nearest_fold_agrees_most() -> None:
     sampled = np.array([[-1, -1, -1, -1, -1, -1], [5, 4, -1, -1, 1, 0], [-1, 4, -1, -1, 1, -1]], dtype=np.int16)
     assert nearest_pair_table(native, sampled).tolist() == sampled[1].tolist()
     assert nearest_pair_table(np.full(6, UNKNOWN, dtype=np.int16), sampled).tolist() == [UNKNOWN] * 6
+
+
+LOOP = slice(6, 10)
+
+
+def hairpin(known: tuple[str, ...]) -> tuple[str, np.ndarray, np.ndarray]:
+    """Sequence, beads and mask of an ideal helix of six pairs, and a loop that is not resolved."""
+    first, second = helix(6)
+    coords = np.concatenate([first, np.zeros((4, len(BEADS), 3)), second[::-1]]).astype(np.float32)
+    mask = np.tile(np.isin(BEADS, known), (16, 1))
+    mask[LOOP] = False
+    return "GGCAUC" + "AAAA" + "GAUGCC", np.where(mask[..., None], coords, 0).astype(np.float32), mask
+
+
+@pytest.mark.parametrize("known", [BEADS, ("C1'",), ("C1'", "N")])
+def test_pairs_of_a_helix_show_in_its_beads(known: tuple[str, ...]) -> None:
+    sequence, coords, mask = hairpin(known)
+    whole = np.arange(15, -1, -1)
+    whole[LOOP] = UNKNOWN
+    assert bead_pair_table(sequence, coords, mask).tolist() == whole.tolist()
+    # Not alone, not between bases that cannot pair, and not where C1' is unknown.
+    gaps = mask.copy()
+    gaps[[1, 3]] = False
+    expected = np.array([UNPAIRED, UNKNOWN, UNPAIRED, UNKNOWN, 11, 10, *whole[LOOP], 5, 4, *[UNPAIRED] * 4])
+    assert bead_pair_table(sequence, coords, gaps).tolist() == expected.tolist()
+    assert (bead_pair_table("A" * 16, coords, mask)[mask.any(1)] == UNPAIRED).all()
+
+
+def test_beads_that_do_not_fit_are_no_pair() -> None:
+    sequence, coords, mask = hairpin(BEADS)
+    for bead in range(len(BEADS)):
+        moved = coords.copy()
+        moved[10:, bead] += [0, 0, 30]
+        assert (bead_pair_table(sequence, moved, mask)[mask.any(1)] == UNPAIRED).all()
 
 
 @pytest.mark.data
