@@ -149,7 +149,10 @@ def _entries(folder: Path, found: dict[str, Any]) -> dict[str, dict[str, Any]]:
     listed = found.get("targets")
     if isinstance(listed, list):
         # Earlier versions knew neither labels nor templates.
-        listed = [{"label": None, "release_date": NO_DATE, **one} if isinstance(one, dict) else one for one in listed]
+        added = {"release_date": NO_DATE, "label": None}
+        listed = [
+            one | {key: one.get(key, added[key]) for key in added} if isinstance(one, dict) else one for one in listed
+        ]
     keys = {"name", "folder", *PARTS}
     if not isinstance(listed, list) or not all(isinstance(one, dict) and keys <= one.keys() for one in listed):
         raise InputError(folder / RUN, "targets", f"not a list of RNAs as rnagen writes it; {REMEDY}")

@@ -17,8 +17,7 @@ from rnagen.preparation.synthetic import synthetic_rna
 from rnagen.sampling.ensemble import Ensemble, Models, draw_ensemble
 from rnagen.sampling.templates import KnownStructures, entry_of
 from rnagen.secondary.vienna import mfe_dot_bracket
-from rnagen.structure import BEADS
-from rnagen.structure import RNAStructure
+from rnagen.structure import BEADS, RNAStructure
 from rnagen.templates.library import C1, TemplateChain, TemplateInfo
 from tests.helpers.templates import written
 
