@@ -58,7 +58,7 @@ def test_every_verb_names_the_option(line: str, capsys) -> None:
 
 def test_a_word_that_resembles_no_verb(capsys) -> None:
     assert main(["qqq"]) == 2
-    assert "no such verb: qqq (there are prepare, train, " in capsys.readouterr().err
+    assert "no such verb: qqq (there are prepare, library, train, " in capsys.readouterr().err
 
 
 def test_groups_of_a_command_line() -> None:
