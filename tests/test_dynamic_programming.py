@@ -42,8 +42,8 @@ def best_total(scores: np.ndarray, gaps: Gaps) -> float:
     return max([gain(scores, gaps, []), *begins])
 
 
-def pairs_of(partner: np.ndarray) -> list[tuple[int, int]]:
-    return [(i, int(j)) for i, j in enumerate(partner) if j >= 0]
+def pairs_of(aligned: np.ndarray) -> list[tuple[int, int]]:
+    return [(i, int(j)) for i, j in enumerate(aligned) if j >= 0]
 
 
 costs = st.sampled_from([0.0, 0.3, 1.0, 2.5])
@@ -56,8 +56,8 @@ def test_total_is_the_maximum_and_the_pairs_have_it(
 ) -> None:
     gaps = Gaps(max(opening, extension), extension, overhang)
     scores = np.random.default_rng(seed).normal(size=(3, n, m)).round(2).astype(np.float32)
-    totals, partner = align(scores, gaps)
-    for one, total, found in zip(scores, totals, partner):
+    totals, aligned = align(scores, gaps)
+    for one, total, found in zip(scores, totals, aligned):
         pairs = pairs_of(found)
         assert [j for _, j in pairs] == sorted({j for _, j in pairs})
         assert total == pytest.approx(best_total(one, gaps), abs=1e-4)
@@ -68,12 +68,12 @@ def test_an_insertion_is_one_gap() -> None:
     scores = np.full((1, 6, 9), -5.0, dtype=np.float32)
     wanted = [0, 1, 2, 6, 7, 8]
     scores[0, range(6), wanted] = 4
-    totals, partner = align(scores, Gaps(8.0, 0.5))
-    assert partner[0].tolist() == wanted
+    totals, aligned = align(scores, Gaps(8.0, 0.5))
+    assert aligned[0].tolist() == wanted
     assert totals[0] == pytest.approx(6 * 4 - 8 - 2 * 0.5)
     # Its transpose has the gap in the other chain.
-    totals, partner = align(scores.swapaxes(1, 2), Gaps(8.0, 0.5))
-    assert partner[0].tolist() == [0, 1, 2, -1, -1, -1, 3, 4, 5]
+    totals, aligned = align(scores.swapaxes(1, 2), Gaps(8.0, 0.5))
+    assert aligned[0].tolist() == [0, 1, 2, -1, -1, -1, 3, 4, 5]
     assert totals[0] == pytest.approx(15)
 
 
@@ -83,15 +83,15 @@ def test_overhang_of_one_chain_only() -> None:
     scores = np.full((1, 3, 2), -np.inf, dtype=np.float32)
     scores[0, 1, 0] = 1
     for overhang, total in (((0.0, 0.0), 1), ((0.3, 0.0), 0.4), ((0.0, 0.3), 0.7), ((0.3, 0.3), 0.1)):
-        totals, partner = align(scores, Gaps(8.0, 0.5, overhang))
+        totals, aligned = align(scores, Gaps(8.0, 0.5, overhang))
         assert totals[0] == pytest.approx(total)
-        assert partner[0].tolist() == [-1, 0, -1]
+        assert aligned[0].tolist() == [-1, 0, -1]
 
 
 def test_nothing_is_aligned_where_nothing_gains() -> None:
-    totals, partner = align(np.full((1, 3, 4), -2.0), Gaps(1.0, 1.0, (0.1, 0.0)))
+    totals, aligned = align(np.full((1, 3, 4), -2.0), Gaps(1.0, 1.0, (0.1, 0.0)))
     assert totals[0] == pytest.approx(-0.3)
-    assert (partner == -1).all()
+    assert (aligned == -1).all()
 
 
 def test_padding_changes_nothing() -> None:
@@ -101,9 +101,9 @@ def test_padding_changes_nothing() -> None:
     padded = np.full((3, 7, 9), math.nan, dtype=np.float32)
     for one, (n, m) in zip(padded, lengths):
         one[:n, :m] = rng.normal(size=(n, m))
-    totals, partner = align(padded, gaps, lengths)
-    for one, (n, m), total, found in zip(padded, lengths, totals, partner):
-        alone, alone_partner = align(one[None, :n, :m], gaps)
+    totals, aligned = align(padded, gaps, lengths)
+    for one, (n, m), total, found in zip(padded, lengths, totals, aligned):
+        alone, alone_aligned = align(one[None, :n, :m], gaps)
         assert total == pytest.approx(alone[0], abs=1e-5)
-        assert found[:n].tolist() == alone_partner[0].tolist()
+        assert found[:n].tolist() == alone_aligned[0].tolist()
         assert (found[n:] == -1).all()
