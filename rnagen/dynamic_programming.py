@@ -105,22 +105,22 @@ def _fill(
         j = ended.argmax(1)
         total = ended[problems, j] - cost_a * (lengths[:, 0] - 1 - i)
         better = total > totals
-        totals = np.where(better, total, totals).astype(np.float32)
-        last[better] = np.stack([np.full(number, i), j], 1)[better]
+        totals[better] = total[better]
+        last[better, 0], last[better, 1] = i, j[better]
     return choices, totals, last
 
 
 def _trace(choices: _Choices, last: Int[np.ndarray, "B 2"]) -> Int[np.ndarray, "B n"]:
     """The aligned pairs, from the last to the first, row by row for all problems."""
     n, number, m = choices.pair.shape
-    partner = np.full((number, n), -1)
+    aligned = np.full((number, n), -1)
     column = last[:, 1].copy()
     is_pair = np.ones(number, dtype=bool)
     active = np.zeros(number, dtype=bool)
     for i in range(n - 1, -1, -1):
         active |= last[:, 0] == i
         paired, skipped = np.flatnonzero(active & is_pair), np.flatnonzero(active & ~is_pair)
-        partner[paired, i] = column[paired]
+        aligned[paired, i] = column[paired]
         is_first = choices.begins[i, paired, column[paired]]
         active[paired[is_first]] = False
         column[paired] -= 1
@@ -131,4 +131,4 @@ def _trace(choices: _Choices, last: Int[np.ndarray, "B 2"]) -> Int[np.ndarray, "
             opens = choices.opens_b[i - 1, in_gap] & (np.arange(m) < column[in_gap, None])
             column[in_gap] = m - 1 - opens[:, ::-1].argmax(1)
         is_pair[above] = choices.pair[i - 1, above, column[above]]
-    return partner
+    return aligned

@@ -153,7 +153,7 @@ def test_predictions_are_evaluated(tmp_path: Path) -> None:
     result = rnagen.evaluate(tmp_path / "out", tmp_path / "out" / "submission.csv", baselines=False)
     assert [score.target for score in result.scores] == ["one", "two"]
     assert result.summary["best1"].mean == pytest.approx(1.0, abs=1e-6)
-    assert repr(result) == "Evaluation(2 targets scored: best of 1 1.000, best of 5 1.000, lDDT 1.000)"
+    assert repr(result) == "Evaluation(2 targets scored: best of 1 1.000, best of 5 1.000, indep. 5 1.000, lDDT 1.000)"
     assert len(result) == 2
     assert result.save(tmp_path / "scores.csv").read_text() == result.to_csv()
     with pytest.raises(InputError, match=r"scores\.txt: results are written as \.json or \.csv"):

@@ -9,8 +9,8 @@ import tyro
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """Score predictions against references: TM-score (C1', matched by residue number), best of one and of five,
-    diversity, C1'-lDDT, and baselines on the same targets."""
+    """Score predictions against references: TM-score on C1', both matched by residue number and sequence-independent,
+    best of one and of five; diversity, C1'-lDDT, and baselines on the same targets."""
 
     predictions: Annotated[Path, tyro.conf.Positional]
     """Submission table; or a folder with submission.csv, with a folder of conformers per target, or with a structure
@@ -30,8 +30,6 @@ class EvaluateConfig:
     """Score the targets that have predictions; by default a missing prediction is an error."""
     baselines: bool = True
     """Score the baselines too: one helix, random walks, and predicted stems as restraints."""
-    usalign: bool = False
-    """Add the score of sequence-independent matching; needs the program USalign on the PATH."""
     likelihood: bool = False
     """Rank the conformers by their likelihood under the checkpoint (`--ckpt`, or the shipped one if it made the
     predictions): TM of the most likely one, and rank correlation with TM. Needs structure files with all atoms that the

@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 HEADINGS = {
     "best1": "best of 1",
     "best5": "best of 5",
+    "independent1": "indep. 1",
+    "independent5": "indep. 5",
     "most_likely": "likeliest",
     "rank_correlation": "rank corr.",
     "one_minus_tm": "1 − TM",
     "lddt": "lDDT",
-    "usalign": "US-align",
     "helix": "helix",
     "random_walk": "walk",
     "stems": "stems",
 }
+"""Columns of the table, by the name of the score; those that it has no room for are in the files alone."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,7 +53,9 @@ class Evaluation:
         return len(self.scores)
 
     def __repr__(self) -> str:
-        means = ", ".join(f"{HEADINGS[name]} {self.summary[name].mean:.3f}" for name in ("best1", "best5", "lddt"))
+        means = ", ".join(
+            f"{HEADINGS[name]} {self.summary[name].mean:.3f}" for name in ("best1", "best5", "independent5", "lddt")
+        )
         failed = f", {len(self.failures)} could not be" if self.failures else ""
         return f"Evaluation({len(self)} targets scored{failed}: {means})"
 
@@ -100,7 +104,8 @@ class Evaluation:
 
         columns = [name for name in HEADINGS if name in self.summary]
         cutoff = f"training cutoff {self.cutoff}" if self.cutoff else f"training {CUTOFF_UNKNOWN}"
-        table = Table("target", title=f"TM-score on C1', matched by residue number; {cutoff}")
+        title = f"TM-score on C1', matched by residue number (indep.: sequence-independent); {cutoff}"
+        table = Table("target", title=title)
         for heading in ("nt", "refs", "preds", *(HEADINGS[name] for name in columns)):
             table.add_column(heading, justify="right")
         table.add_column("date filter")
@@ -109,7 +114,7 @@ class Evaluation:
             table.add_row(score.target, *counts, *(f"{score.value(name):.3f}" for name in columns), score.date_filter)
         table.add_section()
         rows = ((f"mean of {len(self.scores)}", "mean"), ("95 % from", "low"), ("to", "high"))
-        for title, part in rows:
+        for label, part in rows:
             values = (f"{getattr(self.summary[name], part):.3f}" for name in columns)
-            table.add_row(title, "", "", "", *values, self.leakage)
+            table.add_row(label, "", "", "", *values, self.leakage)
         return table

@@ -1,6 +1,5 @@
 """Predictions and references in, an evaluation out."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -16,7 +15,6 @@ from rnagen.evaluation.pairing import count_paired, on_reference
 from rnagen.evaluation.results import Evaluation
 from rnagen.evaluation.scores import LEAKAGE, filter_by_date, score_target, summarize
 from rnagen.features import from_sequence
-from rnagen.metrics.usalign import BINARY
 from rnagen.progress import progress_bar
 from rnagen.sampling.denoiser import Flow
 from rnagen.structure import RNAStructure
@@ -33,8 +31,6 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     """
     if config.out is not None and config.out.suffix not in (".json", ".csv"):
         raise InputError(config.out, None, "results are written as .json or .csv")
-    if config.usalign and shutil.which(BINARY) is None:
-        raise InputError("--usalign", None, f"{BINARY} is not on the PATH (https://zhanggroup.org/US-align)")
     referenced = read_references(config.references, config.split)
     wanted = {*referenced.chains, *(chain.name for chains in referenced.chains.values() for chain in chains)}
     predicted = read_predictions(config.predictions, wanted)
@@ -64,7 +60,6 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
                     references[name],
                     filters[name],
                     config.baselines,
-                    config.usalign,
                     config.seed,
                     likelihoods.get(name),
                 )

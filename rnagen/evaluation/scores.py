@@ -1,9 +1,7 @@
 """Score predicted ensembles against references: numbers per target, baselines, means, and the date filter."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,8 +13,15 @@ from rnagen.dates import parse_date
 from rnagen.evaluation import baselines
 from rnagen.evaluation.conformers import score_ensemble
 from rnagen.evaluation.pairing import ATOM, on_reference
-from rnagen.io.write import write_structure
-from rnagen.metrics import Agreement, agreement, best_of, bootstrap_interval, diversity, tm_scores, usalign_tm
+from rnagen.metrics import (
+    Agreement,
+    agreement,
+    best_of,
+    bootstrap_interval,
+    diversity,
+    independent_tm_scores,
+    tm_scores,
+)
 from rnagen.secondary.vienna import mfe_pairs
 from rnagen.structure import RNAStructure
 
@@ -27,7 +32,12 @@ BASELINES = ("helix", "random_walk", "stems")
 """Names of the baselines in `baseline_scores`."""
 RANKINGS = ("most_likely", "rank_correlation")
 """Numbers that the likelihood of the conformers gives."""
-SCORES = ("best1", "best5", *RANKINGS, "one_minus_tm", "lddt", "usalign", *BASELINES)
+INDEPENDENT_BASELINES = {"independent_helix": "helix", "independent_stems": "stems"}
+"""Baselines that have a sequence-independent score too: its name, and that of the baseline."""
+SCORES = (
+    *("best1", "best5", "independent1", "independent5"),
+    *(*RANKINGS, "one_minus_tm", "lddt", *BASELINES, *INDEPENDENT_BASELINES),
+)
 """Numbers of a target that have a mean."""
 
 CUTOFF_UNKNOWN = "cutoff unknown"
@@ -62,7 +72,7 @@ class ConformerScores:
 
 @dataclass(frozen=True)
 class TargetScore:
-    """Result of one target. TM-scores are matched by residue number on C1'."""
+    """Result of one target. TM-scores are on C1', matched by residue number unless they are called independent."""
 
     target: str
     length: int
@@ -72,6 +82,10 @@ class TargetScore:
     """TM of the first prediction, against its best reference."""
     best5: float
     """TM of the best of the first five."""
+    independent1: float
+    """Sequence-independent TM of the first prediction, against its best reference; not to be compared with `best1`."""
+    independent5: float
+    """Sequence-independent TM of the best of the first five."""
     one_minus_tm: float
     """Mean over pairs of the first five predictions: 0 when they are all the same."""
     lddt: float
@@ -80,16 +94,14 @@ class TargetScore:
     """What is known of the training cutoff against the date of the target."""
     agreement: Agreement | None = None
     """Coverage of the reference conformers, where there are several."""
-    usalign: float | None = None
-    """Best of the first five with sequence-independent matching, where US-align was asked for."""
     ranking: LikelihoodRanking | None = None
     """Likelihoods of the conformers, where they were asked for."""
     baselines: dict[str, float] = field(default_factory=dict)
-    """TM of each baseline, best of its predictions."""
+    """TM of each baseline, best of its predictions; sequence-independent for `INDEPENDENT_BASELINES`."""
 
     def value(self, name: str) -> float | None:
         """The number called `name` in `SCORES`; None where it was not computed."""
-        if name in BASELINES:
+        if name in (*BASELINES, *INDEPENDENT_BASELINES):
             return self.baselines.get(name)
         return getattr(self.ranking if name in RANKINGS else self, name, None)
 
@@ -121,7 +133,6 @@ def score_target(
     reference: RNAStructure,
     date_filter: str,
     with_baselines: bool = True,
-    with_usalign: bool = False,
     seed: int = 0,
     log_likelihoods: Sequence[float] | None = None,
 ) -> TargetScore:
@@ -130,13 +141,13 @@ def score_target(
 
     Raises:
         InputError: the two are not the same RNA, or one of them has no C1' atom.
-        FileNotFoundError: US-align was asked for and is not on the PATH.
     """
     prediction = on_reference(prediction, reference)
     samples, sample_masks = _c1(prediction)
     refs, masks = _c1(reference)
     samples, sample_masks = samples[:BEST_OF], sample_masks[:BEST_OF]
     scores = score_ensemble(samples, sample_masks, refs, masks)
+    independent = independent_tm_scores(samples, refs, masks, sample_masks)
     several = len(refs) > 1
     return TargetScore(
         target=reference.name,
@@ -145,13 +156,14 @@ def score_target(
         predictions=prediction.num_models,
         best1=float(scores.tm[0]),
         best5=float(scores.tm.max()),
+        independent1=float(best_of(independent, 1)),
+        independent5=float(best_of(independent)),
         one_minus_tm=scores.one_minus_tm,
         lddt=float(scores.lddt.max()),
         date_filter=date_filter,
         agreement=agreement(samples, refs, masks & sample_masks.all(0)) if several else None,
-        usalign=_best_usalign(prediction, reference) if with_usalign else None,
         ranking=None if log_likelihoods is None else rank_by_likelihood(prediction, reference, log_likelihoods),
-        baselines=baseline_scores(reference, seed) if with_baselines else {},
+        baselines=baseline_scores(reference, seed, independent=True) if with_baselines else {},
     )
 
 
@@ -189,8 +201,9 @@ def rank_by_likelihood(
     )
 
 
-def baseline_scores(reference: RNAStructure, seed: int) -> dict[str, float]:
-    """TM-score of each baseline on one target, best of its predictions; see `rnagen.evaluation.baselines`."""
+def baseline_scores(reference: RNAStructure, seed: int, independent: bool = False) -> dict[str, float]:
+    """TM-score of each baseline on one target, best of its predictions (see `rnagen.evaluation.baselines`); with
+    `independent` also the sequence-independent ones of `INDEPENDENT_BASELINES`."""
     refs, masks = _c1(reference)
     length = len(reference)
     predictions = {
@@ -198,40 +211,24 @@ def baseline_scores(reference: RNAStructure, seed: int) -> dict[str, float]:
         "random_walk": baselines.random_walk(length, seed),
         "stems": baselines.stem_fold(length, mfe_pairs(reference.sequence), seed),
     }
-    return {name: float(best_of(tm_scores(predictions[name], refs, masks))) for name in BASELINES}
+    found = {name: float(best_of(tm_scores(predictions[name], refs, masks))) for name in BASELINES}
+    if independent:
+        for name, baseline in INDEPENDENT_BASELINES.items():
+            found[name] = float(best_of(independent_tm_scores(predictions[baseline], refs, masks)))
+    return found
 
 
 def summarize(scores: Sequence[TargetScore], seed: int) -> dict[str, Summary]:
-    """Means over targets of all that was computed for each of them; `minus_helix` is best-of-5 minus the helix,
-    target by target."""
+    """Means over targets of all that was computed for each of them; `minus_helix` and `independent_minus_helix` are
+    best of five minus the helix, target by target."""
     columns = {name: [score.value(name) for score in scores] for name in SCORES}
     values = {name: np.array(column, dtype=float) for name, column in columns.items() if None not in column}
     if "helix" in values:
         values["minus_helix"] = values["best5"] - values["helix"]
+        values["independent_minus_helix"] = values["independent5"] - values["independent_helix"]
     return {name: Summary(float(column.mean()), *bootstrap_interval(column, seed)) for name, column in values.items()}
 
 
 def _c1(structure: RNAStructure) -> tuple[Float[Tensor, "M L 3"], Bool[Tensor, "M L"]]:
     chosen = structure.select_atoms((ATOM,))
     return torch.from_numpy(chosen.coords[:, :, 0]), torch.from_numpy(chosen.mask[:, :, 0])
-
-
-def _best_usalign(prediction: RNAStructure, reference: RNAStructure) -> float:
-    with tempfile.TemporaryDirectory() as folder:
-        pred_files = _write_models(prediction, BEST_OF, Path(folder) / "pred")
-        ref_files = _write_models(reference, reference.num_models, Path(folder) / "ref")
-        return max(usalign_tm(pred, ref) for pred in pred_files for ref in ref_files)
-
-
-def _write_models(structure: RNAStructure, count: int, folder: Path) -> list[Path]:
-    """The first `count` models, one mmCIF file each, C1' only."""
-    folder.mkdir()
-    chosen = structure.select_atoms((ATOM,))
-    paths = []
-    for k in range(min(count, chosen.num_models)):
-        single = RNAStructure(
-            chosen.name, chosen.sequence, chosen.coords[k : k + 1], chosen.mask[k : k + 1], chosen.atoms
-        )
-        paths.append(folder / f"{k + 1}.cif")
-        write_structure(single, paths[-1])
-    return paths

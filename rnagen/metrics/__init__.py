@@ -2,11 +2,11 @@
 
 from rnagen.metrics.bonds import conformer_geometry
 from rnagen.metrics.ensemble import Agreement, Diversity, agreement, diversity, tm_matrix
+from rnagen.metrics.independent_tm import independent_tm_scores
 from rnagen.metrics.lddt import LDDT, c1_lddt
 from rnagen.metrics.rmsd import rmsd, rmsd_matrix
 from rnagen.metrics.statistics import bootstrap_interval
 from rnagen.metrics.tm import FAST_SEEDS, SEEDS, best_of, tm_d0, tm_score, tm_scores
-from rnagen.metrics.usalign import usalign_tm
 
 __all__ = [
     "FAST_SEEDS",
@@ -20,11 +20,11 @@ __all__ = [
     "c1_lddt",
     "conformer_geometry",
     "diversity",
+    "independent_tm_scores",
     "rmsd",
     "rmsd_matrix",
     "tm_d0",
     "tm_matrix",
     "tm_score",
     "tm_scores",
-    "usalign_tm",
 ]

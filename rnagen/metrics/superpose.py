@@ -7,10 +7,12 @@ copy of a chain is ever built. (`rnagen.geometry.kabsch` is the general function
 memory.)
 """
 
+import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from rnagen.geometry import rotation_from_quaternion
@@ -23,14 +25,30 @@ class Motion:
     rotation: Float[Tensor, "*batch 3 3"]
     translation: Float[Tensor, "*batch 3"]
 
+    def each(self, function: Callable[[Tensor], Tensor]) -> "Motion":
+        """A function of the batch dimensions, applied to both tensors."""
+        return Motion(function(self.rotation), function(self.translation))
+
+    def select(self, index: Int[Tensor, "n k"]) -> "Motion":
+        """Of motions [n, S], k of each row: [n, k]."""
+        rotation = torch.take_along_dim(self.rotation, index[..., None, None], 1)
+        return Motion(rotation, torch.take_along_dim(self.translation, index[..., None], 1))
+
+    @staticmethod
+    def join(motions: Sequence["Motion"], join: Callable[[list[Tensor]], Tensor]) -> "Motion":
+        """Several as one, by `torch.stack`, `torch.cat` or the like."""
+        return Motion(join([motion.rotation for motion in motions]), join([motion.translation for motion in motions]))
+
 
 class PointPair:
-    """n mobile point sets that are superposed on one target, with what all weightings share computed once."""
+    """n mobile point sets that are superposed on one target, or each on its own; what all weightings share is computed
+    once. Motions act on centred points; `uncentred` gives those of the points themselves."""
 
-    def __init__(self, mobile: Float[Tensor, "n L 3"], target: Float[Tensor, "L 3"]) -> None:
+    def __init__(self, mobile: Float[Tensor, "n L 3"], target: Float[Tensor, "*n L 3"]) -> None:
         # Distances come from differences of squares: centred coordinates keep their rounding error small.
-        mobile = mobile - mobile.mean(-2, keepdim=True)
-        target = (target - target.mean(-2, keepdim=True)).expand_as(mobile)
+        self.mobile_centre, self.target_centre = mobile.mean(-2, keepdim=True), target.mean(-2, keepdim=True)
+        mobile = mobile - self.mobile_centre
+        target = (target - self.target_centre).expand_as(mobile)
         products = (target[..., :, None] * mobile[..., None, :]).flatten(-2)
         one = torch.ones_like(mobile[..., :1])
         squares = (mobile.square() + target.square()).sum(-1, keepdim=True)
@@ -39,7 +57,7 @@ class PointPair:
 
     def to(self, dtype: torch.dtype) -> "PointPair":
         """The same points in another floating type."""
-        other = object.__new__(PointPair)
+        other = copy.copy(self)
         other.moments = self.moments.to(dtype)
         other.distance_terms = self.distance_terms.to(dtype)
         return other
@@ -67,6 +85,11 @@ class PointPair:
         square = translation.square().sum(-1, keepdim=True)
         coefficients = [rotation.flatten(-2), turned, translation, square, torch.ones_like(square)]
         return (torch.cat(coefficients, -1).to(self.distance_terms.dtype) @ self.distance_terms).clamp_(min=0)
+
+    def uncentred(self, motion: Motion) -> Motion:
+        """The motions [n, S] of the points as they were given."""
+        centre = (motion.rotation @ self.mobile_centre.mT.to(motion.rotation.dtype)[:, None]).squeeze(-1)
+        return Motion(motion.rotation, motion.translation + self.target_centre - centre)
 
 
 def rotation_from_covariance(h: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:

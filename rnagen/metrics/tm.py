@@ -106,7 +106,7 @@ def _search_chunk(
     rough = exact.to(torch.float32) if mobile.device.type == "cpu" else exact
     weights = fragments.to(rough.moments.dtype).expand(len(mobile), -1, -1)
     widest = min(max(d0, 4.5), 8.0)
-    rotations, translations, totals = [], [], []
+    motions, totals = [], []
     for step in range(_ANNEALING_STEPS):
         motion = rough.superpose(weights)
         squares = rough.square_distances(motion)
@@ -114,14 +114,10 @@ def _search_chunk(
         weights = (1 + squares / cutoff**2) ** -2
         # On chains of a dozen residues, where d0 is 0.3 Å, the fit of a fragment can beat all that follows it.
         if step in (0, _ANNEALING_STEPS - 1):
-            rotations.append(motion.rotation)
-            translations.append(motion.translation)
+            motions.append(motion)
             totals.append(_total(squares, d0))
     selected = torch.cat(totals, 1).topk(min(_REFINED, len(fragments)), dim=1).indices
-    motion = Motion(
-        torch.take_along_dim(torch.cat(rotations, 1), selected[..., None, None], 1),
-        torch.take_along_dim(torch.cat(translations, 1), selected[..., None], 1),
-    )
+    motion = Motion.join(motions, lambda parts: torch.cat(parts, 1)).select(selected)
     for _ in range(_REFINEMENT_STEPS):
         motion = exact.superpose((1 + exact.square_distances(motion) / d0**2) ** -2)
     return _total(exact.square_distances(motion), d0).amax(-1)

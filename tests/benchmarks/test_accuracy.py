@@ -136,8 +136,8 @@ def test_the_numbers_are_those_of_sampling_and_evaluating(world: Path, flags: li
         mine = found[target["target"]]
         assert (mine["tm"][0], max(mine["tm"])) == pytest.approx((target["best1"], target["best5"]), abs=2e-3)
         assert mine["one_minus_tm"] == pytest.approx(target["one_minus_tm"], abs=2e-3)
-        for baseline, value in target["baselines"].items():
-            assert mine[baseline] == pytest.approx(value, abs=1e-4)
+        for baseline in ("helix", "random_walk", "stems"):
+            assert mine[baseline] == pytest.approx(target["baselines"][baseline], abs=1e-4)
 
 
 def test_an_interrupted_measurement_goes_on(

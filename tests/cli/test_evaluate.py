@@ -1,6 +1,5 @@
 import csv
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from rnagen.sampling.outputs import OutputFolder
 from rnagen.structure import BEADS, RNAStructure
 from tests.helpers.tiny import TINY, tiny_model
 
+NUMBERS = ("best1", "best5", "independent1", "independent5", "helix", "stems", "independent_helix")
 SEQUENCES = {"R1": "GGGGAAACCCCA", "R2": "GGCCAAAGGCCAUUGC"}
 
 
@@ -67,7 +67,10 @@ def test_table_and_json(labels: Path, submission: Path, tmp_path: Path, capsys: 
     printed = capsys.readouterr().out
     assert "helix" in printed
     assert "mean of 2" in printed
-    assert "minus one helix" in printed
+    for mode in ("matched by residue number", "sequence-independent"):
+        assert f"minus one helix, paired by target, {mode}" in printed
+    assert "indep. 1" in printed
+    assert "indep. 5" in printed
     assert printed.count("cutoff unknown") == 3
     found = json.loads(out.read_text())
     assert [target["target"] for target in found["targets"]] == ["R1", "R2"]
@@ -81,7 +84,7 @@ def test_csv_has_a_row_per_target(labels: Path, submission: Path, tmp_path: Path
     assert evaluate(submission, labels, "--out", out) == 0
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert [row["target"] for row in rows] == ["R1", "R2"]
-    assert all(0 < float(row[name]) < 1 for row in rows for name in ("best1", "best5", "helix", "stems"))
+    assert all(0 < float(row[name]) < 1 for row in rows for name in NUMBERS)
     assert "baselines" not in rows[0]
 
 
@@ -221,23 +224,6 @@ def test_inputs_that_are_not_there(labels: Path, submission: Path, tmp_path: Pat
     assert evaluate(submission, labels, "--out", tmp_path / "x.txt") == 2
     assert evaluate(submission, labels, "--ckpt", tmp_path / "no.safetensors") == 2
     assert evaluate(submission, labels, "--split", labels) == 2
-
-
-def test_us_align_column(
-    labels: Path, submission: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bin_folder = tmp_path / "bin"
-    bin_folder.mkdir()
-    monkeypatch.setenv("PATH", str(bin_folder))
-    assert evaluate(submission, labels, "--no-baselines", "--usalign") == 2
-    assert "USalign is not on the PATH" in capsys.readouterr().err
-    script = bin_folder / "USalign"
-    script.write_text(f"#!{sys.executable}\nprint('TM-score= 0.1\\nTM-score= 0.625 (native)')\n")
-    script.chmod(0o755)
-    assert evaluate(submission, labels, "--no-baselines", "--usalign") == 0
-    printed = capsys.readouterr().out
-    assert "US-align" in printed
-    assert printed.count("0.625") == 2 + 3
 
 
 @pytest.fixture

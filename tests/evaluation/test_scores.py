@@ -52,6 +52,8 @@ def test_best_of_five_and_of_one() -> None:
     score = score_target(prediction, reference, HONEST, with_baselines=False)
     assert score.best5 == pytest.approx(1, abs=1e-5)
     assert score.best1 < 0.5
+    assert score.independent5 == pytest.approx(1, abs=1e-5)
+    assert score.independent1 < 0.5
     assert score.lddt == pytest.approx(1, abs=1e-3)
     assert score.one_minus_tm > 0.3
     assert score.references == 2
@@ -78,11 +80,21 @@ def test_missing_residues_of_a_prediction_lower_its_score() -> None:
     assert score.lddt == pytest.approx(0.642, abs=1e-3)
 
 
+def test_residues_in_another_order_score_by_shape_alone() -> None:
+    """A chain shifted by four residues: matched by number it is another structure, by shape 20 of 24 fit."""
+    reference = rna(1, 0)
+    prediction = replace(reference, coords=np.roll(reference.coords, 4, axis=1))
+    score = score_target(prediction, reference, HONEST, with_baselines=False)
+    assert score.best1 < 0.5
+    assert 20 / 24 - 1e-3 <= score.independent1 < 21 / 24
+    assert score.independent1 == score.independent5
+
+
 def test_baselines_are_scored_on_the_target() -> None:
     reference = rna(1, 0)
     first = score_target(rna(1, 1), reference, HONEST, seed=3)
     again = score_target(rna(1, 1), reference, HONEST, seed=3)
-    assert list(first.baselines) == ["helix", "random_walk", "stems"]
+    assert list(first.baselines) == ["helix", "random_walk", "stems", "independent_helix", "independent_stems"]
     assert all(0 < value < 1 for value in first.baselines.values())
     assert first == again
 
@@ -115,7 +127,8 @@ def test_summary_has_means_and_a_paired_difference() -> None:
     difference = np.array([score.best5 - score.baselines["helix"] for score in scores])
     assert summary["minus_helix"].mean == pytest.approx(difference.mean())
     assert difference.min() <= summary["minus_helix"].low <= summary["minus_helix"].high <= difference.max()
-    assert "usalign" not in summary
+    free = [score.independent5 - score.baselines["independent_helix"] for score in scores]
+    assert summary["independent_minus_helix"].mean == pytest.approx(np.mean(free))
 
 
 def test_scores_do_not_depend_on_the_random_state() -> None:
