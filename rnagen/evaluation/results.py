@@ -26,6 +26,7 @@ HEADINGS = {
     "helix": "helix",
     "random_walk": "walk",
     "stems": "stems",
+    "templates": "templates",
 }
 """Columns of the table, by the name of the score; those that it has no room for are in the files alone."""
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 
 from rnagen.config.evaluation import EvaluateConfig
+from rnagen.dates import NO_DATE
 from rnagen.devices import choose_device
 from rnagen.errors import InputError
 from rnagen.evaluation.inputs import Loaded, read_cutoff, read_dates, read_predictions, read_references
@@ -14,10 +15,13 @@ from rnagen.evaluation.likelihood import checkpoint_of, conformer_likelihoods, w
 from rnagen.evaluation.pairing import count_paired, on_reference
 from rnagen.evaluation.results import Evaluation
 from rnagen.evaluation.scores import LEAKAGE, filter_by_date, score_target, summarize
+from rnagen.evaluation.templates import newest_templates, template_answer
 from rnagen.features import from_sequence
 from rnagen.progress import progress_bar
 from rnagen.sampling.denoiser import Flow
 from rnagen.structure import RNAStructure
+from rnagen.templates.library import Library
+from rnagen.templates.search import Searcher
 
 Structures = Mapping[str, RNAStructure]
 
@@ -51,9 +55,11 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
         failures += [InputError(file, name, reason) for name, reason in reasons.items()]
     given = {name: pairs[name][0] for name in predictions}
     likelihoods = _likelihoods(given, config) if config.likelihood else {}
+    searcher = Searcher(Library.open()) if config.baselines else None
     scores = []
     with progress_bar("scoring", len(predictions)) as advance:
         for name, prediction in predictions.items():
+            answer = None if searcher is None else template_answer(references[name], cutoff, searcher)
             scores.append(
                 score_target(
                     prediction,
@@ -62,6 +68,7 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
                     config.baselines,
                     config.seed,
                     likelihoods.get(name),
+                    answer,
                 )
             )
             advance(1, name)
@@ -151,13 +158,17 @@ def _date_filters(references: Structures, cutoff: str, config: EvaluateConfig) -
     if config.dates is not None:
         dates |= {name: date for name, date in read_dates(config.dates).items() if name in dates}
     filters = {name: filter_by_date(cutoff, date) for name, date in dates.items()}
+    for name, newest in newest_templates(config.predictions).items():
+        if dates.get(name, NO_DATE) != NO_DATE and newest >= dates[name]:
+            filters[name] = f"{LEAKAGE}: template of {newest}, target {dates[name]}"
     leaks = [name for name, result in filters.items() if result.startswith(LEAKAGE)]
     if not leaks:
         return filters, ""
     if not config.allow_leakage:
         reason = (
-            f"the training cutoff {cutoff} is later than the date of {len(leaks)} of {len(filters)} targets "
-            f"({dates[leaks[0]]} here): the training may have seen them. --allow-leakage scores them all the same"
+            f"training or templates are as late as {len(leaks)} of {len(filters)} targets or later (here "
+            f"{filters[leaks[0]].removeprefix(f'{LEAKAGE}: ')}): they may have seen them. --allow-leakage scores them "
+            "all the same"
         )
         raise InputError(config.predictions, leaks[0], reason)
     leakage = f"{LEAKAGE} in {len(leaks)} of {len(filters)}"

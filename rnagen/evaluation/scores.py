@@ -28,11 +28,15 @@ from rnagen.structure import RNAStructure
 BEST_OF = 5
 MIRROR = (-1.0, 1.0, 1.0)
 """A reflection, x → −x; which one does not matter, they differ by a rotation."""
-BASELINES = ("helix", "random_walk", "stems")
+BASELINES = ("helix", "random_walk", "stems", "templates")
 """Names of the baselines in `baseline_scores`."""
 RANKINGS = ("most_likely", "rank_correlation")
 """Numbers that the likelihood of the conformers gives."""
-INDEPENDENT_BASELINES = {"independent_helix": "helix", "independent_stems": "stems"}
+INDEPENDENT_BASELINES = {
+    "independent_helix": "helix",
+    "independent_stems": "stems",
+    "independent_templates": "templates",
+}
 """Baselines that have a sequence-independent score too: its name, and that of the baseline."""
 SCORES = (
     *("best1", "best5", "independent1", "independent5"),
@@ -135,9 +139,10 @@ def score_target(
     with_baselines: bool = True,
     seed: int = 0,
     log_likelihoods: Sequence[float] | None = None,
+    templates: Float[Tensor, "n L 3"] | None = None,
 ) -> TargetScore:
     """Score the models of a prediction against the models of a reference, paired by `on_reference`; rank them by their
-    likelihood where that is given.
+    likelihood where that is given. `templates` are a baseline.
 
     Raises:
         InputError: the two are not the same RNA, or one of them has no C1' atom.
@@ -163,7 +168,7 @@ def score_target(
         date_filter=date_filter,
         agreement=agreement(samples, refs, masks & sample_masks.all(0)) if several else None,
         ranking=None if log_likelihoods is None else rank_by_likelihood(prediction, reference, log_likelihoods),
-        baselines=baseline_scores(reference, seed, independent=True) if with_baselines else {},
+        baselines=baseline_scores(reference, seed, True, templates) if with_baselines else {},
     )
 
 
@@ -201,9 +206,14 @@ def rank_by_likelihood(
     )
 
 
-def baseline_scores(reference: RNAStructure, seed: int, independent: bool = False) -> dict[str, float]:
-    """TM-score of each baseline on one target, best of its predictions (see `rnagen.evaluation.baselines`); with
-    `independent` also the sequence-independent ones of `INDEPENDENT_BASELINES`."""
+def baseline_scores(
+    reference: RNAStructure,
+    seed: int,
+    independent: bool = False,
+    templates: Float[Tensor, "n L 3"] | None = None,
+) -> dict[str, float]:
+    """TM-score of each baseline on one target, best of its predictions (see `rnagen.evaluation.baselines`), also of
+    templates if they are given; with `independent` also the sequence-independent ones of `INDEPENDENT_BASELINES`."""
     refs, masks = _c1(reference)
     length = len(reference)
     predictions = {
@@ -211,9 +221,13 @@ def baseline_scores(reference: RNAStructure, seed: int, independent: bool = Fals
         "random_walk": baselines.random_walk(length, seed),
         "stems": baselines.stem_fold(length, mfe_pairs(reference.sequence), seed),
     }
-    found = {name: float(best_of(tm_scores(predictions[name], refs, masks))) for name in BASELINES}
+    if templates is not None:
+        predictions["templates"] = templates
+    found = {name: float(best_of(tm_scores(x, refs, masks))) for name, x in predictions.items()}
     if independent:
         for name, baseline in INDEPENDENT_BASELINES.items():
+            if baseline not in predictions:
+                continue
             found[name] = float(best_of(independent_tm_scores(predictions[baseline], refs, masks)))
     return found
 

@@ -1,0 +1,68 @@
+"""Known structures in an evaluation: the answer that they give alone, and whether predictions used later ones."""
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rnagen.dates import NO_DATE
+from rnagen.errors import InputError
+from rnagen.io.files import read_json
+from rnagen.sampling.claim import SUMMARY
+from rnagen.sampling.templates import entry_of
+from rnagen.secondary.cached import base_pairs
+from rnagen.structure import RNAStructure
+from rnagen.templates.gate import DateGate
+from rnagen.templates.library import C1
+from rnagen.templates.query import Query
+from rnagen.templates.search import Searcher
+from rnagen.templates.transfer import NothingAligned, transfer
+
+NUMBER = 5
+"""Templates of the answer: the best of the library, whatever they look like."""
+
+
+def template_answer(reference: RNAStructure, cutoff: str, searcher: Searcher) -> Float[Tensor, "n L 3"] | None:
+    """C1' coordinates in Å of the best templates of a target, as they are copied.
+
+    Args:
+        reference: the target: only its name, sequence and date are used.
+        cutoff: date filter where the target has a later date, or none (ISO date; empty when unknown).
+        searcher: of the library.
+
+    Returns:
+        Up to five structures; None where no date is known that would keep later structures out, or nothing aligns.
+    """
+    dates = [date for date in (cutoff, reference.release_date) if date != NO_DATE]
+    if not dates:
+        return None
+    own = {entry_of(reference.name), reference.entry.lower()} - {""}
+    allowed = DateGate(min(dates), own).allowed(searcher.library)
+    query = Query.of(reference.sequence, base_pairs(reference.sequence).dense())
+    answers = []
+    for match in searcher.search(query, allowed)[:NUMBER]:
+        try:
+            answers.append(torch.from_numpy(transfer(match).coords[:, C1]))
+        except NothingAligned:
+            continue
+    return torch.stack(answers) if answers else None
+
+
+def newest_templates(predictions: Path) -> dict[str, str]:
+    """Release date of the newest template that a run of rnagen used, by target; targets without are left out.
+
+    Raises:
+        InputError: a summary cannot be read.
+    """
+    folder = predictions if predictions.is_dir() else predictions.parent
+    newest = {}
+    for path in sorted(folder.glob(f"*/{SUMMARY}")):
+        summary = read_json(path)
+        try:
+            dates = [use["release_date"] for use in summary.get("templates", []) if use["source"] == "library"]
+        except (KeyError, TypeError) as error:
+            raise InputError(path, "templates", f"not as rnagen writes them: {error!r}") from error
+        if dates:
+            newest[str(summary.get("name", path.parent.name))] = max(dates)
+    return newest
