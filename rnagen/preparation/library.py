@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from rnagen.data.chains import ChainInfo, Chains
-from rnagen.structure import BEADS
+from rnagen.secondary.trace import pair_table_of_trace
+from rnagen.structure import BEADS, UNKNOWN
 from rnagen.templates.fragments import Fragments
 from rnagen.templates.library import C1, FARTHEST, Library, TemplateChain, TemplateInfo, centred_beads
 
@@ -22,19 +23,25 @@ def library_of(chains: Chains) -> Library:
     Args:
         chains: with the atoms `rnagen.structure.BEADS`.
     """
-    found = [_template(chains, row) for row in range(len(chains)) if chains.lengths[row] >= SHORTEST]
+    found = [template_of(chains, row) for row in range(len(chains)) if chains.lengths[row] >= SHORTEST]
     chosen = _one_per_sequence([one for one in found if one.mask[:, C1].any() and _fits(one)])
     fragments = Fragments(Library.of([one for one in chosen if _is_full(one)]))
     return Library.of([one if _is_full(one) else fragments.complete(one) for one in chosen])
 
 
-def _template(chains: Chains, row: int) -> TemplateChain:
-    """The model that resolves most."""
+def template_of(chains: Chains, row: int) -> TemplateChain:
+    """A chain of a dataset as a template: of its models the one that resolves most."""
     chain, info = chains.chain(row), chains.infos[row]
     best = int(chain.mask.sum((1, 2)).argmax())
-    return TemplateChain(
-        _info(info), chain.bases.astype(np.uint8), chain.coords[best], chain.mask[best], chain.pair_tables[:, 0]
+    bases, coords, mask, table = (
+        chain.bases.astype(np.uint8),
+        chain.coords[best],
+        chain.mask[best],
+        chain.pair_tables[:, 0],
     )
+    if (table == UNKNOWN).all():
+        table = pair_table_of_trace(bases, coords[:, C1], mask[:, C1])
+    return TemplateChain(_info(info), bases, coords, mask, table)
 
 
 def _info(info: ChainInfo) -> TemplateInfo:

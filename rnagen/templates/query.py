@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, Int64, UInt8
 
 from rnagen.secondary.pairs import SparsePairs
 from rnagen.secondary.trace import complementary
 from rnagen.structure import UNKNOWN, UNPAIRED, encode_sequence
 from rnagen.templates.library import TemplateChain
+from rnagen.templates.scoring import Scoring
 
 RIBOSUM = np.array(
     [
@@ -51,9 +52,15 @@ class Query:
         worth = np.concatenate([structure_weight * (2 * classes - 1), np.zeros((len(self), 1))], axis=1)
         return (RIBOSUM[self.bases][:, :, None] + worth[:, None, :]).reshape(len(self), 20).astype(np.float32)
 
-    def canonical(self) -> Float32[np.ndarray, "L L"]:
-        """1 where two residues can form a Watson-Crick or GU pair."""
-        return _COMPLEMENTARY[self.bases[:, None], self.bases[None]].astype(np.float32)
+    def canonical(self, i: Int64[np.ndarray, "*n"], j: Int64[np.ndarray, "*n"]) -> Bool[np.ndarray, "*n"]:
+        """Whether residues i and j can form a Watson-Crick or GU pair."""
+        return _COMPLEMENTARY[self.bases[i], self.bases[j]]
+
+    def worth(self, scoring: Scoring) -> Float32[np.ndarray, "L L"]:
+        """Bonus of aligning residue i with one residue of a template's base pair when i' is aligned with the other."""
+        canonical = _COMPLEMENTARY[self.bases[:, None], self.bases[None]]
+        base = np.where(canonical, np.float32(scoring.canonical), np.float32(scoring.mismatch))
+        return np.float32(scoring.pair) * (np.float32(scoring.probability) * self.pairs + base)
 
 
 def codes_of(chain: TemplateChain) -> UInt8[np.ndarray, " L"]:

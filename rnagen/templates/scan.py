@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Float32, Int, Int64, UInt8
 
 from rnagen.templates.library import Library
 from rnagen.templates.query import Query, codes_of
@@ -20,7 +20,6 @@ _PADDING = 20
 """Code of what lies behind the end of a chain."""
 _NEVER = np.float32(-1e4)
 _LONGER = 1.2
-"""A bucket holds chains up to so much longer than its shortest."""
 _CELLS = 2**17
 """Most residues in a bucket: their rows should stay in the processor's cache."""
 
@@ -36,15 +35,17 @@ class Bucket:
 
 def buckets_of(library: Library) -> list[Bucket]:
     """All chains of a library in buckets."""
-    return [_bucket(library, rows) for rows in _groups(library)]
+    return [_bucket(library, rows) for rows in of_about_one_length(library.lengths, _CELLS)]
 
 
-def _groups(library: Library) -> Iterator[Int64[np.ndarray, " T"]]:
-    order = np.argsort(library.lengths, kind="stable")
+def of_about_one_length(lengths: Int[np.ndarray, " N"], most: int) -> Iterator[Int64[np.ndarray, " T"]]:
+    """Chains in groups that waste little when they are padded to one length: the longest is at most `_LONGER` times as
+    long as the shortest, and all together have at most so many residues (a single chain may have more)."""
+    order = np.argsort(lengths, kind="stable")
     start = 0
     for stop in range(1, len(order) + 1):
-        longest = library.lengths[order[stop]] if stop < len(order) else np.inf
-        if longest > _LONGER * library.lengths[order[start]] or longest * (stop + 1 - start) > _CELLS:
+        longest = lengths[order[stop]] if stop < len(order) else np.inf
+        if longest > _LONGER * lengths[order[start]] or longest * (stop + 1 - start) > most:
             yield order[start:stop]
             start = stop
 

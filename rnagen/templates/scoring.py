@@ -23,8 +23,6 @@ class Scoring:
     gap_extend: float = 0.5
     overhang: float = 0.3
     """Cost of a query residue before or behind the template. Residues of the template that stand out are free."""
-    rounds: int = 2
-    """Alignments after the first, each with the pairs of the one before."""
 
     @property
     def gaps(self) -> Gaps:

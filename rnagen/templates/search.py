@@ -1,44 +1,25 @@
 """Known structures of related sequences: the library chains that align best with an RNA, and how they align."""
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int, Int64
 
-from rnagen.dynamic_programming import align
-from rnagen.structure import UNKNOWN
+from rnagen.dynamic_programming import Gaps, align
+from rnagen.structure import UNPAIRED
+from rnagen.templates.confidence import predicted_tm
 from rnagen.templates.library import C1, Library, TemplateChain
+from rnagen.templates.match import Match
 from rnagen.templates.query import Query, codes_of
-from rnagen.templates.scan import Bucket, buckets_of, scan
+from rnagen.templates.scan import Bucket, buckets_of, of_about_one_length, scan
 from rnagen.templates.scoring import DEFAULT, Scoring
 
-ALIGNED = 20
+ALIGNED = 40
 """Chains that are aligned after the scan."""
-_CELLS = 2**24
+SCORE_WEIGHT = 0.1
+"""Of the score beside the predicted TM-score in the order of templates."""
+_CELLS = 2**21
 """Aligned at once: most residues of the query times those of the templates."""
-
-
-@dataclass(frozen=True)
-class Match:
-    """A library chain aligned with the query."""
-
-    chain: TemplateChain
-    positions: Int64[np.ndarray, " L"]
-    """Residue of the template that each residue of the query is aligned with; −1 for none."""
-    score: float
-    """Of the alignment, per residue of the query."""
-    identity: float
-    """Share of equal bases among the aligned residues."""
-    coverage: float
-    """Share of the query that is aligned with a resolved residue."""
-    pairs: float
-    """Share of the template's base pairs between aligned residues that the query can form too; 1 where it has none."""
-
-    @property
-    def similarity(self) -> float:
-        """Identity × coverage: what decides whether a template is useful."""
-        return self.identity * self.coverage
 
 
 class Searcher:
@@ -58,13 +39,20 @@ class Searcher:
         return buckets_of(self.library)
 
     def search(self, query: Query, allowed: Bool[np.ndarray, " N"], number: int = ALIGNED) -> list[Match]:
-        """The best templates, best first: one of each sequence, at most `number`.
+        """The best templates, by predicted TM-score and score: one of each sequence, at most `number`.
 
         Args:
             query: the RNA.
             allowed: chains of the library that may serve; see `DateGate`.
             number: chains that are aligned after the scan.
         """
+        matches = self.aligned(query, allowed, number)
+        scores = np.array([match.score for match in matches])
+        order = np.argsort(-predicted_tm(matches, len(query)) - SCORE_WEIGHT * scores, kind="stable")
+        return [matches[k] for k in order]
+
+    def aligned(self, query: Query, allowed: Bool[np.ndarray, " N"], number: int = ALIGNED) -> list[Match]:
+        """The templates of `search`, by their scores."""
         if not allowed.any():
             return []
         scores = np.where(allowed, scan(query, self.buckets, self.scoring), -np.inf)
@@ -88,31 +76,29 @@ class Searcher:
 
 
 def align_with(query: Query, chains: list[TemplateChain], scoring: Scoring = DEFAULT) -> list[Match]:
-    """Each chain aligned with the query, the best first."""
+    """Each chain aligned with the query, the best score first."""
+    table, worth = query.table(scoring.structure), query.worth(scoring)
+    lengths = np.array([len(chain) for chain in chains], dtype=np.int64)
     matches: list[Match] = []
-    longest = max((len(chain) for chain in chains), default=1)
-    at_once = max(1, _CELLS // (len(query) * longest))
-    for start in range(0, len(chains), at_once):
-        matches += _align(query, chains[start : start + at_once], scoring)
+    for rows in of_about_one_length(lengths, _CELLS // len(query)):
+        some = [chains[row] for row in rows]
+        scores = np.zeros((len(some), len(query), lengths[rows].max()), dtype=np.float32)
+        for one, chain in zip(scores, some):
+            one[:, : len(chain)] = table[:, codes_of(chain)]
+        totals, positions = _align(scores, some, worth, scoring.gaps)
+        matches += [_match(query, *found) for found in zip(some, positions, totals.tolist())]
     return sorted(matches, key=lambda match: -match.score)
 
 
-def _align(query: Query, chains: list[TemplateChain], scoring: Scoring) -> list[Match]:
-    lengths = np.array([[len(query), len(chain)] for chain in chains])
-    table, canonical = query.table(scoring.structure), query.canonical()
-    scores = np.zeros((len(chains), len(query), lengths[:, 1].max()), dtype=np.float32)
-    for one, chain in zip(scores, chains):
-        one[:, : len(chain)] = table[:, codes_of(chain)]
-    worth = scoring.pair * (
-        scoring.probability * query.pairs + np.where(canonical, scoring.canonical, scoring.mismatch)
-    )
-    totals, positions = align(scores, scoring.gaps, lengths)
-    for _ in range(scoring.rounds):
-        with_pairs = scores.copy()
-        for one, chain, places in zip(with_pairs, chains, positions):
-            _add_pairs(one, chain, places, worth.astype(np.float32))
-        totals, positions = align(with_pairs, scoring.gaps, lengths)
-    return [_match(query, *found) for found in zip(chains, positions, totals.tolist())]
+def _align(
+    scores: Float32[np.ndarray, "T L J"], chains: list[TemplateChain], worth: Float32[np.ndarray, "L L"], gaps: Gaps
+) -> tuple[Float32[np.ndarray, " T"], Int[np.ndarray, "T L"]]:
+    """Totals and positions: aligned once, and again with what the pairs of the first alignment are worth."""
+    lengths = np.array([[scores.shape[1], len(chain)] for chain in chains])
+    _, first = align(scores, gaps, lengths)
+    for one, chain, positions in zip(scores, chains, first):
+        _add_pairs(one, chain, positions, worth)
+    return align(scores, gaps, lengths)
 
 
 def _add_pairs(
@@ -133,19 +119,27 @@ def _match(query: Query, chain: TemplateChain, positions: Int[np.ndarray, " L"],
     positions = np.where(resolved, positions, -1).astype(np.int64)
     aligned = np.flatnonzero(resolved)
     equal = query.bases[aligned] == chain.bases[positions[aligned]]
+    i, j = _common_pairs(chain, positions)
+    possible = query.canonical(i, j)
     return Match(
         chain,
         positions,
-        score=float(total) / len(query),
+        score=total / len(query),
         identity=float(equal.mean()) if len(aligned) else 0.0,
         coverage=len(aligned) / len(query),
-        pairs=_shared_pairs(query, chain, positions),
+        pairs=float(possible.mean()) if len(i) else 1.0,
+        paired=2 * float(possible.sum()) / len(query),
     )
 
 
-def _shared_pairs(query: Query, chain: TemplateChain, positions: Int[np.ndarray, " L"]) -> float:
-    """See `Match.pairs`."""
-    back = {int(j): i for i, j in enumerate(positions) if j >= 0}
-    possible = [(i, back.get(int(chain.pair_table[j]), -1)) for j, i in back.items() if chain.pair_table[j] > UNKNOWN]
-    both = np.array([(i, k) for i, k in possible if k > i], dtype=np.int64).reshape(-1, 2)
-    return float(query.canonical()[both[:, 0], both[:, 1]].mean()) if len(both) else 1.0
+def _common_pairs(
+    chain: TemplateChain, positions: Int64[np.ndarray, " L"]
+) -> tuple[Int64[np.ndarray, " P"], Int64[np.ndarray, " P"]]:
+    """Residues of the query i < j that are aligned with the two of a base pair of the template."""
+    aligned = np.flatnonzero(positions >= 0)
+    # One place more, of residues without a pair.
+    back = np.full(len(chain) + 1, -1)
+    back[positions[aligned]] = aligned
+    other = back[np.maximum(chain.pair_table[positions[aligned]], UNPAIRED)]
+    once = other > aligned
+    return aligned[once], other[once]

@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 from rnagen.aform import beads_on_backbone
 from rnagen.geometry import a_form_helix, kabsch, rotate
 from rnagen.templates.library import C1
-from rnagen.templates.search import Match
+from rnagen.templates.match import Match
 
 STEP = 6.0
 """Å between C1' of neighbours along an arc."""

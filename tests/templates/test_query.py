@@ -5,6 +5,7 @@ import pytest
 
 from rnagen.structure import UNKNOWN
 from rnagen.templates.query import DOWNSTREAM, LOOP, NOTHING_KNOWN, RIBOSUM, UPSTREAM, codes_of
+from rnagen.templates.scoring import Scoring
 from tests.helpers.templates import query, template
 
 
@@ -28,4 +29,11 @@ def test_codes_of_a_chain() -> None:
 def test_any_base_is_worth_nothing() -> None:
     assert not RIBOSUM[4].any()
     assert not RIBOSUM[:, 4].any()
-    assert not query("NGN", []).canonical()[[0, 2]].any()
+    assert not query("NGN", []).canonical(np.array([0, 1]), np.array([1, 2])).any()
+
+
+def test_worth_of_a_pair() -> None:
+    scoring = Scoring(pair=2.0, probability=3.0, canonical=0.5, mismatch=-1.0)
+    worth = query("GAAAC", [(0, 4)]).worth(scoring)
+    assert worth[0, 4] == worth[4, 0] == 2 * (3 + 0.5)
+    assert worth[0, 1] == -2

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from rnagen.structure import UNKNOWN
+from rnagen.templates.confidence import predicted_tm
 from rnagen.templates.library import C1, Library
 from rnagen.templates.scoring import Scoring
-from rnagen.templates.search import Searcher, align_with
+from rnagen.templates.search import SCORE_WEIGHT, Searcher, align_with
 from tests.helpers.templates import query, query_of, random_template, synthetic_template, template
 
 
@@ -55,13 +56,17 @@ def test_unresolved_residues_are_not_aligned() -> None:
     assert match.identity == 1
 
 
-def test_number_of_matches() -> None:
+def test_number_and_order_of_matches() -> None:
     rng = np.random.default_rng(0)
     library = Library.of([random_template(rng, 20, f"t{k}_A") for k in range(12)])
-    searcher = Searcher(library)
-    assert len(searcher.search(query("GGGGAAAACCCC"), everything(library), number=5)) == 5
-    scores = [match.score for match in searcher.search(query("GGGGAAAACCCC"), everything(library))]
+    searcher, wanted = Searcher(library), query("GGGGAAAACCCC")
+    scores = [match.score for match in searcher.aligned(wanted, everything(library), number=5)]
+    assert len(scores) == 5
     assert scores == sorted(scores, reverse=True)
+    found = searcher.search(wanted, everything(library), number=5)
+    assert sorted(match.score for match in found) == sorted(scores)
+    ranks = predicted_tm(found, 12) + SCORE_WEIGHT * np.array([match.score for match in found])
+    assert (np.diff(ranks) <= 0).all()
 
 
 def test_pairs_move_an_alignment() -> None:
@@ -75,12 +80,24 @@ def test_pairs_move_an_alignment() -> None:
     assert paired.score > align_with(wanted, [chain], Scoring(structure=1.0, pair=0.0))[0].score
 
 
-def test_shared_pairs() -> None:
+@pytest.mark.parametrize(
+    ("sequence", "pairs", "share", "paired"),
+    [
+        ("GGAAAACC", [(0, 7), (1, 6)], 1, 0.5),
+        ("GAAAAACC", [(0, 7), (1, 6)], 0.5, 0.25),
+        ("GGAAAACC", [], 1, 0),
+    ],
+)
+def test_pairs_that_both_form(sequence: str, pairs: list[tuple[int, int]], share: float, paired: float) -> None:
+    chain = template("GGAAAACC", pairs)
+    match = align_with(query(sequence, []), [chain], Scoring(structure=0.0, pair=0.0))[0]
+    assert (match.pairs, match.paired) == (share, paired)
+
+
+def test_pairs_of_residues_that_are_not_aligned_do_not_count() -> None:
     chain = template("GGAAAACC", [(0, 7), (1, 6)])
-    scoring = Scoring(structure=0.0, pair=0.0)
-    assert align_with(query("GGAAAACC", []), [chain], scoring)[0].pairs == 1
-    assert align_with(query("GAAAAACC", []), [chain], scoring)[0].pairs == 0.5
-    assert align_with(query("GGAAAACC", []), [template("GGAAAACC", [])], scoring)[0].pairs == 1
+    match = align_with(query("GGAAAA", []), [chain], Scoring(structure=0.0, pair=0.0))[0]
+    assert (match.pairs, match.paired) == (1, 0)
 
 
 def test_chains_are_aligned_in_parts_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
