@@ -40,7 +40,6 @@ ALLOWED = (
     (r"^rnagen/config/files\.py", r"\"(evidence|evidence_dropout|fold|folds|pool|floors|drawn)\""),
     (r"^docs/", r"[Rr]ight fold|wrong fold|same fold"),
     # The module of the date filter of templates.
-    (r"", r"\bgate\.py\b|\btemplates\.gate\b"),
     # PyTorch's memory pools and multiprocessing's pool of workers.
     (r"^runs/bare_gpu/", r"graph\.pool\(\)|\bpool=|\.Pool\(|: pool:"),
     # What a model folds, and the shapes of structures.

@@ -13,7 +13,7 @@ from rnagen.sampling.claim import SUMMARY
 from rnagen.sampling.templates import entry_of
 from rnagen.secondary.cached import base_pairs
 from rnagen.structure import RNAStructure
-from rnagen.templates.gate import DateGate
+from rnagen.templates.date_filter import DateFilter
 from rnagen.templates.library import C1
 from rnagen.templates.query import Query
 from rnagen.templates.search import Searcher
@@ -38,7 +38,7 @@ def template_answer(reference: RNAStructure, cutoff: str, searcher: Searcher) ->
     if not dates:
         return None
     own = {entry_of(reference.name), reference.entry.lower()} - {""}
-    allowed = DateGate(min(dates), own).allowed(searcher.library)
+    allowed = DateFilter(min(dates), own).allowed(searcher.library)
     query = Query.of(reference.sequence, base_pairs(reference.sequence).dense())
     answers = []
     for match in searcher.search(query, allowed)[:NUMBER]:

@@ -119,9 +119,13 @@ def library_of(chains: Chains, assume_date: str = "") -> BuiltLibrary:
 
 
 def _templates(chains: Chains, assume_date: str) -> Iterator[TemplateChain]:
-    for row, info in enumerate(chains.infos):
-        pair_table = chains.chain(row).pair_tables[:, 0]
-        yield TemplateChain.of(chains.structure(row), _info(info, assume_date), pair_table)
+    return (template_of(chains, row, assume_date) for row in range(len(chains)))
+
+
+def template_of(chains: Chains, row: int, assume_date: str = "") -> TemplateChain:
+    """A chain of a dataset as a template: of its models the one that resolves most."""
+    pair_table = chains.chain(row).pair_tables[:, 0]
+    return TemplateChain.of(chains.structure(row), _info(chains.infos[row], assume_date), pair_table)
 
 
 def _info(info: ChainInfo, assume_date: str = "") -> TemplateInfo:

@@ -18,11 +18,12 @@ from rnagen.io.target import Target
 from rnagen.sampling.conformers import Fragments
 from rnagen.structure import BEADS
 from rnagen.templates.confidence import predicted_tm
+from rnagen.templates.date_filter import DateFilter
 from rnagen.templates.files import read_template_files
-from rnagen.templates.gate import DateGate
 from rnagen.templates.library import SHIPPED, Library
+from rnagen.templates.match import Match
 from rnagen.templates.query import Query
-from rnagen.templates.search import Match, Searcher, align_with
+from rnagen.templates.search import Searcher, align_with
 from rnagen.templates.transfer import MINIMUM, Transferred, transfer
 
 
@@ -124,7 +125,7 @@ class KnownStructures:
         found = [("draft", match) for match in self._draft(target, query)]
         found += [("file", match) for match in self._named(target, query)]
         found += [("library", match) for match in self._library(target, query)]
-        found = [(source, match) for source, match in found if (match.partner >= 0).sum() >= MINIMUM][:most]
+        found = [(source, match) for source, match in found if (match.positions >= 0).sum() >= MINIMUM][:most]
         if not found:
             return NOTHING
         trust = predicted_tm([match for _, match in found], len(query))
@@ -184,8 +185,8 @@ class KnownStructures:
     def _library(self, target: Target, query: Query) -> list[Match]:
         if self.searcher is None:
             return []
-        gate = DateGate(self.before).at(target.release_date).without(entry_of(target.name))
-        matches = self.searcher.search(query, gate.allowed(self.searcher.library))
+        served = DateFilter(self.before).at(target.release_date).without(entry_of(target.name))
+        matches = self.searcher.search(query, served.allowed(self.searcher.library))
         return useful(matches, self.config)
 
 

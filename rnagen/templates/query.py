@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, Int64, UInt8
 
+from rnagen.secondary.native import CANONICAL
 from rnagen.structure import UNKNOWN, UNPAIRED, encode_sequence
 from rnagen.templates.library import TemplateChain
+from rnagen.templates.scoring import Scoring
 
 RIBOSUM = np.array(
     [
@@ -20,13 +22,10 @@ RIBOSUM = np.array(
 )
 """RIBOSUM85-60, unpaired residues A, C, G, U, and N (Klein and Eddy, BMC Bioinformatics 4, 44 (2003))."""
 UPSTREAM, DOWNSTREAM, LOOP, NOTHING_KNOWN = range(4)
-"""Class of a template residue: its partner stands before it, after it, it has none, or nobody knows."""
-STRUCTURE_WEIGHT = 1.0
-"""Of the predicted class of a residue beside its base."""
-_CANONICAL = np.zeros((5, 5), dtype=bool)
-for _pair in ("AU", "GC", "GU"):
-    _i, _j = encode_sequence(_pair)
-    _CANONICAL[_i, _j] = _CANONICAL[_j, _i] = True
+"""Class of a template residue: it pairs with one before it, with one after it, with none, or nobody knows."""
+_COMPLEMENTARY = np.zeros((5, 5), dtype=bool)
+for _first, _second in map(encode_sequence, CANONICAL):
+    _COMPLEMENTARY[_first, _second] = True
 
 
 @dataclass(frozen=True)
@@ -46,17 +45,23 @@ class Query:
         """Number of residues."""
         return len(self.bases)
 
-    def table(self) -> Float32[np.ndarray, "L 20"]:
+    def table(self, structure_weight: float) -> Float32[np.ndarray, "L 20"]:
         """Score of each residue aligned with a template residue of each code (5 bases × 4 classes, class fastest):
-        RIBOSUM, and the probability p of the class as 2p − 1."""
+        RIBOSUM, and the probability p of the class as 2p − 1 with a weight."""
         before, after = np.tril(self.pairs).sum(1), np.triu(self.pairs).sum(1)
         classes = np.stack([before, after, 1 - before - after], axis=1)
-        worth = np.concatenate([STRUCTURE_WEIGHT * (2 * classes - 1), np.zeros((len(self), 1))], axis=1)
+        worth = np.concatenate([structure_weight * (2 * classes - 1), np.zeros((len(self), 1))], axis=1)
         return (RIBOSUM[self.bases][:, :, None] + worth[:, None, :]).reshape(len(self), 20).astype(np.float32)
 
-    def canonical(self) -> Float32[np.ndarray, "L L"]:
-        """1 where two residues can form a Watson-Crick or GU pair."""
-        return _CANONICAL[self.bases[:, None], self.bases[None]].astype(np.float32)
+    def canonical(self, i: Int64[np.ndarray, "*n"], j: Int64[np.ndarray, "*n"]) -> Bool[np.ndarray, "*n"]:
+        """Whether residues i and j can form a Watson-Crick or GU pair."""
+        return _COMPLEMENTARY[self.bases[i], self.bases[j]]
+
+    def worth(self, scoring: Scoring) -> Float32[np.ndarray, "L L"]:
+        """Bonus of aligning residue i with one residue of a template's base pair when i' is aligned with the other."""
+        canonical = _COMPLEMENTARY[self.bases[:, None], self.bases[None]]
+        base = np.where(canonical, np.float32(scoring.canonical), np.float32(scoring.mismatch))
+        return np.float32(scoring.pair) * (np.float32(scoring.probability) * self.pairs + base)
 
 
 def codes_of(chain: TemplateChain) -> UInt8[np.ndarray, " L"]:

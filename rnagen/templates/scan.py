@@ -1,29 +1,25 @@
 """The score of the best alignment of a query with each chain of a library.
 
 Semi-global alignment with affine gaps (Gotoh, J. Mol. Biol. 162, 705 (1982)): residues of the template that stand out
-at its ends are free, those of the query cost `OVERHANG` each. Row by row of the query, for all chains of about one
-length at once; along a row, gaps are a running maximum. No traceback: `rnagen.templates.search` aligns the best again.
+at its ends are free, those of the query cost `Scoring.overhang` each. Row by row of the query, for all chains of about
+one length at once; along a row, gaps are a running maximum. No traceback: `rnagen.templates.search` aligns the best
+again.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Float32, Int, Int64, UInt8
 
 from rnagen.templates.library import Library
 from rnagen.templates.query import Query, codes_of
-
-GAP_OPEN = 8.0
-GAP_EXTEND = 0.5
-OVERHANG = 0.3
-"""Cost of a query residue before or behind the template."""
+from rnagen.templates.scoring import Scoring
 
 _PADDING = 20
 """Code of what lies behind the end of a chain."""
 _NEVER = np.float32(-1e4)
 _LONGER = 1.2
-"""A bucket holds chains up to so much longer than its shortest."""
 _CELLS = 2**17
 """Most residues in a bucket: their rows should stay in the processor's cache."""
 
@@ -39,61 +35,67 @@ class Bucket:
 
 def buckets_of(library: Library) -> list[Bucket]:
     """All chains of a library in buckets."""
-    return [_bucket(library, rows) for rows in _groups(library)]
+    return [_bucket(library, rows) for rows in of_about_one_length(library.lengths, _CELLS)]
 
 
-def _groups(library: Library) -> Iterator[Int64[np.ndarray, " T"]]:
-    order = np.argsort(library.lengths, kind="stable")
+def of_about_one_length(lengths: Int[np.ndarray, " N"], most: int) -> Iterator[Int64[np.ndarray, " T"]]:
+    """Chains in groups that waste little when they are padded to one length: the longest is at most `_LONGER` times as
+    long as the shortest, and all together have at most so many residues (a single chain may have more)."""
+    order = np.argsort(lengths, kind="stable")
     start = 0
     for stop in range(1, len(order) + 1):
-        longest = library.lengths[order[stop]] if stop < len(order) else np.inf
-        if longest > _LONGER * library.lengths[order[start]] or longest * (stop + 1 - start) > _CELLS:
+        longest = lengths[order[stop]] if stop < len(order) else np.inf
+        if longest > _LONGER * lengths[order[start]] or longest * (stop + 1 - start) > most:
             yield order[start:stop]
             start = stop
 
 
 def _bucket(library: Library, rows: Int64[np.ndarray, " T"]) -> Bucket:
     codes = np.full((int(library.lengths[rows].max()), len(rows)), _PADDING, dtype=np.uint8)
-    for column, row in enumerate(rows):
-        codes[: library.lengths[row], column] = codes_of(library.chain(int(row)))
+    for column, row in enumerate(rows.tolist()):
+        codes[: library.lengths[row], column] = codes_of(library.chain(row))
     return Bucket(rows, codes)
 
 
-def scan(query: Query, buckets: list[Bucket]) -> Float32[np.ndarray, " N"]:
+def scan(query: Query, buckets: list[Bucket], scoring: Scoring) -> Float32[np.ndarray, " N"]:
     """Score of the best alignment with each chain, per query residue."""
-    table = np.concatenate([query.table(), np.full((len(query), 1), _NEVER)], axis=1).astype(np.float32)
+    never = np.full((len(query), 1), _NEVER)
+    table = np.concatenate([query.table(scoring.structure), never], axis=1)
     scores = np.empty(sum(len(bucket.rows) for bucket in buckets), dtype=np.float32)
     for bucket in buckets:
-        scores[bucket.rows] = _best(table, bucket.codes)
+        scores[bucket.rows] = _best(table, bucket.codes, scoring)
     return scores / max(len(query), 1)
 
 
-def _best(table: Float32[np.ndarray, "L 21"], codes: UInt8[np.ndarray, "J T"]) -> Float32[np.ndarray, " T"]:
+def _best(
+    table: Float32[np.ndarray, "L 21"], codes: UInt8[np.ndarray, "J T"], scoring: Scoring
+) -> Float32[np.ndarray, " T"]:
     length, indices = len(table), codes.astype(np.intp)
     shape = codes.shape
+    opening, extension, overhang = scoring.gap_open, scoring.gap_extend, scoring.overhang
     # Row and column 0 stand for nothing aligned yet.
     above = np.zeros((shape[0] + 1, shape[1]), dtype=np.float32)
     here, skipped = np.empty_like(above), np.full_like(above, _NEVER)
-    ramp = (GAP_EXTEND * np.arange(shape[0] + 1, dtype=np.float32))[:, None]
-    best = np.full(shape[1], -OVERHANG * length, dtype=np.float32)
+    ramp = (extension * np.arange(shape[0] + 1, dtype=np.float32))[:, None]
+    best = np.full(shape[1], -overhang * length, dtype=np.float32)
     gap, scratch = np.empty_like(above), np.empty_like(above)
     for i in range(length):
         # `above` is never under its overhang: an alignment may begin anywhere in the template.
         np.take(table[i], indices, out=here[1:], mode="clip")
         here[1:] += above[:-1]
-        here[0] = -OVERHANG * (i + 1)
-        # A query residue without a partner.
-        np.subtract(above, GAP_OPEN, out=scratch)
-        skipped -= GAP_EXTEND
+        here[0] = -overhang * (i + 1)
+        # A query residue that is not aligned.
+        np.subtract(above, opening, out=scratch)
+        skipped -= extension
         np.maximum(skipped, scratch, out=skipped)
         np.maximum(here, skipped, out=here)
-        # Template residues without a partner: max over k < j of here[k] − open − extend·(j − k − 1).
+        # Template residues that are not: max over k < j of here[k] − open − extend·(j − k − 1).
         np.add(here, ramp, out=gap)
         _running_maximum(gap, scratch)
-        gap[:-1] -= ramp[:-1] + np.float32(GAP_OPEN)
+        gap[:-1] -= ramp[:-1] + np.float32(opening)
         np.maximum(here[1:], gap[:-1], out=here[1:])
-        np.maximum(best, here.max(0) - np.float32(OVERHANG * (length - 1 - i)), out=best)
-        np.maximum(here, np.float32(-OVERHANG * (i + 1)), out=here)
+        np.maximum(best, here.max(0) - np.float32(overhang * (length - 1 - i)), out=best)
+        np.maximum(here, np.float32(-overhang * (i + 1)), out=here)
         above, here = here, above
     return best
 

@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 from rnagen.aform import beads_on_backbone
 from rnagen.geometry import a_form_helix, kabsch, rotate
 from rnagen.templates.library import C1
-from rnagen.templates.search import Match
+from rnagen.templates.match import Match
 
 STEP = 6.0
 """Å between C1' of neighbours along an arc."""
@@ -47,13 +47,13 @@ def transfer(match: Match) -> Transferred:
     Raises:
         NothingAligned: fewer than three residues are aligned.
     """
-    length, copied = len(match.partner), match.partner >= 0
+    length, copied = len(match.positions), match.positions >= 0
     if copied.sum() < MINIMUM:
         raise NothingAligned(f"{copied.sum()} residues are aligned with {match.chain.info.name}")
     beads = np.zeros((length, *match.chain.coords.shape[1:]))
     known = np.zeros(beads.shape[:2], dtype=bool)
-    beads[copied] = match.chain.coords[match.partner[copied]]
-    known[copied] = match.chain.mask[match.partner[copied]]
+    beads[copied] = match.chain.coords[match.positions[copied]]
+    known[copied] = match.chain.mask[match.positions[copied]]
     trace = _filled(beads[:, C1], copied)
     beads = np.where(known[..., None], beads, beads_on_backbone(trace))
     return Transferred(beads.astype(np.float32), copied, known)

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 from rnagen.errors import InputError
 from rnagen.preparation.synthetic import synthetic_dataset, synthetic_rna
 from rnagen.structure import BEADS
-from rnagen.templates.gate import DateGate
+from rnagen.templates.date_filter import DateFilter
 from rnagen.templates.library import FARTHEST, SHIPPED, Library, TemplateChain, TemplateInfo, is_library
 from tests.helpers.templates import library, template
 
@@ -143,4 +143,4 @@ def test_the_shipped_library_is_small_dated_and_whole() -> None:
     # The natives of CASP15 are in it, and its date keeps them from its own targets.
     natives = np.array([info.benchmark == "casp15" for info in found.infos])
     assert natives.any()
-    assert not (natives & DateGate("2022-05-27").allowed(found)).any()
+    assert not (natives & DateFilter("2022-05-27").allowed(found)).any()

@@ -11,7 +11,7 @@ from rnagen.templates.library import Library
 
 
 @dataclass(frozen=True)
-class DateGate:
+class DateFilter:
     """The date filter of templates.
 
     A later deposition of the target's own molecule is released after the target: its date keeps it out.
@@ -22,13 +22,13 @@ class DateGate:
     entries: Collection[str] = ()
     """Database entries, in lower case, whose chains may not serve: those of the target."""
 
-    def at(self, date: str) -> "DateGate":
+    def at(self, date: str) -> "DateFilter":
         """The filter for a target of this date (`NO_DATE` when unknown): the earlier of both."""
-        return DateGate(min(self.before, date) if date != NO_DATE else self.before, self.entries)
+        return DateFilter(min(self.before, date) if date != NO_DATE else self.before, self.entries)
 
-    def without(self, entry: str) -> "DateGate":
+    def without(self, entry: str) -> "DateFilter":
         """The filter for a target of this entry."""
-        return DateGate(self.before, {*self.entries, entry.lower()})
+        return DateFilter(self.before, {*self.entries, entry.lower()})
 
     def allowed(self, library: Library) -> Bool[np.ndarray, " N"]:
         """Which chains of the library may serve."""
