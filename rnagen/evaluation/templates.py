@@ -38,10 +38,14 @@ def template_answer(reference: RNAStructure, cutoff: str, searcher: Searcher) ->
     if not dates:
         return None
     own = {entry_of(reference.name), reference.entry.lower()} - {""}
-    allowed = DateFilter(min(dates), own).allowed(searcher.library)
-    query = Query.of(reference.sequence, base_pairs(reference.sequence).dense())
+    return answer_within(reference.sequence, DateFilter(min(dates), own), searcher)
+
+
+def answer_within(sequence: str, dates: DateFilter, searcher: Searcher) -> Float[Tensor, "n L 3"] | None:
+    """As `template_answer`, of a sequence, with the templates that a date filter lets serve."""
+    query = Query.of(sequence, base_pairs(sequence).dense())
     answers = []
-    for match in searcher.search(query, allowed)[:NUMBER]:
+    for match in searcher.search(query, dates.allowed(searcher.library))[:NUMBER]:
         try:
             answers.append(torch.from_numpy(transfer(match).coords[:, C1]))
         except NothingAligned:
