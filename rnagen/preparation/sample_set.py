@@ -1,6 +1,6 @@
 """A small dataset of public chains, so that training starts without preparing anything: chains of the template library.
 
-Training and validation are told apart as in the splits of rnagen: by release date, and by clusters without an earlier
+Training and validation are separated as in the splits of rnagen: by release date, and by clusters without an earlier
 member.
 """
 

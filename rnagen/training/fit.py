@@ -6,10 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 import torch
@@ -22,7 +21,8 @@ from rnagen.errors import ConfigError
 from rnagen.io.files import TEMPORARY, lock_folder, write_text
 from rnagen.messages import one_line, quoted
 from rnagen.sampling.conformers import SamplingError
-from rnagen.training.callbacks import AtStart, CheckpointWriter, MetricsWriter, StepCount, StopOnSignal
+from rnagen.training.callbacks import AtStart, CheckpointWriter, MetricsWriter, StepCount
+from rnagen.training.ending import EarlyEnd
 from rnagen.training.pictures import PictureWriter
 from rnagen.training.resume import CONFIG, refuse_changes, start_from
 from rnagen.training.state import STATE, check_state, read_state, restoring
@@ -46,8 +46,8 @@ class TrainedRun:
     """What is left of a run."""
 
     folder: Path
-    interrupted: bool
-    """Whether a signal ended it early; its state is saved."""
+    end: Literal["finished", "interrupted", "time is up"]
+    """Why it ended; its state is saved. A signal or the end of its time that came with the last step did not end it."""
     left_out: str = ""
     """How many chains of the data did not train, by reason; empty for none."""
 
@@ -55,13 +55,13 @@ class TrainedRun:
 def fit(task: Task[Any, Any, Any]) -> TrainedRun:
     """Train, or validate only, by the options of the task.
 
-    `max_time` covers reading the data too: a run that stops there goes on when the same command is given again, or,
-    once it trains, from its state.
+    `max_time` is the time of this call, reading the data included: a run that stops there goes on when the same command
+    is given again, or, once it trains, from its state.
 
     Raises:
         InputError: data, checkpoint or another file cannot be used.
         ConfigError: options that do not go together, or need what this machine lacks.
-        TrainingError: no step could be taken, or the training has diverged.
+        TrainingError: no step could be taken, for lack of time too, or the training has diverged.
         OSError: the folder of the run cannot be written.
     """
     config, started = task.config, time.monotonic()
@@ -84,6 +84,10 @@ def fit(task: Task[Any, Any, Any]) -> TrainedRun:
     data.setup("fit")
     if run.validate_only and not data.validates:
         raise ConfigError("validate_only: there is nothing to validate on")
+    if deadline is not None and time.monotonic() >= deadline and not run.validate_only:
+        raise TrainingError(
+            f"max_time: {run.max_time} was over when the data were read: no step was taken (allow more)"
+        )
     # The first of several processes holds the folder for all.
     first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
     with lock_folder(folder) if first else nullcontext():
@@ -126,23 +130,24 @@ def _train(
     print(f"{parameters:,} parameters; {data.contents}; {steps} steps")
     export = partial(task.export, data)
     writer = CheckpointWriter(folder, run.ckpt_freq, run.keep_freq, task.score, task.lower_is_better, export)
-    signals, count = StopOnSignal(), StepCount()
+    early, count = EarlyEnd(deadline), StepCount()
     start = AtStart(partial(_begin_folder, folder, config), run.fresh_schedule, data.batches_per_epoch)
-    callbacks = [signals, count, start, MetricsWriter(folder), writer, PictureWriter(folder)]
-    rest = None if deadline is None else timedelta(seconds=max(0.0, deadline - time.monotonic()))
-    trainer = make_trainer(config, folder, steps, data.validates, rest, callbacks)
+    callbacks = [early, count, start, MetricsWriter(folder), writer, PictureWriter(folder)]
+    trainer = make_trainer(config, folder, steps, data.validates, callbacks)
     with clear_errors(folder), restoring(state, lambda: count.started):
         act = trainer.validate if run.validate_only else trainer.fit
         # The state is this program's own file; it is loaded without unpickling code.
         act(module, datamodule=data, ckpt_path=None if state is None else str(state), weights_only=True)
     if run.validate_only:
         task.after_validation(data, module, folder)
-    if count.in_vain and not signals.stopped:
+    if count.in_vain and not early.signalled:
         raise TrainingError(
             f"{folder}: all {count.steps} steps were skipped, because their loss or gradient was not finite: the "
             "weights are those of the start (try a lower --lr, and check the data)"
         )
-    return TrainedRun(folder, signals.stopped, data.left_out)
+    if run.validate_only or trainer.global_step >= steps:
+        return TrainedRun(folder, "finished", data.left_out)
+    return TrainedRun(folder, "interrupted" if early.signalled else "time is up", data.left_out)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ MAY_CHANGE = (
 )
 """Options that may differ when a run is resumed: where it is written, how long it lasts, where and how it is computed,
 and what is recorded. All others stay what they were, of every task."""
-OF_ONE_COMMAND = {"validate_only": False, "fresh_schedule": False}
+OF_ONE_COMMAND = {"validate_only": False, "fresh_schedule": False, "max_time": None}
 """Options that a resumed run does not take over from the run: they are about one command."""
 
 
