@@ -54,7 +54,9 @@ def test_gains_are_paired_by_seed_and_target(runs: list[Path]) -> None:
     assert 0.03 < low < gain.mean < high < 0.07
     lines = comparison(found)
     assert lines[0] == "6 runs of 2 settings; they differ in: lr"
-    assert lines[-1].startswith(f"| lr 0.01 | tm_best5 | {gain.mean:+.4f} [{low:+.4f}, {high:+.4f}] | 3 | 12 |")
+    assert lines[-1].startswith(
+        f"| lr 0.01 | tm_best5 | higher | {gain.mean:+.4f} [{low:+.4f}, {high:+.4f}] | 3 | 12 |"
+    )
     assert "| lr 0.001 | base0, base1, base2 | 0, 1, 2 | 20 |" in lines[4]
 
 
@@ -64,6 +66,7 @@ def test_without_a_common_seed_or_target(runs: list[Path], tmp_path: Path) -> No
     gain = paired_gain(second, first, "val/tm_best5")
     assert gain is not None
     assert gain.gains.shape == (1, TARGETS)
+    assert comparison(read_runs([*runs[:3], other])[0])[-1].endswith("| none in common | 12 |")
     file = other / "metrics.jsonl"
     file.write_text(file.read_text().replace('"t', '"u'))
     renamed = settings_of([read_run(runs[0]), read_run(other)])[1]
@@ -75,7 +78,17 @@ def test_a_run_without_targets_is_compared_by_its_means(tmp_path: Path) -> None:
     for folder, mae in zip(folders, (0.2, 0.1)):
         (folder / "metrics.jsonl").write_text(json.dumps({"step": 1, "val/mae": mae}) + "\n")
     lines = comparison(read_runs(folders)[0])
-    assert lines[-1] == "| lr 0.3 | mae | -0.1000 | 1 | 1 |"
+    assert lines[-1] == "| lr 0.3 | mae | lower | +0.1000 | 1 | 1 |"
+
+
+def test_a_gain_is_better_whichever_way_the_metric_counts(tmp_path: Path) -> None:
+    folders = [write_run(tmp_path / name, np.full(2, score), lr=score) for name, score in (("a", 0.2), ("b", 0.3))]
+    for folder, flow in zip(folders, (1.2116, 1.2121)):
+        (folder / "metrics.jsonl").write_text(json.dumps({"step": 1, "val/flow_bin1": flow, "val/one_minus_tm": flow}))
+    lines = comparison(read_runs(folders)[0])
+    assert "gain [95 %] (above zero is better)" in lines[-4]
+    assert lines[-2] == "| lr 0.3 | flow_bin1 | lower | -0.0005 | 1 | 1 |"
+    assert lines[-1] == "| lr 0.3 | one_minus_tm | neither | +0.0005 (difference) | 1 | 1 |"
 
 
 def test_a_resumed_run_counts_a_step_once_and_is_the_same_setting(tmp_path: Path) -> None:
