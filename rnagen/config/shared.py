@@ -8,7 +8,7 @@ from typing import Literal, Protocol, runtime_checkable
 from rnagen.config.files import Basic, refuse_unless
 from rnagen.dates import is_date
 from rnagen.errors import ConfigError
-from rnagen.messages import quoted
+from rnagen.messages import one_line, quoted
 
 Precision = Literal["32", "bf16"]
 LARGEST_WIDTH = 2**14
@@ -26,6 +26,11 @@ def refuse_unless_date(name: str, value: str) -> None:
     """
     if not is_date(value):
         raise ConfigError(f"{name}: {quoted(value)} is not a date (expected YYYY-MM-DD)")
+
+
+def no_such_data(path: object, hint: str = "") -> ConfigError:
+    """The error for data that do not exist."""
+    return ConfigError(f"data: {one_line(path)}: no such file or folder{hint}")
 
 
 @dataclass(frozen=True)

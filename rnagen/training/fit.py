@@ -15,7 +15,6 @@ import torch
 import yaml
 from lightning.fabric.utilities import rank_zero_only
 
-from rnagen.config.files import to_plain
 from rnagen.config.shared import RunOptions, TaskConfig
 from rnagen.errors import ConfigError
 from rnagen.io.files import TEMPORARY, lock_folder, write_text
@@ -24,7 +23,7 @@ from rnagen.sampling.conformers import SamplingError
 from rnagen.training.callbacks import AtStart, CheckpointWriter, MetricsWriter, StepCount
 from rnagen.training.ending import EarlyEnd
 from rnagen.training.pictures import PictureWriter
-from rnagen.training.resume import CONFIG, refuse_changes, start_from
+from rnagen.training.resume import CONFIG, record_of, refuse_changes, refuse_missing_data, same, start_from
 from rnagen.training.state import STATE, check_state, read_state, restoring
 from rnagen.training.stream import ResumableData
 from rnagen.training.task import Task
@@ -74,6 +73,7 @@ def fit(task: Task[Any, Any, Any]) -> TrainedRun:
         read_state(state)
         refuse_changes(config, state)
     _refuse_overwriting(folder, state, run)
+    refuse_missing_data(config, state)
     task.begin(state, weights)
     logging.getLogger("rnagen").setLevel(logging.INFO)
 
@@ -96,20 +96,20 @@ def fit(task: Task[Any, Any, Any]) -> TrainedRun:
 
 
 def _refuse_overwriting(folder: Path, state: Path | None, run: RunOptions) -> None:
-    its_own = state is not None and state.absolute().parent == folder.absolute()
+    its_own = state is not None and same(state.parent, folder)
     if (folder / STATE).exists() and not its_own and not run.validate_only:
         raise ConfigError(f"{folder} holds a run: resume it with --ckpt {folder / STATE} or choose another --run-name")
 
 
 @rank_zero_only
-def _begin_folder(folder: Path, config: TaskConfig) -> None:
+def _begin_folder(folder: Path, config: TaskConfig, start: Path | None) -> None:
     """Write the options, except of a validation of the run that is there, and remove what a killed process had begun to
     write."""
     for left in folder.glob(f"*{TEMPORARY}"):
         left.unlink()
     if config.run.validate_only and (folder / STATE).exists():
         return
-    write_text(folder / CONFIG, yaml.safe_dump(to_plain(config), sort_keys=False, allow_unicode=True))
+    write_text(folder / CONFIG, yaml.safe_dump(record_of(config, start), sort_keys=False, allow_unicode=True))
 
 
 def _train(
@@ -131,7 +131,8 @@ def _train(
     export = partial(task.export, data)
     writer = CheckpointWriter(folder, run.ckpt_freq, run.keep_freq, task.score, task.lower_is_better, export)
     early, count = EarlyEnd(deadline), StepCount()
-    start = AtStart(partial(_begin_folder, folder, config), run.fresh_schedule, data.batches_per_epoch)
+    begin = partial(_begin_folder, folder, config, state or run.ckpt)
+    start = AtStart(begin, run.fresh_schedule, data.batches_per_epoch)
     callbacks = [early, count, start, MetricsWriter(folder), writer, PictureWriter(folder)]
     trainer = make_trainer(config, folder, steps, data.validates, callbacks)
     with clear_errors(folder), restoring(state, lambda: count.started):
