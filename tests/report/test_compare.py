@@ -13,7 +13,7 @@ from rnagen.cli.main import main
 from rnagen.errors import ConfigError, InputError
 from rnagen.report.compare import comparison, paired_gain
 from rnagen.report.curves import curve
-from rnagen.report.runs import read_run, read_runs, settings_of
+from rnagen.report.runs import UNIMPORTANT, read_run, read_runs, settings_of
 
 SEEDS, TARGETS = 3, 12
 
@@ -99,6 +99,31 @@ def test_a_resumed_run_counts_a_step_once_and_is_the_same_setting(tmp_path: Path
     run = read_run(parts)
     assert curve(run, "val/tm_best5")[0].tolist() == [10, 20]
     assert len(settings_of([read_run(whole), run])) == 1
+
+
+@pytest.mark.parametrize("name", sorted(UNIMPORTANT))
+def test_what_is_recorded_or_where_is_no_setting(tmp_path: Path, name: str) -> None:
+    runs = [write_run(tmp_path / str(k), np.full(2, 0.2), seed=k) for k in range(2)]
+    file = runs[1] / "config.yaml"
+    file.write_text(f"{file.read_text()}{name}: 7\n" if name != "seed" else file.read_text())
+    assert len(settings_of([read_run(run) for run in runs])) == 1
+
+
+@pytest.mark.parametrize(("hashed", "settings"), [("a", 1), ("b", 2), ("", 2)])
+def test_data_are_the_same_if_their_contents_are(tmp_path: Path, hashed: str, settings: int) -> None:
+    places = [{"data": f"{k}/data", "splits": f"{k}/splits"} for k in range(2)]
+    runs = [write_run(tmp_path / str(k), np.full(2, 0.2), seed=k, **places[k]) for k in range(2)]
+    for run, value in zip(runs, ("a", hashed)):
+        if value:
+            (run / "last.json").write_text(json.dumps({"data": {"contents_hash": value}}))
+    found = settings_of(read_runs(runs)[0])
+    assert len(found) == settings
+    assert found[-1].name == ("0" if settings == 1 else "data 1/data, splits 1/splits")
+
+
+def test_longer_runs_are_another_setting(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / str(k), np.full(2, 0.2), seed=k, epochs=k) for k in range(2)]
+    assert len(settings_of([read_run(run) for run in runs])) == 2
 
 
 def test_the_command_prints_draws_and_names_what_it_leaves_out(runs: list[Path], tmp_path: Path, capsys) -> None:
