@@ -16,6 +16,7 @@ import tyro
 from rnagen.cli.quiet import quieten_libraries
 from rnagen.cli.refusals import refusal
 from rnagen.config.files import BASIC, RENAMED_VALUES, current_name, load_config, load_yaml, presets_of
+from rnagen.config.shared import no_such_data
 from rnagen.errors import ConfigError, InputError
 from rnagen.messages import one_line
 
@@ -61,7 +62,7 @@ def parse(options: Any, arguments: Sequence[str], prog: str) -> Any:
     data = flag_value(flags, "data")
     if data and not Path(data).exists():
         # The default may be absent, for the sample takes its place; what was asked for may not.
-        raise ConfigError(f"data: {one_line(data)}: no such file or folder")
+        raise no_such_data(data)
     return config
 
 

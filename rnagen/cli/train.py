@@ -32,9 +32,9 @@ def run(arguments: Sequence[str]) -> int:
     except TrainingError as error:
         print(f"{typed(PROG)}: {error}", file=sys.stderr)
         return 1
-    if trained.interrupted:
-        print(f"{typed(PROG)}: interrupted; go on with --ckpt {trained.folder / STATE}", file=sys.stderr)
-        return 130
+    if trained.end != "finished":
+        print(f"{typed(PROG)}: {trained.end}; go on with --ckpt {trained.folder / STATE}", file=sys.stderr)
+        return 130 if trained.end == "interrupted" else 0
     print(f"finished: {trained.folder}" + (f" (left out: {trained.left_out})" if trained.left_out else ""))
     return 0
 

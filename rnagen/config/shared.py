@@ -8,7 +8,7 @@ from typing import Literal, Protocol, runtime_checkable
 from rnagen.config.files import Basic, refuse_unless
 from rnagen.dates import is_date
 from rnagen.errors import ConfigError
-from rnagen.messages import quoted
+from rnagen.messages import one_line, quoted
 
 Precision = Literal["32", "bf16"]
 LARGEST_WIDTH = 2**14
@@ -28,6 +28,11 @@ def refuse_unless_date(name: str, value: str) -> None:
         raise ConfigError(f"{name}: {quoted(value)} is not a date (expected YYYY-MM-DD)")
 
 
+def no_such_data(path: object, hint: str = "") -> ConfigError:
+    """The error for data that do not exist."""
+    return ConfigError(f"data: {one_line(path)}: no such file or folder{hint}")
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """Length of the run, validation, logging and checkpoints."""
@@ -41,7 +46,8 @@ class RunOptions:
     epochs: Basic[int] = 1000
     """Epochs; an epoch has as many examples as the training set, or `train_batches` batches."""
     max_time: Basic[str | None] = None
-    """Stop after this time (90s, 30m, 1h, 1d or DD:HH:MM:SS), reading the data included; the run can be resumed."""
+    """Stop after this time (90s, 30m, 1h, 1d or DD:HH:MM:SS), reading the data included; the run can be resumed. It is
+    the time of this command: a resumed run has none unless it is given again."""
     train_batches: int | None = None
     """Batches per epoch and process; by default the size of the training set decides."""
     val_batches: int | None = None
@@ -57,7 +63,7 @@ class RunOptions:
     print_freq: int = 50
     """Steps from one log line to the next; the last step has one too."""
     ckpt_freq: int = 1
-    """Epochs from one save of the training state to the next."""
+    """Epochs from one save of the training state to the next; before the validation of that epoch too."""
     keep_freq: int | None = None
     """Epochs from one save of the weights as step_<N>.safetensors to the next; None: only the last and the best."""
     ckpt: Basic[Path | None] = None

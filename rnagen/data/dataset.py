@@ -92,7 +92,9 @@ class Dataset:
             listed.require(("id",))
         except InputError as error:
             if not table.is_file():
-                raise InputError(table, None, "no such file; `rnagen prepare … --splits` writes it") from None
+                raise InputError(
+                    table, None, "no such file; `rnagen prepare … --splits` writes it, --splits names its folder"
+                ) from None
             raise InputError(table, None, f"is not a split (a table with a column id): {error.reason}") from None
         names = [listed.cell(row, "id") for row in listed.rows]
         return [self.chains.rows[name] for name in names if name in self.chains.rows]

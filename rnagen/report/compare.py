@@ -10,10 +10,15 @@ from rnagen.config.compare import FORMATS, TABLE, CompareConfig
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.files import write_text
 from rnagen.metrics.paired import PairedGain
+from rnagen.report.directions import better
 from rnagen.report.runs import Run, Setting, differing_options, read_runs, settings_of, shared_metrics
 
 BASELINES = ("val/tm_helix",)
 """Metrics that do not depend on the run."""
+
+GAIN = "gain [95 %] (above zero is better)"
+UNPAIRED = "none in common"
+"""In place of the number of seeds: the means over the seeds of each setting are compared."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -79,15 +84,23 @@ def compare(config: CompareConfig) -> Comparison:
 
 def paired_gain(setting: Setting, first: Setting, metric: str) -> PairedGain | None:
     """What a setting gains over the first in the last validation, over the seeds and targets that both have. Without a
-    common seed, the means over the seeds are compared. None if they have no target in common."""
-    common = [seed for seed in setting.seeds if seed in first.seeds]
+    common seed, the means over the seeds are compared. None if they have no target in common.
+
+    A gain above zero is better, of a loss too; for a metric without a better direction it is the difference."""
+    common = common_seeds(setting, first)
     chosen = [[some.run_of(seed) for seed in common or some.seeds] for some in (setting, first)]
     scores = [[run.scores(metric) for run in runs] for runs in chosen]
     names = [name for name in scores[0][0] if all(name in found for some in scores for found in some)]
     if not names:
         return None
     mine, others = (np.array([[found[name] for name in names] for found in some]) for some in scores)
-    return PairedGain(mine - others if common else mine.mean(0, keepdims=True) - others.mean(0, keepdims=True))
+    more = mine - others if common else mine.mean(0, keepdims=True) - others.mean(0, keepdims=True)
+    return PairedGain(-more if better(metric) == "lower" else more)
+
+
+def common_seeds(setting: Setting, first: Setting) -> list[int]:
+    """Seeds that both have."""
+    return [seed for seed in setting.seeds if seed in first.seeds]
 
 
 def comparison(runs: Sequence[Run]) -> list[str]:
@@ -98,7 +111,7 @@ def comparison(runs: Sequence[Run]) -> list[str]:
     lines += table(("setting", "runs", "seeds", "steps", *(name.removeprefix("val/") for name in metrics)))
     lines += [f"| {' | '.join(metrics_row(setting, metrics))} |" for setting in settings]
     if len(settings) > 1:
-        columns = ("gain over the first setting", "metric", "gain [95 %]", "seeds", "targets")
+        columns = ("gain over the first setting", "metric", "better", GAIN, "seeds", "targets")
         lines += ["", *table(columns)]
         compared = [name for name in metrics if name not in BASELINES]
         lines += [f"| {' | '.join(gain_row(one, settings[0], name))} |" for one in settings[1:] for name in compared]
@@ -121,11 +134,11 @@ def metrics_row(setting: Setting, metrics: Sequence[str]) -> list[str]:
 
 def gain_row(setting: Setting, first: Setting, metric: str) -> list[str]:
     """Cells of the gain of a setting."""
-    gain = paired_gain(setting, first, metric)
-    cells = [setting.name, metric.removeprefix("val/")]
+    gain, direction = paired_gain(setting, first, metric), better(metric)
+    cells = [setting.name, metric.removeprefix("val/"), direction]
     if gain is None:
         return [*cells, "no common target", "", ""]
     seeds, targets = gain.gains.shape
-    if gain.gains.size == 1:
-        return [*cells, f"{gain.mean:+.4f}", "1", "1"]
-    return [*cells, "{:+.4f} [{:+.4f}, {:+.4f}]".format(gain.mean, *gain.over_both()), str(seeds), str(targets)]
+    interval = "" if gain.gains.size == 1 else " [{:+.4f}, {:+.4f}]".format(*gain.over_both())
+    value = f"{gain.mean:+.4f}{interval}" + (" (difference)" if direction == "neither" else "")
+    return [*cells, value, str(seeds) if common_seeds(setting, first) else UNPAIRED, str(targets)]

@@ -2,19 +2,20 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from rnagen.config.files import load_yaml
+from rnagen.config.resume import MAY_CHANGE, OF_ONE_COMMAND
 from rnagen.errors import ConfigError, InputError
+from rnagen.io.files import read_json
 from rnagen.messages import one_line
 
-UNIMPORTANT = (
-    *("seed", "run_name", "run_dir", "wandb", "print_freq", "ckpt_freq", "keep_freq", "max_time"),
-    *("accelerator", "devices", "val_epoch_freq"),
-)
-"""Options in which repetitions of a setting may differ."""
+DATA = ("data", "splits")
+UNIMPORTANT = {"seed", *MAY_CHANGE, *OF_ONE_COMMAND} - {"epochs", "ckpt", "structure", *DATA}
+"""Options in which repetitions of a setting may differ: the seed, and what a run may change when it is resumed, but for
+its length. Data are the same if their contents are, wherever they lie."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,10 @@ class Run:
     options: dict[str, Any]
     records: tuple[dict[str, Any], ...]
     """Validations by step."""
+    contents_hash: str = ""
+    """Of the data and of the chains that trained; empty if the run has not saved weights."""
+    places: dict[str, Any] = field(default_factory=dict)
+    """Where its data are, as the first run on the same data has it."""
 
     @property
     def seed(self) -> int:
@@ -38,7 +43,7 @@ class Run:
         # A training that was resumed is the same as one in one piece.
         if str(found.get("ckpt", "")).endswith(".ckpt"):
             found["ckpt"] = None
-        return found
+        return found | self.places
 
     @property
     def metrics(self) -> set[str]:
@@ -91,7 +96,15 @@ def read_run(folder: Path) -> Run:
         raise InputError(file, None, f"is not a record of validations: {error!r}") from error
     if not good or not by_step:
         raise InputError(file, None, "holds no validation" if good else "is not a record of validations")
-    return Run(folder, options, tuple(by_step[step] for step in sorted(by_step)))
+    return Run(folder, options, tuple(by_step[step] for step in sorted(by_step)), _contents_hash(folder))
+
+
+def _contents_hash(folder: Path) -> str:
+    """Hash of the data of a run, of the description of its last weights; empty where that is not there."""
+    try:
+        return str(read_json(folder / "last.json")["data"]["contents_hash"])
+    except (InputError, LookupError, TypeError):
+        return ""
 
 
 def read_runs(folders: Iterable[Path]) -> tuple[list[Run], list[InputError]]:
@@ -107,7 +120,8 @@ def read_runs(folders: Iterable[Path]) -> tuple[list[Run], list[InputError]]:
         if runs and not run.metrics & runs[0].metrics:
             errors.append(InputError(folder, None, f"shares no metric with {runs[0].folder}"))
         else:
-            runs.append(run)
+            same = next((one for one in runs if run.contents_hash and one.contents_hash == run.contents_hash), None)
+            runs.append(run if same is None else replace(run, places={name: same.setting.get(name) for name in DATA}))
     return runs, errors
 
 

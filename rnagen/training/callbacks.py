@@ -2,7 +2,6 @@
 
 import json
 import math
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -54,8 +53,13 @@ class CheckpointWriter(L.Callback):
         self.hours = 0.0
         self.started = time.monotonic()
 
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        # It takes a while, in which the process may be killed.
+        if trainer.state.fn == "fit" and (trainer.should_stop or self.is_due(trainer)):
+            self.save_last(trainer, pl_module)
+
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if (trainer.current_epoch + 1) % self.every_n_epochs == 0:
+        if self.is_due(trainer):
             self.save_last(trainer, pl_module)
         if self.keep_every is not None and (trainer.current_epoch + 1) % self.keep_every == 0:
             self.save_weights(trainer, pl_module, self.folder / f"step_{trainer.global_step:07d}.safetensors")
@@ -72,6 +76,10 @@ class CheckpointWriter(L.Callback):
         if trainer.state.fn == "fit" and better:
             self.best = score
             self.save_weights(trainer, pl_module, self.folder / BEST)
+
+    def is_due(self, trainer: L.Trainer) -> bool:
+        """Whether the last state is saved at the end of this epoch."""
+        return (trainer.current_epoch + 1) % self.every_n_epochs == 0
 
     def save_last(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save state and weights under their last names."""
@@ -101,33 +109,6 @@ class CheckpointWriter(L.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best, self.hours, self.metrics = (state_dict[name] for name in ("best", "hours", "metrics"))
-
-
-class StopOnSignal(L.Callback):
-    """The first Ctrl-C (or SIGTERM of a cluster) ends the run after the step in progress, with its state saved."""
-
-    def __init__(self) -> None:
-        self.stopped = False
-        """Whether a signal has come."""
-        self.previous: dict[int, Any] = {}
-
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        def stop(number: int, frame: Any) -> None:
-            print("stopping after this step (once more to abort)", file=sys.stderr)
-            trainer.should_stop = self.stopped = True
-            self.restore()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self.previous[number] = signal.signal(number, stop)
-
-    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self.restore()
-
-    def restore(self) -> None:
-        """Give the signals back."""
-        for number, handler in self.previous.items():
-            signal.signal(number, handler)
-        self.previous = {}
 
 
 class AtStart(L.Callback):

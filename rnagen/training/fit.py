@@ -6,25 +6,24 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 import torch
 import yaml
 from lightning.fabric.utilities import rank_zero_only
 
-from rnagen.config.files import to_plain
 from rnagen.config.shared import RunOptions, TaskConfig
 from rnagen.errors import ConfigError
 from rnagen.io.files import TEMPORARY, lock_folder, write_text
 from rnagen.messages import one_line, quoted
 from rnagen.sampling.conformers import SamplingError
-from rnagen.training.callbacks import AtStart, CheckpointWriter, MetricsWriter, StepCount, StopOnSignal
+from rnagen.training.callbacks import AtStart, CheckpointWriter, MetricsWriter, StepCount
+from rnagen.training.ending import EarlyEnd
 from rnagen.training.pictures import PictureWriter
-from rnagen.training.resume import CONFIG, refuse_changes, start_from
+from rnagen.training.resume import CONFIG, record_of, refuse_changes, refuse_missing_data, same, start_from
 from rnagen.training.state import STATE, check_state, read_state, restoring
 from rnagen.training.stream import ResumableData
 from rnagen.training.task import Task
@@ -46,8 +45,8 @@ class TrainedRun:
     """What is left of a run."""
 
     folder: Path
-    interrupted: bool
-    """Whether a signal ended it early; its state is saved."""
+    end: Literal["finished", "interrupted", "time is up"]
+    """Why it ended; its state is saved. A signal or the end of its time that came with the last step did not end it."""
     left_out: str = ""
     """How many chains of the data did not train, by reason; empty for none."""
 
@@ -55,13 +54,13 @@ class TrainedRun:
 def fit(task: Task[Any, Any, Any]) -> TrainedRun:
     """Train, or validate only, by the options of the task.
 
-    `max_time` covers reading the data too: a run that stops there goes on when the same command is given again, or,
-    once it trains, from its state.
+    `max_time` is the time of this call, reading the data included: a run that stops there goes on when the same command
+    is given again, or, once it trains, from its state.
 
     Raises:
         InputError: data, checkpoint or another file cannot be used.
         ConfigError: options that do not go together, or need what this machine lacks.
-        TrainingError: no step could be taken, or the training has diverged.
+        TrainingError: no step could be taken, for lack of time too, or the training has diverged.
         OSError: the folder of the run cannot be written.
     """
     config, started = task.config, time.monotonic()
@@ -74,6 +73,7 @@ def fit(task: Task[Any, Any, Any]) -> TrainedRun:
         read_state(state)
         refuse_changes(config, state)
     _refuse_overwriting(folder, state, run)
+    refuse_missing_data(config, state)
     task.begin(state, weights)
     logging.getLogger("rnagen").setLevel(logging.INFO)
 
@@ -84,6 +84,10 @@ def fit(task: Task[Any, Any, Any]) -> TrainedRun:
     data.setup("fit")
     if run.validate_only and not data.validates:
         raise ConfigError("validate_only: there is nothing to validate on")
+    if deadline is not None and time.monotonic() >= deadline and not run.validate_only:
+        raise TrainingError(
+            f"max_time: {run.max_time} was over when the data were read: no step was taken (allow more)"
+        )
     # The first of several processes holds the folder for all.
     first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
     with lock_folder(folder) if first else nullcontext():
@@ -92,20 +96,20 @@ def fit(task: Task[Any, Any, Any]) -> TrainedRun:
 
 
 def _refuse_overwriting(folder: Path, state: Path | None, run: RunOptions) -> None:
-    its_own = state is not None and state.absolute().parent == folder.absolute()
+    its_own = state is not None and same(state.parent, folder)
     if (folder / STATE).exists() and not its_own and not run.validate_only:
         raise ConfigError(f"{folder} holds a run: resume it with --ckpt {folder / STATE} or choose another --run-name")
 
 
 @rank_zero_only
-def _begin_folder(folder: Path, config: TaskConfig) -> None:
+def _begin_folder(folder: Path, config: TaskConfig, start: Path | None) -> None:
     """Write the options, except of a validation of the run that is there, and remove what a killed process had begun to
     write."""
     for left in folder.glob(f"*{TEMPORARY}"):
         left.unlink()
     if config.run.validate_only and (folder / STATE).exists():
         return
-    write_text(folder / CONFIG, yaml.safe_dump(to_plain(config), sort_keys=False, allow_unicode=True))
+    write_text(folder / CONFIG, yaml.safe_dump(record_of(config, start), sort_keys=False, allow_unicode=True))
 
 
 def _train(
@@ -126,23 +130,25 @@ def _train(
     print(f"{parameters:,} parameters; {data.contents}; {steps} steps")
     export = partial(task.export, data)
     writer = CheckpointWriter(folder, run.ckpt_freq, run.keep_freq, task.score, task.lower_is_better, export)
-    signals, count = StopOnSignal(), StepCount()
-    start = AtStart(partial(_begin_folder, folder, config), run.fresh_schedule, data.batches_per_epoch)
-    callbacks = [signals, count, start, MetricsWriter(folder), writer, PictureWriter(folder)]
-    rest = None if deadline is None else timedelta(seconds=max(0.0, deadline - time.monotonic()))
-    trainer = make_trainer(config, folder, steps, data.validates, rest, callbacks)
+    early, count = EarlyEnd(deadline), StepCount()
+    begin = partial(_begin_folder, folder, config, state or run.ckpt)
+    start = AtStart(begin, run.fresh_schedule, data.batches_per_epoch)
+    callbacks = [early, count, start, MetricsWriter(folder), writer, PictureWriter(folder)]
+    trainer = make_trainer(config, folder, steps, data.validates, callbacks)
     with clear_errors(folder), restoring(state, lambda: count.started):
         act = trainer.validate if run.validate_only else trainer.fit
         # The state is this program's own file; it is loaded without unpickling code.
         act(module, datamodule=data, ckpt_path=None if state is None else str(state), weights_only=True)
     if run.validate_only:
         task.after_validation(data, module, folder)
-    if count.in_vain and not signals.stopped:
+    if count.in_vain and not early.signalled:
         raise TrainingError(
             f"{folder}: all {count.steps} steps were skipped, because their loss or gradient was not finite: the "
             "weights are those of the start (try a lower --lr, and check the data)"
         )
-    return TrainedRun(folder, signals.stopped, data.left_out)
+    if run.validate_only or trainer.global_step >= steps:
+        return TrainedRun(folder, "finished", data.left_out)
+    return TrainedRun(folder, "interrupted" if early.signalled else "time is up", data.left_out)
 
 
 @contextmanager

@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rnagen.config.files import flatten, load_config, load_yaml
-from rnagen.config.shared import TaskConfig
+from rnagen.config.files import flatten, load_config, load_yaml, to_plain
+from rnagen.config.resume import MAY_CHANGE, OF_ONE_COMMAND
+from rnagen.config.shared import TaskConfig, no_such_data
 from rnagen.errors import ConfigError
 from rnagen.messages import one_line
 
@@ -13,18 +14,6 @@ ConfigT = TypeVar("ConfigT", bound=TaskConfig)
 
 CONFIG = "config.yaml"
 """The options of a run, beside its state."""
-MAY_CHANGE = (
-    *("ckpt", "run_name", "run_dir"),
-    *("epochs", "max_time", "fresh_schedule"),
-    *("accelerator", "devices", "num_workers", "cache"),
-    *("validate", "validate_only", "val_batches", "val_epoch_freq"),
-    *("quiet", "print_freq", "ckpt_freq", "keep_freq"),
-    *("skip_oom", "wandb", "wandb_project", "wandb_entity", "wandb_group", "wandb_tags", "tensorboard"),
-)
-"""Options that may differ when a run is resumed: where it is written, how long it lasts, where and how it is computed,
-and what is recorded. All others stay what they were, of every task."""
-OF_ONE_COMMAND = {"validate_only": False, "fresh_schedule": False}
-"""Options that a resumed run does not take over from the run: they are about one command."""
 
 
 def start_from(ckpt: Path | None) -> tuple[Path | None, Path | None]:
@@ -42,6 +31,19 @@ def start_from(ckpt: Path | None) -> tuple[Path | None, Path | None]:
     if ckpt.suffix == ".safetensors":
         return None, ckpt
     raise ConfigError(f"ckpt: {ckpt} is neither a training state (.ckpt) nor weights (.safetensors)")
+
+
+def record_of(config: TaskConfig, start: Path | None) -> dict[str, Any]:
+    """The options of a run as its config.yaml holds them. What exists has its absolute path, so that the run goes on
+    from any working directory.
+
+    Args:
+        config: of the run.
+        start: the state or weights that it starts from.
+    """
+    paths = {name: value for name, value in flatten(config).items() if isinstance(value, Path)}
+    paths |= {} if start is None else {"ckpt": start}
+    return to_plain(config) | {name: str(path.absolute()) for name, path in paths.items() if path.exists()}
 
 
 def recorded_options(state: Path) -> dict[str, Any]:
@@ -69,6 +71,19 @@ def resumed_options(defaults: ConfigT, state: Path) -> ConfigT:
     if Path(os.path.abspath(config.run.run_dir / config.run.run_name)) != folder:
         changed |= {"run_dir": folder.parent, "run_name": folder.name}
     return load_config(config, changed, "ckpt")
+
+
+def refuse_missing_data(config: TaskConfig, state: Path | None) -> None:
+    """Refuse data that do not exist, unless they are those that a task has by default.
+
+    Raises:
+        ConfigError: names them and, for a run to be resumed, how to name where they are now.
+    """
+    data, default = flatten(config)["data"], flatten(type(config)())["data"]
+    if data != default and not data.exists():
+        raise no_such_data(
+            data, "" if state is None else ": if the data of the run have moved, name them by --data NEW"
+        )
 
 
 def refuse_changes(given: TaskConfig, state: Path) -> None:

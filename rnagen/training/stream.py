@@ -11,6 +11,9 @@ from rnagen.errors import ConfigError
 
 BatchT_co = TypeVar("BatchT_co", covariant=True)
 
+HASH = "data_hash"
+"""Entry of a training state."""
+
 
 @runtime_checkable
 class BatchSource(Protocol[BatchT_co]):
@@ -92,14 +95,14 @@ class ResumableData(L.LightningDataModule):
 
     @property
     def contents_hash(self) -> str:
-        """Hash of the data; without one, a run may be resumed on any."""
+        """Hash of the data and of what of them trains; without one, a run may be resumed on any."""
         return ""
 
     def state_dict(self) -> dict[str, Any]:
         """Position in the stream of training batches, and hash of the data."""
         assert self.trainer is not None
         progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress
-        return {"position": progress.total.processed, "contents_hash": self.contents_hash}
+        return {"position": progress.total.processed, HASH: self.contents_hash}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where a run stopped. States of earlier versions have no hash.
@@ -107,8 +110,8 @@ class ResumableData(L.LightningDataModule):
         Raises:
             ConfigError: the data have changed, or are others.
         """
-        if state_dict.get("contents_hash", self.contents_hash) != self.contents_hash:
-            remedy = "give it the data that it began with, or start from its weights (.safetensors)"
+        if state_dict.get(HASH, self.contents_hash) != self.contents_hash:
+            remedy = "name those that it began with by --data and --splits, or start from its weights (.safetensors)"
             raise ConfigError(f"data: the run to be resumed was trained on other data than there are now: {remedy}")
         self.position = int(state_dict["position"])
 

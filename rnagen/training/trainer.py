@@ -1,7 +1,6 @@
 """The Lightning trainer, the same for every task."""
 
 import sys
-from datetime import timedelta
 from pathlib import Path
 
 import lightning as L
@@ -41,7 +40,6 @@ def make_trainer(
     folder: Path,
     steps: int,
     validates: bool,
-    max_time: timedelta | None,
     callbacks: list[L.Callback],
 ) -> L.Trainer:
     """A trainer that logs to `folder` and saves nothing by itself: the callbacks do.
@@ -52,7 +50,6 @@ def make_trainer(
         steps: optimizer steps of the whole run. Counted so, and not in epochs: a run that stops in the middle of an
             epoch and is resumed ends where it would have ended.
         validates: whether there is anything to validate on.
-        max_time: after which training stops.
         callbacks: besides the log lines.
 
     Raises:
@@ -70,7 +67,6 @@ def make_trainer(
             precision="bf16-mixed" if optim.precision == "bf16" else "32-true",
             max_epochs=-1,
             max_steps=steps,
-            max_time=max_time,
             accumulate_grad_batches=optim.accumulate_grad,
             limit_val_batches=run.val_batches if validates and (run.validate or run.validate_only) else 0,
             check_val_every_n_epoch=run.val_epoch_freq,

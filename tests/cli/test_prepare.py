@@ -10,9 +10,10 @@ import rnagen
 from rnagen.checkpoints.structure import load_checkpoint
 from rnagen.cli.main import main
 from rnagen.data.dataset import FILE, Dataset
-from rnagen.errors import InputError
+from rnagen.errors import ConfigError
 from rnagen.io.kaggle import write_labels
 from rnagen.io.write import write_structure
+from rnagen.preparation import sample_set
 from rnagen.preparation.splits import write_beads, write_splits
 from rnagen.preparation.synthetic import synthetic_dataset
 from tests.helpers.chains import chain, rewrite
@@ -138,17 +139,18 @@ def test_data_that_cannot_teach_the_atoms_is_refused(train, places: Path, tmp_pa
 
 def test_missing_data_is_replaced_only_where_none_was_asked_for(tmp_path: Path, capsys, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("rnagen.preparation.synthetic.TRAINING", 6)
-    monkeypatch.setattr("rnagen.preparation.synthetic.VALIDATION", 1)
+    monkeypatch.setattr(sample_set, "TRAINING", 8)
+    monkeypatch.setattr(sample_set, "VALIDATION", 2)
     for name in ("absent", "data"):
         assert main(["train", *FAST, "--data", name]) == 2
         assert capsys.readouterr().err == f"train.py: data: {name}: no such file or folder\n"
-    with pytest.raises(
-        InputError, match="absent: no such file or folder; without --data, built-in synthetic RNA trains"
-    ):
+    with pytest.raises(ConfigError, match=r"^data: absent: no such file or folder$"):
         rnagen.train(data="absent")
     assert not (tmp_path / "runs").exists()
     assert main(["train", *FAST]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("no --data, and no folder data: training on built-in synthetic A-form RNA, to try")
+    assert printed.startswith("no --data, and no folder data: training on a small sample of public chains, to try")
     assert printed.count("no --data") == 1
+    assert main(["train", "--ckpt", "runs/run/last.ckpt", "--epochs", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("no folder data: going on with the sample of public chains\n")

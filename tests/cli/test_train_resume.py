@@ -1,5 +1,6 @@
 """train.py --ckpt last.ckpt: the run goes on with its own options, and nothing of it is lost when it cannot."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,6 @@ def test_a_bare_state_goes_on_as_the_run_began(train, begun: Path, tmp_path: Pat
         (("--path-type", "VP"), "path_type: the run has GVP, VP was given: a resumed run keeps it"),
         (("--embed-dim", "64"), "embed_dim: the run has 32, 64 was given: a resumed run keeps it"),
         (("--task", "confidence"), "task: the run has structure, confidence was given: a resumed run keeps it"),
-        (("--data", "."), ", . was given: a resumed run keeps it"),
         (("--run-name", "full"), "full holds a run: resume it with --ckpt "),
     ],
 )
@@ -149,3 +149,55 @@ def test_batches_accumulate_after_a_resume_as_without_one(train, tmp_path: Path)
     assert train("parts", *flags, "--epochs", "1") == 0
     assert main(["--ckpt", str(tmp_path / "parts" / "last.ckpt"), "--epochs", "2"]) == 0
     assert_same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+
+
+@pytest.fixture
+def moved(train, data: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """The state of a run, of one of two epochs, whose data have moved; and the folder where they are now."""
+    before, now = tmp_path / "before", tmp_path / "now"
+    shutil.copytree(data, before)
+    places = ("--data", before / "data", "--splits", before)
+    assert train("run", *SHORT, *places, "--epochs", "1") == 0
+    before.rename(now)
+    return tmp_path / "run" / "last.ckpt", now
+
+
+def test_data_that_have_moved_are_named_anew(train, moved: tuple[Path, Path], tmp_path: Path, capsys) -> None:
+    state, now = moved
+    assert main(["--ckpt", str(state), "--epochs", "2"]) == 2
+    hint = "no such file or folder: if the data of the run have moved, name them by --data NEW"
+    assert capsys.readouterr().err == f"train.py: data: {tmp_path / 'before' / 'data'}: {hint}\n"
+    places = ["--data", str(now / "data"), "--splits", str(now)]
+    assert main(["--ckpt", str(state), "--epochs", "2", *places]) == 0
+    assert train("whole", *SHORT) == 0
+    assert_same(weights(state.parent), weights(tmp_path / "whole"))
+    # From now on they are there.
+    assert main(["--ckpt", str(state), "--epochs", "3"]) == 0
+
+
+def test_splits_with_other_chains_are_other_data(moved: tuple[Path, Path], capsys) -> None:
+    state, now = moved
+    table = now / "train.csv"
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]))
+    before = contents(state.parent)
+    assert main(["--ckpt", str(state), "--epochs", "2", "--data", str(now / "data"), "--splits", str(now)]) == 2
+    words = (
+        "the run to be resumed was trained on other data than there are now: name those that it began with by --data"
+    )
+    assert words in capsys.readouterr().err
+    assert contents(state.parent) == before
+
+
+def test_a_run_goes_on_from_any_working_directory(train, data: Path, tmp_path: Path, capsys, monkeypatch) -> None:
+    shutil.copytree(data, tmp_path / "here")
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert train("run", *SHORT, "--epochs", "1", "--data", "data", "--splits", ".") == 0
+    monkeypatch.chdir(tmp_path / "there")
+    capsys.readouterr()
+    for epochs in "23":
+        assert main(["--ckpt", "../run/last.ckpt", "--epochs", epochs]) == 0
+    assert "sample of public chains" not in capsys.readouterr().out
+    recorded = load_yaml(tmp_path / "run" / "config.yaml")
+    assert recorded["data"] == str(tmp_path / "here" / "data")
+    assert Path(recorded["ckpt"]).is_absolute()

@@ -13,7 +13,7 @@ from rnagen.cli.main import main
 from rnagen.errors import ConfigError, InputError
 from rnagen.report.compare import comparison, paired_gain
 from rnagen.report.curves import curve
-from rnagen.report.runs import read_run, read_runs, settings_of
+from rnagen.report.runs import UNIMPORTANT, read_run, read_runs, settings_of
 
 SEEDS, TARGETS = 3, 12
 
@@ -54,7 +54,9 @@ def test_gains_are_paired_by_seed_and_target(runs: list[Path]) -> None:
     assert 0.03 < low < gain.mean < high < 0.07
     lines = comparison(found)
     assert lines[0] == "6 runs of 2 settings; they differ in: lr"
-    assert lines[-1].startswith(f"| lr 0.01 | tm_best5 | {gain.mean:+.4f} [{low:+.4f}, {high:+.4f}] | 3 | 12 |")
+    assert lines[-1].startswith(
+        f"| lr 0.01 | tm_best5 | higher | {gain.mean:+.4f} [{low:+.4f}, {high:+.4f}] | 3 | 12 |"
+    )
     assert "| lr 0.001 | base0, base1, base2 | 0, 1, 2 | 20 |" in lines[4]
 
 
@@ -64,6 +66,7 @@ def test_without_a_common_seed_or_target(runs: list[Path], tmp_path: Path) -> No
     gain = paired_gain(second, first, "val/tm_best5")
     assert gain is not None
     assert gain.gains.shape == (1, TARGETS)
+    assert comparison(read_runs([*runs[:3], other])[0])[-1].endswith("| none in common | 12 |")
     file = other / "metrics.jsonl"
     file.write_text(file.read_text().replace('"t', '"u'))
     renamed = settings_of([read_run(runs[0]), read_run(other)])[1]
@@ -75,7 +78,17 @@ def test_a_run_without_targets_is_compared_by_its_means(tmp_path: Path) -> None:
     for folder, mae in zip(folders, (0.2, 0.1)):
         (folder / "metrics.jsonl").write_text(json.dumps({"step": 1, "val/mae": mae}) + "\n")
     lines = comparison(read_runs(folders)[0])
-    assert lines[-1] == "| lr 0.3 | mae | -0.1000 | 1 | 1 |"
+    assert lines[-1] == "| lr 0.3 | mae | lower | +0.1000 | 1 | 1 |"
+
+
+def test_a_gain_is_better_whichever_way_the_metric_counts(tmp_path: Path) -> None:
+    folders = [write_run(tmp_path / name, np.full(2, score), lr=score) for name, score in (("a", 0.2), ("b", 0.3))]
+    for folder, flow in zip(folders, (1.2116, 1.2121)):
+        (folder / "metrics.jsonl").write_text(json.dumps({"step": 1, "val/flow_bin1": flow, "val/one_minus_tm": flow}))
+    lines = comparison(read_runs(folders)[0])
+    assert "gain [95 %] (above zero is better)" in lines[-4]
+    assert lines[-2] == "| lr 0.3 | flow_bin1 | lower | -0.0005 | 1 | 1 |"
+    assert lines[-1] == "| lr 0.3 | one_minus_tm | neither | +0.0005 (difference) | 1 | 1 |"
 
 
 def test_a_resumed_run_counts_a_step_once_and_is_the_same_setting(tmp_path: Path) -> None:
@@ -86,6 +99,31 @@ def test_a_resumed_run_counts_a_step_once_and_is_the_same_setting(tmp_path: Path
     run = read_run(parts)
     assert curve(run, "val/tm_best5")[0].tolist() == [10, 20]
     assert len(settings_of([read_run(whole), run])) == 1
+
+
+@pytest.mark.parametrize("name", sorted(UNIMPORTANT))
+def test_what_is_recorded_or_where_is_no_setting(tmp_path: Path, name: str) -> None:
+    runs = [write_run(tmp_path / str(k), np.full(2, 0.2), seed=k) for k in range(2)]
+    file = runs[1] / "config.yaml"
+    file.write_text(f"{file.read_text()}{name}: 7\n" if name != "seed" else file.read_text())
+    assert len(settings_of([read_run(run) for run in runs])) == 1
+
+
+@pytest.mark.parametrize(("hashed", "settings"), [("a", 1), ("b", 2), ("", 2)])
+def test_data_are_the_same_if_their_contents_are(tmp_path: Path, hashed: str, settings: int) -> None:
+    places = [{"data": f"{k}/data", "splits": f"{k}/splits"} for k in range(2)]
+    runs = [write_run(tmp_path / str(k), np.full(2, 0.2), seed=k, **places[k]) for k in range(2)]
+    for run, value in zip(runs, ("a", hashed)):
+        if value:
+            (run / "last.json").write_text(json.dumps({"data": {"contents_hash": value}}))
+    found = settings_of(read_runs(runs)[0])
+    assert len(found) == settings
+    assert found[-1].name == ("0" if settings == 1 else "data 1/data, splits 1/splits")
+
+
+def test_longer_runs_are_another_setting(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / str(k), np.full(2, 0.2), seed=k, epochs=k) for k in range(2)]
+    assert len(settings_of([read_run(run) for run in runs])) == 2
 
 
 def test_the_command_prints_draws_and_names_what_it_leaves_out(runs: list[Path], tmp_path: Path, capsys) -> None:

@@ -1,5 +1,6 @@
 """The conformers that train and validate a confidence head: chains filtered by date, few of each cluster."""
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -164,8 +165,9 @@ class ConfidenceDataModule(ResumableData):
 
     @property
     def contents_hash(self) -> str:
-        """Hash of the data."""
-        return self.fingerprint
+        """Hash of the data and of the chains that train."""
+        names = [known.chain.name for known in self.train_chains]
+        return hashlib.sha256(f"{self.fingerprint} {names}".encode()).hexdigest()
 
     def train_dataloader(self) -> BatchStream[ScoredBatch]:
         """Batches from `position` on; every cluster is sampled equally often."""

@@ -63,6 +63,7 @@ class ConfidenceTask(Task[ConfidenceConfig, ConfidenceDataModule, ConfidenceModu
                 "fingerprint": data.fingerprint,
                 "chains": len(data.train_chains),
                 "conformers": data.conformers,
+                "contents_hash": data.contents_hash,
             },
             "parameters": module.head.num_parameters,
             "training": to_plain(self.config),

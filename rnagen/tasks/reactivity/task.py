@@ -61,6 +61,7 @@ class ReactivityTask(Task[ReactivityConfig, ReactivityDataModule, ReactivityModu
             "fingerprint": data.table.fingerprint,
             "examples": len(data.train),
             "profiles": int(data.train.used.sum()),
+            "contents_hash": data.contents_hash,
         }
         metadata = {"data": trained_on, "training": to_plain(self.config), **provenance}
         save_reactivity_checkpoint(path, module.model, metadata)

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 
-from rnagen.config.structure import DataConfig, TrainConfig
+from rnagen.config.structure import TrainConfig
 from rnagen.data.batches import Batch, DeviceChains
 from rnagen.data.categories import Labels, read_labels
 from rnagen.data.chains import Chains
@@ -28,6 +28,7 @@ from rnagen.data.plans import BatchPlans, PlansByEpoch, PlanStream, WarmUp, chai
 from rnagen.errors import InputError
 from rnagen.features import Chain
 from rnagen.messages import one_line
+from rnagen.training.resume import start_from
 from rnagen.training.stream import BatchStream, ResumableData
 
 log = logging.getLogger(__name__)
@@ -55,20 +56,20 @@ class RNADataModule(ResumableData):
         hold it (in one process only).
 
         Raises:
-            InputError: the dataset is missing and not the default one, or cannot be read, or a library that makes the
-            sample or the synthetic set is not installed.
+            InputError: the dataset cannot be read, or a library that makes the sample or the synthetic set is not
+            installed.
         """
         options = self.config.dataset
         if self.fingerprint:
             return
         if not options.data.exists():
-            if options.data != DataConfig.data:
-                reason = "no such file or folder; without --data, a sample of public chains trains"
-                raise InputError(options.data, None, reason)
-            print(
-                "no --data, and no folder data: training on a small sample of public chains, to try the program out "
-                "(too few for a model that predicts)"
-            )
+            if start_from(self.config.run.ckpt)[0] is not None:
+                print("no folder data: going on with the sample of public chains")
+            else:
+                print(
+                    "no --data, and no folder data: training on a small sample of public chains, to try the program "
+                    "out (too few for a model that predicts)"
+                )
         try:
             data = self._path
             if not options.synthetic_steps or Dataset.open(data).has_synthetic:
@@ -169,11 +170,10 @@ class RNADataModule(ResumableData):
 
     @property
     def contents_hash(self) -> str:
-        """Hash of the data, and of the labels of a run with labels."""
-        if self.labels is None:
-            return self.fingerprint
-        numbers = self.labels.numbers(self.train_chains.names)
-        return hashlib.sha256(f"{self.fingerprint} {self.categories} {numbers}".encode()).hexdigest()
+        """Hash of the data, of the chains that train, and of the labels of a run with labels."""
+        names = list(self.train_chains.names)
+        labels = None if self.labels is None else (self.categories, self.labels.numbers(names))
+        return hashlib.sha256(f"{self.fingerprint} {names} {labels}".encode()).hexdigest()
 
     def train_dataloader(self) -> BatchStream[Batch]:
         """Batches from `position` on, made on the device of the process."""

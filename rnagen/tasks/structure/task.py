@@ -72,6 +72,7 @@ class StructureTask(Task[TrainConfig, RNADataModule, FlowModule]):
                 "source": data.description,
                 "fingerprint": data.fingerprint,
                 "chains": len(data.train_chains),
+                "contents_hash": data.contents_hash,
             },
             "parameters": module.model.num_parameters,
             **provenance,
