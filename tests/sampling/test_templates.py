@@ -77,6 +77,12 @@ def test_a_template_takes_the_first_slot_and_is_reported(shipped, library) -> No
     assert max(scores[1:]) < 0.9
 
 
+def test_a_slice_of_an_ensemble_keeps_its_templates(shipped, library) -> None:
+    models = with_templates(shipped, template_library=library)
+    ensemble = draw_ensemble(models, target(), SamplingPlan(3, options=QUICK))
+    assert [len(one.templates) for one in (ensemble, ensemble[:1], ensemble[::2], ensemble[1:])] == [1, 1, 1, 0]
+
+
 def test_the_other_conformers_are_those_of_a_run_without_templates(shipped, library) -> None:
     plan = SamplingPlan(3, options=QUICK)
     plain = draw_ensemble(shipped, target(), plan)
