@@ -58,7 +58,7 @@ def attend_in_four_dimensions(
     value: Float[Tensor, "B K H L c"],
     attn_mask: Float[Tensor, "B 1 H L L"],
 ) -> Float[Tensor, "B K H L c"]:
-    """Attention of K copies under one bias, for GPUs and for sampling on CPUs (three to four times as fast there): fused
+    """Attention of K copies under one bias, for GPUs and for sampling on CPUs, three to four times as fast there: fused
     kernels accept four dimensions only. On a CPU they have no gradient of the bias."""
     copies = query.shape[1]
     query, key, value = (x.flatten(0, 1) for x in (query, key, value))
