@@ -88,7 +88,7 @@ def _bar(title: str, total: int | float) -> Iterator[Advance]:
         task = progress.add_task(escape(title), total=total)
 
         def advance(amount: int | float, now: str = title) -> None:
-            progress.update(task, advance=amount, description=escape(now))
+            progress.update(task, advance=amount, description=escape(_what(title, now)))
 
         yield advance
 
@@ -125,10 +125,15 @@ class _State:
         self.now = now
 
     def line(self, time_now: float) -> str:
-        what = self.title if self.now in ("", self.title) else f"{self.title}: {self.now}"
+        what = _what(self.title, self.now)
         share = min(1.0, self.done / self.total) if self.total else 1.0
         left = "" if not share else f", about {duration((time_now - self.started) * (1 - share) / share)} left"
         return f"{what}: {100 * share:.0f} %{left}"
+
+
+def _what(title: str, now: str) -> str:
+    """What is being done, in a bar and in a line."""
+    return title if now in ("", title) else f"{title}: {now}"
 
 
 def duration(seconds: int | float) -> str:

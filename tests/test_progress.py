@@ -41,7 +41,7 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("TERM", "xterm")
     work()
-    assert "r [1] (14 nt)" in sys.stderr.getvalue()
+    assert "sampling: r [1] (14 nt)" in sys.stderr.getvalue()
     assert "20%" in sys.stderr.getvalue()
 
 

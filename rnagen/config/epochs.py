@@ -9,8 +9,8 @@ Changes = tuple[tuple[int, float], ...]
 """Epochs in ascending order, each with the value from it on."""
 
 
-def changes_of(text: str, option: str, least: int = 0) -> Changes:
-    """The changes that a text describes.
+def changes_of(text: str, option: str, least: int = 0, form: str = "EPOCH:VALUE,EPOCH:VALUE …") -> Changes:
+    """The changes that a text describes; `form` is what messages name as expected.
 
     Raises:
         ConfigError: it does not, its epochs do not ascend, or a value is below `least`; names the option.
@@ -19,7 +19,7 @@ def changes_of(text: str, option: str, least: int = 0) -> Changes:
         pairs = [part.split(":") for part in text.split(",")]
         found = tuple((int(epoch), float(value)) for epoch, value in pairs)
     except ValueError:
-        raise ConfigError(f"{option}: {quoted(text)} cannot be used (expected EPOCH:VALUE,EPOCH:VALUE …)") from None
+        raise ConfigError(f"{option}: {quoted(text)} cannot be used (expected {form})") from None
     epochs = [epoch for epoch, _ in found]
     if epochs != sorted(set(epochs)) or epochs[0] < 0:
         raise ConfigError(f"{option}: {quoted(text)} cannot be used: epochs start at 0 or later and ascend")

@@ -10,6 +10,8 @@ from rnagen.messages import quoted
 
 LOSS_TERMS = ("flow", "lddt", "drmsd", "dmae", "local_drmsd", "aligned_mae", "consistency", "distogram")
 """Terms of the loss; each has a weight."""
+FORM = "TERM:EPOCH:VALUE,EPOCH:VALUE …"
+"""Of a part of `loss_schedule`."""
 
 
 @dataclass(frozen=True)
@@ -51,24 +53,30 @@ class LossConfig:
         checks["drmsd_clamp"] = self.drmsd_clamp > 0
         checks["structure_ramp"] = self.structure_ramp >= 1
         refuse_unless(self, checks)
-        if len(self._changes()) < len(self.loss_schedule):
+        if len(self.changes()) < len(self.loss_schedule):
             raise ConfigError(f"loss_schedule: {' '.join(self.loss_schedule)} names a term twice")
 
-    def _changes(self) -> dict[str, Changes]:
+    def changes(self) -> dict[str, Changes]:
+        """The changes of `loss_schedule` by term.
+
+        Raises:
+            ConfigError: it cannot be used.
+        """
         found = {}
         for text in self.loss_schedule:
             term, _, changes = text.partition(":")
             if term not in LOSS_TERMS:
-                raise ConfigError(f"loss_schedule: {quoted(term)} does not exist; choose from {', '.join(LOSS_TERMS)}")
-            found[term] = changes_of(changes, "loss_schedule")
+                terms = f"expected {FORM}, with a term of {', '.join(LOSS_TERMS)}"
+                raise ConfigError(f"loss_schedule: {quoted(term)} does not exist ({terms})")
+            found[term] = changes_of(changes, f"loss_schedule: {term}", form=FORM)
         return found
 
     def weights_at(self, epoch: int) -> dict[str, int | float]:
         """The weight of each term at an epoch."""
-        changes = self._changes()
-        return {name: value_at(epoch, changes.get(name, ()), getattr(self, f"{name}_weight")) for name in LOSS_TERMS}
+        later = self.changes()
+        return {name: value_at(epoch, later.get(name, ()), getattr(self, f"{name}_weight")) for name in LOSS_TERMS}
 
     def uses(self, term: str) -> bool:
         """Whether a term has a weight at any epoch."""
-        later = [value for _, value in self._changes().get(term, ())]
+        later = [value for _, value in self.changes().get(term, ())]
         return any((getattr(self, f"{term}_weight"), *later))

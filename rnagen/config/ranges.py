@@ -15,6 +15,7 @@ RANGES = {
     **dict.fromkeys(("consistency_weight", "distogram_weight"), _AT_LEAST_ZERO),
     **dict.fromkeys(("epochs", "train_batches", "val_epoch_freq", "print_freq", "ckpt_freq"), _AT_LEAST_ONE),
     "keep_freq": _AT_LEAST_ONE,
+    "lr_decay_start": "the epoch, 0 or more, or None",
     **dict.fromkeys(("accumulate_grad", "batch_size", "copies", "structure_ramp", "val_repeat"), _AT_LEAST_ONE),
     **dict.fromkeys(("embed_dim", "pair_dim", "mlp_ratio", "max_relative_position"), "from 1 to 16384"),
     "distogram_bins": "from 1 to 16384",

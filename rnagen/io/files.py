@@ -190,12 +190,13 @@ def write_text(path: Path, text: str) -> None:
 def lock_folder(folder: Path) -> Iterator[None]:
     """Be the only process that writes to `folder`, which is made if needed, until the block ends.
 
-    The system frees the lock of a killed process.
+    The system frees the lock of a killed process. A folder that was made here is removed if nothing was written to it.
 
     Raises:
         ConfigError: another process, or another block of this one, writes to the folder.
         OSError: the folder cannot be written.
     """
+    made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK, timeout=0)
     try:
@@ -205,6 +206,9 @@ def lock_folder(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        if made and folder.is_dir() and os.listdir(folder) == [LOCK]:
+            (folder / LOCK).unlink()
+            folder.rmdir()
         lock.release()
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -19,9 +20,11 @@ from rnagen.config.shared import RunOptions, TaskConfig
 from rnagen.errors import ConfigError
 from rnagen.io.files import TEMPORARY, lock_folder, write_text
 from rnagen.messages import one_line, quoted
+from rnagen.progress import silenced
 from rnagen.sampling.conformers import SamplingError
 from rnagen.training.callbacks import AtStart, CheckpointWriter, MetricsWriter, StepCount
 from rnagen.training.ending import EarlyEnd
+from rnagen.training.loggers import check_loggers
 from rnagen.training.pictures import PictureWriter
 from rnagen.training.resume import CONFIG, record_of, refuse_changes, refuse_missing_data, same, start_from
 from rnagen.training.state import STATE, check_state, read_state, restoring
@@ -63,15 +66,23 @@ def fit(task: Task[Any, Any, Any]) -> TrainedRun:
         TrainingError: no step could be taken, for lack of time too, or the training has diverged.
         OSError: the folder of the run cannot be written.
     """
+    with silenced(task.config.run.quiet):
+        return _fit(task)
+
+
+def _fit(task: Task[Any, Any, Any]) -> TrainedRun:
     config, started = task.config, time.monotonic()
     run = config.run
     deadline = None if run.max_time is None else started + seconds_of(run.max_time)
     folder = run.run_dir / run.run_name
     check_accelerator(run)
+    check_loggers(run)
     state, weights = start_from(run.ckpt)
     if state is not None:
         read_state(state)
         refuse_changes(config, state)
+    elif run.fresh_schedule:
+        print("warning: fresh_schedule: no effect on a run that is not resumed", file=sys.stderr)
     _refuse_overwriting(folder, state, run)
     refuse_missing_data(config, state)
     task.begin(state, weights)
@@ -84,15 +95,29 @@ def fit(task: Task[Any, Any, Any]) -> TrainedRun:
     data.setup("fit")
     if run.validate_only and not data.validates:
         raise ConfigError("validate_only: there is nothing to validate on")
+    steps = _steps(config, data)
+    done = 0 if state is None else read_state(state)["global_step"]
+    if done >= steps and not run.validate_only:
+        so_far = f"{run.epochs} are {steps} steps, and {done} are done: no step is left"
+        print(f"warning: epochs: {so_far} (needs more --epochs)", file=sys.stderr)
+        return TrainedRun(folder, "finished", data.left_out)
     if deadline is not None and time.monotonic() >= deadline and not run.validate_only:
-        raise TrainingError(
-            f"max_time: {run.max_time} was over when the data were read: no step was taken (allow more)"
-        )
+        over = f"max_time: {run.max_time} was over when the data were read"
+        raise TrainingError(f"{over}: no step was taken (allow more)")
     # The first of several processes holds the folder for all.
     first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
     with lock_folder(folder) if first else nullcontext():
         _refuse_overwriting(folder, state, run)
-        return _train(task, data, folder, state, deadline)
+        return _train(task, data, folder, state, steps, deadline)
+
+
+def _steps(config: TaskConfig, data: ResumableData) -> int:
+    run, accumulated = config.run, config.optim.accumulate_grad
+    steps = run.epochs * data.batches_per_epoch // accumulated
+    if not steps and not run.validate_only:
+        reason = f"{run.epochs} epochs of {data.batches_per_epoch} batches are less than one step"
+        raise ConfigError(f"accumulate_grad: {accumulated} cannot be used: {reason}")
+    return steps
 
 
 def _refuse_overwriting(folder: Path, state: Path | None, run: RunOptions) -> None:
@@ -113,13 +138,9 @@ def _begin_folder(folder: Path, config: TaskConfig, start: Path | None) -> None:
 
 
 def _train(
-    task: Task[Any, Any, Any], data: ResumableData, folder: Path, state: Path | None, deadline: float | None
+    task: Task[Any, Any, Any], data: ResumableData, folder: Path, state: Path | None, steps: int, deadline: float | None
 ) -> TrainedRun:
     config, run = task.config, task.config.run
-    steps = run.epochs * data.batches_per_epoch // config.optim.accumulate_grad
-    if not steps and not run.validate_only:
-        reason = f"{run.epochs} epochs of {data.batches_per_epoch} batches are less than one step"
-        raise ConfigError(f"accumulate_grad: {config.optim.accumulate_grad} cannot be used: {reason}")
     # Reading the data does not change the initial weights.
     torch.manual_seed(run.seed)
     module = task.module(data, steps)

@@ -1,5 +1,6 @@
 """Where the numbers of a run go: a table always; TensorBoard and Weights & Biases where asked for."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ from lightning.fabric.utilities import rank_zero_only
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
 from rnagen.config.files import to_plain
-from rnagen.config.shared import TaskConfig
+from rnagen.config.shared import RunOptions, TaskConfig
 from rnagen.errors import ConfigError
 from rnagen.io.files import write_text
 from rnagen.messages import one_line
@@ -18,16 +19,28 @@ PICTURE = "val/structures"
 """Name of the pictures of validations."""
 
 
+def check_loggers(run: RunOptions) -> None:
+    """Refuse loggers that are not installed.
+
+    Raises:
+        ConfigError: names the first of them.
+    """
+    wanted = {"tensorboard": run.tensorboard, "wandb": run.wandb}
+    for name, is_wanted in wanted.items():
+        if is_wanted and find_spec(name) is None:
+            raise ConfigError(f"{name}: it is not installed (pip install {name})")
+
+
 def make_loggers(config: TaskConfig, folder: Path) -> list[Logger]:
     """The loggers of a run.
 
     Raises:
-        ConfigError: TensorBoard is not installed, or Weights & Biases cannot be reached.
+        ConfigError: Weights & Biases cannot be reached.
     """
     # Whoever watches a run sees each line at once.
     loggers: list[Logger] = [CSVLogger(folder, name="log", flush_logs_every_n_steps=1)]
     if config.run.tensorboard:
-        loggers.append(tensorboard_logger(folder))
+        loggers.append(TensorBoardLogger(folder, name="tensorboard"))
     if config.run.wandb:
         loggers.append(wandb_logger(config, folder))
     return loggers
@@ -41,18 +54,6 @@ def log_picture(logger: Logger, file: Path, step: int) -> None:
         from matplotlib.image import imread
 
         logger.experiment.add_image(PICTURE, imread(file), step, dataformats="HWC")
-
-
-def tensorboard_logger(folder: Path) -> Logger:
-    """A logger that writes to `folder`/tensorboard.
-
-    Raises:
-        ConfigError: TensorBoard is not installed.
-    """
-    try:
-        return TensorBoardLogger(folder, name="tensorboard")
-    except ModuleNotFoundError:
-        raise ConfigError("tensorboard: it is not installed (pip install tensorboard)") from None
 
 
 def wandb_logger(config: TaskConfig, folder: Path) -> Logger:

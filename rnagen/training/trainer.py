@@ -58,7 +58,7 @@ def make_trainer(
     run, optim = config.run, config.optim
     loggers = make_loggers(config, folder)
     # In a file, a bar is noise: the log lines are there.
-    shows_bar = not run.quiet and not is_quiet() and sys.stderr.isatty()
+    shows_bar = not is_quiet() and sys.stderr.isatty()
     try:
         return L.Trainer(
             accelerator=run.accelerator,

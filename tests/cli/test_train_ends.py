@@ -134,7 +134,7 @@ def test_a_state_of_another_shape_is_refused_before_anything_is_written(train, t
     options = folder / "config.yaml"
     options.write_text(options.read_text().replace("embed_dim: 32", "embed_dim: 64"))
     before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    assert train("a", *SHORT, "--ckpt", folder / "last.ckpt", "--embed-dim", "64") == 2
+    assert train("a", *SHORT, "--epochs", "2", "--ckpt", folder / "last.ckpt", "--embed-dim", "64") == 2
     assert "last.ckpt: " in (line := last_line(capsys))
     assert line.endswith("is the state of a model of another task or shape than this configuration")
     assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
@@ -143,8 +143,9 @@ def test_a_state_of_another_shape_is_refused_before_anything_is_written(train, t
 def test_two_runs_do_not_share_a_folder(train, tmp_path: Path, capsys) -> None:
     with lock_folder(tmp_path / "a"):
         assert train("a", *SHORT) == 2
-    assert last_line(capsys) == f"train.py: {tmp_path / 'a'}: another rnagen process is writing to this folder"
-    assert [path.name for path in (tmp_path / "a").iterdir()] == [LOCK]
+        assert last_line(capsys) == f"train.py: {tmp_path / 'a'}: another rnagen process is writing to this folder"
+        assert [path.name for path in (tmp_path / "a").iterdir()] == [LOCK]
+    assert not (tmp_path / "a").exists(), "nothing was written"
     assert train("a", *SHORT) == 0
 
 

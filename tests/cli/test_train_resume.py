@@ -98,11 +98,19 @@ def test_a_run_that_was_moved_goes_on_where_it_is(begun: Path, tmp_path: Path) -
     assert not begun.parent.exists()
 
 
-def test_a_finished_run_with_the_same_epochs_stays_as_it_is(begun: Path, capsys) -> None:
-    state = weights(begun.parent)
-    assert main(["--ckpt", str(begun)]) == 0
-    assert_same(weights(begun.parent), state)
-    assert load_checkpoint(begun.with_suffix(".safetensors")).metadata["step"] == 2
+@pytest.mark.parametrize("flags", [(), ("--fresh-schedule",), ("--epochs", "1"), ("--run-name", "fork")])
+def test_a_finished_run_needs_more_epochs(begun: Path, tmp_path: Path, capsys, flags: tuple[str, ...]) -> None:
+    before = contents(tmp_path)
+    capsys.readouterr()
+    assert main(["--ckpt", str(begun), *flags]) == 0
+    line = "warning: epochs: 1 are 2 steps, and 2 are done: no step is left (needs more --epochs)\n"
+    assert capsys.readouterr().err == line
+    assert contents(tmp_path) == before
+
+
+def test_a_schedule_of_a_new_run_is_fresh_anyway(train, capsys) -> None:
+    assert train("a", *SHORT, "--fresh-schedule") == 0
+    assert "warning: fresh_schedule: no effect on a run that is not resumed\n" in capsys.readouterr().err
 
 
 def test_a_validation_leaves_the_options_of_the_run(begun: Path) -> None:

@@ -14,6 +14,8 @@ import torch
 
 from rnagen.cli.train import main
 from rnagen.data.dataset import Dataset
+from rnagen.progress import is_quiet
+from rnagen.tasks.structure.data import RNADataModule
 from rnagen.tasks.structure.time_bins import NAMES
 from rnagen.tasks.structure.validation import score_names
 from rnagen.training import loggers
@@ -135,7 +137,10 @@ def test_tensorboard_that_is_not_installed_is_one_line(train, tmp_path: Path, ca
     assert train("a", *NO_VALIDATION, "--train-batches", "1", "--tensorboard") == 2
     error = capsys.readouterr().err.rstrip("\n").splitlines()[-1]
     assert error == "train.py: tensorboard: it is not installed (pip install tensorboard)"
-    assert not (tmp_path / "a" / "config.yaml").exists()
+    assert not (tmp_path / "a").exists()
+    # Before anything is read.
+    assert main(["--tensorboard", "--ckpt", "absent.ckpt"]) == 2
+    assert "tensorboard: it is not installed" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(find_spec("tensorboard") is None, reason="TensorBoard is not installed")
@@ -180,3 +185,19 @@ def test_what_the_parser_refuses_is_one_line_too(capsys) -> None:
 def test_a_run_ends_after_its_time(train, tmp_path: Path) -> None:
     assert train("a", "--epochs", "100000", "--no-validate", "--max-time", "5s") == 0
     assert 0 < torch.load(tmp_path / "a" / "last.ckpt", weights_only=True)["global_step"] < 100_000
+
+
+@pytest.mark.parametrize("flags", [(), ("--quiet",)])
+def test_a_quiet_run_shows_no_progress_of_its_data_either(train, monkeypatch, flags: tuple[str, ...]) -> None:
+    """Conformers of a confidence training are sampled there."""
+    found = []
+    setup = RNADataModule.setup
+
+    def watched(self, stage: str) -> None:
+        found.append(is_quiet())
+        setup(self, stage)
+
+    monkeypatch.setattr(RNADataModule, "setup", watched)
+    assert train("a", *NO_VALIDATION, "--train-batches", "1", *flags) == 0
+    assert set(found) == {bool(flags)}
+    assert not is_quiet()

@@ -56,8 +56,11 @@ def test_small_preset_is_the_default() -> None:
         ({"batch_schedule": "0:8,50"}, "batch_schedule: '0:8,50' cannot be used (expected EPOCH:VALUE"),
         ({"batch_schedule": "0:0"}, "batch_schedule: '0:0' cannot be used: values must be at least 1"),
         ({"batch_schedule": "0:1.5"}, "batch_schedule: '0:1.5' cannot be used: sizes are whole numbers"),
-        ({"loss_schedule": ["glow:0:1"]}, "loss_schedule: 'glow' does not exist; choose from flow, lddt"),
-        ({"loss_schedule": ["flow:0"]}, "loss_schedule: '0' cannot be used (expected EPOCH:VALUE"),
+        (
+            {"loss_schedule": ["glow:0:1"]},
+            "loss_schedule: 'glow' does not exist (expected TERM:EPOCH:VALUE,EPOCH:VALUE …, with a term of flow, lddt",
+        ),
+        ({"loss_schedule": ["flow:0"]}, "loss_schedule: flow: '0' cannot be used (expected TERM:EPOCH:VALUE"),
         ({"loss_schedule": ["flow:0:1", "flow:5:2"]}, "loss_schedule: flow:0:1 flow:5:2 names a term twice"),
         ({"loss_schedule": ["consistency:9:1"], "copies": 3}, "consistency_weight: needs copies in pairs"),
         ({"lr_decay_start": -1}, "lr_decay_start: -1 cannot be used"),

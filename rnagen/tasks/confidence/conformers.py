@@ -122,7 +122,7 @@ def sample_conformer_set(
                     conformer_set[chain.name] = sample_scored(checkpoint, chain, plan)
                 except SamplingError as error:
                     raise InputError(checkpoint.path, chain.name, str(error)) from error
-                advance(1, f"sampling conformers of {chain.name}")
+                advance(1, chain.name)
                 if time.monotonic() - saved > SAVE_SECONDS:
                     write_conformers(file, conformer_set)
                     saved = time.monotonic()

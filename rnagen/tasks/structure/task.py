@@ -1,10 +1,12 @@
 """The structure task: the flow-matching model and what its training reads and saves."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
+from rnagen.config.effects import without_effect
 from rnagen.config.structure import ModelConfig, TrainConfig
 from rnagen.data.encodings import EncodedCache
 from rnagen.errors import ConfigError
@@ -36,6 +38,8 @@ class StructureTask(Task[TrainConfig, RNADataModule, FlowModule]):
         """Load the weights to start from, and the encoder."""
         config = self.config
         check_sampling(config, config.sampler)
+        for line in without_effect(config):
+            print(f"warning: {line}", file=sys.stderr)
         self.initial = None if weights is None else load_checkpoint(weights)
         if self.initial is not None and config.dataset.labels is not None and not config.model.categories:
             config = self.config = with_categories(config, self.initial.config.model.categories)
