@@ -202,7 +202,7 @@ class Ensemble:
 
 
 def names_file(place: Path) -> bool:
-    """Whether a place to save to is named as a file: it ends in .gz or three to six letters; a folder that exists is none."""
+    """Whether a place to save to is named as a file: it ends in .gz or three to six letters, and no folder is there."""
     suffix = place.suffix[1:]
     return not place.is_dir() and (suffix == "gz" or (suffix.isalpha() and 3 <= len(suffix) <= 6))
 
