@@ -89,9 +89,11 @@ class TemplateConfig:
             raise ConfigError(f"templates: choose {AUTO}, {NONE} or files")
         if self.template_date and not is_date(self.template_date):
             raise ConfigError(f"template_date: {quoted(self.template_date)} is not a date (expected YYYY-MM-DD)")
-        for name, least in (("template_slots", 0), ("template_choice", 1), ("template_similarity", 0)):
+        for name, least in (("template_slots", 0), ("template_choice", 1)):
             if not getattr(self, name) >= least:
                 raise ConfigError(f"{name}: must be at least {least}, not {getattr(self, name)!r}")
+        if not 0 <= self.template_similarity <= 1:
+            raise ConfigError(f"template_similarity: must lie between 0 and 1, not {self.template_similarity!r}")
         if not 0 < self.template_until <= 1:
             raise ConfigError(f"template_until: must lie above 0 and be at most 1, not {self.template_until!r}")
 

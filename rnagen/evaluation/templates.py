@@ -54,7 +54,8 @@ def answer_within(sequence: str, dates: DateFilter, searcher: Searcher) -> Float
 
 
 def newest_templates(predictions: Path) -> dict[str, str]:
-    """Release date of the newest template that a run of rnagen used, by target; targets without are left out.
+    """Release date of the newest template that a run of rnagen used, by target, be it of the library or of a file;
+    targets without are left out.
 
     Raises:
         InputError: a summary cannot be read.
@@ -64,7 +65,7 @@ def newest_templates(predictions: Path) -> dict[str, str]:
     for path in sorted(folder.glob(f"*/{SUMMARY}")):
         summary = read_json(path)
         try:
-            dates = [use["release_date"] for use in summary.get("templates", []) if use["source"] == "library"]
+            dates = [use["release_date"] for use in summary.get("templates", []) if use["release_date"] != NO_DATE]
         except (KeyError, TypeError) as error:
             raise InputError(path, "templates", f"not as rnagen writes them: {error!r}") from error
         if dates:

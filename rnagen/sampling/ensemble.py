@@ -50,20 +50,20 @@ class Models:
         cls, ckpt: Path | None, guide_ckpt: Path | None, device: str, templates: TemplateConfig | None = None
     ) -> "Models":
         """The structure model (the shipped one by default), the confidence model beside it, the guide, and known
-        structures if there are options for them.
+        structures if there are options for them. The library serves no model of other atoms than the beads.
 
         Raises:
             InputError: a checkpoint, library or template cannot be used, or the confidence model belongs to other
                 weights.
-            ConfigError: templates for a model whose atoms they do not have.
+            ConfigError: files of templates, or a draft, for a model whose atoms they do not have.
         """
         checkpoint = load_checkpoint(ckpt or DEFAULT_CHECKPOINT, device)
         guide = load_checkpoint(guide_ckpt, device) if guide_ckpt else None
         known = None
-        if templates is not None and (templates.searches or templates.files or templates.draft):
-            missing = sorted(set(checkpoint.config.model.atoms) - set(BEADS))
-            if missing:
-                raise ConfigError(f"templates: do not have the atoms {', '.join(missing)} of this model; use none")
+        missing = sorted(set(checkpoint.config.model.atoms) - set(BEADS))
+        if templates is not None and (templates.files or templates.draft) and missing:
+            raise ConfigError(f"templates: do not have the atoms {', '.join(missing)} of this model; use none")
+        if templates is not None and (templates.searches or templates.files or templates.draft) and not missing:
             known = KnownStructures(templates, checkpoint.metadata["cutoff"])
         return cls(checkpoint, find_confidence(checkpoint, device), guide, known)
 
@@ -202,7 +202,7 @@ class Ensemble:
 
 
 def names_file(place: Path) -> bool:
-    """Whether a place to save to is named as a file: it ends in .gz or three to six letters, and is no folder."""
+    """Whether a place to save to is named as a file: it ends in .gz or three to six letters, and no folder is there."""
     suffix = place.suffix[1:]
     return not place.is_dir() and (suffix == "gz" or (suffix.isalpha() and 3 <= len(suffix) <= 6))
 
