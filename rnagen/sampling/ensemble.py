@@ -250,7 +250,7 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated:
     guide = None if models.guide is None else Flow.of(models.guide)
     fragments = None
     if models.known is not None and known.uses:
-        fragments = known.fragments(flow.model.config.atoms, models.known.config.template_until)
+        fragments = known.fragments(flow.model.config.atoms, models.known.config)
     conformers = draw_conformers(flow, features, target.name, plan, guide, fragments, evaluated)
     c1 = conformers.coords[:, :, flow.model.config.atoms.index("C1'")]
     confidence = None

@@ -55,13 +55,13 @@ class Known:
     uses: list[TemplateUse]
     copies: list[Transferred]
 
-    def fragments(self, atoms: tuple[str, ...], time: float) -> Fragments:
+    def fragments(self, atoms: tuple[str, ...], config: TemplateConfig) -> Fragments:
         """What is known of the first conformers, with the atoms of a model; `BEADS` has all of them."""
         columns = [BEADS.index(atom) for atom in atoms]
         return Fragments(
             {k: torch.from_numpy(copy.coords[:, columns]) for k, copy in enumerate(self.copies)},
             {k: torch.from_numpy(copy.known[:, columns]) for k, copy in enumerate(self.copies)},
-            time,
+            {k: config.until(use.source) for k, use in enumerate(self.uses)},
         )
 
 

@@ -86,5 +86,5 @@ def test_a_template_file_as_late_as_the_target_is_leakage(sample, capsys) -> Non
     Path("dates.csv").write_text(dates)
     arguments = ["out", "out/submission.csv", "--dates", "dates.csv", "--no-baselines"]
     assert evaluate(arguments) == 2
-    assert "template of 2023-01-01, target 2023-01-01" in capsys.readouterr().err
+    assert "a template of 2023-01-01 is not older than the date of 2 of 2 targets" in capsys.readouterr().err
     assert evaluate([*arguments, "--allow-leakage"]) == 0

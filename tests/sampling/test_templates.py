@@ -145,11 +145,10 @@ def test_files_and_drafts_come_before_the_library(shipped, library, tmp_path) ->
     write_structure(RNA, file)
     write_structure(RNA, draft)
     options = {"templates": ("auto", str(file)), "template_library": library, "draft": draft.parent}
-    ensemble = draw_ensemble(
-        with_templates(shipped, template_until=1.0, **options), target(), SamplingPlan(4, options=QUICK)
-    )
+    ensemble = draw_ensemble(with_templates(shipped, **options), target(), SamplingPlan(4, options=QUICK))
     assert [use.source for use in ensemble.templates] == ["draft", "file", "library"]
-    assert min(tm_to_native(ensemble)[:3]) > 0.99
+    # What the user names stands to the end; the model may move what the library has.
+    assert min(tm_to_native(ensemble)[:2]) > 0.99
     without = draw_ensemble(with_templates(shipped, **options), target("other"), SamplingPlan(2, options=QUICK))
     assert [use.source for use in without.templates] == ["file", "library"]
 
