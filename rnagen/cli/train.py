@@ -25,7 +25,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     task = make_task(options_of(arguments))
     from rnagen.training.fit import TrainingError, fit
-    from rnagen.training.state import STATE
+    from rnagen.training.resume import STATE
 
     try:
         trained = fit(task)

@@ -45,6 +45,13 @@ def to_plain(config: Any) -> dict[str, Any]:
     return {name: plain(value) for name, value in flatten(config).items()}
 
 
+def differing(here: Any, there: Any) -> str:
+    """The options in which two configurations of one class differ, with both values; empty if they are equal."""
+    old = flatten(there)
+    new = {name: value for name, value in flatten(here).items() if old[name] != value}
+    return ", ".join(f"{name} ({one_line(old[name], 40)} there, {one_line(new[name], 40)} here)" for name in new)
+
+
 def refuse_unless(config: Any, checks: dict[str, bool], reasons: Mapping[str, str] = MappingProxyType({})) -> None:
     """Refuse a configuration if the value of an option does not pass its check.
 
@@ -219,6 +226,8 @@ def load_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error.strerror or error}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be parsed as YAML: {_yaml_reason(error)}") from error
+    # An empty file, or one of comments.
+    values = {} if values is None else values
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: not a mapping of options")
     for name in values:

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from rnagen.config.files import Basic, refuse_unless
 from rnagen.dates import is_date
@@ -67,8 +67,8 @@ class RunOptions:
     keep_freq: int | None = None
     """Epochs from one save of the weights as step_<N>.safetensors to the next; None: only the last and the best."""
     ckpt: Basic[Path | None] = None
-    """Training state (`last.ckpt`) to resume exactly, with the options of its run, or weights (`.safetensors`) to start
-    from."""
+    """Training state (`last.ckpt`, or the folder of the run) to resume exactly, with the options of its run, or weights
+    (`.safetensors`) to start from, with the shape of their model."""
     fresh_schedule: bool = False
     """Begin the schedule of the learning rate anew where a run is resumed; it spans the steps that are left. By default
     the rate is a function of the step, and more `epochs` change it as if the run had had them from the start."""
@@ -151,6 +151,9 @@ class OneCycleConfig(OptimOptions):
 @runtime_checkable
 class TaskConfig(Protocol):
     """The options of any task; each has others of its own."""
+
+    @property
+    def model(self) -> Any: ...
 
     @property
     def run(self) -> RunOptions: ...

@@ -37,6 +37,8 @@ class ModelConfig:
     """Shape of the trunk and of the latent model."""
 
     PRESETS: ClassVar = {"size": SIZES}
+    NOT_SHAPE: ClassVar = ("dropout", "grad_checkpointing")
+    """How a model is trained, not what it is."""
 
     size: Basic[Size | None] = field(default=None, compare=False)
     """Set all widths and depths at once: small (3 to 4 M parameters, the defaults) or base (15 to 20 M). As a flag it

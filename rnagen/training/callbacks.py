@@ -12,8 +12,9 @@ import lightning as L
 import torch
 
 from rnagen.training.module import MeasuredModule
+from rnagen.training.resume import STATE
 from rnagen.training.schedule import Schedule
-from rnagen.training.state import STATE, set_place
+from rnagen.training.state import set_place
 from rnagen.version import __version__
 
 OF_STEPS = ("train/", "grad_norm/")

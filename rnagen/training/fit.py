@@ -26,8 +26,8 @@ from rnagen.training.callbacks import AtStart, CheckpointWriter, MetricsWriter, 
 from rnagen.training.ending import EarlyEnd
 from rnagen.training.loggers import check_loggers
 from rnagen.training.pictures import PictureWriter
-from rnagen.training.resume import CONFIG, record_of, refuse_changes, refuse_missing_data, same, start_from
-from rnagen.training.state import STATE, check_state, read_state, restoring
+from rnagen.training.resume import CONFIG, STATE, record_of, refuse_changes, refuse_missing_data, same, start_from
+from rnagen.training.state import check_state, read_state, restoring
 from rnagen.training.stream import ResumableData
 from rnagen.training.task import Task
 from rnagen.training.trainer import check_accelerator, make_trainer

@@ -4,14 +4,17 @@ import os
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rnagen.config.files import flatten, load_config, load_yaml, to_plain
+from rnagen.config.files import current_name, flatten, load_config, load_yaml, presets_of, to_plain
 from rnagen.config.resume import MAY_CHANGE, OF_ONE_COMMAND
 from rnagen.config.shared import TaskConfig, no_such_data
-from rnagen.errors import ConfigError
+from rnagen.errors import ConfigError, InputError
+from rnagen.io.files import read_json
 from rnagen.messages import one_line
 
 ConfigT = TypeVar("ConfigT", bound=TaskConfig)
 
+STATE = "last.ckpt"
+"""Training state: model, average, optimizer, schedule, position. For resuming only, never for sampling."""
 CONFIG = "config.yaml"
 """The options of a run, beside its state."""
 
@@ -24,6 +27,10 @@ def start_from(ckpt: Path | None) -> tuple[Path | None, Path | None]:
     """
     if ckpt is None:
         return None, None
+    if ckpt.is_dir() and (ckpt / STATE).is_file():
+        return ckpt / STATE, None
+    if ckpt.is_dir():
+        raise ConfigError(f"ckpt: {ckpt} is a folder without {STATE} (expected a run's, or a file of weights)")
     if not ckpt.is_file():
         raise ConfigError(f"ckpt: {ckpt}: no such file")
     if ckpt.suffix == ".ckpt":
@@ -31,6 +38,24 @@ def start_from(ckpt: Path | None) -> tuple[Path | None, Path | None]:
     if ckpt.suffix == ".safetensors":
         return None, ckpt
     raise ConfigError(f"ckpt: {ckpt} is neither a training state (.ckpt) nor weights (.safetensors)")
+
+
+def shaped_as(defaults: ConfigT, weights: Path) -> ConfigT:
+    """The defaults with the shape of the model that weights describe, and with its path and what it predicts.
+
+    What cannot be read is refused where the weights are.
+    """
+    described = weights.with_suffix(".json")
+    skipped = {*getattr(defaults.model, "NOT_SHAPE", ()), *presets_of(defaults), "categories"}
+    shape = {*flatten(defaults.model), "path_type", "prediction"} - skipped
+    try:
+        found = read_json(described)
+        if found["task"] != flatten(defaults)["task"]:
+            return defaults
+        values = {name: value for name, value in found["config"].items() if current_name(defaults, name) in shape}
+        return load_config(defaults, values, str(described))
+    except (InputError, ConfigError, KeyError, AttributeError):
+        return defaults
 
 
 def record_of(config: TaskConfig, start: Path | None) -> dict[str, Any]:
@@ -56,7 +81,10 @@ def recorded_options(state: Path) -> dict[str, Any]:
     if not file.exists():
         remedy = f"put the run's {CONFIG} there, or start from its weights (.safetensors)"
         raise ConfigError(f"ckpt: {state}: a run goes on with its own options, but {file} does not exist: {remedy}")
-    return load_yaml(file)
+    values = load_yaml(file)
+    if not values:
+        raise ConfigError(f"{file}: holds no options")
+    return values
 
 
 def resumed_options(defaults: ConfigT, state: Path) -> ConfigT:

@@ -14,8 +14,6 @@ from rnagen.errors import ConfigError, InputError
 from rnagen.io.files import atomic_write
 from rnagen.messages import one_line
 
-STATE = "last.ckpt"
-"""Training state: model, average, optimizer, schedule, position. For resuming only, never for sampling."""
 PARTS = {
     "state_dict": dict,
     "loops": dict,

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,8 +132,26 @@ def test_weights_start_no_model_of_another_shape(train, tmp_path: Path, capsys) 
     capsys.readouterr()
     start = tmp_path / "first" / "last.safetensors"
     assert train("more", "--ckpt", start, "--recycling", "--self-conditioning") == 2
-    assert train("back", "--ckpt", start) == 2
-    assert capsys.readouterr().err.count("is a model of another shape") == 2
+    assert train("back", "--ckpt", start, "--no-recycling", "--pair-dim", "16") == 2
+    more, back = capsys.readouterr().err.splitlines()
+    shape = f"train.py: ckpt: {start} is a model of another shape than this configuration"
+    assert more == f"{shape}: self_conditioning (False there, True here)"
+    assert back == f"{shape}: pair_dim (8 there, 16 here), recycling (True there, False here)"
+
+
+def test_weights_bring_the_shape_of_their_model_and_its_path(train, dated: Path, tmp_path: Path) -> None:
+    flags = ("--epochs", "1", "--train-batches", "1", "--no-validate")
+    assert train("first", *flags, "--recycling", "--path-type", "GVP", "--dropout", "0.1") == 0
+    start = tmp_path / "first" / "last.safetensors"
+    places = ["--data", dated / "data", "--splits", dated, "--run-dir", tmp_path, "--run-name", "second"]
+    limits = ["--crop", "24", "--batch-size", "2", "--accelerator", "cpu"]
+    assert main([str(flag) for flag in (*flags, *limits, *places, "--ckpt", start)]) == 0
+    first, second = (load_checkpoint(tmp_path / name / "last.safetensors").config for name in ("first", "second"))
+    assert second.model == replace(first.model, dropout=0.0)
+    assert second.transport.path_type == "GVP"
+    # Beside weights without a description, which are refused themselves.
+    start.with_suffix(".json").write_text("{}")
+    assert main([str(flag) for flag in (*flags, *limits, *places[:-1], "third", "--ckpt", start)]) == 2
 
 
 def test_a_run_is_not_overwritten(train, tmp_path: Path, capsys) -> None:

@@ -104,7 +104,7 @@ def test_weights_begin_with_labels_and_go_on_with_theirs(train, labelled, splits
     assert "warning: 4 chains count as chains without a label" in capsys.readouterr().err
     assert load_checkpoint(tmp_path / "tuned" / "last.safetensors").config.model.categories == ("riboswitch", "tRNA")
     assert labelled("others", *flags, "--categories", "snRNA") == 2
-    assert "is a model of another shape" in capsys.readouterr().err
+    assert "is a model of another shape than this configuration: categories (" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

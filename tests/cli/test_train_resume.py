@@ -84,6 +84,12 @@ def test_other_data_in_the_place_of_the_run_s_are_refused(begun: Path, capsys, m
     assert contents(begun.parent) == before
 
 
+def test_the_folder_of_a_run_is_its_state(begun: Path) -> None:
+    assert main(["--ckpt", str(begun.parent), "--epochs", "2"]) == 0
+    assert load_checkpoint(begun.with_suffix(".safetensors")).metadata["step"] == 4
+    assert load_yaml(begun.parent / "config.yaml")["ckpt"] == str(begun)
+
+
 def test_a_run_goes_on_in_another_folder(begun: Path, tmp_path: Path) -> None:
     before = contents(begun.parent)
     assert main(["--ckpt", str(begun), "--epochs", "2", "--run-name", "fork"]) == 0

@@ -42,7 +42,6 @@ BAD = {
     "deep nesting": ("lr: " + "[" * DEEP, "nested too deeply"),
     "a list": ("- lr: 1", "not a mapping of options"),
     "a text": ("lr", "not a mapping of options"),
-    "nothing": ("", "not a mapping of options"),
     "a list as a name": ("? [a, b]\n: 1", "cannot be parsed as YAML: line 1"),
     "another syntax": ("lr: [1\ncrop: 2", "cannot be parsed as YAML: line 2"),
     "a control character": ("lr: \0", "cannot be parsed as YAML"),
@@ -82,3 +81,9 @@ def test_a_file_in_another_encoding_and_a_folder(tmp_path: Path) -> None:
         load_yaml(tmp_path / "a.yaml")
     with pytest.raises(ConfigError, match="Is a directory"):
         load_yaml(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "# lr: 1\n", "---\n"])
+def test_a_file_of_comments_has_no_options(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.yaml").write_text(text)
+    assert load_yaml(tmp_path / "a.yaml") == {}

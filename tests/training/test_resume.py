@@ -59,6 +59,10 @@ def test_a_run_starts_from_a_state_or_from_weights(tmp_path: Path) -> None:
         start_from(other)
     with pytest.raises(ConfigError, match="no such file"):
         start_from(tmp_path / "absent.ckpt")
+    assert start_from(tmp_path) == (state, None)
+    state.unlink()
+    with pytest.raises(ConfigError, match=r"is a folder without last.ckpt \(expected a run's"):
+        start_from(tmp_path)
 
 
 @pytest.mark.parametrize(("task", "name"), EVERY_OPTION)
@@ -124,6 +128,9 @@ def test_the_task_is_that_of_the_run(tmp_path: Path) -> None:
 
 
 def test_a_state_without_its_options_is_refused(state: Path) -> None:
+    (state.parent / "config.yaml").write_text("# nothing")
+    with pytest.raises(ConfigError, match="holds no options"):
+        default_options(None, state)
     (state.parent / "config.yaml").unlink()
     with pytest.raises(ConfigError, match=r"config.yaml does not exist: put the run's config.yaml there, or start"):
         default_options(None, state)

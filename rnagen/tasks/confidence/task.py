@@ -6,7 +6,7 @@ from typing import Any
 from rnagen.checkpoints.confidence import StructureModelId, load_confidence_checkpoint, save_confidence_checkpoint
 from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
 from rnagen.config.confidence import ConfidenceConfig
-from rnagen.config.files import to_plain
+from rnagen.config.files import differing, to_plain
 from rnagen.errors import ConfigError
 from rnagen.model.confidence import ConfidenceHead
 from rnagen.sampling.solver import check_sampling
@@ -30,9 +30,13 @@ class ConfidenceTask(Task[ConfidenceConfig, ConfidenceDataModule, ConfidenceModu
         self.structure = load_checkpoint(path, device)
         check_sampling(self.structure.config, config.sampler)
         self.initial = None if weights is None else load_confidence_checkpoint(weights)
-        expected = config.model, StructureModelId.of(self.structure)
-        if self.initial is not None and (self.initial.head.config, self.initial.structure_model) != expected:
-            raise ConfigError(f"ckpt: {weights} is a head of another shape, or of another structure model")
+        if self.initial is None:
+            return
+        if self.initial.head.config != config.model:
+            differs = differing(config.model, self.initial.head.config)
+            raise ConfigError(f"ckpt: {weights} is a head of another shape than this configuration: {differs}")
+        if self.initial.structure_model != StructureModelId.of(self.structure):
+            raise ConfigError(f"ckpt: {weights} is the head of another structure model (--structure names it)")
 
     def data(self, folder: Path, deadline: float | None) -> ConfidenceDataModule:
         """Chains and their conformers."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from rnagen.checkpoints.reactivity import load_reactivity_checkpoint, save_reactivity_checkpoint
-from rnagen.config.files import to_plain
+from rnagen.config.files import differing, to_plain
 from rnagen.config.reactivity import ReactivityConfig
 from rnagen.errors import ConfigError
 from rnagen.io.reactivity_layout import Window, write_layout
@@ -33,7 +33,8 @@ class ReactivityTask(Task[ReactivityConfig, ReactivityDataModule, ReactivityModu
             raise ConfigError("devices: validate_only writes predictions from one process; use devices 1")
         self.initial = None if weights is None else load_reactivity_checkpoint(weights).model
         if self.initial is not None and self.initial.config != self.config.model:
-            raise ConfigError(f"ckpt: {weights} holds a model of another shape than this configuration")
+            differs = differing(self.config.model, self.initial.config)
+            raise ConfigError(f"ckpt: {weights} is a model of another shape than this configuration: {differs}")
 
     def data(self, folder: Path, deadline: float | None) -> ReactivityDataModule:
         """The table of profiles."""

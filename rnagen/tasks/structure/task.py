@@ -7,6 +7,7 @@ from typing import Any
 
 from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.config.effects import without_effect
+from rnagen.config.files import differing
 from rnagen.config.structure import ModelConfig, TrainConfig
 from rnagen.data.encodings import EncodedCache
 from rnagen.errors import ConfigError
@@ -21,8 +22,6 @@ from rnagen.training.trainer import device_of
 
 STARTS_AT_NOTHING = ("pair_features", "secondary_structure", "recycling", "categories")
 """Parts of a model that add nothing until they are trained."""
-NOT_SHAPE = ("dropout", "grad_checkpointing")
-"""How a model is trained, not what it is."""
 
 
 class StructureTask(Task[TrainConfig, RNADataModule, FlowModule]):
@@ -43,8 +42,9 @@ class StructureTask(Task[TrainConfig, RNADataModule, FlowModule]):
         self.initial = None if weights is None else load_checkpoint(weights)
         if self.initial is not None and config.dataset.labels is not None and not config.model.categories:
             config = self.config = with_categories(config, self.initial.config.model.categories)
-        if self.initial is not None and not begins_as(config.model, self.initial.config.model):
-            raise ConfigError(f"ckpt: {weights} is a model of another shape than this configuration")
+        differs = "" if self.initial is None else other_shape(config.model, self.initial.config.model)
+        if differs:
+            raise ConfigError(f"ckpt: {weights} is a model of another shape than this configuration: {differs}")
         options = config.pretrained
         self.pretrained = choose_encoder(options.encoder, options.encoder_rate, state, self.initial)
 
@@ -89,8 +89,9 @@ def with_categories(config: TrainConfig, categories: tuple[str, ...]) -> TrainCo
     return replace(config, model=replace(config.model, categories=categories))
 
 
-def begins_as(model: ModelConfig, other: ModelConfig) -> bool:
-    """Whether a new model of the one shape can begin with the weights of the other: the same, but for parts that add
-    nothing until they are trained."""
+def other_shape(model: ModelConfig, other: ModelConfig) -> str:
+    """Why a new model of the one shape cannot begin with the weights of the other: the options that differ, but for
+    parts that add nothing until they are trained; empty if it can."""
     added = [part for part in STARTS_AT_NOTHING if not getattr(other, part)]
-    return replace(other, **{name: getattr(model, name) for name in (*added, *NOT_SHAPE)}) == model
+    same = {name: getattr(model, name) for name in (*added, *ModelConfig.NOT_SHAPE, "size")}
+    return differing(model, replace(other, **same))
