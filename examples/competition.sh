@@ -6,7 +6,11 @@
 #
 # FLAGS="--steps 2" is added to the commands that sample. docs/kaggle.md: the same in a notebook without internet.
 set -euo pipefail
-sequences=${1:?a table of sequences (target_id,sequence)} labels=${2:?a table of labels} out=${3:-out/competition}
+if [ $# -lt 2 ]; then
+    echo "usage: examples/competition.sh SEQUENCES.csv LABELS.csv [FOLDER]: tables of sequences (target_id,sequence) and of labels" >&2
+    exit 2
+fi
+sequences=$1 labels=$2 out=${3:-out/competition}
 
 # One guess for each of the five slots. Repeating the command continues where it was interrupted.
 # shellcheck disable=SC2086

@@ -7,7 +7,11 @@
 #
 # FLAGS="--epochs 1" is added to the commands that train.
 set -euo pipefail
-structures=${1:?a folder of structures, mmCIF or PDB} out=${2:-out/research}
+if [ $# -lt 1 ]; then
+    echo "usage: examples/research.sh STRUCTURES [FOLDER]: a folder of structures, mmCIF or PDB" >&2
+    exit 2
+fi
+structures=$1 out=${2:-out/research}
 
 # A dataset. The structures get a date, because undated chains do not train.
 rnagen prepare "$structures" --assume-date 2020-01-01 --out "$out/data" --splits "$out/splits"

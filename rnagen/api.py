@@ -267,7 +267,7 @@ def compare(runs: str | Path | Iterable[str | Path], **options: Any) -> Comparis
     """Put trainings side by side, as `rnagen compare` does.
 
     Args:
-        runs: folders of runs; the first one is what the others are compared with.
+        runs: folders of runs, or a folder that holds them; the first run is what the others are compared with.
         options: any option of `rnagen compare`: `out`.
 
     Returns:

@@ -13,7 +13,20 @@ PROG = "rnagen cache"
 
 def main(arguments: Sequence[str]) -> int:
     """Parse, then list or clear."""
-    return guarded(lambda: run(parse(CacheConfig(), arguments, PROG)), PROG)
+    return guarded(lambda: run(options_of(arguments)), PROG)
+
+
+def options_of(arguments: Sequence[str]) -> CacheConfig:
+    """The options of a command line.
+
+    Raises:
+        ConfigError: one does not exist, or a word stands where there is none.
+    """
+    if arguments and not arguments[0].startswith("-"):
+        hint = "`rnagen cache` lists the caches, `rnagen cache --clear [NAME ...]` clears them"
+        raise ConfigError(f"{quoted(arguments[0])}: takes no such word ({hint})")
+    config: CacheConfig = parse(CacheConfig(), arguments, PROG)
+    return config
 
 
 def run(config: CacheConfig) -> int:

@@ -20,7 +20,8 @@ class CompareConfig:
     alone are repetitions of one setting."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Folders of runs, such as runs/*; the first one is what the others are compared with."""
+    """Folders of runs, such as runs/*, or a folder that holds them, such as runs; the first run is what the others are
+    compared with."""
     out: Path | None = None
     """Also write the learning curves (.svg or .png) or the tables (.md) to this file."""
 

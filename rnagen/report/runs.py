@@ -12,6 +12,8 @@ from rnagen.errors import ConfigError, InputError
 from rnagen.io.files import read_json
 from rnagen.messages import one_line
 
+CONFIG = "config.yaml"
+"""The options of a run; a folder without it holds none."""
 DATA = ("data", "splits")
 UNIMPORTANT = {"seed", *MAY_CHANGE, *OF_ONE_COMMAND} - {"epochs", "ckpt", "structure", *DATA}
 """Options in which repetitions of a setting may differ: the seed, and what a run may change when it is resumed, but for
@@ -82,7 +84,7 @@ def read_run(folder: Path) -> Run:
     """
     file = folder / "metrics.jsonl"
     try:
-        options = load_yaml(folder / "config.yaml")
+        options = load_yaml(folder / CONFIG)
         records = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
         # A run that was killed and resumed has measured some steps twice.
         by_step = {int(record["step"]): record for record in records}
@@ -107,11 +109,23 @@ def _contents_hash(folder: Path) -> str:
         return ""
 
 
+def run_folders(paths: Iterable[Path]) -> list[Path]:
+    """The folders of runs that are meant: a folder of runs stands for the runs in it. Files, and folders without a run,
+    are left out beside others, for `runs/*` names them too; what does not exist stays."""
+    given = list(paths)
+    found: list[Path] = []
+    for path in given:
+        inner = [] if (path / CONFIG).exists() else sorted(file.parent for file in path.glob(f"*/{CONFIG}"))
+        found += inner or [path]
+    meant = [path for path in found if (path / CONFIG).exists() or not path.exists()]
+    return meant if any(path.exists() for path in meant) else found
+
+
 def read_runs(folders: Iterable[Path]) -> tuple[list[Run], list[InputError]]:
-    """The runs that share a metric with the first of them, and why the others are left out."""
+    """The runs that share a metric with the first of them, and why the others are left out; see `run_folders`."""
     runs: list[Run] = []
     errors: list[InputError] = []
-    for folder in folders:
+    for folder in run_folders(folders):
         try:
             run = read_run(folder)
         except InputError as error:

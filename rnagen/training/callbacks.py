@@ -197,6 +197,8 @@ class StepLog(L.Callback):
         self.every = every
         self.clock = time.monotonic()
         self.clock_step = 0
+        self.paused: float | None = None
+        """When the last validation began, until the next step."""
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.clock, self.clock_step = time.monotonic(), trainer.global_step
@@ -204,10 +206,32 @@ class StepLog(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
+            self.write(trainer)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.write(trainer)
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.paused = time.monotonic()
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        # The time of validations, pictures and checkpoints is not that of steps.
+        self.clock += self._pause()
+
+    def _pause(self) -> float:
+        pause = 0.0 if self.paused is None else time.monotonic() - self.paused
+        self.paused = None
+        return pause
+
+    def write(self, trainer: L.Trainer) -> None:
+        """The line and the row of the steps since the last ones, if there are any."""
         step = trainer.global_step
-        due = step % self.every == 0 or step == trainer.max_steps
-        if not trainer.is_global_zero or step == self.clock_step or not due:
+        if not trainer.is_global_zero or step == self.clock_step:
             return
+        self.clock += self._pause()
         now = time.monotonic()
         speed = (step - self.clock_step) / (now - self.clock)
         self.clock, self.clock_step = now, step

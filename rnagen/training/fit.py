@@ -154,7 +154,8 @@ def _train(
     early, count = EarlyEnd(deadline), StepCount()
     begin = partial(_begin_folder, folder, config, state or run.ckpt)
     start = AtStart(begin, run.fresh_schedule, data.batches_per_epoch)
-    callbacks = [early, count, start, MetricsWriter(folder), writer, PictureWriter(folder)]
+    # The last one sees what came while the others worked.
+    callbacks = [count, start, MetricsWriter(folder), writer, PictureWriter(folder), early]
     trainer = make_trainer(config, folder, steps, data.validates, callbacks)
     with clear_errors(folder), restoring(state, lambda: count.started):
         act = trainer.validate if run.validate_only else trainer.fit

@@ -52,6 +52,15 @@ def test_an_unknown_name_is_one_line(folder: Path, capsys) -> None:
     assert (folder / "groups-x.npy").is_file()
 
 
+@pytest.mark.parametrize("word", ["list", "clear"])
+def test_a_word_is_answered_by_the_option(folder: Path, capsys, word: str) -> None:
+    assert main(["cache", word]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    hint = "(`rnagen cache` lists the caches, `rnagen cache --clear [NAME ...]` clears them)"
+    assert line == f"rnagen cache: '{word}': takes no such word {hint}"
+    assert (folder / "groups-x.npy").is_file()
+
+
 def test_the_folder_is_that_of_the_option_the_variable_or_the_user(folder: Path, tmp_path: Path, monkeypatch) -> None:
     assert cache_folder() == folder
     assert main(["cache", "--cache", str(tmp_path / "other"), "--clear"]) == 0

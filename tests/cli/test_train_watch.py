@@ -1,13 +1,16 @@
 """What can be seen of a training while it runs, and afterwards."""
 
 import csv
+import itertools
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,9 +19,11 @@ from rnagen.cli.train import main
 from rnagen.data.dataset import Dataset
 from rnagen.progress import is_quiet
 from rnagen.tasks.structure.data import RNADataModule
+from rnagen.tasks.structure.module import FlowModule
 from rnagen.tasks.structure.time_bins import NAMES
 from rnagen.tasks.structure.validation import score_names
-from rnagen.training import loggers
+from rnagen.training import callbacks, loggers
+from rnagen.training.callbacks import MetricsWriter
 from rnagen.training.pictures import FILE
 from tests.helpers.training import FAST
 
@@ -201,3 +206,32 @@ def test_a_quiet_run_shows_no_progress_of_its_data_either(train, monkeypatch, fl
     assert train("a", *NO_VALIDATION, "--train-batches", "1", *flags) == 0
     assert set(found) == {bool(flags)}
     assert not is_quiet()
+
+
+def test_an_early_end_has_its_line_and_row_too(train, tmp_path: Path, capsys, monkeypatch) -> None:
+    """At a step that is not one of `--print-freq`."""
+
+    def stop(self, trainer, *_) -> None:
+        if trainer.global_step == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(MetricsWriter, "on_train_batch_end", stop)
+    assert train("a", *NO_VALIDATION, "--train-batches", "7", "--print-freq", "3") == 130
+    assert [int(line.split()[1][:-1]) for line in log_lines(capsys.readouterr().out)] == [3, 4]
+    assert [row["step"] for row in rows(tmp_path / "a")] == ["3", "4"]
+
+
+def test_validations_do_not_count_in_the_speed(train, tmp_path: Path, monkeypatch) -> None:
+    now = iter(range(10**6))
+    monkeypatch.setattr(callbacks, "time", SimpleNamespace(monotonic=lambda: float(next(now))))
+    step = FlowModule.validation_step
+
+    def long(self, *arguments):
+        next(itertools.islice(now, 1000, None))
+        return step(self, *arguments)
+
+    monkeypatch.setattr(FlowModule, "validation_step", long)
+    assert train("a", "--epochs", "3", "--train-batches", "2", "--print-freq", "3") == 0
+    speeds = [float(row["steps_per_second"]) for row in rows(tmp_path / "a") if row["steps_per_second"]]
+    assert len(speeds) == 2
+    assert min(speeds) > 0.1

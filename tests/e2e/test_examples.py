@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from rnagen.io.kaggle import write_labels
 from rnagen.io.write import write_structure
@@ -32,6 +33,15 @@ def test_each_example_is_run_here_and_can_be_started() -> None:
     for example in EXAMPLES.iterdir():
         assert f'"{example.name}"' in tested, example.name
         assert example.stat().st_mode & 0o111, example.name
+
+
+@pytest.mark.parametrize("name", ["competition.sh", "research.sh"])
+def test_without_arguments_there_is_a_usage_line(name: str, tmp_path: Path) -> None:
+    done = subprocess.run(["bash", str(EXAMPLES / name)], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"usage: examples/{name} ")
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_structural_biology(tmp_path: Path) -> None:

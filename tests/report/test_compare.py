@@ -147,7 +147,7 @@ def test_the_command_prints_draws_and_names_what_it_leaves_out(runs: list[Path],
     capsys.readouterr()
     assert main(["compare", str(runs[0]), *map(str, (bad, other, begun, file, tmp_path / "absent"))]) == 1
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 5
+    assert len(lines) == 4
     assert all(line.startswith("rnagen compare: left out: ") for line in lines)
     for line, words in zip(lines, ("is not a record of validations", "shares no metric with", "has not validated")):
         assert words in line
@@ -158,6 +158,24 @@ def test_nothing_to_compare_and_another_format_are_one_line(tmp_path: Path, caps
     assert "runs: none can be compared" in capsys.readouterr().err.splitlines()[-1]
     assert main(["compare", str(tmp_path), "--out", "a.pdf"]) == 2
     assert "out: a.pdf cannot be used (expected a name that ends with .svg, .png or .md)" in capsys.readouterr().err
+
+
+def test_a_folder_of_runs_is_enough_and_what_is_no_run_is_no_matter(tmp_path: Path, capsys) -> None:
+    for seed in range(2):
+        write_run(tmp_path / "runs" / str(seed), np.full(2, 0.2), seed)
+    (tmp_path / "runs" / "small.sh").touch()
+    (tmp_path / "runs" / "encoded").mkdir()
+    (tmp_path / "runs" / "bare_gpu").mkdir()
+    assert main(["compare", str(tmp_path / "runs")]) == 0
+    whole = capsys.readouterr()
+    assert "2 runs of 1 settings" in whole.out
+    assert main(["compare", *map(str, sorted((tmp_path / "runs").iterdir()))]) == 0
+    assert capsys.readouterr() == whole
+    assert whole.err == ""
+    assert main(["compare", str(tmp_path / "runs" / "encoded"), str(tmp_path / "runs" / "small.sh")]) == 2
+    assert "runs: none can be compared (name folders of runs, as runs/*); " in capsys.readouterr().err
+    assert main(["compare", str(tmp_path / "runs" / "0"), str(tmp_path / "runs" / "absent")]) == 1
+    assert "absent" in capsys.readouterr().err
 
 
 def test_the_function_is_the_command(runs: list[Path], tmp_path: Path, capsys) -> None:
