@@ -58,8 +58,8 @@ def test_the_newest_template_of_each_target(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         templates = [{"source": source, "release_date": date} for source, date in uses]
         (tmp_path / name / "summary.json").write_text(json.dumps({"name": name, "templates": templates}))
-    assert newest_templates(tmp_path) == {"R1": "2021-01-01"}
-    assert newest_templates(tmp_path / "submission.csv") == {"R1": "2021-01-01"}
+    assert newest_templates(tmp_path) == {"R1": "2024-01-01"}
+    assert newest_templates(tmp_path / "submission.csv") == {"R1": "2024-01-01"}
 
 
 def test_a_damaged_summary_is_refused(tmp_path: Path) -> None:
