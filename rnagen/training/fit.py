@@ -20,6 +20,7 @@ from rnagen.config.files import to_plain
 from rnagen.config.shared import RunOptions, TaskConfig
 from rnagen.errors import ConfigError
 from rnagen.io.files import TEMPORARY, lock_folder, write_text
+from rnagen.memory import keep_freed_memory
 from rnagen.messages import one_line, quoted
 from rnagen.sampling.conformers import SamplingError
 from rnagen.training.callbacks import AtStart, CheckpointWriter, MetricsWriter, StepCount, StopOnSignal
@@ -79,6 +80,7 @@ def fit(task: Task[Any, Any, Any]) -> TrainedRun:
 
     L.seed_everything(run.seed, verbose=False)
     torch.set_float32_matmul_precision("high")
+    keep_freed_memory()
     data = task.data(folder, deadline)
     data.prepare_data()
     data.setup("fit")
