@@ -1,4 +1,5 @@
 """How good a checkpoint is on chains that it trained on, on later ones, and on CASP15, side by side, beside baselines.
+The model alone is measured, without templates.
 
     python benchmarks/accuracy.py rnagen/assets/small.safetensors --data data
     python benchmarks/accuracy.py runs/long/step_*.safetensors --sets validation --max-length 260 --steps 10

@@ -3,7 +3,7 @@
 Every function takes the options of its verb as keywords, under the names of the command line with underscores.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -15,17 +15,18 @@ from rnagen.config.evaluation import EvaluateConfig
 from rnagen.config.files import load_config
 from rnagen.config.library import LibraryConfig
 from rnagen.config.prepare import PrepareConfig
+from rnagen.config.reactivity import ReactivityOptions
 from rnagen.config.sampling import SampleConfig
 from rnagen.devices import choose_device
 from rnagen.errors import ConfigError, InputError
 from rnagen.evaluation.results import Evaluation
 from rnagen.evaluation.run import evaluate as _evaluate
-from rnagen.io.target import Target, make_target
+from rnagen.messages import quoted
 from rnagen.progress import progress_bar, silenced
 from rnagen.report.compare import Comparison
 from rnagen.report.compare import compare as _compare
 from rnagen.sampling.ensemble import Ensemble
-from rnagen.sampling.inputs import gather_targets, unique_targets
+from rnagen.sampling.inputs import Targets, gather_targets, given_file, given_target, given_targets, unique_targets
 from rnagen.sampling.results import SampledTargets
 from rnagen.sampling.run import SamplingRun
 from rnagen.tasks import default_options, make_task
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from rnagen.preparation.library import BuiltLibrary
     from rnagen.preparation.run import Prepared
 
-Listed = Mapping[str, str] | Sequence[str | Target | tuple[str, str]]
-Targets = str | Path | Listed
-"""A file or folder, or sequences with or without names."""
 INPUTS = ("sequence", "name", "structure", "fasta", "csv")
 """Options of the command line that name the RNAs; here they are arguments of their own."""
 
@@ -46,7 +44,7 @@ def sample(sequence: str, n: int = 5, *, name: str = "rna", structure: str | Non
     """Draw n conformers of one RNA.
 
     Args:
-        sequence: T counts as U, lower case as upper case.
+        sequence: T counts as U, lower case as upper case. `sample_targets` takes several, and files.
         n: number of conformers.
         name: part of the seed; the same seed and name give the same conformers as `sample.py --name … --seed …`.
         structure: secondary structure in dot-bracket notation that the conformers are conditioned on, for a model that
@@ -59,7 +57,7 @@ def sample(sequence: str, n: int = 5, *, name: str = "rna", structure: str | Non
 
     Raises:
         InputError: the sequence, secondary structure or checkpoint cannot be used, or the memory does not suffice.
-        ConfigError: an option does not exist, or this checkpoint cannot be sampled with it.
+        ConfigError: an option does not exist, this checkpoint cannot be sampled with it, or several sequences.
 
     >>> ensemble = sample("GGGGCUUCGGCCCC", n=2, steps=2)
     >>> ensemble  # doctest: +ELLIPSIS
@@ -71,19 +69,25 @@ def sample(sequence: str, n: int = 5, *, name: str = "rna", structure: str | Non
     >>> ensemble.structure.atoms
     ('P', "C4'", "C1'", 'N')
     """
-    target = make_target("sample", name, sequence, structure)
+    if not isinstance(sequence, str):
+        wanted = "one sequence; sample_targets takes several, and files"
+        raise ConfigError(f"sample: {quoted(sequence)} cannot be used (expected {wanted})")
+    given = load_config(SampleConfig(), {"sequence": sequence, "name": name, "structure": structure}, "sample")
+    target = given_target("sample", given.name, sequence, given.structure)
     result = _sample("sample", [target], {"n": n, **options})
     if result.failures:
         raise result.failures[0]
     return result[name]
 
 
-def sample_targets(targets: Targets, n: int = 5, *, out: str | Path | None = None, **options: Any) -> SampledTargets:
+def sample_targets(
+    targets: Targets | None = None, n: int = 5, *, out: str | Path | None = None, **options: Any
+) -> SampledTargets:
     """Draw n conformers of each of several RNAs, as `sample.py` does.
 
     Args:
-        targets: a FASTA file, a table of sequences or a folder of them; sequences by name, as a dict or pairs; or a
-            list of sequences, which are named rna_1, rna_2 ….
+        targets: a FASTA file, a table of sequences or a folder of them; one sequence, which is named rna; a list of
+            sequences, which are named rna_1, rna_2 …; or sequences by name, as a dict or pairs.
         n: number of conformers.
         out: folder to write to; a run that was interrupted is resumed, one of the same options is added to. An RNA that
             has more conformers there has them in the result too.
@@ -108,7 +112,7 @@ def sample_targets(targets: Targets, n: int = 5, *, out: str | Path | None = Non
     return _sample("sample_targets", targets, {"n": n, "out": out, **options})
 
 
-def _sample(function: str, targets: Targets, options: dict[str, Any]) -> SampledTargets:
+def _sample(function: str, targets: Targets | None, options: dict[str, Any]) -> SampledTargets:
     """`sample_targets` for a function whose name stands in errors."""
     for name in INPUTS:
         if name in options:
@@ -116,10 +120,11 @@ def _sample(function: str, targets: Targets, options: dict[str, Any]) -> Sampled
     out = options.pop("out", None)
     config = load_config(SampleConfig(), options if out is None else {"out": out, **options}, function)
     failures: list[InputError] = []
-    if isinstance(targets, str | Path):
-        job = SamplingRun(load_config(config, {"fasta": targets}, function))
+    file = given_file(targets)
+    if file is not None:
+        job = SamplingRun(load_config(config, {"fasta": file}, function))
     else:
-        made, failures = _made(targets)
+        made, failures = given_targets(function, targets)
         job = SamplingRun(config, made)
     if not job.targets:
         return SampledTargets({}, failures + job.failures)
@@ -151,8 +156,8 @@ def evaluate(predictions: str | Path, references: str | Path, **options: Any) ->
     Raises:
         InputError: an unusable input, a missing prediction, or a checkpoint whose training may have seen a target.
     """
-    paths = EvaluateConfig(Path(predictions), Path(references))
-    config = load_config(paths, options, "evaluate")
+    paths = {"predictions": predictions, "references": references}
+    config = load_config(EvaluateConfig(Path(), Path()), {**paths, **options}, "evaluate")
     with silenced(config.quiet):
         return _evaluate(config)
 
@@ -161,8 +166,7 @@ def reactivity(targets: Targets, *, ckpt: str | Path | Sequence[str | Path] = ()
     """Predict the chemical-mapping reactivity of RNAs, as `rnagen reactivity` does.
 
     Args:
-        targets: a FASTA file, a table of sequences or a folder of them; sequences by name, as a dict or pairs; or a
-            list of sequences, which are named rna_1, rna_2 ….
+        targets: as of `sample_targets`.
         ckpt: a reactivity checkpoint, or several, whose mean is returned; the shipped one by default.
         device: auto, cpu, cuda or mps.
 
@@ -177,12 +181,13 @@ def reactivity(targets: Targets, *, ckpt: str | Path | Sequence[str | Path] = ()
     >>> prediction.profiles["hairpin"].shape == (14, len(prediction.experiments))
     True
     """
-    if isinstance(targets, str | Path):
-        found, failures = gather_targets([Path(targets)])
+    config = load_config(ReactivityOptions(), {"ckpt": ckpt, "device": device}, "reactivity")
+    file = given_file(targets)
+    if file is not None:
+        found, failures = gather_targets([file])
     else:
-        found, failures = unique_targets(*_made(targets))
-    listed = [ckpt] if isinstance(ckpt, str | Path) else ckpt
-    models = load_models([Path(path) for path in listed], choose_device(device))
+        found, failures = unique_targets(*given_targets("reactivity", targets))
+    models = load_models(config.ckpt, choose_device(config.device))
     good, refused = refuse_unfit(found, models)
     prediction = predict_reactivity(good, models)
     return replace(prediction, failures=failures + refused + prediction.failures)
@@ -206,8 +211,7 @@ def prepare(inputs: str | Path | Sequence[str | Path], out: str | Path = "data",
     # Sampling does not wait for gemmi.
     from rnagen.preparation.run import run_prepare
 
-    listed = [inputs] if isinstance(inputs, str | Path) else list(inputs)
-    config = load_config(PrepareConfig(), {"inputs": listed, "out": out, **options}, "prepare")
+    config = load_config(PrepareConfig(), {"inputs": inputs, "out": out, **options}, "prepare")
     with silenced(config.quiet):
         return run_prepare(config)
 
@@ -252,7 +256,7 @@ def train(task: str | None = None, **options: Any) -> Path:
         TrainingError: no step could be taken, because no loss was finite.
     """
     ckpt = options.get("ckpt")
-    defaults = default_options(task, None if ckpt is None else Path(ckpt))
+    defaults = default_options(task, Path(ckpt) if isinstance(ckpt, str | Path) else None)
     # Sampling does not wait for lightning.
     from rnagen.training.fit import fit
 
@@ -275,17 +279,4 @@ def compare(runs: str | Path | Iterable[str | Path], **options: Any) -> Comparis
 
     >>> rnagen.compare(["runs/mine", "runs/mine2"]).save("out/curves.svg")  # doctest: +SKIP
     """
-    listed = [runs] if isinstance(runs, str | Path) else runs
-    return _compare(load_config(CompareConfig(tuple(map(Path, listed))), options, "compare"))
-
-
-def _made(targets: Listed) -> tuple[list[Target], list[InputError]]:
-    """Targets, and an error for each that cannot be made; sequences without names are numbered."""
-    made, failures = [], []
-    for number, given in enumerate(targets.items() if isinstance(targets, Mapping) else targets, 1):
-        pair = (f"rna_{number}", given) if isinstance(given, str) else given
-        try:
-            made.append(pair if isinstance(pair, Target) else make_target("inputs", *pair))
-        except InputError as error:
-            failures.append(error)
-    return made, failures
+    return _compare(load_config(CompareConfig(()), {"runs": runs, **options}, "compare"))

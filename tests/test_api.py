@@ -10,6 +10,7 @@ import rnagen
 from rnagen import api
 from rnagen.cli.sample import main
 from rnagen.errors import ConfigError, InputError
+from rnagen.io.read import read_structures
 from tests.helpers.outputs import contents
 
 RNAS = [("one", "GGGAAACCC"), ("two", "GGGCUUCGGCCC")]
@@ -74,6 +75,7 @@ def test_sequences_may_come_by_name() -> None:
         ({"tau": None}, "tau: None cannot be used"),
         ({"n": 0}, "n: must be at least 1, not 0"),
         ({"fasta": "x.fasta"}, "fasta: the RNAs are the first argument"),
+        ({"templates": 5}, r"templates: 5 cannot be used \(expected a list"),
     ],
 )
 def test_an_error_names_the_function_and_the_option(options: dict, words: str) -> None:
@@ -188,3 +190,41 @@ def test_a_dataset_is_prepared_and_trained_on(tmp_path: Path) -> None:
     assert (run / "last.safetensors").is_file()
     with pytest.raises(ConfigError, match="choose one of structure, reactivity, confidence"):
         rnagen.train("nothing")
+
+
+def test_an_ensemble_has_places_and_slices() -> None:
+    ensemble = rnagen.sample("GGGCUUCGGCCC", 3, candidates=5, steps=2)
+    np.testing.assert_array_equal(ensemble[0].coords, ensemble.coords[:1])
+    np.testing.assert_array_equal(ensemble[-1].coords, ensemble.coords[2:])
+    some = ensemble[1:]
+    assert some.numbers == ensemble.numbers[1:]
+    assert some.best_first == [one for one in ensemble.best_first if one in some.numbers]
+    np.testing.assert_array_equal(some.confidence.tm, ensemble.confidence.tm[1:])
+    np.testing.assert_array_equal(some.coords, ensemble.coords[1:])
+    assert repr(ensemble[3:]) == "Ensemble(rna: 0 conformers of 12 nt)"
+    for place in (3, -4):
+        with pytest.raises(IndexError, match="the ensemble has 3, from 0"):
+            ensemble[place]
+    with pytest.raises(ConfigError, match="keep their order"):
+        ensemble[::-1]
+
+
+@pytest.mark.parametrize("suffix", [".cif", ".pdb", ".cif.gz"])
+def test_an_ensemble_saves_one_file(tmp_path: Path, suffix: str) -> None:
+    ensemble = rnagen.sample("GGGCUUCGGCCC", 2, steps=2)
+    path = ensemble.save(tmp_path / f"mine{suffix}")
+    (read,) = read_structures(path)
+    assert read.num_models == 2
+    np.testing.assert_allclose(read.select_atoms(ensemble.structure.atoms).coords, ensemble.coords, atol=1e-3)
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+def test_other_kinds_of_files_are_refused_and_folders_may_have_dots(tmp_path: Path) -> None:
+    ensemble = rnagen.sample("GGGCUUCGGCCC", 1, steps=2)
+    with pytest.raises(InputError, match=r"suffix '\.csv' is not supported; write \.cif or \.pdb"):
+        ensemble.save(tmp_path / "mine.csv")
+    assert (ensemble.save(tmp_path / "NR_1.1") / "ensemble.cif").is_file()
+    result = rnagen.sample_targets({"an.rna": "GGGCUUCGGCCC"}, 1, steps=2)
+    with pytest.raises(ConfigError, match=r"mine\.cif is the name of a file"):
+        result.save(tmp_path / "mine.cif")
+    assert (result.save(tmp_path / "all") / "an.rna" / "ensemble.cif").is_file()

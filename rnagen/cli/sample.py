@@ -66,10 +66,16 @@ def _sample(job: "SamplingRun", config: SampleConfig) -> None:
     from rnagen.sampling.ensemble import Ensemble
     from rnagen.sampling.outputs import SUBMISSION
 
+    known = None if job.models is None else job.models.known
     with job.open(config.out) as folder:
         if config.alignments is not None:
             aligned = sum(target.alignment is not None for target in job.targets)
             print(f"{aligned} of {len(job.targets)} targets have an alignment")
+        if known is None and config.known.searches:
+            print("no templates are searched for: they do not have all atoms of this model")
+        if known is not None and config.known.draft is not None:
+            drafts = sum(known.draft_of(target) is not None for target in job.targets)
+            print(f"{drafts} of {len(job.targets)} targets have a draft")
         there, waiting = len(job.finished(folder)), job.waiting(folder)
         interrupted = folder.interrupted(config.n) & {target.name for target in waiting}
         if there:
@@ -83,6 +89,8 @@ def _sample(job: "SamplingRun", config: SampleConfig) -> None:
                     evaluations = max(evaluations, result.evaluations)
                     built += [f"{target.name}: {_templates(result)}"] if result.templates else []
         done, n = folder.submitted()
+    for unused in [] if known is None else known.warnings:
+        print(f"warning: {unused}", file=sys.stderr)
     if not done:
         return
     print(f"{len(done)} RNAs × {n} conformers: {config.out}/<name>/conformer_*.{config.format}")

@@ -7,7 +7,7 @@ import dataclasses
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -151,7 +151,8 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
     if origin is Literal:
         good = value in args
     elif origin is tuple:
-        good = isinstance(value, list | tuple)
+        value = (value,) if isinstance(value, str | Path) else value
+        good = isinstance(value, Iterable) and not isinstance(value, Mapping | bytes)
         value = tuple(_convert(v, args[0], where) for v in value) if good else value
     elif kind is float:
         value = _as_float(value)
@@ -160,6 +161,7 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
         good = isinstance(value, str | Path)
         value = Path(value) if good else value
     else:
+        value = str(value) if kind is str and isinstance(value, Path) else value
         good = type(value) is kind
     if not good:
         raise ConfigError(f"{where}: {quoted(value)} cannot be used (expected {expected(kind)})")

@@ -55,6 +55,8 @@ class SamplerConfig:
 
 AUTO, NONE = "auto", "none"
 """Templates: those that the library has; not any."""
+LIBRARY_UNTIL = 0.95
+"""Default of `template_until` for the library; chosen on validation chains (docs/templates.md)."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,10 @@ class TemplateConfig:
     """Best templates of the library that are considered."""
     template_similarity: float = 0.5
     """Least identity × coverage of a template."""
-    template_until: float = 0.95
+    template_until: float | None = None
     """Time of the flow, from 0 (noise) to 1 (structure), until which the copied residues stand as in the template while
-    the model completes the others; then it may move them all. 1: to the end."""
+    the model completes the others; then it may move them all. 1: to the end. By default 0.95 for templates of the
+    library, 1 for files and drafts."""
 
     def __post_init__(self) -> None:
         if NONE in self.templates and len(self.templates) > 1:
@@ -89,11 +92,19 @@ class TemplateConfig:
             raise ConfigError(f"templates: choose {AUTO}, {NONE} or files")
         if self.template_date and not is_date(self.template_date):
             raise ConfigError(f"template_date: {quoted(self.template_date)} is not a date (expected YYYY-MM-DD)")
-        for name, least in (("template_slots", 0), ("template_choice", 1), ("template_similarity", 0)):
+        for name, least in (("template_slots", 0), ("template_choice", 1)):
             if not getattr(self, name) >= least:
                 raise ConfigError(f"{name}: must be at least {least}, not {getattr(self, name)!r}")
-        if not 0 < self.template_until <= 1:
+        if not 0 <= self.template_similarity <= 1:
+            raise ConfigError(f"template_similarity: must lie between 0 and 1, not {self.template_similarity!r}")
+        if self.template_until is not None and not 0 < self.template_until <= 1:
             raise ConfigError(f"template_until: must lie above 0 and be at most 1, not {self.template_until!r}")
+
+    def until(self, source: str) -> float:
+        """`template_until` of a template from the library, a file or a draft."""
+        if self.template_until is not None:
+            return self.template_until
+        return LIBRARY_UNTIL if source == "library" else 1.0
 
     @property
     def searches(self) -> bool:

@@ -158,17 +158,19 @@ def _date_filters(references: Structures, cutoff: str, config: EvaluateConfig) -
     if config.dates is not None:
         dates |= {name: date for name, date in read_dates(config.dates).items() if name in dates}
     filters = {name: filter_by_date(cutoff, date) for name, date in dates.items()}
-    for name, newest in newest_templates(config.predictions).items():
-        if dates.get(name, NO_DATE) != NO_DATE and newest >= dates[name]:
-            filters[name] = f"{LEAKAGE}: template of {newest}, target {dates[name]}"
+    known = newest_templates(config.predictions)
+    newest = {name: date for name, date in known.items() if dates.get(name, NO_DATE) != NO_DATE and date >= dates[name]}
+    filters |= {name: f"{LEAKAGE}: template of {date}, target {dates[name]}" for name, date in newest.items()}
     leaks = [name for name, result in filters.items() if result.startswith(LEAKAGE)]
     if not leaks:
         return filters, ""
     if not config.allow_leakage:
+        what = f"the training cutoff {cutoff} is later than the date"
+        if leaks[0] in newest:
+            what = f"a template of {newest[leaks[0]]} is not older than the date"
         reason = (
-            f"training or templates are as late as {len(leaks)} of {len(filters)} targets or later (here "
-            f"{filters[leaks[0]].removeprefix(f'{LEAKAGE}: ')}): they may have seen them. --allow-leakage scores them "
-            "all the same"
+            f"{what} of {len(leaks)} of {len(filters)} targets ({dates[leaks[0]]} here): they may have been seen. "
+            "--allow-leakage scores them all the same"
         )
         raise InputError(config.predictions, leaks[0], reason)
     leakage = f"{LEAKAGE} in {len(leaks)} of {len(filters)}"

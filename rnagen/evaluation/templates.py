@@ -38,10 +38,14 @@ def template_answer(reference: RNAStructure, cutoff: str, searcher: Searcher) ->
     if not dates:
         return None
     own = {entry_of(reference.name), reference.entry.lower()} - {""}
-    allowed = DateFilter(min(dates), own).allowed(searcher.library)
-    query = Query.of(reference.sequence, base_pairs(reference.sequence).dense())
+    return answer_within(reference.sequence, DateFilter(min(dates), own), searcher)
+
+
+def answer_within(sequence: str, dates: DateFilter, searcher: Searcher) -> Float[Tensor, "n L 3"] | None:
+    """As `template_answer`, of a sequence, with the templates that a date filter lets serve."""
+    query = Query.of(sequence, base_pairs(sequence).dense())
     answers = []
-    for match in searcher.search(query, allowed)[:NUMBER]:
+    for match in searcher.search(query, dates.allowed(searcher.library))[:NUMBER]:
         try:
             answers.append(torch.from_numpy(transfer(match).coords[:, C1]))
         except NothingAligned:
@@ -50,7 +54,8 @@ def template_answer(reference: RNAStructure, cutoff: str, searcher: Searcher) ->
 
 
 def newest_templates(predictions: Path) -> dict[str, str]:
-    """Release date of the newest template that a run of rnagen used, by target; targets without are left out.
+    """Release date of the newest template that a run of rnagen used, by target, be it of the library or of a file;
+    targets without are left out.
 
     Raises:
         InputError: a summary cannot be read.
@@ -60,7 +65,7 @@ def newest_templates(predictions: Path) -> dict[str, str]:
     for path in sorted(folder.glob(f"*/{SUMMARY}")):
         summary = read_json(path)
         try:
-            dates = [use["release_date"] for use in summary.get("templates", []) if use["source"] == "library"]
+            dates = [use["release_date"] for use in summary.get("templates", []) if use["release_date"] != NO_DATE]
         except (KeyError, TypeError) as error:
             raise InputError(path, "templates", f"not as rnagen writes them: {error!r}") from error
         if dates:

@@ -29,14 +29,14 @@ class SamplingError(RuntimeError):
 
 @dataclass(frozen=True)
 class Fragments:
-    """Known parts of conformers: until `time`, the model completes them."""
+    """Known parts of conformers, which the model completes."""
 
     coords: Mapping[int, Float[Tensor, "L A 3"]]
     """Structures in Å, by the position of the conformer among all of the RNA."""
     masks: Mapping[int, Bool[Tensor, "L A"]]
     """Their atoms that are known."""
-    time: float
-    """Of the flow, from which on the model is free to move them; at 1 they stay as they are."""
+    until: Mapping[int, float]
+    """Times of the flow from which on the model is free to move them; at 1 they stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,8 @@ class _RNA:
             # They differ by what is known of them.
             options = replace(options, diversity=0.0)
             coords, masks = (torch.stack([part[k] for k in conformers]) for part in (fragments.coords, fragments.masks))
-            fixed = Fixed((coords / self.flow.model.config.sigma_data).to(device), masks.to(device), fragments.time)
+            until = torch.tensor([fragments.until[k] for k in conformers], device=device)
+            fixed = Fixed((coords / self.flow.model.config.sigma_data).to(device), masks.to(device), until)
         remembers = not self.solver.adaptive
         denoiser = Denoiser(self.flow, self.context, options.chunk, remembers, evaluated)
         away_from = None

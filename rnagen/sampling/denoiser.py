@@ -91,14 +91,14 @@ class Fixed:
     """In units of the model, in any pose."""
     mask: Bool[Tensor, "n L A"]
     """Atoms that are known."""
-    until: float
-    """Time from which on the model is free to move them."""
+    until: Float[Tensor, " n"]
+    """Times from which on the model is free to move them; 1 for never."""
 
     def __call__(self, data: Float[Tensor, "n L A 3"], t: Float[Tensor, " n"]) -> Float[Tensor, "n L A 3"]:
         """The estimate with the known atoms, superposed on it."""
         flat, mask = data.flatten(1, 2), self.mask.flatten(1, 2)
         moved = superpose(self.coords.flatten(1, 2), flat, mask)
-        replaced = mask & (t < self.until)[:, None] if self.until < 1 else mask
+        replaced = mask & ((t < self.until) | (self.until >= 1))[:, None]
         return torch.where(replaced[..., None], moved, flat).view_as(data)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from rnagen.config.files import to_plain
-from rnagen.config.sampling import SampleConfig
+from rnagen.config.sampling import AUTO, NONE, SampleConfig
 from rnagen.dates import NO_DATE
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.files import LOCK, hash_files
@@ -48,6 +48,8 @@ def describe_run(targets: Sequence[Target], config: SampleConfig, models: Models
     return {
         "identity": {
             **{name: value for name, value in to_plain(config).items() if name not in NOT_IDENTITY},
+            # What is in the files is hashed; where they lie does not matter.
+            "templates": sorted({one if one in (AUTO, NONE) else "files" for one in config.known.templates}),
             "template_date": known.before if known else "",
             "templates_sha256": known.fingerprint if known else None,
             "checkpoint_sha256": checkpoint.fingerprint,

@@ -1,9 +1,11 @@
 """From a target to an ensemble: features, conformers, confidence, selection."""
 
+import operator
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import torch
@@ -48,20 +50,20 @@ class Models:
         cls, ckpt: Path | None, guide_ckpt: Path | None, device: str, templates: TemplateConfig | None = None
     ) -> "Models":
         """The structure model (the shipped one by default), the confidence model beside it, the guide, and known
-        structures if there are options for them.
+        structures if there are options for them. The library serves no model of other atoms than the beads.
 
         Raises:
             InputError: a checkpoint, library or template cannot be used, or the confidence model belongs to other
                 weights.
-            ConfigError: templates for a model whose atoms they do not have.
+            ConfigError: files of templates, or a draft, for a model whose atoms they do not have.
         """
         checkpoint = load_checkpoint(ckpt or DEFAULT_CHECKPOINT, device)
         guide = load_checkpoint(guide_ckpt, device) if guide_ckpt else None
         known = None
-        if templates is not None and (templates.searches or templates.files or templates.draft):
-            missing = sorted(set(checkpoint.config.model.atoms) - set(BEADS))
-            if missing:
-                raise ConfigError(f"templates: do not have the atoms {', '.join(missing)} of this model; use none")
+        missing = sorted(set(checkpoint.config.model.atoms) - set(BEADS))
+        if templates is not None and (templates.files or templates.draft) and missing:
+            raise ConfigError(f"templates: do not have the atoms {', '.join(missing)} of this model; use none")
+        if templates is not None and (templates.searches or templates.files or templates.draft) and not missing:
             known = KnownStructures(templates, checkpoint.metadata["cutoff"])
         return cls(checkpoint, find_confidence(checkpoint, device), guide, known)
 
@@ -94,9 +96,40 @@ class Ensemble:
         """The conformers, one structure each."""
         return (self.structure.models([k]) for k in range(len(self)))
 
+    @overload
+    def __getitem__(self, place: int) -> RNAStructure: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> "Ensemble": ...
+
+    def __getitem__(self, place: int | slice) -> "RNAStructure | Ensemble":
+        """A conformer, or the ensemble of some of them, in their order, with what is known of each.
+
+        Raises:
+            IndexError: there is no such conformer.
+            ConfigError: a slice backwards.
+        """
+        if not isinstance(place, slice):
+            place = operator.index(place)
+            if not -len(self) <= place < len(self):
+                raise IndexError(f"no conformer {place}: the ensemble has {len(self)}, from 0")
+            return self.structure.models([place])
+        rows = list(range(len(self))[place])
+        if rows != sorted(rows):
+            raise ConfigError("the conformers of an ensemble keep their order: slice it forwards")
+        numbers = [self.numbers[row] for row in rows]
+        return replace(
+            self,
+            structure=self.structure.models(rows),
+            numbers=numbers,
+            best_first=None if self.best_first is None else [one for one in self.best_first if one in numbers],
+            confidence=None if self.confidence is None else self.confidence.of(rows),
+            templates=[self.templates[row] for row in rows if row < len(self.templates)],
+        )
+
     def __repr__(self) -> str:
         tm = ""
-        if self.confidence is not None:
+        if self.confidence is not None and len(self):
             tm = f", predicted TM-score {self.confidence.tm.min():.2f} to {self.confidence.tm.max():.2f}"
         return f"Ensemble({self.structure.name}: {len(self)} conformers of {len(self.structure)} nt{tm})"
 
@@ -119,16 +152,25 @@ class Ensemble:
         moved = superpose_atoms(coords, coords[:1].expand_as(coords)).numpy()
         return replace(self, structure=replace(self.structure, coords=moved))
 
-    def save(self, folder: str | Path, structure_format: StructureFormat = "cif") -> Path:
-        """Write the conformers one by one (conformer_1.cif …) and together (ensemble.cif), with the confidence as B
-        factors; returns the folder, which is made if needed.
+    def save(self, place: str | Path, structure_format: StructureFormat = "cif") -> Path:
+        """Write the conformers with the confidence as B factors: as the models of one file, if the place is named as
+        one (.cif or .pdb), else in a folder, which is made if needed, one by one (conformer_1.cif …) and together
+        (ensemble.cif). Returns the place.
+
+        Args:
+            place: file or folder.
+            structure_format: of the files of a folder.
 
         Raises:
-            InputError: the coordinates do not fit the format.
-            OSError: the folder cannot be written or the disk is full.
+            InputError: a file of another kind, or the coordinates do not fit the format.
+            OSError: the place cannot be written or the disk is full.
         """
-        write_conformers(self.structure, Path(folder), structure_format, self.b_factors)
-        return Path(folder)
+        place = Path(place)
+        if names_file(place):
+            write_structure(self.structure, place, self.b_factors)
+        else:
+            write_conformers(self.structure, place, structure_format, self.b_factors)
+        return place
 
     @property
     def b_factors(self) -> Float[np.ndarray, "n L"] | None:
@@ -157,6 +199,12 @@ class Ensemble:
             redrawn=self.redrawn + more.redrawn,
             seconds=self.seconds + more.seconds,
         )
+
+
+def names_file(place: Path) -> bool:
+    """Whether a place to save to is named as a file: it ends in .gz or three to six letters, and no folder is there."""
+    suffix = place.suffix[1:]
+    return not place.is_dir() and (suffix == "gz" or (suffix.isalpha() and 3 <= len(suffix) <= 6))
 
 
 def write_conformers(
@@ -202,7 +250,7 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated:
     guide = None if models.guide is None else Flow.of(models.guide)
     fragments = None
     if models.known is not None and known.uses:
-        fragments = known.fragments(flow.model.config.atoms, models.known.config.template_until)
+        fragments = known.fragments(flow.model.config.atoms, models.known.config)
     conformers = draw_conformers(flow, features, target.name, plan, guide, fragments, evaluated)
     c1 = conformers.coords[:, :, flow.model.config.atoms.index("C1'")]
     confidence = None

@@ -10,7 +10,7 @@ from rnagen.io.folders import folder_names
 from rnagen.io.kaggle import write_submission
 from rnagen.sampling.claim import RUN, SUBMISSION
 from rnagen.sampling.description import RESERVED_NAMES
-from rnagen.sampling.ensemble import Ensemble
+from rnagen.sampling.ensemble import Ensemble, names_file, write_conformers
 
 MOST_NAMED = 5
 """Names in the representation."""
@@ -45,18 +45,20 @@ class SampledTargets(Mapping[str, Ensemble]):
         folder. For one that more can be added to, sample with `out`.
 
         Raises:
-            ConfigError: the folder has a run of rnagen, or there is no ensemble to save.
+            ConfigError: the folder has a run of rnagen, or the name of a file; or there is no ensemble to save.
             InputError: the coordinates do not fit the format.
             OSError: the folder cannot be written or the disk is full.
         """
         folder = Path(folder)
         if not self.ensembles:
             raise ConfigError("save: there is no ensemble")
+        if names_file(folder):
+            raise ConfigError(f"save: {folder} is the name of a file; name a folder, or save one of the ensembles")
         if (folder / RUN).is_file():
             raise ConfigError(f"save: {folder} has a run of rnagen; choose another folder, or sample with out=")
         places = folder_names(self.ensembles, RESERVED_NAMES)
         for name, ensemble in self.ensembles.items():
-            ensemble.save(folder / places[name], structure_format)
+            write_conformers(ensemble.structure, folder / places[name], structure_format, ensemble.b_factors)
         structures = [ensemble.structure for ensemble in self.ensembles.values()]
         write_submission(folder / SUBMISSION, structures, min(map(len, self.ensembles.values())))
         return folder

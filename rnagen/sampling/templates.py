@@ -12,6 +12,7 @@ from rnagen.config.sampling import TemplateConfig
 from rnagen.dates import NO_DATE
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.files import hash_files
+from rnagen.io.folders import safe_name
 from rnagen.io.formats import stem
 from rnagen.io.labels import PDB_ID
 from rnagen.io.target import Target
@@ -19,7 +20,7 @@ from rnagen.sampling.conformers import Fragments
 from rnagen.structure import BEADS
 from rnagen.templates.confidence import predicted_tm
 from rnagen.templates.date_filter import DateFilter
-from rnagen.templates.files import read_template_files
+from rnagen.templates.files import is_table, read_template_files, template_files
 from rnagen.templates.library import SHIPPED, Library
 from rnagen.templates.match import Match
 from rnagen.templates.query import Query
@@ -54,13 +55,13 @@ class Known:
     uses: list[TemplateUse]
     copies: list[Transferred]
 
-    def fragments(self, atoms: tuple[str, ...], time: float) -> Fragments:
+    def fragments(self, atoms: tuple[str, ...], config: TemplateConfig) -> Fragments:
         """What is known of the first conformers, with the atoms of a model; `BEADS` has all of them."""
         columns = [BEADS.index(atom) for atom in atoms]
         return Fragments(
             {k: torch.from_numpy(copy.coords[:, columns]) for k, copy in enumerate(self.copies)},
             {k: torch.from_numpy(copy.known[:, columns]) for k, copy in enumerate(self.copies)},
-            time,
+            {k: config.until(use.source) for k, use in enumerate(self.uses)},
         )
 
 
@@ -74,8 +75,12 @@ class KnownStructures:
         config: which may serve.
         cutoff: of the checkpoint; the date filter where the options name no date.
 
+    Attributes:
+        warnings: chains of the files that cannot be used; and for each RNA that no file fits, so that the library alone
+            serves it, why the first does not.
+
     Raises:
-        InputError: the library, a file of templates or a draft cannot be read.
+        InputError: the library or a file of templates cannot be read, or there is no draft.
         ConfigError: no date is known that would keep later structures of the library out.
     """
 
@@ -87,26 +92,23 @@ class KnownStructures:
                 "templates: this checkpoint has no cutoff: name a date (--template-date), or choose --templates none"
             )
         self.searcher = Searcher(Library.open(config.template_library or SHIPPED)) if config.searches else None
-        self.files = {path: read_template_files([path]).library for path in config.files}
+        paths = [file for path in config.files for file in template_files(path)]
+        read = {path: read_template_files([path]) for path in paths}
+        self.files = {path: one.library for path, one in read.items()}
+        self.warnings = [failure for one in read.values() for failure in one.failures]
+        self._drafts = [] if config.draft is None else template_files(config.draft)
 
     @cached_property
     def fingerprint(self) -> str:
         """Hash of all files that are used."""
-        files = list(self.config.files)
-        if self.searcher is not None:
-            files.append(self.config.template_library or SHIPPED)
-        if self.config.draft is not None:
-            files += [self.config.draft] if self.config.draft.is_file() else self._drafts.values()
-        return hash_files(files)
+        library = [] if self.searcher is None else [self.config.template_library or SHIPPED]
+        return hash_files([*self.files, *library, *self._drafts])
 
-    @cached_property
-    def _drafts(self) -> dict[str, Path]:
-        """Files of drafts by the name of the target; of a single file, for all."""
-        draft = self.config.draft
-        assert draft is not None
-        if not draft.is_dir():
-            return {}
-        return {stem(path): path for path in sorted(draft.iterdir()) if not path.name.startswith(".")}
+    def draft_of(self, target: Target) -> Path | None:
+        """The file of the draft of a target: in a folder, the one of its name."""
+        if self.config.draft is None or self.config.draft.is_file():
+            return self.config.draft
+        return next((file for file in self._drafts if stem(file) in (target.name, safe_name(target.name))), None)
 
     def of(self, target: Target, pairs: Float32[np.ndarray, "L L"], most: int) -> Known:
         """The structures that the first conformers of a target are built on, at most so many.
@@ -144,35 +146,32 @@ class KnownStructures:
         return Known(uses, [transfer(match) for _, match in found])
 
     def _draft(self, target: Target, query: Query) -> list[Match]:
-        draft = self.config.draft
-        if draft is None:
-            return []
-        path = self._drafts.get(target.name) if draft.is_dir() else draft
-        if path is None:
-            return []
-        return [self._fitting(target, query, path, read_template_files([path]).library)]
+        path = self.draft_of(target)
+        return [] if path is None else self._fitting(target, query, path, read_template_files([path]).library)[:1]
 
     def _named(self, target: Target, query: Query) -> list[Match]:
-        if not self.files:
-            return []
         found, refusals = [], []
         for path, library in self.files.items():
             try:
-                found.append(self._fitting(target, query, path, library))
+                found += self._fitting(target, query, path, library)
             except InputError as error:
                 refusals.append(error)
-        if not found:
-            raise refusals[0]
+        if refusals and not found:
+            if self.searcher is None:
+                raise refusals[0]
+            self.warnings.append(refusals[0])
         return found
 
-    def _fitting(self, target: Target, query: Query, path: Path, library: Library) -> Match:
-        """The chain of a file that aligns best.
+    def _fitting(self, target: Target, query: Query, path: Path, library: Library) -> list[Match]:
+        """The chain of a file that aligns best; of a table, all conformers of that RNA.
 
         Raises:
             InputError: it is too different.
         """
-        chains = [library.chain(row) for row in range(len(library))]
-        best, least = align_with(query, chains)[0], self.config.template_similarity
+        matches = align_with(query, [library.chain(row) for row in range(len(library))])
+        best, least = matches[0], self.config.template_similarity
+        if (best.positions >= 0).sum() < MINIMUM:
+            raise InputError(path, None, f"fits fewer than {MINIMUM} residues of {target.name}: remove it")
         if best.similarity < least:
             reason = (
                 f"does not fit {target.name}: of its chains {best.chain.info.name} aligns best, over "
@@ -180,7 +179,12 @@ class KnownStructures:
                 f"{best.similarity:.2f}; lower --template-similarity ({least}) to use it all the same"
             )
             raise InputError(path, None, reason)
-        return best
+        if not is_table(path):
+            return [best]
+        # In their order, not in that of scores, which their base pairs make a little different.
+        names = [info.name for info in library.infos]
+        same = [one for one in matches if np.array_equal(one.chain.bases, best.chain.bases)]
+        return sorted(same, key=lambda one: names.index(one.chain.info.name))
 
     def _library(self, target: Target, query: Query) -> list[Match]:
         if self.searcher is None:

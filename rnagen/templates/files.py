@@ -49,7 +49,7 @@ def read_template_files(paths: Sequence[Path]) -> TemplateFiles:
     """
     templates: list[TemplateChain] = []
     failures: list[InputError] = []
-    for file in (file for path in paths for file in _files(path)):
+    for file in (file for path in paths for file in template_files(path)):
         fit: list[TemplateChain] = []
         unfit: list[InputError] = []
         for found in _read(file):
@@ -66,25 +66,26 @@ def read_template_files(paths: Sequence[Path]) -> TemplateFiles:
     return TemplateFiles(Library.of(_completed(_named(templates))), failures)
 
 
-def _files(path: Path) -> list[Path]:
+def template_files(path: Path) -> list[Path]:
     """The file, or those of a folder that are named as templates.
 
     Raises:
         InputError: there is none.
     """
     if path.is_dir():
-        files = [file for file in visible_files(path) if is_structure_file(file) or _is_table(file)]
+        files = [file for file in visible_files(path) if is_structure_file(file) or is_table(file)]
         if not files:
             raise InputError(path, None, f"contains no file of templates ({_KNOWN})")
         return files
     if not path.is_file():
-        raise InputError(path, None, "no such file or folder; --templates takes files and folders of templates")
-    if not is_structure_file(path) and not _is_table(path):
+        raise InputError(path, None, f"no such file or folder; templates are {_KNOWN}")
+    if not is_structure_file(path) and not is_table(path):
         raise InputError(path, None, f"is of an unknown kind; templates are {_KNOWN}")
     return [path]
 
 
-def _is_table(path: Path) -> bool:
+def is_table(path: Path) -> bool:
+    """Whether a file is named as a table."""
     return path.name.lower().removesuffix(".gz").endswith(".csv")
 
 

@@ -107,7 +107,8 @@ def refuse_missing_data(config: TaskConfig, state: Path | None) -> None:
     Raises:
         ConfigError: names them and, for a run to be resumed, how to name where they are now.
     """
-    data, default = (flatten(options).get("data") for options in (config, type(config)()))
+    # A task of another kind may read no dataset.
+    data, default = flatten(config).get("data"), flatten(type(config)()).get("data")
     if data is not None and data != default and not data.exists():
         raise no_such_data(
             data, "" if state is None else ": if the data of the run have moved, name them by --data NEW"

@@ -129,7 +129,7 @@ def test_the_numbers_are_those_of_sampling_and_evaluating(world: Path, flags: li
     assert accuracy.main([path, *flags, "--sets", "casp15"]) == 0
     sampled, scored = tmp_path / "sampled", tmp_path / "scored.json"
     sampling = ["--csv", str(world / "validation_sequences.csv"), "--out", str(sampled), "--ckpt", path]
-    assert sample.main([*sampling, "--n", "3", "--steps", "2", "--device", "cpu"]) == 0
+    assert sample.main([*sampling, "--n", "3", "--steps", "2", "--device", "cpu", "--templates", "none"]) == 0
     assert evaluate.main([str(sampled), str(world / "validation_labels.csv"), "--out", str(scored)]) == 0
     found = json.loads((tmp_path / "results" / "tiny-50.json").read_text())["targets"]["casp15"]
     for target in json.loads(scored.read_text())["targets"]:

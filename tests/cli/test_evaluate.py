@@ -169,6 +169,17 @@ def test_leakage_is_refused(labels: Path, submission: Path, capsys: pytest.Captu
     assert printed.count("LEAKAGE") == 5
 
 
+def test_a_template_as_late_as_its_target_is_leakage(labels: Path, submission: Path, capsys) -> None:
+    trained_until(submission.parent, "2020-01-01")
+    (submission.parent / "R1").mkdir(exist_ok=True)
+    use = {"source": "library", "release_date": "2022-05-28"}
+    (submission.parent / "R1" / "summary.json").write_text(json.dumps({"name": "R1", "templates": [use]}))
+    assert evaluate(submission, labels, "--no-baselines") == 2
+    assert "R1: a template of 2022-05-28 is not older than the date of 1 of 2 targets" in capsys.readouterr().err
+    assert evaluate(submission, labels, "--no-baselines", "--allow-leakage") == 0
+    assert "LEAKAGE: template of 2022-05-28, target 2022-05-28" in capsys.readouterr().out
+
+
 def test_cutoff_of_a_checkpoint_and_dates_of_a_table(
     labels: Path, submission: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

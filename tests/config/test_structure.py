@@ -36,7 +36,8 @@ def test_option_names_are_unique_across_sections() -> None:
 @pytest.mark.parametrize("preset", sorted(CONFIGS.rglob("*.yaml")), ids=lambda p: p.stem)
 def test_presets_are_valid(preset: Path) -> None:
     values = load_yaml(preset)
-    config = load_config(TASKS[values.get("task", "structure")](), values, str(preset))
+    kind = SampleConfig if preset.stem == "slots" else TASKS[values.get("task", "structure")]
+    config = load_config(kind(), values, str(preset))
     assert {name: to_plain(config)[name] for name in values} == values
 
 

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,17 @@ from tests.helpers.profiles import make_profiles, write_profiles
 
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
+RESULTS = ROOT / "benchmarks" / "results"
+TABLE = {
+    "templates_casp15": "`small`, CASP15, with templates",
+    "casp15": "`small`, CASP15, model alone",
+    "templates_val": "`small`, later chains, with templates",
+    "val": "`small`, later chains, model alone",
+    "templates_base_casp15": "`base`, CASP15, with templates",
+    "base_casp15": "`base`, CASP15, model alone",
+    "base_val": "`base`, later chains, model alone",
+}
+"""Rows of the README's table by stored results; those of `base` alone were made before there was a second mode."""
 PAGES = (README, DOCS / "sampling.md", DOCS / "training.md", DOCS / "inputs.md")
 SHORT = "--epochs 1 --train-batches 2 --val-batches 1 --batch-size 2"
 SHORT_TRAINING = {
@@ -162,18 +174,48 @@ def test_benchmark_commands_run(tmp_path: Path, shared_data: Path, monkeypatch: 
 
 
 def test_numbers_of_the_table_are_those_of_the_stored_results() -> None:
-    """The README's accuracy table is what `rnagen evaluate --out` wrote into benchmarks/results."""
+    """The README's accuracy tables are what `rnagen evaluate --out` wrote into benchmarks/results."""
     rows = [line for line in README.read_text().splitlines() if line.startswith("|")]
-    for name, label in (
-        *(("casp15", "`small`, CASP15"), ("val", "`small`, later chains")),
-        *(("base_casp15", "`base`, CASP15"), ("base_val", "`base`, later chains")),
-    ):
-        summary = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())["summary"]
-        (row,) = [line for line in rows if line.startswith(f"| {label}")]
-        best = summary["best5"]
-        assert f"{best['mean']:.3f} [{best['low']:.3f}, {best['high']:.3f}]" in row
-        for column in ("best1", "one_minus_tm", "helix", "random_walk", "stems"):
-            assert f" {summary[column]['mean']:.3f} " in row, (name, column)
+    sets = {"casp15": "CASP15", "val": "later chains"}
+    for stored, label in TABLE.items():
+        summary = read_summary(stored)
+        (row,) = [line for line in rows if line.startswith(f"| {label} |")]
+        for column in ("best5", "independent5"):
+            value = summary.get(column)
+            assert value is None or f"{value['mean']:.3f} [{value['low']:.3f}, {value['high']:.3f}]" in row
+        for column in ("best1", "independent1", "one_minus_tm"):
+            assert column not in summary or f" {summary[column]['mean']:.3f} |" in row, (stored, column)
+    for name, label in sets.items():
+        summary = read_summary(f"templates_{name}")
+        (row,) = [line for line in rows if line.startswith(f"| {label}, ")]
+        for column in ("helix", "stems", "templates"):
+            pair = summary[column]["mean"], summary[f"independent_{column}"]["mean"]
+            assert f"{pair[0]:.3f} / {pair[1]:.3f}" in row, (name, column)
+        assert f" {summary['random_walk']['mean']:.3f} |" in row
+
+
+def test_gains_by_templates_are_those_of_the_stored_results() -> None:
+    text = " ".join(README.read_text().split())
+    for name in ("val", "casp15"):
+        one, other = (
+            {target["target"]: target["best5"] for target in read_targets(stored)}
+            for stored in (f"templates_{name}", name)
+        )
+        gains = np.array([one[target] - other[target] for target in one])
+        low, high = bootstrap_interval(gains, 0)
+        assert f"{gains.mean():+.3f} [{low:+.3f}, {high:+.3f}]".replace("-", "−") in text, name
+
+
+def read_summary(name: str) -> dict[str, dict[str, float]]:
+    """Means of stored results."""
+    found: dict[str, dict[str, float]] = json.loads((RESULTS / f"{name}.json").read_text())["summary"]
+    return found
+
+
+def read_targets(name: str) -> list[dict[str, Any]]:
+    """Targets of stored results."""
+    found: list[dict[str, Any]] = json.loads((RESULTS / f"{name}.json").read_text())["targets"]
+    return found
 
 
 def test_numbers_of_the_table_of_base_are_those_of_the_stored_results() -> None:
@@ -185,7 +227,7 @@ def test_numbers_of_the_table_of_base_are_those_of_the_stored_results() -> None:
     for name, label, parts in (("val", "later chains", bands), ("casp15", "CASP15", {})):
         found = []
         for prefix in ("", "base_"):
-            stored = json.loads((ROOT / "benchmarks" / "results" / f"{prefix}{name}.json").read_text())["targets"]
+            stored = json.loads((RESULTS / f"{prefix}{name}.json").read_text())["targets"]
             found.append({target["target"]: (target["length"], target["best5"]) for target in stored})
         small, base = found
         for title, (low, high) in {label: (0, 10**9), **parts}.items():
@@ -201,7 +243,7 @@ def test_numbers_of_the_table_of_base_are_those_of_the_stored_results() -> None:
 
 def test_numbers_of_the_steps_table_are_those_of_the_stored_results() -> None:
     """What `benchmarks/steps.py --out` wrote."""
-    stored = json.loads((ROOT / "benchmarks" / "results" / "steps.json").read_text())["rows"]
+    stored = json.loads((RESULTS / "steps.json").read_text())["rows"]
     lines = (DOCS / "sampling.md").read_text().splitlines()
     (steps,) = [line for line in lines if line.startswith("| steps |")]
     for label, method in (("SDE", "euler-maruyama"), ("ODE", "euler")):
@@ -211,7 +253,7 @@ def test_numbers_of_the_steps_table_are_those_of_the_stored_results() -> None:
 
 
 def test_numbers_of_the_settings_table_are_those_of_the_stored_results() -> None:
-    stored = json.loads((ROOT / "benchmarks" / "results" / "settings.json").read_text())["rows"]
+    stored = json.loads((RESULTS / "settings.json").read_text())["rows"]
     lines = (DOCS / "sampling.md").read_text().splitlines()
     (head,) = [line for line in lines if line.startswith("| | default (`--tau 0.05`)")]
     settings = ["steps=20"] + [
@@ -224,7 +266,7 @@ def test_numbers_of_the_settings_table_are_those_of_the_stored_results() -> None
 
 def test_numbers_of_the_transport_page_are_those_of_the_stored_results() -> None:
     """What `benchmarks/experiments.py flow --out` wrote, in its order."""
-    stored = json.loads((ROOT / "benchmarks" / "results" / "trainings.json").read_text())
+    stored = json.loads((RESULTS / "trainings.json").read_text())
     page = (DOCS / "transport.md").read_text()
     table = [line.split("|") for line in page.splitlines() if "→" in line and line.startswith("|")][1:]
     assert len(table) == len(stored["training"])
@@ -238,7 +280,7 @@ def test_numbers_of_the_transport_page_are_those_of_the_stored_results() -> None
 def test_numbers_of_the_reactivity_page_are_those_of_the_stored_results() -> None:
     """What `benchmarks/reactivity.py --out` wrote."""
     page = (DOCS / "reactivity.md").read_text().splitlines()
-    stored = json.loads((ROOT / "benchmarks" / "results" / "reactivity.json").read_text())["rows"]
+    stored = json.loads((RESULTS / "reactivity.json").read_text())["rows"]
     assert len(stored) > 4
     for row in stored:
         (line,) = [line for line in page if line.startswith(f"| {row['name']} |")]

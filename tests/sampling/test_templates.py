@@ -10,6 +10,7 @@ import torch
 from rnagen.config.sampling import SamplerConfig, SamplingPlan, TemplateConfig
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.dot_bracket import parse_dot_bracket
+from rnagen.io.kaggle import write_submission
 from rnagen.io.target import Target, make_target
 from rnagen.io.write import write_structure
 from rnagen.metrics import tm_scores
@@ -23,6 +24,11 @@ from tests.helpers.templates import written
 
 RNA = synthetic_rna(3, 48)
 QUICK = SamplerConfig(steps=4)
+
+
+def synthetic_submission(name: str) -> RNAStructure:
+    rna = synthetic_rna(5, 40).select_atoms(BEADS)
+    return replace(rna, name=name, coords=np.repeat(rna.coords, 3, 0), mask=np.repeat(rna.mask, 3, 0))
 
 
 def template_of(structure: RNAStructure, name: str, date: str) -> TemplateChain:
@@ -75,6 +81,12 @@ def test_a_template_takes_the_first_slot_and_is_reported(shipped, library) -> No
     scores = tm_to_native(ensemble)
     assert scores[0] > 0.99
     assert max(scores[1:]) < 0.9
+
+
+def test_a_slice_of_an_ensemble_keeps_its_templates(shipped, library) -> None:
+    models = with_templates(shipped, template_library=library)
+    ensemble = draw_ensemble(models, target(), SamplingPlan(3, options=QUICK))
+    assert [len(one.templates) for one in (ensemble, ensemble[:1], ensemble[::2], ensemble[1:])] == [1, 1, 1, 0]
 
 
 def test_the_other_conformers_are_those_of_a_run_without_templates(shipped, library) -> None:
@@ -133,11 +145,10 @@ def test_files_and_drafts_come_before_the_library(shipped, library, tmp_path) ->
     write_structure(RNA, file)
     write_structure(RNA, draft)
     options = {"templates": ("auto", str(file)), "template_library": library, "draft": draft.parent}
-    ensemble = draw_ensemble(
-        with_templates(shipped, template_until=1.0, **options), target(), SamplingPlan(4, options=QUICK)
-    )
+    ensemble = draw_ensemble(with_templates(shipped, **options), target(), SamplingPlan(4, options=QUICK))
     assert [use.source for use in ensemble.templates] == ["draft", "file", "library"]
-    assert min(tm_to_native(ensemble)[:3]) > 0.99
+    # What the user names stands to the end; the model may move what the library has.
+    assert min(tm_to_native(ensemble)[:2]) > 0.99
     without = draw_ensemble(with_templates(shipped, **options), target("other"), SamplingPlan(2, options=QUICK))
     assert [use.source for use in without.templates] == ["file", "library"]
 
@@ -148,6 +159,54 @@ def test_a_file_of_another_rna_is_refused(shipped, tmp_path) -> None:
     models = with_templates(shipped, templates=(str(tmp_path / "other.cif"),))
     with pytest.raises(InputError, match=r"other.cif: does not fit r: .* lower --template-similarity"):
         draw_ensemble(models, target(), SamplingPlan(1, options=QUICK))
+
+
+def test_with_auto_a_file_of_another_rna_is_passed_over(shipped, library, tmp_path) -> None:
+    write_structure(synthetic_rna(5, 90), tmp_path / "other.cif")
+    models = with_templates(shipped, templates=("auto", str(tmp_path / "other.cif")), template_library=library)
+    assert names(models, target()) == ["1abc_A"]
+    assert [warning.reason[:15] for warning in models.known.warnings] == ["does not fit r:"]
+
+
+def test_a_file_that_fits_too_few_residues_is_refused(shipped, tmp_path) -> None:
+    write_structure(RNA, tmp_path / "mine.cif")
+    models = with_templates(shipped, templates=(str(tmp_path / "mine.cif"),))
+    with pytest.raises(InputError, match="fits fewer than 3 residues of r"):
+        draw_ensemble(models, target(sequence="GG"), SamplingPlan(1, options=QUICK))
+
+
+def test_the_files_of_a_folder_are_templates_each(shipped, tmp_path) -> None:
+    for name in ("b.cif", "a.pdb", "c.cif"):
+        write_structure(synthetic_rna(5, 90) if name == "c.cif" else RNA, tmp_path / name)
+    (tmp_path / "notes.txt").write_text("mine")
+    models = with_templates(shipped, templates=(str(tmp_path),))
+    assert len(names(models, target())) == 2
+    assert models.known.fingerprint
+
+
+def test_all_conformers_of_a_table_are_templates_in_their_order(shipped, tmp_path) -> None:
+    five = replace(RNA, name="r", coords=np.repeat(RNA.coords, 3, 0), mask=np.repeat(RNA.mask, 3, 0))
+    write_submission(tmp_path / "mine.csv", [five.select_atoms(BEADS), synthetic_submission("other")], 3)
+    models = with_templates(shipped, templates=(str(tmp_path / "mine.csv"),))
+    assert [use.name for use in draw_ensemble(models, target(), SamplingPlan(5, options=QUICK)).templates] == [
+        *("r_1", "r_2", "r_3")
+    ]
+
+
+def test_drafts_of_a_folder_are_found_by_name(shipped, tmp_path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "r.fasta").write_text(">r\nGG\n")
+    for name in ("r.cif", "a_b.cif"):
+        write_structure(RNA, tmp_path / name)
+    models = with_templates(shipped, templates=("none",), draft=tmp_path)
+    found = [models.known.draft_of(target(name)) for name in ("r", "a/b", "other")]
+    assert found == [tmp_path / "r.cif", tmp_path / "a_b.cif", None]
+    assert models.known.fingerprint
+
+
+def test_a_draft_that_is_missing_ends_the_run_at_once(tmp_path) -> None:
+    with pytest.raises(InputError, match="none: no such file or folder"):
+        KnownStructures(TemplateConfig(templates=("none",), draft=tmp_path / "none"), "2022-05-27")
 
 
 def test_a_given_secondary_structure_replaces_the_predicted_pairs() -> None:
@@ -172,6 +231,7 @@ def test_entries_of_names() -> None:
         ({"template_date": "2022"}, "is not a date"),
         ({"template_until": 0.0}, "template_until"),
         ({"template_slots": -1}, "template_slots"),
+        ({"template_similarity": 2.0}, "template_similarity: must lie between 0 and 1"),
     ],
 )
 def test_options_that_cannot_be_used(options, reason) -> None:
