@@ -188,7 +188,7 @@ def test_a_full_disk_is_one_line_and_nothing_is_half_written(
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert "No space left on device" in line
     assert not [path.name for path in out.rglob(".*") if path.name != ".lock"]
-    assert all((path / "summary.json").is_file() for path in out.iterdir() if path.is_dir())
+    assert all((path / "summary.json").is_file() for path in out.glob("*") if path.is_dir())
     assert main([*arguments, "--out", str(out)]) == 0
     assert main([*arguments, "--out", str(tmp_path / "whole")]) == 0
     assert contents(out) == contents(tmp_path / "whole")

@@ -55,3 +55,15 @@ def test_a_file_in_the_place_of_the_folder_is_an_os_error(tmp_path: Path) -> Non
     (tmp_path / "run").touch()
     with pytest.raises(FileExistsError), lock_folder(tmp_path / "run"):
         pass
+
+
+def test_a_folder_that_was_made_and_not_used_is_removed(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    for folder in (there, tmp_path / "new"):
+        with pytest.raises(KeyError), lock_folder(folder):
+            raise KeyError
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+    with lock_folder(tmp_path / "used"):
+        (tmp_path / "used" / "a").touch()
+    assert (tmp_path / "used" / "a").exists()
