@@ -101,10 +101,12 @@ def draw_conformers(
             structures = sampled_secondary_structures(features, name, free, plan.seed, attempt)
             groups = [(some, _RNA(flow, conditions, name, plan, guide)) for some, conditions in structures]
         waiting = []
-        for some, conditioned_rna in [(known, rna), *groups]:
+        # A solver that takes conformers one by one cannot tell which of several fragments it is at.
+        built = [[k] for k in known] if rna.solver.adaptive else [known]
+        for some, conditioned_rna in [*((some, rna) for some in built), *groups]:
             if not some:
                 continue
-            new, used = conditioned_rna.draw(some, attempt, evaluated, fragments if some is known else None)
+            new, used = conditioned_rna.draw(some, attempt, evaluated, fragments if some[0] in known else None)
             evaluations = max(evaluations, used)
             good = usable(new)
             if plan.options.diversity and not good.all():

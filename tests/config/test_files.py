@@ -55,7 +55,7 @@ BAD = {
         + "lr: *k\n",
         "no such option: a, b",
     ),
-    "text where a list belongs": ("pair_features: turner1999", "pair_features: 'turner1999' cannot be used"),
+    "a number where a list belongs": ("pair_features: 5", "pair_features: 5 cannot be used (expected a list"),
     "not a number": ("lr: 1e-3x", "lr: '1e-3x' cannot be used"),
     "a task in a list": ("task: [structure]", "task: ['structure'] does not exist"),
     "no heads": ("mha_heads: 0", "mha_heads: 0 cannot be used"),
@@ -83,7 +83,12 @@ def test_a_file_in_another_encoding_and_a_folder(tmp_path: Path) -> None:
         load_yaml(tmp_path)
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize("text", ["", "# lr: 1\n", "---\n"])
 def test_a_file_of_comments_has_no_options(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.yaml").write_text(text)
     assert load_yaml(tmp_path / "a.yaml") == {}
+=======
+def test_one_text_is_a_list_of_one() -> None:
+    assert load_config(TrainConfig(), {"pair_features": "turner1999"}, "here").model.pair_features == ("turner1999",)
+>>>>>>> h7

@@ -153,6 +153,19 @@ def test_files_and_drafts_come_before_the_library(shipped, library, tmp_path) ->
     assert [use.source for use in without.templates] == ["file", "library"]
 
 
+@pytest.mark.parametrize("method", ["dopri5", "heun", "sde-heun"])
+def test_every_solver_completes_several_fragments(shipped, tmp_path, method) -> None:
+    files = []
+    for name in ("one", "other"):
+        write_structure(RNA, tmp_path / f"{name}.cif")
+        files.append(str(tmp_path / f"{name}.cif"))
+    models = with_templates(shipped, templates=tuple(files))
+    options = SamplerConfig(steps=3, sampling_method=method)
+    ensemble = draw_ensemble(models, target(), SamplingPlan(3, options=options))
+    assert len(ensemble.templates) == 2
+    assert np.isfinite(ensemble.coords).all()
+
+
 def test_a_file_of_another_rna_is_refused(shipped, tmp_path) -> None:
     other = synthetic_rna(5, 90)
     write_structure(other, tmp_path / "other.cif")
