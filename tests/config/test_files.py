@@ -83,12 +83,11 @@ def test_a_file_in_another_encoding_and_a_folder(tmp_path: Path) -> None:
         load_yaml(tmp_path)
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("text", ["", "# lr: 1\n", "---\n"])
 def test_a_file_of_comments_has_no_options(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.yaml").write_text(text)
     assert load_yaml(tmp_path / "a.yaml") == {}
-=======
+
+
 def test_one_text_is_a_list_of_one() -> None:
     assert load_config(TrainConfig(), {"pair_features": "turner1999"}, "here").model.pair_features == ("turner1999",)
->>>>>>> h7
