@@ -97,7 +97,7 @@ def draw_conformers(
         known = [k for k in waiting if fragments is not None and k in fragments.coords]
         free = [k for k in waiting if k not in known]
         groups = [(free, rna)]
-        if sample_structures:
+        if sample_structures and free:
             structures = sampled_secondary_structures(features, name, free, plan.seed, attempt)
             groups = [(some, _RNA(flow, conditions, name, plan, guide)) for some, conditions in structures]
         waiting = []

@@ -34,7 +34,7 @@ def ckpt(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def sample(ckpt: Path, out: Path, *flags: str) -> int:
     given = ["--sequence", SEQUENCE, "--steps", "3", "--tau", "0.5", "--ckpt", str(ckpt), "--out", str(out)]
-    return main([*given, *flags])
+    return main([*given, "--templates", "none", *flags])
 
 
 def test_the_selected_are_among_the_candidates_with_their_numbers(ckpt: Path, tmp_path: Path) -> None:
@@ -69,8 +69,8 @@ def test_the_selected_are_among_the_candidates_with_their_numbers(ckpt: Path, tm
 
 
 def test_the_api_selects_as_the_library_does(ckpt: Path, tmp_path: Path) -> None:
-    everything = rnagen.sample(SEQUENCE, 6, ckpt=ckpt, steps=3, tau=0.5)
-    selected = rnagen.sample(SEQUENCE, 2, candidates=6, ckpt=ckpt, steps=3, tau=0.5)
+    everything = rnagen.sample(SEQUENCE, 6, ckpt=ckpt, steps=3, tau=0.5, templates="none")
+    selected = rnagen.sample(SEQUENCE, 2, candidates=6, ckpt=ckpt, steps=3, tau=0.5, templates="none")
     if not confidence_path(ckpt).is_file():
         import torch
 
