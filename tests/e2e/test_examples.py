@@ -53,6 +53,7 @@ def test_structural_biology(tmp_path: Path) -> None:
     assert (tmp_path / "out/mapping/reactivity.csv").is_file()
 
 
+@pytest.mark.slow
 def test_the_competition(tmp_path: Path) -> None:
     rnas = [synthetic_rna(seed, 24 + seed) for seed in range(2)]
     write_labels(tmp_path / "labels.csv", rnas)
@@ -68,6 +69,7 @@ def test_the_competition(tmp_path: Path) -> None:
     assert len(pd.read_csv(tmp_path / "out/plain.csv")) == 2
 
 
+@pytest.mark.slow
 def test_research(tmp_path: Path) -> None:
     for seed in range(6):
         write_structure(synthetic_rna(seed, 24 + 4 * seed), tmp_path / "structures" / f"mine{seed}.cif")

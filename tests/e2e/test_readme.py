@@ -37,6 +37,7 @@ TABLE = {
     "val": "`small`, later chains, model alone",
     "templates_base_casp15": "`base`, CASP15, with templates",
     "base_casp15": "`base`, CASP15, model alone",
+    "templates_base_val": "`base`, later chains, with templates",
     "base_val": "`base`, later chains, model alone",
 }
 """Rows of the README's table by stored results; those of `base` alone were made before there was a second mode."""
