@@ -70,6 +70,7 @@ def interpreter(script: str, *given: str | int | Path) -> list[str]:
     return [sys.executable, "-c", script, *map(str, given)]
 
 
+@pytest.mark.slow
 def test_killed_at_every_moment_and_run_again(arguments: list[str], tmp_path: Path, capsys) -> None:
     """run.json, then for each target its mark, two conformers, the ensemble, the summary and the folder; the table."""
     assert main([*arguments, "--out", str(tmp_path / "whole")]) == 0

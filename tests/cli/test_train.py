@@ -228,6 +228,7 @@ def run_script(folder: Path, *flags: str | Path) -> None:
     assert done.returncode == 0, done.stderr + done.stdout
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one_with_twice_the_batch(dated: Path, tmp_path: Path) -> None:
     places = ["--data", dated / "data", "--splits", dated]
     shared = ["--epochs", "1", "--train-batches", "4", "--no-validate", *places]

@@ -150,6 +150,7 @@ def test_a_finished_run_goes_on_with_its_own_options_and_more_epochs(train, tmp_
     assert (values["task"], values["flip_validation"], values["epochs"]) == ("reactivity", False, 3)
 
 
+@pytest.mark.slow
 def test_two_processes_measure_together_what_one_measures(train, profiles: Path, tmp_path: Path) -> None:
     """The mean is the same, though each holds half of the profiles; the rate is too small to change the weights."""
     flags = [*ONE_STEP, "--lr", "1e-12"]
