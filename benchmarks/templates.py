@@ -34,7 +34,7 @@ from rnagen.templates.query import Query
 from rnagen.templates.scan import scan
 from rnagen.templates.scoring import DEFAULT, Scoring
 from rnagen.templates.search import ALIGNED, Searcher
-from rnagen.templates.transfer import NothingAligned, transfer
+from rnagen.templates.transfer import transfer
 
 CUTOFF = "2022-05-27"
 N = 5
@@ -95,19 +95,16 @@ class World:
 
 def query_of(chain: TemplateChain) -> Query:
     """A library chain as a query."""
-    sequence = "".join(BASES[base] for base in chain.bases)
-    return Query.of(sequence, base_pairs(sequence).dense())
+    return Query.of(chain.sequence, base_pairs(chain.sequence).dense())
 
 
 def scores_of(native: TemplateChain, matches: list[Match]) -> np.ndarray:
     """TM-score of each copy; 0 where nothing could be copied."""
     scores, copies, rows = np.zeros(len(matches)), [], []
     for row, match in enumerate(matches):
-        try:
+        if match.can_be_copied:
             copies.append(transfer(match).coords[:, C1])
             rows.append(row)
-        except NothingAligned:
-            continue
     if copies:
         reference, mask = (torch.from_numpy(array[None, :, C1].copy()) for array in (native.coords, native.mask))
         scores[rows] = tm_scores(torch.from_numpy(np.stack(copies)), reference, mask, seeds=FAST_SEEDS)[:, 0].numpy()

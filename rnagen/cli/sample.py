@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rnagen.sampling.run import SamplingRun
 
 PROG = "sample.py"
-LISTED = 10
-"""RNAs whose templates are printed."""
+LISTED = 20
+"""Conformers whose templates are printed."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -52,13 +52,13 @@ def _run(job: "SamplingRun", config: SampleConfig) -> int:
     return 0
 
 
-def _templates(ensemble: "Ensemble") -> str:
-    """What the first conformers of an RNA were built on, in a line."""
-    return ", ".join(
-        f"conformer {k} on {use.source} {use.name} ({use.release_date or 'undated'}, {use.identity:.0%} identical over "
-        f"{use.coverage:.0%}, predicted TM-score {use.predicted_tm:.2f})"
+def _templates(name: str, ensemble: "Ensemble") -> list[str]:
+    """What the first conformers of an RNA were built on, a line each."""
+    return [
+        f"{name} {k}: {use.source} {use.name}, {use.release_date or 'undated'}, {use.identity:.0%} identical over "
+        f"{use.coverage:.0%}, score {use.score:.2f}, predicted TM-score {use.predicted_tm:.2f}"
         for k, use in enumerate(ensemble.templates, start=1)
-    )
+    ]
 
 
 def _sample(job: "SamplingRun", config: SampleConfig) -> None:
@@ -82,12 +82,12 @@ def _sample(job: "SamplingRun", config: SampleConfig) -> None:
             print(f"{there} of {len(job.targets)} targets are there already")
         if interrupted:
             print(f"in work when an earlier run was killed, and therefore last: {', '.join(sorted(interrupted))}")
-        evaluations, built = 0, []
+        evaluations, built = 0, list[str]()
         with progress_bar("sampling", sum(job.cost(target, folder) for target in waiting)) as advance:
             for target, result in job.draw(folder, advance):
                 if isinstance(result, Ensemble):
                     evaluations = max(evaluations, result.evaluations)
-                    built += [f"{target.name}: {_templates(result)}"] if result.templates else []
+                    built += _templates(target.name, result)
         done, n = folder.submitted()
     for unused in [] if known is None else known.warnings:
         print(f"warning: {unused}", file=sys.stderr)
@@ -97,7 +97,9 @@ def _sample(job: "SamplingRun", config: SampleConfig) -> None:
     if evaluations:
         print(f"{config.sampler.sampling_method}: {evaluations} evaluations of the model per conformer")
     if built:
-        print(f"templates were used for {len(built)} of {len(waiting)} RNAs (all in their summary.json):")
+        print("conformers on templates (all in the summary.json of their RNAs):")
         for line in built[:LISTED]:
             print(f"  {line}")
+        if len(built) > LISTED:
+            print(f"  … and {len(built) - LISTED} more")
     print(f"submission table: {config.out / SUBMISSION}")

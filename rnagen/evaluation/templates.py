@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -17,7 +18,7 @@ from rnagen.templates.date_filter import DateFilter
 from rnagen.templates.library import C1
 from rnagen.templates.query import Query
 from rnagen.templates.search import Searcher
-from rnagen.templates.transfer import NothingAligned, transfer
+from rnagen.templates.transfer import transfer
 
 NUMBER = 5
 """Templates of the answer: the best of the library, whatever they look like."""
@@ -44,13 +45,9 @@ def template_answer(reference: RNAStructure, cutoff: str, searcher: Searcher) ->
 def answer_within(sequence: str, dates: DateFilter, searcher: Searcher) -> Float[Tensor, "n L 3"] | None:
     """As `template_answer`, of a sequence, with the templates that a date filter lets serve."""
     query = Query.of(sequence, base_pairs(sequence).dense())
-    answers = []
-    for match in searcher.search(query, dates.allowed(searcher.library))[:NUMBER]:
-        try:
-            answers.append(torch.from_numpy(transfer(match).coords[:, C1]))
-        except NothingAligned:
-            continue
-    return torch.stack(answers) if answers else None
+    matches = searcher.search(query, dates.allowed(searcher.library))[:NUMBER]
+    copies = [transfer(match).coords[:, C1] for match in matches if match.can_be_copied]
+    return torch.from_numpy(np.stack(copies)) if copies else None
 
 
 def newest_templates(predictions: Path) -> dict[str, str]:

@@ -58,8 +58,8 @@ def attend_in_four_dimensions(
     value: Float[Tensor, "B K H L c"],
     attn_mask: Float[Tensor, "B 1 H L L"],
 ) -> Float[Tensor, "B K H L c"]:
-    """Attention of K copies under one bias, for GPUs and for sampling on CPUs: fused kernels want four dimensions. They
-    are three to four times as fast on a CPU, and have no gradient of the bias there."""
+    """Attention of K copies under one bias, for GPUs and for sampling on CPUs: fused kernels want four dimensions, and
+    have no gradient of the bias on a CPU."""
     copies = query.shape[1]
     query, key, value = (x.flatten(0, 1) for x in (query, key, value))
     # For one RNA, as in sampling, the bias is broadcast; for several it is repeated for each copy.

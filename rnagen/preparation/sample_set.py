@@ -19,7 +19,7 @@ from rnagen.progress import progress_bar
 from rnagen.secondary.native import nearest_pair_table
 from rnagen.secondary.pairs import SecondaryStructures, joined, no_pair_features
 from rnagen.secondary.vienna import secondary_structures_of
-from rnagen.structure import ALIGNED, BASES, BEADS
+from rnagen.structure import ALIGNED, BEADS
 from rnagen.templates.library import C1, SHIPPED, Library, TemplateChain
 
 TRAINING, VALIDATION = 256, 16
@@ -29,7 +29,7 @@ LENGTHS = 24, 80
 
 
 def sample_set() -> Path:
-    """Folder of the sample: made once per machine, in some ten seconds.
+    """Folder of the sample: made once per machine, in a few seconds.
 
     Raises:
         InputError: the template library cannot be read.
@@ -53,13 +53,13 @@ def sample_dataset(library: Library, folder: Path) -> None:
     templates = [library.chain(row) for row in (*train, *val)]
     folded = {}
     with progress_bar("base pairs", len(templates)) as advance:
-        for sequence in map(_sequence, templates):
-            folded[sequence] = secondary_structures_of(sequence, other_models=False)
+        for one in templates:
+            folded[one.sequence] = secondary_structures_of(one.sequence, other_models=False)
             advance(1, "")
     splits = ["train"] * len(train) + ["val"] * len(val)
     infos = [_info(one, split) for one, split in zip(templates, splits)]
     write_dataset(
-        folder / FILE, BEADS, infos, (_chain(one, folded[_sequence(one)]) for one in templates), RNA.__version__
+        folder / FILE, BEADS, infos, (_chain(one, folded[one.sequence]) for one in templates), RNA.__version__
     )
 
 
@@ -84,10 +84,6 @@ def chosen_rows(library: Library) -> tuple[list[int], list[int]]:
 
 def _spread(rows: list[int], most: int) -> list[int]:
     return [rows[k] for k in np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int))]
-
-
-def _sequence(template: TemplateChain) -> str:
-    return "".join(BASES[code] for code in template.bases)
 
 
 def _info(template: TemplateChain, split: str) -> ChainInfo:

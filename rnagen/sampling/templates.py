@@ -17,15 +17,15 @@ from rnagen.io.formats import stem
 from rnagen.io.labels import PDB_ID
 from rnagen.io.target import Target
 from rnagen.sampling.conformers import Fragments
-from rnagen.structure import BEADS
+from rnagen.structure import BEADS, UNKNOWN
 from rnagen.templates.confidence import predicted_tm
 from rnagen.templates.date_filter import DateFilter
 from rnagen.templates.files import is_table, read_template_files, template_files
 from rnagen.templates.library import SHIPPED, Library
-from rnagen.templates.match import Match
+from rnagen.templates.match import MINIMUM, Match
 from rnagen.templates.query import Query
 from rnagen.templates.search import Searcher, align_with
-from rnagen.templates.transfer import MINIMUM, Transferred, transfer
+from rnagen.templates.transfer import Transferred, transfer
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class KnownStructures:
         found = [("draft", match) for match in self._draft(target, query)]
         found += [("file", match) for match in self._named(target, query)]
         found += [("library", match) for match in self._library(target, query)]
-        found = [(source, match) for source, match in found if (match.positions >= 0).sum() >= MINIMUM][:most]
+        found = [(source, match) for source, match in found if match.can_be_copied][:most]
         if not found:
             return NOTHING
         trust = predicted_tm([match for _, match in found], len(query))
@@ -170,7 +170,7 @@ class KnownStructures:
         """
         matches = align_with(query, [library.chain(row) for row in range(len(library))])
         best, least = matches[0], self.config.template_similarity
-        if (best.positions >= 0).sum() < MINIMUM:
+        if not best.can_be_copied:
             raise InputError(path, None, f"fits fewer than {MINIMUM} residues of {target.name}: remove it")
         if best.similarity < least:
             reason = (
@@ -208,7 +208,7 @@ def entry_of(name: str) -> str:
 
 def _conditioned(pairs: Float32[np.ndarray, "L L"], table: Int16[np.ndarray, " L"]) -> Float32[np.ndarray, "L L"]:
     """Probabilities 1 and 0 for the residues of which the secondary structure is known."""
-    known = table > -2
+    known = table != UNKNOWN
     replaced = pairs.copy()
     replaced[known], replaced[:, known] = 0, 0
     rows = np.flatnonzero(table >= 0)

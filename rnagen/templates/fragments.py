@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from rnagen.geometry import kabsch, rotate
 from rnagen.secondary.native import bead_pair_table
-from rnagen.structure import BASES, BEADS, UNKNOWN
+from rnagen.structure import BEADS, UNKNOWN
 from rnagen.templates.library import C1, Library, TemplateChain
 
 WINDOW = 5
@@ -64,7 +64,7 @@ class Fragments:
         mask[rows] = True
         pair_table = chain.pair_table
         if (pair_table == UNKNOWN).all():
-            pair_table = bead_pair_table("".join(BASES[code] for code in chain.bases), coords, mask)
+            pair_table = bead_pair_table(chain.sequence, coords, mask)
         return replace(chain, coords=coords, mask=mask, pair_table=pair_table)
 
 

@@ -18,7 +18,7 @@ from rnagen.dates import NO_DATE
 from rnagen.errors import InputError
 from rnagen.io.files import atomic_write, parse_json
 from rnagen.secondary.native import canonical_pair_table
-from rnagen.structure import BEADS, RNAStructure, encode_sequence
+from rnagen.structure import BASES, BEADS, RNAStructure, encode_sequence
 from rnagen.version import __version__
 
 FORMAT = 1
@@ -81,6 +81,11 @@ class TemplateChain:
     def __len__(self) -> int:
         """Number of residues."""
         return len(self.bases)
+
+    @property
+    def sequence(self) -> str:
+        """Over `rnagen.structure.BASES`."""
+        return "".join(BASES[code] for code in self.bases)
 
 
 @dataclass(frozen=True, repr=False)

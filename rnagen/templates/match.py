@@ -7,6 +7,9 @@ from jaxtyping import Int64
 
 from rnagen.templates.library import TemplateChain
 
+MINIMUM = 3
+"""Aligned residues without which there is nothing to build on."""
+
 
 @dataclass(frozen=True)
 class Match:
@@ -25,6 +28,11 @@ class Match:
     """Share of the template's base pairs between aligned residues that the query can form too; 1 where it has none."""
     paired: float
     """Share of the query's residues in such pairs."""
+
+    @property
+    def can_be_copied(self) -> bool:
+        """Whether enough residues are aligned to build a structure on."""
+        return int((self.positions >= 0).sum()) >= MINIMUM
 
     @property
     def similarity(self) -> float:

@@ -17,8 +17,6 @@ STEP = 6.0
 """Å between C1' of neighbours along an arc."""
 ANCHORS = 5
 """Residues of a chain end that an A-form strand is laid on."""
-MINIMUM = 3
-"""Aligned residues without which there is nothing to build on."""
 _BULGE = 0.3
 """Å; how far the middle of a stretched gap stands out. Three residues in line have no frame."""
 
@@ -29,14 +27,8 @@ class Transferred:
 
     coords: Float32[np.ndarray, "L 4 3"]
     """Beads in Å, of all residues."""
-    copied: Bool[np.ndarray, " L"]
-    """Residues whose C1' stands as in the template."""
     known: Bool[np.ndarray, "L 4"]
-    """Beads that do."""
-
-
-class NothingAligned(ValueError):
-    """Too few residues are aligned to build a structure on them."""
+    """Beads that stand as in the template."""
 
 
 def transfer(match: Match) -> Transferred:
@@ -45,18 +37,18 @@ def transfer(match: Match) -> Transferred:
     go on as A-form strands, and beads that the template lacks stand as in the ideal helix.
 
     Raises:
-        NothingAligned: fewer than three residues are aligned.
+        ValueError: too few residues are aligned (`Match.can_be_copied`).
     """
     length, copied = len(match.positions), match.positions >= 0
-    if copied.sum() < MINIMUM:
-        raise NothingAligned(f"{copied.sum()} residues are aligned with {match.chain.info.name}")
+    if not match.can_be_copied:
+        raise ValueError(f"{copied.sum()} residues are aligned with {match.chain.info.name}")
     beads = np.zeros((length, *match.chain.coords.shape[1:]))
     known = np.zeros(beads.shape[:2], dtype=bool)
     beads[copied] = match.chain.coords[match.positions[copied]]
     known[copied] = match.chain.mask[match.positions[copied]]
     trace = _filled(beads[:, C1], copied)
     beads = np.where(known[..., None], beads, beads_on_backbone(trace))
-    return Transferred(beads.astype(np.float32), copied, known)
+    return Transferred(beads.astype(np.float32), known)
 
 
 def _filled(c1: Float64[np.ndarray, "L 3"], known: Bool[np.ndarray, " L"]) -> Float64[np.ndarray, "L 3"]:
