@@ -83,9 +83,10 @@ class ModelConfig:
     categories: tuple[str, ...] = ()
     """Labels that the latent model can be conditioned on; by default all that the training chains have in the column
     `labels`. A chain with any other label trains as one without."""
-    recycling: bool = False
-    """The trunk reads the distances of a draft, which the model computes by one evaluation from noise; in training with
-    probability 0.5. Experimental: no gain measured."""
+    references: int = 0
+    """Reference structures (templates, drafts, fragments) that the model reads at most. 0: it reads none."""
+    strands: bool = False
+    """The trunk distinguishes the strands of RNAs that have several."""
     grad_checkpointing: bool = False
     """Recompute block activations in the backward pass: less memory, more time."""
 
@@ -95,7 +96,7 @@ class ModelConfig:
         checks = {name: 1 <= getattr(self, name) <= LARGEST_WIDTH for name in widths}
         checks |= {name: 1 <= getattr(self, name) <= MOST_LAYERS for name in layers}
         checks |= {name: 0 < getattr(self, name) < math.inf for name in ("time_multiplier", "sigma_data")}
-        refuse_unless(self, {**checks, "dropout": 0 <= self.dropout < 1})
+        refuse_unless(self, {**checks, "dropout": 0 <= self.dropout < 1, "references": 0 <= self.references <= MOST_LAYERS})
 
 
 @dataclass(frozen=True)
