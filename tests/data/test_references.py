@@ -107,7 +107,11 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     assert_refused(path, "cannot be read as safetensors")
     path.write_bytes(whole)
     assert_refused(rewritten(path, format=9), "has references of format 9")
-    for change in ({"templates": ["one"]}, {"facts": [[1, 2, 3, 4]]}, {"lengths": np.array([3, 5, 4], np.int32)}):
+    for change in (
+        {"templates": ["one"]},
+        {"facts": [["", 0.1, 0.2, 0.3]]},
+        {"lengths": np.array([3, 5, 4], np.int32)},
+    ):
         path.write_bytes(whole)
         assert_refused(rewritten(path, **change), "its tables do not fit together")
     path.write_bytes(whole)
