@@ -15,7 +15,6 @@ from rnagen.io.alignment import Alignment
 from rnagen.secondary.pairs import SparsePairs, joined, no_pair_features
 from rnagen.structure import ALIGNED, BASES, NO_LABEL, UNKNOWN, encode_sequence
 
-
 STRAND_GAP = 100
 """Added to the residue index from strand to strand: further than the model distinguishes positions."""
 

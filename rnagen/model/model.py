@@ -87,8 +87,8 @@ class RNAFlowModel(nn.Module):
         """Predict the flow at `x_t` (model units) and time `t`.
 
         `previous` is the data estimate of an earlier evaluation, for a model with self-conditioning (Chen et al.,
-        arXiv:2208.04202, section 3.2); without it, or with zeros, the model works from x_t alone. `rotation` is the pose
-        of each copy with respect to the references.
+        arXiv:2208.04202, section 3.2); without it, or with zeros, the model works from x_t alone. `rotation` is the
+        pose of each copy with respect to the references.
         """
         return self.latent(x_t, t, context.latent, previous, rotation)
 

@@ -92,8 +92,8 @@ class FlowModule(MeasuredModule):
 
     def setup(self, stage: str) -> None:
         if self.config.optim.compile and stage == "fit":
-            # Graphs a length: with gradient, without it (self-conditioning), for one draft (recycling). Beyond its
-            # limit the compiler would stop compiling.
+            # Graphs a length: with gradient, without it (self-conditioning), without references. Beyond its limit the
+            # compiler would stop compiling.
             torch._dynamo.config.cache_size_limit = max(3 * BUCKETS, torch._dynamo.config.cache_size_limit)
             # In place: the names in the state dict stay.
             self.model.trunk.compile(dynamic=False)

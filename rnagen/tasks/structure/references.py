@@ -70,7 +70,7 @@ def training_references(batch: Batch, number: int, atom: int) -> References | No
         atom: the scored one.
     """
     chance = Chance.of(batch)
-    examples, length, atoms = batch.mask.shape
+    examples, length = batch.mask.shape[:2]
     exists = chance.uniform(number) < torch.tensor([1.0] + [FURTHER] * (number - 1), device=chance.device)
     exists &= chance.uniform(1) < SHARE
     distorted, mask = distorted_answers(batch, number, chance)
@@ -140,7 +140,7 @@ def trust_of(
 ) -> Float[Tensor, "B R L"]:
     """Trust in each residue: what is given where it is not NaN, else the share of a TM-score that the deviations (Å)
     deserve, of the whole reference or more or less by residue; with an error."""
-    number, length = known.shape[1:]
+    number = known.shape[1]
     scale = (0.6 * (known.sum(-1, keepdim=True).clamp(min=20) - 0.5).sqrt() - 2.5).clamp(min=1.0)
     by_residue = torch.where(known, 1 / (1 + (deviations / scale) ** 2), 0.0)
     mean = by_residue.sum(-1, keepdim=True) / known.sum(-1, keepdim=True).clamp(min=1)
