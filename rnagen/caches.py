@@ -16,6 +16,7 @@ KINDS = {
     "conformers": ("conformers-*.safetensors", "scored conformers of confidence trainings"),
     "profiles": ("profiles-*.arrow", "converted tables of profiles"),
     "pairs": ("pairs-*.arrow", "base pairs of tables of profiles"),
+    "compiled": ("compiled", "networks that were compiled for training"),
     "groups": ("groups-*.npy", "groups of similar sequences in tables of profiles"),
 }
 """Caches by name: pattern of their files or folders, and what is in them."""

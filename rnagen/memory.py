@@ -1,5 +1,7 @@
-"""Memory that this process can still take, within the limits of containers and of the shell."""
+"""Memory that this process can still take, within the limits of containers and of the shell, and takes again."""
 
+import ctypes
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,23 @@ _VERSION_1 = _Files("sys/fs/cgroup/memory", ("memory.limit_in_bytes",), "memory.
 _VERSION_2 = _Files("sys/fs/cgroup", ("memory.max", "memory.high"), "memory.current", "inactive_file")
 _PROCESS_LIMITS = {"Max address space": "VmSize", "Max data size": "VmData"}
 """For each limit in /proc/self/limits the line of /proc/self/status that counts towards it."""
+
+
+_MOST_MAPPED, _TRIM_ABOVE = -4, -1
+"""M_MMAP_MAX and M_TRIM_THRESHOLD of malloc.h."""
+
+
+def keep_freed_memory() -> None:
+    """Have this process use freed memory again instead of returning it to the system.
+
+    A tensor above 32 MiB is otherwise mapped anew each time, and the system fills its pages with zeros: on a CPU that
+    took a sixth of a compiled training step. Only the C library of GNU (mallopt(3)) can be asked; others stay as they
+    are.
+    """
+    setting = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if setting is not None:
+        setting(_MOST_MAPPED, 0)
+        setting(_TRIM_ABOVE, -1)
 
 
 def available_memory(root: Path = Path("/")) -> int:

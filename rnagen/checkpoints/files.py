@@ -176,6 +176,9 @@ def _check(path: Path, metadata: dict[str, Any], task: str | None) -> None:
 def assign_weights(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
     """Put weights into a model that was built without memory (on the meta device), in the precision of the model.
 
+    They are copied: a tensor of a mapped file begins at any address, and the last bits of a matrix product depend on
+    how its arguments are aligned.
+
     Raises:
         InputError: a tensor of the file `path` is missing, surplus, or of another shape or kind.
     """
@@ -190,4 +193,5 @@ def assign_weights(model: nn.Module, weights: dict[str, Tensor], path: Path) -> 
         if expected[name].is_floating_point() != weights[name].is_floating_point():
             kinds = f"{weights[name].dtype} in the file, {expected[name].dtype} by its configuration"
             raise InputError(path, name, f"type {kinds}")
-    model.load_state_dict({name: w.to(expected[name].dtype) for name, w in weights.items()}, assign=True)
+    copies = {name: w.to(expected[name].dtype, copy=True) for name, w in weights.items()}
+    model.load_state_dict(copies, assign=True)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnagen.model.embeddings import rotate
+from rnagen.model.triangles import gated_triangles
 
 
 class Transition(nn.Module):
@@ -47,23 +48,35 @@ class BiasedAttention(nn.Module):
         if rotary is not None:
             query, key = rotate(query, rotary), rotate(key, rotary)
         fused = query.is_cuda or not torch.is_grad_enabled()
-        attend = attend_in_four_dimensions if fused else F.scaled_dot_product_attention
-        mixed = attend(query, key, value.to(query.dtype), attn_mask=bias.to(query.dtype))
+        attend = attend_in_four_dimensions if fused else attend_by_products
+        mixed = attend(query, key, value.to(query.dtype), bias.to(query.dtype))
         return self.out(rearrange(mixed, "b k h l d -> b k l (h d)").to(x.dtype))
+
+
+def attend_by_products(
+    query: Float[Tensor, "B K H L c"],
+    key: Float[Tensor, "B K H L c"],
+    value: Float[Tensor, "B K H L c"],
+    bias: Float[Tensor, "B 1 H L L"],
+) -> Float[Tensor, "B K H L c"]:
+    """Attention as two products and a softmax, for training on CPUs: where the bias needs a gradient,
+    `scaled_dot_product_attention` takes the same path there, but in fp32 whatever the precision."""
+    scores = (query * query.shape[-1] ** -0.5) @ key.mT + bias
+    return scores.softmax(-1) @ value
 
 
 def attend_in_four_dimensions(
     query: Float[Tensor, "B K H L c"],
     key: Float[Tensor, "B K H L c"],
     value: Float[Tensor, "B K H L c"],
-    attn_mask: Float[Tensor, "B 1 H L L"],
+    bias: Float[Tensor, "B 1 H L L"],
 ) -> Float[Tensor, "B K H L c"]:
     """Attention of K copies under one bias, for GPUs and for sampling on CPUs: fused kernels want four dimensions, and
     have no gradient of the bias on a CPU."""
     copies = query.shape[1]
     query, key, value = (x.flatten(0, 1) for x in (query, key, value))
     # For one RNA, as in sampling, the bias is broadcast; for several it is repeated for each copy.
-    bias = attn_mask.expand(-1, copies, -1, -1, -1)
+    bias = bias.expand(-1, copies, -1, -1, -1)
     bias = bias[0] if len(bias) == 1 else bias.flatten(0, 1)
     return F.scaled_dot_product_attention(query, key, value, attn_mask=bias).unflatten(0, (-1, copies))
 
@@ -78,7 +91,8 @@ class PairBias(nn.Module):
         self.project = nn.Linear(pair_dim, layers * heads, bias=False)
 
     def forward(self, pair: Float[Tensor, "B L L c"], mask: Bool[Tensor, "B L"]) -> Float[Tensor, "layers B 1 H L L"]:
-        bias = rearrange(self.project(self.norm(pair)), "b i j (n h) -> n b 1 h i j", h=self.heads)
+        bias = (self.project.weight @ self.norm(pair).flatten(0, -2).mT).unflatten(1, pair.shape[:-1])
+        bias = rearrange(bias, "(n h) b i j -> n b 1 h i j", h=self.heads)
         # Finite, so that a row with no key at all stays finite: its output is never used.
         return bias.masked_fill(~mask[None, :, None, None, None, :], torch.finfo(torch.bfloat16).min / 4)
 
@@ -100,12 +114,10 @@ class TriangleMultiplication(nn.Module):
         nn.init.zeros_(self.out.weight)
 
     def forward(self, pair: Float[Tensor, "B L L c"], pair_mask: Float[Tensor, "B L L 1"]) -> Float[Tensor, "B L L c"]:
-        normed = self.norm(pair)
-        value, gate = self.project(normed).chunk(2, dim=-1)
-        edges = rearrange(value * gate.sigmoid() * pair_mask, "b i j c -> b c i j")
-        left_out, right_out, left_in, right_in = edges.chunk(4, dim=1)
-        outgoing = left_out @ right_out.transpose(-1, -2)
-        incoming = left_in.transpose(-1, -2) @ right_in
-        update = rearrange(torch.cat([outgoing, incoming], dim=1), "b c i j -> b i j c")
+        shape = pair.shape[:-1]
+        # Without a bias, a masked pair has edges of zero.
+        normed = (self.norm(pair) * pair_mask).flatten(0, -2)
+        update = gated_triangles((self.project.weight @ normed.mT).unflatten(1, shape))
         # Sums over k grow with L; the norm takes that out again.
-        return self.out(self.norm_out(update)) * self.gate(normed).sigmoid()
+        update = self.out(self.norm_out(update.flatten(1).mT)) * self.gate(normed).sigmoid()
+        return update.unflatten(0, shape)

@@ -19,6 +19,7 @@ from lightning.fabric.utilities import rank_zero_only
 from rnagen.config.shared import RunOptions, TaskConfig
 from rnagen.errors import ConfigError
 from rnagen.io.files import TEMPORARY, lock_folder, write_text
+from rnagen.memory import keep_freed_memory
 from rnagen.messages import one_line, quoted
 from rnagen.progress import silenced
 from rnagen.sampling.conformers import SamplingError
@@ -90,6 +91,7 @@ def _fit(task: Task[Any, Any, Any]) -> TrainedRun:
 
     L.seed_everything(run.seed, verbose=False)
     torch.set_float32_matmul_precision("high")
+    keep_freed_memory()
     data = task.data(folder, deadline)
     data.prepare_data()
     data.setup("fit")

@@ -16,6 +16,7 @@ from rnagen.model.model import RNAFlowModel
 from rnagen.sampling.confidence import confidence_logits, confidence_of
 from rnagen.tasks.confidence.data import ScoredBatch, ScoredChain
 from rnagen.tasks.confidence.report import LengthBaseline, ReportedTarget, summarize
+from rnagen.training.compiling import compile_in_place
 from rnagen.training.module import spared
 from rnagen.training.one_cycle import OneCycleModule
 
@@ -61,8 +62,7 @@ class ConfidenceModule(OneCycleModule):
 
     def setup(self, stage: str) -> None:
         if self.config.optim.compile and stage == "fit":
-            # In place: the names in the state dict stay. Static: lengths come in a few buckets.
-            self.head.compile(dynamic=False)
+            compile_in_place([self.head])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint[STATE_KEY] = self.structure

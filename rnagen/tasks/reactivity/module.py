@@ -12,6 +12,7 @@ from rnagen.config.reactivity import ReactivityConfig
 from rnagen.model.reactivity import ReactivityModel
 from rnagen.tasks.reactivity.dataset import ReactivityBatch, flipped
 from rnagen.tasks.reactivity.infer import predict
+from rnagen.training.compiling import compile_in_place
 from rnagen.training.module import spared
 from rnagen.training.one_cycle import OneCycleModule
 
@@ -40,8 +41,7 @@ class ReactivityModule(OneCycleModule):
 
     def setup(self, stage: str) -> None:
         if self.config.optim.compile and stage == "fit":
-            # In place, to keep the names in the state dict. Static, because lengths come in a few buckets.
-            self.model.encoder.compile(dynamic=False)
+            compile_in_place([self.model.encoder])
 
     @spared
     def training_step(self, batch: ReactivityBatch, batch_idx: int) -> Tensor:

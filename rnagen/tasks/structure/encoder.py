@@ -69,6 +69,6 @@ def _of_state(state: Path) -> Pretrained | None:
     with torch.device("meta"):
         encoder = build_encoder(source.config)
     tensors = {name.removeprefix(PREFIX): t for name, t in saved["state_dict"].items() if name.startswith(PREFIX)}
-    # Copies: the file is mapped, and replaced while the run goes on.
-    assign_weights(encoder, {name: tensor.clone() for name, tensor in tensors.items()}, state)
+    # That copies them: the file is mapped, and replaced while the run goes on.
+    assign_weights(encoder, tensors, state)
     return Pretrained(encoder, source)

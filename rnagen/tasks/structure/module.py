@@ -22,6 +22,7 @@ from rnagen.tasks.structure.objective import draw_noise, objective, total
 from rnagen.tasks.structure.time_bins import NAMES, flow_by_time
 from rnagen.tasks.structure.validation import score_names, validate_conformers
 from rnagen.training.average import MovingAverage
+from rnagen.training.compiling import compile_in_place
 from rnagen.training.module import MeasuredModule, spared
 from rnagen.training.optim import clipped_step, decay_groups
 from rnagen.training.schedule import Curve, Schedule
@@ -92,12 +93,9 @@ class FlowModule(MeasuredModule):
 
     def setup(self, stage: str) -> None:
         if self.config.optim.compile and stage == "fit":
-            # Graphs a length: with gradient, without it (self-conditioning), without references. Beyond its limit the
-            # compiler would stop compiling.
-            torch._dynamo.config.cache_size_limit = max(3 * BUCKETS, torch._dynamo.config.cache_size_limit)
-            # In place: the names in the state dict stay.
-            self.model.trunk.compile(dynamic=False)
-            self.model.latent.compile(dynamic=False)
+            model = self.model
+            # Graphs a length: with gradient, without it (self-conditioning), without references.
+            compile_in_place((model.trunk, model.latent.bias, model.latent, model.distogram), 3 * BUCKETS)
 
     @spared
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
