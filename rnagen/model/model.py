@@ -64,6 +64,11 @@ class RNAFlowModel(nn.Module):
             return self.conditioning(checkpoint(read, self.encoder, features, use_reentrant=False))
         return self.conditioning(read(self.encoder, features))
 
+    def blocks(self) -> list[nn.Module]:
+        """All blocks of trunk and latent model: where the time goes."""
+        references = [] if self.trunk.references is None else list(self.trunk.references.blocks)
+        return [*references, *self.trunk.blocks, *self.latent.blocks]
+
     @property
     def encoder_trains(self) -> bool:
         """Whether there is an encoder that is not frozen."""

@@ -1,107 +1,145 @@
-"""The reference in the trunk: where it starts, what of it acts, what must not."""
+"""References: where the model starts, what of them acts, what must not."""
 
 from dataclasses import replace
 
 import pytest
 import torch
 
-from rnagen.features import Reference, RNAFeatures
+from rnagen.features import References, RNAFeatures
 from rnagen.geometry import random_rotations
 from rnagen.model.model import RNAFlowModel
-from tests.helpers.encoders import encoder, encoder_config
+from rnagen.model.reference import PlacedReferences
 from tests.helpers.features import padded, random_features
 from tests.helpers.tiny import TINY_MODEL, stirred
 
-READS = replace(TINY_MODEL, recycling=True)
+READS = replace(TINY_MODEL, references=2)
+ATOMS = len(TINY_MODEL.atoms)
 
 
-def model(with_encoder: bool = False) -> RNAFlowModel:
+def model() -> RNAFlowModel:
     torch.manual_seed(1)
-    pretrained = encoder(encoder_config()) if with_encoder else None
-    return stirred(RNAFlowModel(READS, pretrained)).eval()
+    return stirred(RNAFlowModel(READS)).eval()
 
 
-def reference(features: RNAFeatures, seed: int = 0) -> Reference:
-    """A random walk, every fourth residue of it unknown."""
+def references(features: RNAFeatures, seed: int = 0, number: int = 1) -> References:
+    """Random walks, every fourth residue of them unknown."""
     generator = torch.Generator().manual_seed(seed)
-    c1 = torch.randn(*features.mask.shape, 3, generator=generator).cumsum(1) * 5
-    known = torch.arange(features.mask.shape[1]).expand_as(features.mask) % 4 != 3
-    return Reference(c1, features.mask & known)
+    size, length = features.mask.shape
+    coords = torch.randn(size, number, length, ATOMS, 3, generator=generator).cumsum(2) * 5
+    known = torch.arange(length).expand_as(features.mask) % 4 != 3
+    mask = (features.mask & known)[:, None, :, None].expand(-1, number, -1, ATOMS)
+    trust = torch.rand(size, number, length, generator=generator)
+    return References(torch.where(mask[..., None], coords, 0.0), mask, trust)
 
 
 @torch.no_grad()
-def pair_of(model: RNAFlowModel, features: RNAFeatures, visible: Reference | None) -> torch.Tensor:
-    return model.condition(replace(features, reference=visible)).trunk.pair
+def pair_of(model: RNAFlowModel, features: RNAFeatures, visible: References | None) -> torch.Tensor:
+    return model.condition(replace(features, references=visible)).trunk.pair
 
 
-@pytest.mark.parametrize("with_encoder", [False, True])
-def test_training_begins_at_the_model_without_references(with_encoder: bool) -> None:
+@torch.no_grad()
+def flow_of(
+    model: RNAFlowModel,
+    features: RNAFeatures,
+    visible: References | None,
+    rotation: torch.Tensor | None = None,
+) -> torch.Tensor:
+    context = model.condition(replace(features, references=visible))
+    size, length = features.mask.shape
+    x = torch.randn(size, 3, length, ATOMS, 3, generator=torch.Generator().manual_seed(2))
+    return model(x, torch.full((size, 3), 0.4), context, rotation=rotation)
+
+
+def test_training_begins_at_the_model_without_references() -> None:
     features = random_features(11)
-    models = []
-    for config in (TINY_MODEL, READS):
-        pretrained = encoder(encoder_config()) if with_encoder else None
-        torch.manual_seed(1)
-        models.append(RNAFlowModel(config, pretrained).eval())
-    plain, reads = models
-    for name, value in plain.state_dict().items():
-        assert torch.equal(reads.state_dict()[name], value), name
-    assert reads.num_parameters - plain.num_parameters == reads.reference.project.weight.numel()
-    assert torch.equal(pair_of(reads, features, reference(features)), pair_of(plain, features, None))
+    plain = stirred(RNAFlowModel(TINY_MODEL)).eval()
+    reads = RNAFlowModel(READS).eval()
+    reads.load_state_dict({**reads.state_dict(), **plain.state_dict()})
+    assert torch.equal(pair_of(reads, features, references(features)), pair_of(plain, features, None))
+    assert torch.equal(flow_of(reads, features, references(features)), flow_of(plain, features, None))
 
 
-@pytest.mark.parametrize("with_encoder", [False, True])
-def test_what_is_not_known_changes_nothing(with_encoder: bool) -> None:
-    """Bit for bit: no reference, an empty one, and anything where it is unknown."""
-    reads, features = model(with_encoder), random_features(11)
-    nothing = pair_of(reads, features, Reference.nothing(features.mask))
-    assert torch.equal(nothing, pair_of(reads, features, None))
-    visible = reference(features)
-    expected = pair_of(reads, features, visible)
-    assert (expected - nothing).abs().max() > 1e-2
-    junk = torch.where(visible.mask[..., None], visible.c1, torch.tensor(float("nan")))
-    assert torch.equal(pair_of(reads, features, Reference(junk, visible.mask)), expected)
-    masked = torch.tensor([True, False])
-    part = pair_of(reads, features, visible.without(masked))
-    assert torch.equal(part[0], nothing[0])
-    assert torch.equal(part[1], expected[1])
-
-
-def test_the_pose_does_not_count_and_the_shape_does() -> None:
+@pytest.mark.parametrize("outcome", [pair_of, flow_of])
+def test_what_is_not_known_changes_nothing(outcome) -> None:
+    """Bit for bit: no references, empty ones, and anything where they are unknown."""
     reads, features = model(), random_features(11)
-    visible = reference(features)
+    nothing, visible = outcome(reads, features, None), references(features)
+    empty = visible.without(torch.ones(len(features.mask), dtype=torch.bool))
+    assert torch.equal(outcome(reads, features, empty), nothing)
+    expected = outcome(reads, features, visible)
+    assert (expected - nothing).abs().max() > 1e-2
+    junk = torch.where(visible.mask[..., None], visible.coords, torch.tensor(float("nan")))
+    trust = torch.where(visible.mask.any(-1), visible.trust, 0.5)
+    assert torch.equal(outcome(reads, features, References(junk, visible.mask, trust)), expected)
+    part = outcome(reads, features, visible.without(torch.tensor([True, False])))
+    assert torch.equal(part[0], nothing[0])
+    torch.testing.assert_close(part[1], expected[1])
+
+
+def test_the_trunk_sees_the_shape_and_not_the_pose() -> None:
+    reads, features = model(), random_features(11)
+    visible = references(features, number=2)
     expected = pair_of(reads, features, visible)
     turn = random_rotations(2, torch.Generator().manual_seed(4))
-    moved = torch.einsum("bij,blj->bli", turn, visible.c1) + torch.tensor([30.0, -70.0, 5.0])
-    torch.testing.assert_close(pair_of(reads, features, Reference(moved, visible.mask)), expected, atol=1e-3, rtol=1e-3)
-    stretched = Reference(1.2 * visible.c1, visible.mask)
+    moved = torch.einsum("bij,brlaj->brlai", turn, visible.coords) + torch.tensor([30.0, -70.0, 5.0])
+    torch.testing.assert_close(pair_of(reads, features, replace(visible, coords=moved)), expected, atol=1e-3, rtol=1e-3)
+    stretched = replace(visible, coords=1.2 * visible.coords)
     assert (pair_of(reads, features, stretched) - expected).abs().max() > 1e-2
+
+
+def test_the_trust_counts() -> None:
+    reads, features = model(), random_features(11)
+    visible = references(features)
+    for outcome in (pair_of, flow_of):
+        doubted = outcome(reads, features, replace(visible, trust=0.1 * visible.trust))
+        assert (doubted - outcome(reads, features, visible)).abs().max() > 1e-3
+
+
+def test_each_copy_sees_the_references_in_its_own_pose() -> None:
+    reads, features = model(), random_features(9)
+    visible = references(features, number=2)
+    turn = random_rotations(6, torch.Generator().manual_seed(4)).view(2, 3, 3, 3)
+    found = flow_of(reads, features, visible, turn)
+    for copy in range(3):
+        coords = torch.einsum("bij,brlaj->brlai", turn[:, copy], visible.coords)
+        expected = flow_of(reads, features, replace(visible, coords=coords))
+        torch.testing.assert_close(found[:, copy], expected[:, copy], atol=1e-4, rtol=1e-4)
+
+
+def test_the_latent_model_sees_them_about_the_centre_of_the_first() -> None:
+    visible = references(random_features(9), number=1)
+    moved = replace(visible, coords=visible.coords + 40.0)
+    placed, again = (PlacedReferences.of(one, 2, 16.0) for one in (visible, moved))
+    torch.testing.assert_close(placed.coords, again.coords, atol=1e-4, rtol=1e-4)
+    assert placed.coords.shape[-2:] == (2 * ATOMS, 3)
+    assert not placed.coords[..., ATOMS:, :].any()
 
 
 def test_far_apart_is_not_unknown() -> None:
     reads, features = model(), random_features(6)
-    far = torch.arange(6.0)[None, :, None].expand(2, 6, 3) * 1000
-    nothing = pair_of(reads, features, None)
-    assert (pair_of(reads, features, Reference(far, features.mask)) - nothing).abs().max() > 1e-2
+    far = references(features)
+    far = replace(far, coords=torch.arange(6.0)[None, None, :, None, None].expand_as(far.coords) * 1000)
+    assert (pair_of(reads, features, far) - pair_of(reads, features, None)).abs().max() > 1e-2
 
 
 def test_padding_changes_nothing() -> None:
     reads, features = model(), random_features(11)
     longer = padded(features, 5)
-    visible, there = reference(features), reference(longer, seed=3)
-    c1, mask = there.c1.clone(), torch.zeros_like(there.mask)
-    c1[:, :11], mask[:, :11] = visible.c1, visible.mask
-    found = pair_of(reads, longer, Reference(c1, mask))[:, :11, :11]
+    visible, junk = references(features), references(longer, seed=3)
+    coords, mask, trust = junk.coords.clone(), torch.zeros_like(junk.mask), junk.trust.clone()
+    coords[:, :, :11], mask[:, :, :11], trust[:, :, :11] = visible.coords, visible.mask, visible.trust
+    found = pair_of(reads, longer, References(coords, mask, trust))[:, :11, :11]
     torch.testing.assert_close(found, pair_of(reads, features, visible), atol=1e-5, rtol=1e-5)
 
 
 def test_a_model_that_reads_none_refuses_one() -> None:
     features = random_features(5)
-    with pytest.raises(ValueError, match="cannot read a reference"):
-        pair_of(RNAFlowModel(TINY_MODEL), features, reference(features))
+    with pytest.raises(ValueError, match="cannot read references"):
+        pair_of(RNAFlowModel(TINY_MODEL), features, references(features))
 
 
 def test_an_rna_without_condition_has_no_reference() -> None:
     features = random_features(8)
-    blank = replace(features, reference=reference(features)).without_condition()
-    assert blank.reference is not None
-    assert not blank.reference.mask.any()
+    blank = replace(features, references=references(features)).without_condition()
+    assert blank.references is not None
+    assert not blank.references.mask.any()

@@ -94,8 +94,9 @@ class FlowModule(MeasuredModule):
     def setup(self, stage: str) -> None:
         if self.config.optim.compile and stage == "fit":
             model = self.model
-            # Graphs a length: with gradient, without it (self-conditioning), without references.
-            compile_in_place((model.trunk, model.latent.bias, model.latent, model.distogram), 3 * BUCKETS)
+            # Block by block: equal blocks share what is compiled. Graphs a length: with gradient, and without it
+            # (self-conditioning).
+            compile_in_place((*model.blocks(), model.latent.bias, model.distogram), 2 * BUCKETS)
 
     @spared
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:

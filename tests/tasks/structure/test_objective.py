@@ -119,7 +119,7 @@ def test_a_perfect_prediction_in_another_pose_has_no_aligned_flow_loss() -> None
     class Oracle(RNAFlowModel):
         """Predicts the true structure, turned by a quarter."""
 
-        def forward(self, x_t: torch.Tensor, t: torch.Tensor, context, previous=None) -> torch.Tensor:
+        def forward(self, x_t: torch.Tensor, t: torch.Tensor, context, previous=None, rotation=None) -> torch.Tensor:
             mask = batch.mask[:, None, :, :, None].expand_as(x_t)
             x1 = torch.einsum("bkij,blaj->bklai", noise_of_step.rotation, batch.coords / 16)
             x1 = x1 - (x1 * mask).sum((2, 3), keepdim=True) / mask.sum((2, 3), keepdim=True)
@@ -275,9 +275,9 @@ def test_the_own_estimate_is_what_the_model_said_first() -> None:
     seen: list[torch.Tensor] = []
 
     class Recorder(RNAFlowModel):
-        def forward(self, x_t, t, context, previous=None):
+        def forward(self, x_t, t, context, previous=None, rotation=None):
             seen.append(previous)
-            output = super().forward(x_t, t, context, previous)
+            output = super().forward(x_t, t, context, previous, rotation)
             if len(seen) == 1:
                 assert not torch.is_grad_enabled()
                 # Straight path: x̂1 = x_t + (1 − t)·v.
