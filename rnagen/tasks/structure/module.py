@@ -94,8 +94,9 @@ class FlowModule(MeasuredModule):
     def setup(self, stage: str) -> None:
         if self.config.optim.compile and stage == "fit":
             model = self.model
-            # Graphs a length: with gradient, without it (self-conditioning), for one draft (recycling).
-            compile_in_place((model.trunk, model.latent.bias, model.latent, model.distogram), 3 * BUCKETS)
+            # Graphs a length: with gradient, without it (self-conditioning), for one draft (recycling), each with and
+            # without inputs that not every batch has.
+            compile_in_place((model.trunk, model.latent.bias, model.latent, model.distogram), 8 * BUCKETS)
 
     @spared
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
