@@ -15,6 +15,9 @@ from rnagen.io.alignment import Alignment
 from rnagen.secondary.pairs import SparsePairs, joined, no_pair_features
 from rnagen.structure import ALIGNED, BASES, NO_LABEL, UNKNOWN, encode_sequence
 
+STRAND_GAP = 100
+"""Added to the residue index from strand to strand: further than the model distinguishes positions."""
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -66,26 +69,24 @@ class EncodedFile:
 
 
 @dataclass(frozen=True)
-class Reference:
-    """A structure of each RNA, or part of one, that the model reads: its own draft, or a known one."""
+class References:
+    """Structures of each RNA, or of parts of it, that the model reads: templates, drafts, fragments. The first is the
+    most trusted; all stand in one pose."""
 
-    c1: Float[Tensor, "B L 3"]
-    """C1' coordinates in Å, in any pose; anything where unknown."""
-    mask: Bool[Tensor, "B L"]
-    """Residues with known coordinates."""
+    coords: Float[Tensor, "B R L A 3"]
+    """Å; anything where unknown."""
+    mask: Bool[Tensor, "B R L A"]
+    """Atoms with known coordinates."""
+    trust: Float[Tensor, "B R L"]
+    """Expected similarity of each residue's surroundings to the truth, from 0 to 1."""
 
-    @classmethod
-    def nothing(cls, residues: Bool[Tensor, "B L"]) -> "Reference":
-        """An empty reference for these residues."""
-        return cls(torch.zeros(*residues.shape, 3, device=residues.device), torch.zeros_like(residues))
-
-    def to(self, device: torch.device | str) -> "Reference":
+    def to(self, device: torch.device | str) -> "References":
         """The same on another device."""
-        return Reference(self.c1.to(device), self.mask.to(device))
+        return References(self.coords.to(device), self.mask.to(device), self.trust.to(device))
 
-    def without(self, masked: Bool[Tensor, " B"]) -> "Reference":
+    def without(self, masked: Bool[Tensor, " B"]) -> "References":
         """The same, without the masked RNAs."""
-        return Reference(self.c1, self.mask & ~masked[:, None])
+        return References(self.coords, self.mask & ~masked[:, None, None, None], self.trust)
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,10 @@ class RNAFeatures:
     pair_table: Int[Tensor, "B L"] | None = None
     """Secondary structure that the conformers are conditioned on: position of the residue that each is paired with,
     `UNPAIRED` or `UNKNOWN`; None without one."""
-    reference: Reference | None = None
-    """For a model that reads one (`recycling`)."""
+    references: References | None = None
+    """For a model that reads them; None without any."""
+    strand: Int[Tensor, "B L"] | None = None
+    """Number of the strand of each residue; None where all RNAs have one strand."""
     label: Int[Tensor, " B"] | None = None
     """Number of the category of each RNA (see `rnagen.config.categories`), `NO_LABEL` for none; None for a model that
     does not read it."""
@@ -121,7 +124,7 @@ class RNAFeatures:
 
     def without_condition(self, masked: Bool[Tensor, " B"] | None = None) -> "RNAFeatures":
         """The same RNAs, the masked ones (all by default) as if only their length were known: bases N, no base pairs,
-        no reference, no label."""
+        no references, no label."""
         if masked is None:
             masked = torch.ones(len(self.bases), dtype=torch.bool, device=self.bases.device)
         unknown = torch.where(self.mask, BASES.index("N"), self.bases)
@@ -135,7 +138,7 @@ class RNAFeatures:
             if self.pair_features is None
             else self.pair_features.masked_fill(masked[:, None, None, None], 0),
             pair_table=None if self.pair_table is None else self.pair_table.masked_fill(masked[:, None], UNKNOWN),
-            reference=None if self.reference is None else self.reference.without(masked),
+            references=None if self.references is None else self.references.without(masked),
         ).without_label(masked)
 
     def without_label(self, masked: Bool[Tensor, " B"] | None = None) -> "RNAFeatures":
@@ -188,6 +191,7 @@ def from_residues(
     pair_table: Int16[np.ndarray, " L"] | None = None,
     encoded: Encoded | None = None,
     label: int | None = None,
+    strands: Sequence[int] = (),
 ) -> RNAFeatures:
     """Features [1, L] of one RNA. Every other maker goes through this one.
 
@@ -198,9 +202,13 @@ def from_residues(
         pair_table: secondary structure that the conformers are conditioned on.
         encoded: output of the model's encoder, where it is known.
         label: number of its category, for a model that reads it.
+        strands: residues of each strand, for an RNA of several.
     """
     length = len(bases)
     index = np.arange(1, length + 1, dtype=np.int32) if residue_index is None else residue_index
+    strand = np.repeat(np.arange(len(strands), dtype=np.int32), strands) if len(strands) > 1 else None
+    if strand is not None:
+        index = index + STRAND_GAP * strand
     probabilities = np.zeros((length, length), dtype=np.float32) if pairs is None else pairs.dense()
     has_features = pairs is not None and pairs.pair_features.shape[1] > 0
     return RNAFeatures(
@@ -212,6 +220,7 @@ def from_residues(
         pair_features=torch.from_numpy(pairs.dense_features())[None] if pairs is not None and has_features else None,
         label=None if label is None else torch.tensor([label]),
         pair_table=None if pair_table is None else torch.from_numpy(pair_table).long()[None],
+        strand=None if strand is None else torch.from_numpy(strand)[None],
     )
 
 
@@ -227,6 +236,7 @@ def from_sequence(
     pair_table: Int16[np.ndarray, " L"] | None = None,
     alignment: Alignment | None = None,
     label: int = NO_LABEL,
+    strands: Sequence[int] = (),
 ) -> RNAFeatures:
     """Features [1, L] of a sequence, with all that a model of this configuration reads; pairs by ViennaRNA.
 
@@ -236,6 +246,7 @@ def from_sequence(
         pair_table: secondary structure that the conformers are conditioned on.
         alignment: whose query is the sequence, for a model that reads alignments.
         label: number of its category, for a model that reads labels.
+        strands: residues of each strand, for an RNA of several.
 
     Raises:
         ValueError: the sequence is too long to be folded.
@@ -250,7 +261,7 @@ def from_sequence(
         aligned = no_pair_features(len(sequence), len(ALIGNED)) if alignment is None else alignment_features(alignment)
         pairs = joined(pairs, aligned)
     known = label if config.categories else None
-    return from_residues(encode_sequence(sequence), pairs, pair_table=pair_table, label=known)
+    return from_residues(encode_sequence(sequence), pairs, pair_table=pair_table, label=known, strands=strands)
 
 
 def collate(parts: Sequence[RNAFeatures], length: int) -> RNAFeatures:

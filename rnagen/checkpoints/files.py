@@ -27,7 +27,7 @@ from rnagen.messages import one_line, quoted
 FORMAT = 1
 NEXT = ".next"
 """Suffix of the description of weights that are being written."""
-RETIRED = {"num_workers", "churn"}
+RETIRED = {"num_workers", "churn", "recycling"}
 """Options that earlier versions recorded and that no longer exist; none of them describes the model."""
 
 T = TypeVar("T")

@@ -83,9 +83,10 @@ class ModelConfig:
     categories: tuple[str, ...] = ()
     """Labels that the latent model can be conditioned on; by default all that the training chains have in the column
     `labels`. A chain with any other label trains as one without."""
-    recycling: bool = False
-    """The trunk reads the distances of a draft, which the model computes by one evaluation from noise; in training with
-    probability 0.5. Experimental: no gain measured."""
+    references: int = 0
+    """Reference structures (templates, drafts, fragments) that the model reads at most. 0: it reads none."""
+    strands: bool = False
+    """The trunk distinguishes the strands of RNAs that have several."""
     grad_checkpointing: bool = False
     """Recompute block activations in the backward pass: less memory, more time."""
 
@@ -95,7 +96,9 @@ class ModelConfig:
         checks = {name: 1 <= getattr(self, name) <= LARGEST_WIDTH for name in widths}
         checks |= {name: 1 <= getattr(self, name) <= MOST_LAYERS for name in layers}
         checks |= {name: 0 < getattr(self, name) < math.inf for name in ("time_multiplier", "sigma_data")}
-        refuse_unless(self, {**checks, "dropout": 0 <= self.dropout < 1})
+        refuse_unless(
+            self, {**checks, "dropout": 0 <= self.dropout < 1, "references": 0 <= self.references <= MOST_LAYERS}
+        )
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,15 @@ class DataConfig:
     batch_schedule: str | None = None
     """Batch sizes that change with the epoch, such as `0:8,50:4,100:2`; before them `batch_size` counts. Every epoch
     has as many batches as the first."""
+    tokens: int | None = None
+    """Residues per step and process: crops of 64, 128, 256 and 384 residues up to `crop` are mixed, and each batch has
+    as many of one length as fit. Replaces `batch_size`."""
+    variants: Path | None = None
+    """Dataset file of other sequences for the structures of the training chains (`runs/bare_gpu/variants.py`), for a
+    training with `tokens`."""
+    templates: Path | None = None
+    """File of templates of the training chains (`runs/references.py`), for a model that reads references; without it,
+    other models of a chain and distorted answers are its references."""
     copies: Basic[int] = 8
     """Noised and rotated copies K of each RNA per step, for one trunk pass."""
     min_length: int = 20
@@ -248,6 +260,9 @@ class TrainConfig:
             "crop": self.dataset.crop >= 8,
             "batch_size": self.dataset.batch_size >= 1,
             "copies": self.dataset.copies >= 1,
+            "tokens": self.dataset.tokens is None or self.dataset.tokens >= 8,
+            "variants": self.dataset.variants is None or self.dataset.tokens is not None,
+            "templates": self.dataset.templates is None or self.model.references > 0,
             "train_share": 0 < self.dataset.train_share <= 1,
             "synthetic_steps": self.dataset.synthetic_steps >= 0,
             "min_contacts": 0 <= self.dataset.min_contacts <= 1,
@@ -289,6 +304,8 @@ class TrainConfig:
             "atoms": "must contain C1', and each atom once",
             "mha_heads": f"does not divide embed_dim {width} into heads of even width"
             + (f" (these do: {', '.join(good)})" if good else ""),
+            "variants": "needs tokens",
+            "templates": "needs a model that reads references (--references)",
             "categories": "needs labels, the column that they stand in, and each category once",
             "pair_features": f"cannot be used (choose from {', '.join(PAIR_FEATURES)})",
         }

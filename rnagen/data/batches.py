@@ -1,7 +1,7 @@
 """The training set on the training device: batches are gathered there, without any work per example in Python."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Float32, Int64
@@ -10,6 +10,7 @@ from torch import Tensor
 from rnagen.data.chains import Chains
 from rnagen.data.crops import contiguous_crops, scaled, spatial_crops
 from rnagen.data.encodings import encoded_crops
+from rnagen.data.known import KnownStructures
 from rnagen.data.plans import BatchPlan
 from rnagen.features import EncodedFile, RNAFeatures
 from rnagen.structure import UNKNOWN
@@ -41,7 +42,6 @@ class DeviceChains:
 
     Args:
         chains: the training set.
-        crop: residues of the longest example.
         spatial_share: share of crops that take the residues nearest to a random one.
         device: where the batches are wanted.
         structure_share: share of examples with a secondary structure: for half of them their own, for half a sampled
@@ -49,20 +49,21 @@ class DeviceChains:
         pair_features: whether batches carry pair features.
         encodings: output of a frozen encoder for each chain, read from its file example by example.
         labels: number of the category of each chain, for a model that reads it.
+        known: further structures of the chains, for a model that reads references.
     """
 
     def __init__(
         self,
         chains: Chains,
-        crop: int,
         spatial_share: float,
         device: torch.device | str = "cpu",
         structure_share: float = 0.0,
         pair_features: bool = False,
         encodings: Sequence[EncodedFile] | None = None,
         labels: Int64[Tensor, " N"] | None = None,
+        known: KnownStructures | None = None,
     ) -> None:
-        self.crop = crop
+        self.known = known
         self.spatial_share = spatial_share
         self.device = device
         self.structure_share = structure_share
@@ -89,7 +90,7 @@ class DeviceChains:
         choices = torch.from_numpy(plan.choices[rank::world]).to(self.device, non_blocking=True)
         lengths = self.lengths[rows]
         models = self.model_offsets[rows] + lengths * scaled(choices[:, 0], self.num_models[rows])
-        visible = self._crop(models, lengths, int(self.host_lengths[host_rows].max()), choices)
+        visible = self._crop(models, lengths, int(self.host_lengths[host_rows].max()), choices, plan.length)
 
         # Place of each residue in its crop; residues outside it share a place that is cut off.
         place = torch.where(visible, visible.cumsum(1) - 1, plan.length)
@@ -114,21 +115,48 @@ class DeviceChains:
             label=None if self.labels is None else self.labels[rows],
             pair_table=self._pair_table(choices[:, 5], of_chain, place, mask) if self.structure_share else None,
         )
-        atoms = self.mask[of_model] & mask[..., None]
-        coords = torch.where(atoms[..., None], self.coords[of_model], 0.0)
+        coords, atoms = self._model(of_model, mask)
+        if self.known is not None:
+            other = self.model_offsets[rows] + lengths * self._other_models(rows, choices[:, 0])
+            known, there = self._model(other[:, None] + residues, mask)
+            there = there & (self.num_models[rows] > 1)[:, None, None]
+            # On the CPU, for the global batch: the same numbers on every device, in any number of processes.
+            generator = torch.Generator().manual_seed(plan.seed + 1)
+            u = torch.rand(len(plan.rows), 2, self.known.number, generator=generator)[rank::world].to(self.device)
+            references = self.known.references(rows, residues, mask, (known, there), u)
+            features = replace(features, references=references)
         return Batch(features, coords, atoms, plan.seed, rank, world)
 
+    def _model(
+        self, rows: Int64[Tensor, "B L"], inside: Bool[Tensor, "B L"]
+    ) -> tuple[Float32[Tensor, "B L A 3"], Bool[Tensor, "B L A"]]:
+        """Coordinates in these rows, and which of them are known."""
+        atoms = self.mask[rows] & inside[..., None]
+        return torch.where(atoms[..., None], self.coords[rows], 0.0), atoms
+
+    def _other_models(self, rows: Int64[Tensor, " B"], u: Float32[Tensor, " B"]) -> Int64[Tensor, " B"]:
+        """Any model of each chain but the one that `u` chooses, where it has several; which one depends on `u`."""
+        count = self.num_models[rows]
+        further = 1 + scaled((u * 7919) % 1, (count - 1).clamp(min=1))
+        return (scaled(u, count) + further) % count
+
     def _crop(
-        self, models: Int64[Tensor, " B"], lengths: Int64[Tensor, " B"], width: int, choices: Float32[Tensor, "B n"]
+        self,
+        models: Int64[Tensor, " B"],
+        lengths: Int64[Tensor, " B"],
+        width: int,
+        choices: Float32[Tensor, "B n"],
+        size: int,
     ) -> Bool[Tensor, "B {width}"]:
+        """The residues that are in the crop, at most `size`."""
         position = torch.arange(width, device=self.device)
         inside = position < lengths[:, None]
         rows = torch.where(inside, models[:, None] + position, 0)
         resolved = self.mask[rows, self.scored_atom] & inside
-        stretch = contiguous_crops(resolved, lengths, self.crop, choices[:, 2:4])
+        stretch = contiguous_crops(resolved, lengths, size, choices[:, 2:4])
         if not self.spatial_share:
             return stretch
-        near = spatial_crops(self.coords[rows, self.scored_atom], resolved, self.crop, choices[:, 4])
+        near = spatial_crops(self.coords[rows, self.scored_atom], resolved, size, choices[:, 4])
         is_near = (choices[:, 1] < self.spatial_share) & resolved.any(1)
         return torch.where(is_near[:, None], near, stretch)
 

@@ -13,6 +13,7 @@ from rnagen.features import RNAFeatures
 from rnagen.geometry import full_precision
 from rnagen.model.blocks import BiasedAttention, PairBias, Transition
 from rnagen.model.embeddings import LabelEmbedding, TimeEmbedding, rotary_angles
+from rnagen.model.reference import PlacedReferences, ReferenceCoordinates
 from rnagen.model.trunk import TrunkOutput
 
 
@@ -25,6 +26,7 @@ class LatentContext:
     rotary: Float[Tensor, "2 B 1 1 L half"] | None
     mask: Float[Tensor, "B 1 L 1"]
     label: Float[Tensor, "B 1 d"] | None
+    references: PlacedReferences | None
 
 
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
@@ -92,6 +94,7 @@ class LatentModel(nn.Module):
             nn.init.zeros_(layer.bias)
         if self.previous is not None:
             nn.init.zeros_(self.previous.weight)
+        self.reference = ReferenceCoordinates(config) if config.references else None
 
     def context(self, trunk: TrunkOutput, features: RNAFeatures) -> LatentContext:
         """Everything that depends on neither time nor coordinates."""
@@ -101,6 +104,9 @@ class LatentModel(nn.Module):
             rotary=rotary_angles(features.residue_index, self.head_dim) if self.rope else None,
             mask=features.mask[:, None, :, None].to(trunk.single.dtype),
             label=None if self.label is None or features.label is None else self.label(features.label)[:, None],
+            references=None
+            if self.reference is None or features.references is None
+            else self.reference.placed(features.references),
         )
 
     def forward(
@@ -109,11 +115,15 @@ class LatentModel(nn.Module):
         t: Float[Tensor, "B K"],
         context: LatentContext,
         previous: Float[Tensor, "B K L A 3"] | None = None,
+        rotation: Float[Tensor, "B K 3 3"] | None = None,
     ) -> Float[Tensor, "B K L A 3"]:
-        """Prediction in model units, fp32; zero on padding. `previous` is an earlier estimate of the data."""
+        """Prediction in model units, fp32; zero on padding. `previous` is an earlier estimate of the data, `rotation`
+        the pose of the references in each copy (as they stand by default)."""
         time = self.time(t) if context.label is None else self.time(t) + context.label
         time = torch.nn.functional.silu(time)[:, :, None]
         x = in_full(rearrange(x_t, "b k l a xyz -> b k l (a xyz)"), self.coordinates) + context.tokens
+        if self.reference is not None and context.references is not None:
+            x = x + self.reference(context.references, rotation)
         if self.previous is not None and previous is not None:
             x = x + self.previous(rearrange(previous, "b k l a xyz -> b k l (a xyz)"))
         for block, bias in zip(self.blocks, context.biases):

@@ -12,7 +12,6 @@ from rnagen.features import RNAFeatures
 from rnagen.model.conditioning import EncoderConditioning, read
 from rnagen.model.encoders import Encoder
 from rnagen.model.latent import LatentContext, LatentModel
-from rnagen.model.reference import ReferenceDistances
 from rnagen.model.trunk import Distogram, Trunk, TrunkCondition, TrunkOutput
 
 
@@ -38,8 +37,7 @@ class RNAFlowModel(nn.Module):
         self.trunk = Trunk(config)
         self.latent = LatentModel(config)
         self.distogram = Distogram(config)
-        # Last, so that a reference and an encoder change the initial weights of nothing else.
-        self.reference = ReferenceDistances(config) if config.recycling else None
+        # Last, so that an encoder changes the initial weights of nothing else.
         self.encoder = encoder
         self.conditioning = None if encoder is None else EncoderConditioning(config, encoder)
 
@@ -50,21 +48,12 @@ class RNAFlowModel(nn.Module):
             features: on the device of the model.
 
         Raises:
-            ValueError: the features carry a reference, which a model without recycling cannot read.
+            ValueError: the features carry references, which this model cannot read.
         """
-        trunk = self.trunk(features, self._trunk_condition(features))
+        if features.references is not None and not self.config.references:
+            raise ValueError("this model cannot read references")
+        trunk = self.trunk(features, self._encoded(features))
         return Context(features, trunk, self.latent.context(trunk, features))
-
-    def _trunk_condition(self, features: RNAFeatures) -> TrunkCondition | None:
-        encoded = self._encoded(features)
-        if features.reference is None:
-            return encoded
-        if self.reference is None:
-            raise ValueError("a model without recycling cannot read a reference")
-        pair = self.reference(features.reference)
-        if encoded is None:
-            return TrunkCondition(None, pair)
-        return TrunkCondition(encoded.single, pair if encoded.pair is None else encoded.pair + pair)
 
     def _encoded(self, features: RNAFeatures) -> TrunkCondition | None:
         if self.encoder is None or self.conditioning is None:
@@ -93,13 +82,15 @@ class RNAFlowModel(nn.Module):
         t: Float[Tensor, "B K"],
         context: Context,
         previous: Float[Tensor, "B K L A 3"] | None = None,
+        rotation: Float[Tensor, "B K 3 3"] | None = None,
     ) -> Float[Tensor, "B K L A 3"]:
         """Predict the flow at `x_t` (model units) and time `t`.
 
         `previous` is the data estimate of an earlier evaluation, for a model with self-conditioning (Chen et al.,
-        arXiv:2208.04202, section 3.2); without it, or with zeros, the model works from x_t alone.
+        arXiv:2208.04202, section 3.2); without it, or with zeros, the model works from x_t alone. `rotation` is the
+        pose of each copy with respect to the references.
         """
-        return self.latent(x_t, t, context.latent, previous)
+        return self.latent(x_t, t, context.latent, previous, rotation)
 
     @property
     def num_parameters(self) -> int:

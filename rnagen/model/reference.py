@@ -1,38 +1,157 @@
-"""How a reference structure enters the trunk: by the distances between its residues."""
+"""How known structures enter the model: their distances into the trunk, their coordinates into the latent model.
+
+Distances of several references are averaged before two pair blocks read them, as Jumper et al. 2021 do after theirs
+(supplement 1.7.1): one pass whatever their number. Distances do not see mirror images; the coordinates do.
+"""
+
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from einops import rearrange
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from rnagen.config.structure import ModelConfig
-from rnagen.features import Reference
-from rnagen.geometry import full_precision
+from rnagen.features import References
+from rnagen.geometry import full_precision, masked_mean
+from rnagen.model.blocks import Transition, TriangleMultiplication
 from rnagen.model.embeddings import radial
 
-DISTANCES = (3.0, 63.0, 31)
+DISTANCES = (3.25, 52.0, 39)
 """Centres of the radial functions of a distance: first, last (Å) and number."""
+WIDTH = 32
+"""Of the pair representation of the references."""
+BLOCKS = 2
+CHANNELS = 2 * (DISTANCES[2] + 1)
+"""Numbers per pair that `distance_features` gives."""
 
 
-class ReferenceDistances(nn.Module):
-    """Distances between known C1' atoms, projected to the width of the pairs.
+class PairBlock(nn.Module):
+    """Triangle multiplication and transition."""
 
-    The projection starts at zero and has no bias: training begins at the model without references, and where nothing is
-    known nothing is added. Distances do not see mirror images: a reference gives the fold, but not its hand.
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.triangle = TriangleMultiplication(dim)
+        self.norm = nn.LayerNorm(dim)
+        self.transition = Transition(dim, 2)
+
+    def forward(self, pair: Float[Tensor, "B L L c"], pair_mask: Float[Tensor, "B L L 1"]) -> Float[Tensor, "B L L c"]:
+        pair = pair + self.triangle(pair, pair_mask)
+        return pair + self.transition(self.norm(pair))
+
+
+class ReferencePairs(nn.Module):
+    """What the references add to the pair representation of the trunk.
+
+    The last projection starts at zero: training begins at the model without references. An RNA without any gets exactly
+    nothing.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.project = nn.Linear(DISTANCES[2] + 1, config.pair_dim, bias=False)
-        nn.init.zeros_(self.project.weight)
+        self.atom = config.atoms.index("C1'")
+        self.distances = nn.Linear(CHANNELS, WIDTH, bias=False)
+        self.pair_norm = nn.LayerNorm(config.pair_dim)
+        self.pair = nn.Linear(config.pair_dim, WIDTH, bias=False)
+        self.blocks = nn.ModuleList(PairBlock(WIDTH) for _ in range(BLOCKS))
+        self.norm = nn.LayerNorm(WIDTH)
+        self.out = nn.Linear(WIDTH, config.pair_dim, bias=False)
+        nn.init.zeros_(self.out.weight)
 
-    def forward(self, reference: Reference) -> Float[Tensor, "B L L c"]:
-        both = (reference.mask[:, :, None] & reference.mask[:, None, :])[..., None]
-        seen = distance_features(torch.where(reference.mask[..., None], reference.c1, 0.0))
-        return self.project(torch.where(both, seen, 0.0).to(self.project.weight.dtype))
+    def forward(
+        self, pair: Float[Tensor, "B L L c"], references: References, mask: Bool[Tensor, "B L"]
+    ) -> Float[Tensor, "B L L c"]:
+        known = references.mask[..., self.atom] & mask[:, None]
+        seen = distance_features(references.coords[..., self.atom, :], known, references.trust)
+        hidden = self.distances(seen.to(pair.dtype)) + self.pair(self.pair_norm(pair))
+        pair_mask = (mask[:, :, None] & mask[:, None, :])[..., None].to(pair.dtype)
+        for block in self.blocks:
+            hidden = block(hidden, pair_mask)
+        return self.out(self.norm(hidden)) * known.any(2).any(1)[:, None, None, None]
 
 
 @full_precision
-def distance_features(c1: Float[Tensor, "B L 3"]) -> Float[Tensor, "B L L features"]:
-    """Radial functions of the distances of all pairs, and 1: what tells pairs that are far apart from unknown ones."""
-    distances = torch.cdist(c1, c1, compute_mode="donot_use_mm_for_euclid_dist")
-    return torch.cat([radial(distances, *DISTANCES), torch.ones_like(distances)[..., None]], dim=-1)
+def distance_features(
+    c1: Float[Tensor, "B R L 3"], known: Bool[Tensor, "B R L"], trust: Float[Tensor, "B R L"]
+) -> Float[Tensor, "B L L channels"]:
+    """Radial functions of the distances of all pairs and 1 where they are known, which tells pairs that are far apart
+    from unknown ones: their mean over the references that know a pair, and the same weighted by the trust in it."""
+    c1 = torch.where(known[..., None], c1, 0.0)
+    both = (known[..., :, None] & known[..., None, :]).to(c1.dtype)
+    trusted = both * torch.minimum(trust[..., :, None], trust[..., None, :])
+    number = both.sum(1).clamp(min=1)
+    means = c1.new_zeros(*number.shape, CHANNELS)
+    for one, weights in zip(c1.unbind(1), torch.stack([both, trusted], -1).unbind(1)):
+        distances = torch.cdist(one, one, compute_mode="donot_use_mm_for_euclid_dist")
+        functions = torch.cat([radial(distances, *DISTANCES), torch.ones_like(distances)[..., None]], dim=-1)
+        means = means + (functions[..., None, :] * weights[..., :, None]).flatten(-2)
+    return means / number[..., None]
+
+
+@dataclass(frozen=True)
+class PlacedReferences:
+    """What the latent model reads of the references: one pose for all copies."""
+
+    coords: Float[Tensor, "B 1 L RA 3"]
+    """Model units about the centre of the first reference, 0 where unknown."""
+    flags: Float[Tensor, "B 1 L channels"]
+    """Which atoms are known, and the trust in each residue where any is."""
+
+    @classmethod
+    def of(cls, references: References, number: int, sigma_data: float) -> "PlacedReferences":
+        """The first `number` references, in units of `sigma_data` Å."""
+        coords, mask, trust = _filled(references, number)
+        centre = masked_mean(coords[:, 0], mask[:, 0, ..., None], (1, 2), keepdim=True)[:, None]
+        placed = torch.where(mask[..., None], coords - centre, 0.0) / sigma_data
+        trusted = torch.where(mask.any(-1), trust, 0.0)
+        flags = torch.cat([mask.to(trust.dtype), trusted[..., None]], dim=-1)
+        return cls(rearrange(placed, "b r l a xyz -> b 1 l (r a) xyz"), rearrange(flags, "b r l c -> b 1 l (r c)"))
+
+
+def _filled(references: References, number: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Coordinates, mask and trust of exactly so many references: empty ones behind those that there are."""
+    some = [values[:, :number] for values in (references.coords, references.mask, references.trust)]
+    lack = number - some[0].shape[1]
+    if not lack:
+        return some[0], some[1], some[2]
+    coords, mask, trust = (torch.cat([v, v.new_zeros(len(v), lack, *v.shape[2:])], dim=1) for v in some)
+    return coords, mask, trust
+
+
+class ReferenceCoordinates(nn.Module):
+    """What the references add to the tokens of the latent model: nothing before training, nothing where there is no
+    reference."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        atoms, dim = len(config.atoms) * config.references, config.embed_dim
+        self.number, self.sigma_data = config.references, config.sigma_data
+        self.coordinates = nn.Linear(3 * atoms, dim, bias=False)
+        self.flags = nn.Linear(atoms + config.references, dim, bias=False)
+        for layer in (self.coordinates, self.flags):
+            nn.init.zeros_(layer.weight)
+
+    def placed(self, references: References) -> PlacedReferences:
+        """What `forward` reads, once per RNA."""
+        return PlacedReferences.of(references, self.number, self.sigma_data)
+
+    def forward(
+        self, placed: PlacedReferences, rotation: Float[Tensor, "B K 3 3"] | None = None
+    ) -> Float[Tensor, "B copies L d"]:
+        """Tokens of all copies at once, or those of each, with its references in a pose of its own."""
+        coords = placed.coords
+        if rotation is not None:
+            coords = turned(coords, rotation)
+        return _in_full(coords.flatten(-2), self.coordinates) + self.flags(placed.flags)
+
+
+@full_precision
+def turned(coords: Float[Tensor, "B 1 L N 3"], rotation: Float[Tensor, "B K 3 3"]) -> Float[Tensor, "B K L N 3"]:
+    """The points in the pose of each copy."""
+    return torch.matmul(coords, rotation.mT[:, :, None])
+
+
+@full_precision
+def _in_full(x: Tensor, layer: nn.Linear) -> Tensor:
+    """bfloat16 would round coordinates by up to half an ångström."""
+    return layer(x)

@@ -13,6 +13,7 @@ from rnagen.config.structure import ModelConfig
 from rnagen.features import RNAFeatures
 from rnagen.model.blocks import BiasedAttention, PairBias, Transition, TriangleMultiplication
 from rnagen.model.embeddings import RelativePosition, sinusoidal
+from rnagen.model.reference import ReferencePairs
 from rnagen.structure import BASES, PAIR_FEATURES, UNPAIRED
 
 
@@ -28,7 +29,7 @@ class TrunkOutput:
 class TrunkCondition:
     """What is added to the representations before the first block."""
 
-    single: Float[Tensor, "B L d"] | None
+    single: Float[Tensor, "B L d"]
     pair: Float[Tensor, "B L L c"] | None
 
 
@@ -90,6 +91,8 @@ class Trunk(nn.Module):
         self.pair_feature_columns = [PAIR_FEATURES.index(channel) for channel in config.pair_features]
         self.pair_features = zero_linear(len(config.pair_features), pair_dim) if config.pair_features else None
         self.secondary_structure = SecondaryStructure(dim, pair_dim) if config.secondary_structure else None
+        self.other_strand = zero_linear(1, pair_dim) if config.strands else None
+        self.references = ReferencePairs(config) if config.references else None
 
     def forward(self, features: RNAFeatures, condition: TrunkCondition | None = None) -> TrunkOutput:
         mask, probabilities = features.mask, features.pair_probabilities
@@ -110,9 +113,14 @@ class Trunk(nn.Module):
         if self.secondary_structure is not None and features.pair_table is not None:
             known_single, known_pair = self.secondary_structure(features.pair_table)
             single, pair = single + known_single, pair + known_pair
+        if self.other_strand is not None and features.strand is not None:
+            other = features.strand[:, :, None] != features.strand[:, None, :]
+            pair = pair + self.other_strand(other[..., None].to(pair.dtype))
         if condition is not None:
-            single = single if condition.single is None else single + condition.single
+            single = single + condition.single
             pair = pair if condition.pair is None else pair + condition.pair
+        if self.references is not None and features.references is not None:
+            pair = pair + self.references(pair, features.references, mask)
         pair_mask = (mask[:, :, None] & mask[:, None, :])[..., None].to(pair.dtype)
         for block in self.blocks:
             if self.grad_checkpointing and torch.is_grad_enabled():

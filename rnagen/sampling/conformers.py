@@ -11,14 +11,11 @@ from rnagen.config.sampling import SamplingPlan
 from rnagen.features import RNAFeatures
 from rnagen.model.model import Context
 from rnagen.sampling.denoiser import Denoiser, Evaluated, Fixed, Flow, adjustment, nothing
-from rnagen.sampling.recycling import conditioned
 from rnagen.sampling.secondary import sampled_secondary_structures, stable_seed
 from rnagen.sampling.solver import solver_of
 
 MAX_COORDINATE = 5000.0
 """Å from the centre; a conformer that reaches further has exploded. PDB files end at 9999."""
-DRAFT = -1
-"""Replaces the number of a conformer in the seed of the draft that all conformers of an RNA share."""
 ATTEMPTS = 3
 """Times a conformer with non-finite or exploded coordinates is sampled before it counts as failed."""
 
@@ -136,12 +133,12 @@ class _RNA:
         self.flow, self.name, self.plan = flow, name, plan
         self.solver = solver_of(plan.options, flow.transport)
         self.shape = (features.bases.shape[1], len(flow.model.config.atoms), 3)
-        draft_noise = torch.randn(self.shape, generator=conformer_generator(plan.seed, name, DRAFT))
-        self.context = conditioned(flow, features, draft_noise)
+        features = features.to(next(flow.model.parameters()).device)
+        self.context = flow.model.condition(features)
         self.guide, self.guide_context = guide or flow, None
         if plan.options.cfg_scale != 1:
             known = unconditional(flow, features) if guide is None else features
-            self.guide_context = conditioned(self.guide, known, draft_noise)
+            self.guide_context = self.guide.model.condition(known.to(features.bases.device))
 
     @torch.no_grad()
     def draw(

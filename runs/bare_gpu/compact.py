@@ -28,9 +28,14 @@ LEAST = {"train": 2e-4, "val": 1e-4}
 """Base pairs with a lower probability are left out."""
 
 
+def few_models(count: int) -> list[int]:
+    """At most `MODELS` of so many models, evenly chosen."""
+    return np.linspace(0, count - 1, min(count, MODELS)).round().astype(int).tolist()
+
+
 def compacted(chain: Chain, least: float) -> Chain:
     """A chain with few models, rounded coordinates and likely base pairs only."""
-    models = np.unique(np.linspace(0, len(chain.coords) - 1, min(len(chain.coords), MODELS)).round().astype(int))
+    models = few_models(len(chain.coords))
     mask, coords = chain.mask[models], chain.coords[models]
     atoms = np.maximum(mask.sum((1, 2)), 1)[:, None, None, None]
     centred = np.where(mask[..., None], coords - coords.sum((1, 2), keepdims=True) / atoms, 0)

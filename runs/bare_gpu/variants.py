@@ -1,6 +1,7 @@
 """Other sequences for the structures of the training set, with ViennaRNA's base pairs of each, as a dataset file.
 
     python runs/bare_gpu/variants.py COMPACT.xz ALIGNMENTS VARIANTS.safetensors --seconds 75 --workers 11
+    python runs/bare_gpu/variants.py DATA ALIGNMENTS VARIANTS.safetensors --seconds 660 --workers 2
 
 Four kinds, made in rounds until the time is up, so that every chain gets its share:
 - rows of a chain's alignment;
@@ -21,11 +22,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from compact import plain_pairs, read_compact
+from compact import few_models, plain_pairs, read_compact
 from mutations import best_mutant, domains, read_rows, table_within, usable_rows, words
 
 from rnagen.data.chains import ChainInfo, Chains
-from rnagen.data.dataset import TrainingData, write_dataset
+from rnagen.data.dataset import TrainingData, is_dataset, read_data, write_dataset
 from rnagen.data.filters import MIN_RESOLVED
 from rnagen.features import Chain
 from rnagen.secondary.pairs import SparsePairs
@@ -121,19 +122,26 @@ def domain_parts(
             yield i, a, sequence[a:b], table_within(tables[i], a, b)
 
 
+def read(path: Path, splits: Path) -> TrainingData:
+    """The sets of a dataset, or of a file of compact.py."""
+    if path.is_dir() or is_dataset(path):
+        return read_data(path, splits, CUTOFF, BEADS)
+    return read_compact(path, CUTOFF, BEADS)
+
+
 def variant(train: Chains, job: Job, sequence: str, pairs: SparsePairs) -> tuple[ChainInfo, Chain]:
-    """A variant as a chain: the coordinates of its parent, or of a stretch of the parent's first model."""
+    """A variant as a chain: few models of its parent, or a stretch of the parent's first model."""
     info, parent = train.infos[job.row], train.chain(job.row)
     end = job.start + len(sequence)
     is_whole = len(sequence) == len(parent.bases)
-    models = slice(None) if is_whole else slice(1)
+    models = few_models(len(parent.coords)) if is_whole else [0]
     name = f"{info.name}/{job.start}/{job.number}"
     return replace(info, name=name), Chain(
         name=name,
         bases=np.array([BASES.index(base) for base in sequence], np.int32),
         residue_index=parent.residue_index if is_whole else np.arange(1, len(sequence) + 1, dtype=np.int32),
-        coords=parent.coords[models, job.start : end],
-        mask=parent.mask[models, job.start : end],
+        coords=parent.coords[models][:, job.start : end],
+        mask=parent.mask[models][:, job.start : end],
         pairs=plain_pairs(len(sequence), pairs.pairs, pairs.probabilities),
         pair_tables=table_within(parent.pair_tables, job.start, end).astype(np.int16),
     )
@@ -141,18 +149,21 @@ def variant(train: Chains, job: Job, sequence: str, pairs: SparsePairs) -> tuple
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
+    parser.add_argument("data", type=Path, help="dataset (folder or file), or file of compact.py")
     parser.add_argument("alignments", type=Path, help="folder of gzipped FASTA alignments")
     parser.add_argument("out", type=Path)
     parser.add_argument(
         "--never", type=Path, default=Path("splits/casp15.csv"), help="table of a benchmark's sequences"
+    )
+    parser.add_argument(
+        "--splits", type=Path, default=Path("splits"), help="tables of a dataset without its own splits"
     )
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     started = time.monotonic()
-    data = read_compact(options.data, CUTOFF, BEADS)
+    data = read(options.data, options.splits)
     with options.never.open(newline="") as file:
         never = [record["sequence"] for record in csv.DictReader(file)]
     never += [data.val.sequence(i) for i in range(len(data.val))]

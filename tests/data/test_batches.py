@@ -56,7 +56,7 @@ def check(batch: Batch, chains: list[Chain], rows: np.ndarray) -> None:
 @pytest.mark.parametrize("spatial_share", [0.0, 0.5, 1.0])
 def test_a_batch_shows_residues_of_the_chains_drawn(spatial_share: float) -> None:
     chains, crop = some_chains(), 24
-    batches = DeviceChains(stacked(chains), crop, spatial_share, pair_features=True)
+    batches = DeviceChains(stacked(chains), spatial_share, pair_features=True)
     seen = set()
     for plan in plans(6, crop):
         batch = batches.batch(plan)
@@ -78,7 +78,7 @@ def test_secondary_structures_are_those_of_the_residues_shown() -> None:
     for chain in some_chains():
         sampled = np.where(chain.pair_tables[:, 0] >= 0, UNPAIRED, chain.pair_tables[:, 0])
         chains.append(replace(chain, pair_tables=np.stack([chain.pair_tables[:, 0], sampled], axis=-1)))
-    batches = DeviceChains(stacked(chains), 24, 0.5, structure_share=0.6)
+    batches = DeviceChains(stacked(chains), 0.5, structure_share=0.6)
     kinds = []
     for plan in plans(8, 24):
         batch = batches.batch(plan)
@@ -103,7 +103,7 @@ def test_secondary_structures_are_those_of_the_residues_shown() -> None:
 def test_each_example_has_the_label_of_its_chain() -> None:
     chains = some_chains()
     labels = torch.arange(len(chains)) % 3
-    labelled, plain = DeviceChains(stacked(chains), 24, 0.5, labels=labels), DeviceChains(stacked(chains), 24, 0.5)
+    labelled, plain = DeviceChains(stacked(chains), 0.5, labels=labels), DeviceChains(stacked(chains), 0.5)
     for plan in plans(3, 24):
         features = labelled.batch(plan).features
         assert features.label is not None
@@ -113,7 +113,7 @@ def test_each_example_has_the_label_of_its_chain() -> None:
 
 def test_near_residues_are_resolved_and_all_conformers_are_drawn() -> None:
     chains = [make_chain(50, seed=1, models=3, resolved=0.8)]
-    batch = DeviceChains(stacked(chains), 16, 1.0).batch(replace(plans(64, 16, 1)[0], rows=np.zeros(64, dtype=int)))
+    batch = DeviceChains(stacked(chains), 1.0).batch(replace(plans(64, 16, 1)[0], rows=np.zeros(64, dtype=int)))
     assert batch.mask[:, :, C1].equal(batch.features.mask)
     assert (batch.features.mask.sum(1) == 16).all()
     where = [
@@ -127,7 +127,7 @@ def test_the_length_of_a_batch_is_that_of_its_draw() -> None:
     """Chains may be far shorter, or longer, than their crops."""
     chains = some_chains()
     for length in (24, 32, 200):
-        batch = DeviceChains(stacked(chains), 24, 0.5).batch(replace(plans(4, length, 1)[0], rows=np.arange(4)))
+        batch = DeviceChains(stacked(chains), 0.5).batch(replace(plans(4, length, 1)[0], rows=np.arange(4)))
         assert batch.coords.shape == (4, length, 4, 3)
         assert batch.features.pair_probabilities.shape == (4, length, length)
         check(batch, chains, np.arange(4))
@@ -136,13 +136,13 @@ def test_the_length_of_a_batch_is_that_of_its_draw() -> None:
 def test_chains_without_base_pairs_make_a_batch() -> None:
     chains = [make_chain(2), make_chain(1)]
     assert not any(len(chain.pairs.pairs) for chain in chains)
-    batch = DeviceChains(stacked(chains), 8, 0.5).batch(make_draw(chains, 8))
+    batch = DeviceChains(stacked(chains), 0.5).batch(make_draw(chains, 8))
     check(batch, chains, np.arange(2))
 
 
 def test_processes_deal_out_what_one_process_sees() -> None:
     chains = some_chains()
-    batches = DeviceChains(stacked(chains), 24, 0.5)
+    batches = DeviceChains(stacked(chains), 0.5)
     [plan] = plans(6, 24, 1)
     whole, parts = batches.batch(plan), [batches.batch(plan, rank, 2) for rank in range(2)]
     for rank, part in enumerate(parts):

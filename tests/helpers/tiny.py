@@ -86,7 +86,7 @@ def make_draw(chains: list[Chain], crop: int = 64, seed: int = 3) -> BatchPlan:
 def make_batch(chains: list[Chain], crop: int = 64, seed: int = 3) -> Batch:
     """One batch of the whole chains, or of stretches of them."""
     encodings = [chain.encoded for chain in chains if chain.encoded is not None]
-    on_device = DeviceChains(stacked(chains), crop, 0.0, pair_features=True, encodings=encodings or None)
+    on_device = DeviceChains(stacked(chains), 0.0, pair_features=True, encodings=encodings or None)
     return on_device.batch(make_draw(chains, crop, seed))
 
 

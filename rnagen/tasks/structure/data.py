@@ -24,6 +24,8 @@ from rnagen.data.filters import (
     trainable,
     why_not_trainable,
 )
+from rnagen.data.known import KnownStructures
+from rnagen.data.mixed_plans import MixedPlans, example_weights
 from rnagen.data.plans import BatchPlans, PlansByEpoch, PlanStream, WarmUp, chain_weights
 from rnagen.errors import InputError
 from rnagen.features import Chain
@@ -109,7 +111,11 @@ class RNADataModule(ResumableData):
             train = val = to_overfit(train, options.crop, path)
         self.train_chains, self.val_chains = train, val.chains()
         self.synthetic_chains = data.synthetic
-        self.seen_chains = train.followed_by(data.synthetic) if options.synthetic_steps else train
+        self.variants = None if options.variants is None else variants_of(options.variants, train)
+        self.seen_chains = train if self.variants is None else train.followed_by(self.variants)
+        self.first_synthetic = len(self.seen_chains)
+        if options.synthetic_steps:
+            self.seen_chains = self.seen_chains.followed_by(data.synthetic)
         self.train_encodings = None
         if self.encodings is not None:
             seen = self.seen_chains.chains()
@@ -153,8 +159,12 @@ class RNADataModule(ResumableData):
     def batches_per_epoch(self) -> int:
         """Batches in an epoch and process."""
         options = self.config.dataset
-        per_step = options.batch_size_at(0) * self.config.run.devices
-        return self.config.run.train_batches or max(1, len(self.train_chains) // per_step)
+        if self.config.run.train_batches:
+            return self.config.run.train_batches
+        if options.tokens is not None:
+            residues = int(self.train_chains.lengths.clamp(max=options.crop).sum())
+            return max(1, residues // (options.tokens * self.config.run.devices))
+        return max(1, len(self.train_chains) // (options.batch_size_at(0) * self.config.run.devices))
 
     @property
     def validates(self) -> bool:
@@ -180,20 +190,24 @@ class RNADataModule(ResumableData):
         assert self.trainer is not None
         options, trainer = self.config.dataset, self.trainer
         plans: BatchPlans = self._plans(self.train_chains)
+        if options.tokens is not None:
+            plans = self._mixed_plans(options.tokens)
         if options.synthetic_steps:
             batches = options.synthetic_steps * self.config.optim.accumulate_grad
-            plans = WarmUp(self._plans(self.synthetic_chains), batches, plans, len(self.train_chains))
+            plans = WarmUp(self._plans(self.synthetic_chains), batches, plans, self.first_synthetic)
         device = trainer.strategy.root_device
         return BatchStream(
             DeviceChains(
                 self.seen_chains,
-                options.crop,
                 options.spatial_crop,
                 device,
                 options.structure_share if self.config.model.secondary_structure else 0.0,
                 bool(self.config.model.pair_features),
                 self.train_encodings,
                 None if self.labels is None else torch.tensor(self.labels.numbers(self.seen_chains.names)),
+                None
+                if not self.config.model.references
+                else KnownStructures(self.seen_chains, options.templates, self.config.model.references, device),
             ),
             plans,
             self.batches_per_epoch,
@@ -213,11 +227,31 @@ class RNADataModule(ResumableData):
 
         return PlansByEpoch(of_size, options.batch_size_at, self.batches_per_epoch)
 
+    def _mixed_plans(self, tokens: int) -> MixedPlans:
+        assert self.trainer is not None
+        options = self.config.dataset
+        weights = example_weights(self.train_chains, self.variants, options.length_power, options.cluster_power)
+        lengths = self.seen_chains.lengths.numpy()[: len(weights)]
+        return MixedPlans(weights, lengths, options.crop, tokens, self.config.run.seed, self.trainer.world_size)
+
     def val_dataloader(self) -> DataLoader[Chain]:
         """One whole chain at a time, dealt out among the processes."""
         assert self.trainer is not None
         mine = self.val_chains[self.trainer.global_rank :: self.trainer.world_size]
         return DataLoader(mine, batch_size=None, shuffle=False)  # type: ignore[arg-type]
+
+
+def variants_of(path: Path, chains: Chains) -> Chains:
+    """Variants of the chains that train.
+
+    Raises:
+        InputError: the file cannot be read, or has none of them.
+    """
+    every = Dataset.open(path).chains
+    rows = [row for row, name in enumerate(every.names) if name.rsplit("/", 2)[0] in chains.rows]
+    if not rows:
+        raise InputError(path, None, "has no variant of a training chain; `runs/bare_gpu/variants.py` makes them")
+    return every.select(rows, chains.atoms)
 
 
 def with_encodings(chains: list[Chain], cache: EncodedCache) -> list[Chain]:

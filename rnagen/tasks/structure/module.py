@@ -94,8 +94,8 @@ class FlowModule(MeasuredModule):
     def setup(self, stage: str) -> None:
         if self.config.optim.compile and stage == "fit":
             model = self.model
-            # Graphs a length: with gradient, without it (self-conditioning), for one draft (recycling), each with and
-            # without inputs that not every batch has.
+            # Graphs a length: with gradient, without it (self-conditioning), without references, each with and without
+            # inputs that not every batch has.
             compile_in_place((model.trunk, model.latent.bias, model.latent, model.distogram), 8 * BUCKETS)
 
     @spared

@@ -1,26 +1,31 @@
 """The training objective: flow loss and structure losses of a batch. Pure: the same batch gives the same numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from einops import rearrange, repeat
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rnagen.config.structure import LossConfig, TrainConfig
 from rnagen.data.batches import Batch
+from rnagen.data.strands import cut_strands
+from rnagen.features import References
 from rnagen.geometry import center, full_precision, random_rotations, superpose
 from rnagen.losses import aligned_mae, distogram_cross_entropy, pair_distances
 from rnagen.model.model import RNAFlowModel
-from rnagen.sampling.recycling import recycled
 from rnagen.structure import PAIR_FEATURES
+from rnagen.tasks.structure.references import training_references
 from rnagen.transport.flow import Transport
 from rnagen.transport.times import draw_times
 
-RECYCLING_SHARE = 0.5
-"""Share of steps in which a model with recycling sees a draft: it must do without, to make one."""
 SELF_CONDITIONING_SHARE = 0.5
 """Share of steps in which a self-conditioning model sees its own first estimate (Chen et al., arXiv:2208.04202)."""
+CUT_SHARE = 0.15
+"""Share of examples whose chain is cut in two strands, with its contacts, for a model that reads strands."""
+FLOW_RADIUS = 25.0
+"""Å; from this radius of gyration on, about that of a tRNA, the flow loss is relative to the size of the RNA: a few
+chains that are stretched out do not outweigh the others."""
 STRUCTURE_TERMS = ("lddt", "drmsd", "dmae", "local_drmsd", "aligned_mae")
 """Terms that act on the predicted clean structure, and ramp up."""
 DISTOGRAM_RANGE = (4.0, 64.0)
@@ -42,8 +47,10 @@ class StepNoise:
     """RNAs whose label is masked."""
     self_condition: bool
     """The model sees its own first estimate: for the whole step, whatever process computes it."""
-    draft_noise: Float[Tensor, "B L A 3"] | None = None
-    """What the drafts are made from that the trunk sees; None in a step without, again for all processes."""
+    references: References | None = None
+    """In the pose of the coordinates; None in a step without any."""
+    cut: Int[Tensor, " B"] | None = None
+    """First residue of the second strand in each crop, 0 where there is one strand; for a model that reads strands."""
 
 
 def draw_noise(batch: Batch, config: TrainConfig, step: int) -> StepNoise:
@@ -69,11 +76,12 @@ def draw_noise(batch: Batch, config: TrainConfig, step: int) -> StepNoise:
         rotation, noise = (torch.cat([half, half], dim=1) for half in halves)
     coins = torch.Generator().manual_seed(config.run.seed + step)
     self_condition = float(torch.rand((), generator=coins)) < SELF_CONDITIONING_SHARE
-    recycle = float(torch.rand((), generator=coins)) < RECYCLING_SHARE
-    draft_noise = None
-    if config.model.recycling and recycle:
-        # Noise of its own, as in sampling: no copy starts from that of the draft.
-        draft_noise = torch.randn(size, *batch.coords.shape[1:], generator=at_device, device=device)[mine]
+    references = cut = None
+    if config.model.references:
+        references = training_references(batch, config.model.references, config.model.atoms.index("C1'"))
+    if config.model.strands:
+        shares = torch.rand(size, 2, generator=generator)[mine].to(device, non_blocking=True)
+        cut = cuts(batch.features.mask, shares)
     # Not waiting for a device that still computes the step before.
     return StepNoise(
         rotation=rotation.to(device, non_blocking=True),
@@ -83,8 +91,16 @@ def draw_noise(batch: Batch, config: TrainConfig, step: int) -> StepNoise:
         masked_pair_features=masked_pair_features.to(device, non_blocking=True),
         masked_label=masked_label.to(device, non_blocking=True),
         self_condition=config.model.self_conditioning and self_condition,
-        draft_noise=draft_noise,
+        references=references,
+        cut=cut,
     )
+
+
+def cuts(mask: Bool[Tensor, "B L"], uniform: Float[Tensor, "B 2"]) -> Int[Tensor, " B"]:
+    """Where a share `CUT_SHARE` of the crops are cut in two: at least one residue on either side, 0 elsewhere."""
+    lengths = mask.sum(1)
+    place = 1 + (uniform[:, 1] * (lengths - 1)).long()
+    return torch.where((uniform[:, 0] < CUT_SHARE) & (lengths > 1), place, 0)
 
 
 def objective(
@@ -105,19 +121,22 @@ def objective(
     pair = transport.interpolate(x1, x0, t)
 
     features = (
-        batch.features.without_condition(noise_of_step.masked)
+        replace(batch.features, references=None)
+        .without_condition(noise_of_step.masked)
         .without_pair_features(noise_of_step.masked_pair_features)
         .without_label(noise_of_step.masked_label)
     )
-    if config.model.recycling:
-        features = recycled(model, transport, features, noise_of_step.draft_noise)
+    if noise_of_step.references is not None:
+        features = replace(features, references=noise_of_step.references.without(noise_of_step.masked))
+    if noise_of_step.cut is not None:
+        features = cut_strands(features, noise_of_step.cut)
     context = model.condition(features)
 
     def predict(previous: Float[Tensor, "BK P 3"] | None) -> Float[Tensor, "BK P 3"]:
         split = "(b k) (l a) xyz -> b k l a xyz"
         before = None if previous is None else rearrange(previous, split, **shape)
         times = rearrange(pair.t, "(b k) -> b k", b=shape["b"])
-        output = model(rearrange(pair.x_t, split, **shape), times, context, before)
+        output = model(rearrange(pair.x_t, split, **shape), times, context, before, noise_of_step.rotation)
         return rearrange(output, "b k l a xyz -> (b k) (l a) xyz")
 
     previous = None
@@ -133,8 +152,10 @@ def objective(
 
     target = transport.aligned_target(predicted, pair, align)
     clean = transport.estimate(predicted, pair.x_t, pair.t).data
-    per_copy = {"flow": transport.loss(predicted, target, mask, pair.t)}
     scored = config.model.atoms.index("C1'")
+    radius = torch.where(mask[..., None], x1, 0.0).square().sum((-2, -1)) / mask.sum(1).clamp(min=1)
+    too_large = (radius.sqrt() * config.model.sigma_data / FLOW_RADIUS).clamp(min=1)
+    per_copy = {"flow": transport.loss(predicted, target, mask, pair.t) / too_large**2}
     clean_c1, true_c1 = (
         rearrange(x, "bk (l a) xyz -> bk l a xyz", l=shape["l"])[:, :, scored] * config.model.sigma_data
         for x in (clean, x1)
