@@ -7,17 +7,20 @@ import sys
 from pathlib import Path
 
 import pytest
+from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
 from rnagen.caches import cached_in
 from rnagen.training.compiling import STORED_IN, compile_in_place
 
 
+@pytest.mark.parametrize("before", [None, default_cache_dir()])
 def test_what_is_compiled_is_stored_in_the_cache_unless_the_user_has_a_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None
 ) -> None:
     # Set first, so that it is as before afterwards.
-    monkeypatch.setenv(STORED_IN, "")
-    monkeypatch.delenv(STORED_IN)
+    monkeypatch.setenv(STORED_IN, before or "")
+    if before is None:
+        monkeypatch.delenv(STORED_IN)
     with cached_in(tmp_path):
         compile_in_place([])
         assert os.environ[STORED_IN] == str(tmp_path / "compiled")
