@@ -1,127 +1,138 @@
-"""Training speed of the whole loop, plain and compiled: steps, tokens, and share of the matrix-product peak.
+"""Training speed on one thread of a CPU: seconds per step of several ways to train, and their losses.
 
-    python benchmarks/training.py --config configs/small.yaml --data train.safetensors
+    python benchmarks/training.py --config configs/base.yaml --data DATA --crop 256 --batch-size 2
+    python benchmarks/training.py --against OLD --config configs/base.yaml --data DATA
 
-A token is a residue of a copy, padding not counted. The peak is that of one large matrix product in the same precision
-in the same run; products are counted by torch.utils.flop_counter, forward and backward. On a CPU, seconds are those
-that the process computed, all threads together: other work on the machine does not change them.
+A step is forward, backward, clipping, optimizer and average, for batches of full crops. Each way is a process of its
+own; seconds are those that it computed, so that other work on the machine changes them little. All begin with the same
+weights and see the same batches and noise: their losses can be compared, but for dropout, which compiled networks draw
+in another order. OLD is another checkout of rnagen, measured beside this one. The share of the peak counts the matrix
+products of a step (torch.utils.flop_counter) against one large product in the same precision.
 """
 
+import json
+import os
+import subprocess
 import sys
 import time
-from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import mean, median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import lightning as L
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, register_flop_formula
+
+sys.path.insert(0, str(Path(__file__).parent))
+from training_worker import Training, full_batches
 
 from rnagen.cli.options import parse
+from rnagen.config.files import to_plain
 from rnagen.config.structure import TrainConfig
-from rnagen.data.batches import Batch
-from rnagen.data.plans import WINDOW
-from rnagen.tasks.structure.data import RNADataModule
-from rnagen.tasks.structure.module import FlowModule
-from rnagen.tasks.structure.objective import draw_noise, objective, total
-from rnagen.training.trainer import make_trainer
 
-WARM_UP, STEPS = WINDOW, 2 * WINDOW
-"""The first window of batches has the lengths that are compiled for."""
-PRODUCTS = 10
-
-
-def seconds(device: torch.device) -> float:
-    """Of computing, so far."""
-    if device.type == "cpu":
-        return time.process_time()
-    torch.cuda.synchronize()
-    return time.perf_counter()
+WAYS: dict[str, tuple[bool, str]] = {
+    "plain": (False, "32"),
+    "compiled": (True, "32"),
+    "compiled, bf16": (True, "bf16"),
+}
+"""Whether networks are compiled, and the precision."""
+FIRST, STEPS = 3, 10
+"""Steps that are not timed, because networks are compiled in them; all steps."""
+SIZE, PRODUCTS = 1536, 10
+"""Of the large matrix product, and how often it is measured."""
 
 
-class Stopwatch(L.Callback):
-    """Times all but the first steps, from batch to average, and keeps what they were made of."""
+@dataclass(frozen=True)
+class Measured:
+    """The steps of one way to train."""
 
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self.visible: list[torch.Tensor] = []
-        self.lengths: Counter[int] = Counter()
-        self.examples: dict[int, Batch] = {}
-        """A batch of each padded length."""
+    precision: str
+    seconds: list[float]
+    losses: list[float]
+    gib: float
 
-    def on_train_batch_start(self, trainer: L.Trainer, module: L.LightningModule, batch: Batch, batch_idx: int) -> None:
-        if batch_idx == WARM_UP:
-            self.seconds -= seconds(module.device)
-        if batch_idx >= WARM_UP:
-            length = batch.mask.shape[1]
-            self.visible.append(batch.features.mask.sum())
-            self.lengths[length] += 1
-            self.examples[length] = batch
-
-    def on_train_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        self.seconds += seconds(module.device)
+    @property
+    def typical(self) -> float:
+        """Seconds per step."""
+        return median(self.seconds[FIRST:])
 
 
-def timed_run(config: TrainConfig, folder: Path) -> tuple[Stopwatch, FlowModule, torch.device]:
-    """A training run of `WARM_UP + STEPS` steps."""
-    torch.manual_seed(config.run.seed)
-    data, module, watch = RNADataModule(config), FlowModule(config), Stopwatch()
-    data.prepare_data()
-    trainer = make_trainer(config, folder, WARM_UP + STEPS, False, None, [watch])
-    trainer.fit(module, data)
-    return watch, module, trainer.strategy.root_device
+def measure(root: Path, config: TrainConfig, folder: Path) -> Measured:
+    """Train with the rnagen of a checkout, in a process of its own."""
+    options = folder / "options.json"
+    options.write_text(json.dumps(to_plain(config)))
+    worker = Path(__file__).with_name("training_worker.py")
+    places = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(worker), str(options), str(STEPS)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=places, check=True)
+    return Measured(config.optim.precision, **json.loads(done.stdout.splitlines()[-1]))
 
 
-def products(config: TrainConfig, module: FlowModule, batch: Batch) -> int:
+def trained(config: TrainConfig, compiled: bool, precision: str) -> TrainConfig:
+    """The configuration of one way to train."""
+    return replace(config, optim=replace(config.optim, compile=compiled, precision=precision))
+
+
+@register_flop_formula([torch.ops.rnagen.gated_triangles, torch.ops.rnagen.gated_triangles_backward])
+def products_of_triangles(projected: torch.Size, *other: torch.Size, out_shape: torch.Size, **_: Any) -> int:
+    """Forward makes a quarter of its channels; backward two products for each of them."""
+    channels, rnas, length, _ = projected
+    return (4 if other else 2) * (channels if other else channels // 4) * rnas * length**3
+
+
+def products(config: TrainConfig) -> int:
     """Floating-point operations in the matrix products of one step."""
+    training = Training(trained(config, False, "32"))
     with FlopCounterMode(display=False) as counter:
-        terms = objective(module.model, module.transport, batch, draw_noise(batch, config, 0), config)
-        total(terms, config.loss, 0).backward()
+        training.loss(full_batches(config)[0], 0).backward()
     return counter.get_total_flops()
 
 
-def peak(precision: str, device: torch.device) -> float:
+def peak(dtype: torch.dtype) -> float:
     """Floating-point operations a second of a large matrix product."""
-    size = 1536 if device.type == "cpu" else 8192
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    matrix = torch.randn(size, size, device=device, dtype=dtype)
-    matrix @ matrix
-    start = seconds(device)
+    matrix = torch.randn(SIZE, SIZE, dtype=dtype)
+    taken = []
     for _ in range(PRODUCTS):
+        started = time.process_time()
         matrix @ matrix
-    return PRODUCTS * 2 * size**3 / (seconds(device) - start)
+        taken.append(time.process_time() - started)
+    return 2 * SIZE**3 / min(taken)
 
 
-def with_flags(config: TrainConfig, **optim: Any) -> TrainConfig:
-    """The configuration as one epoch without log lines."""
-    run = replace(config.run, train_batches=WARM_UP + STEPS, print_freq=10**6)
-    return replace(config, run=run, optim=replace(config.optim, **optim))
+def main(arguments: list[str]) -> None:
+    """Measure and print."""
+    roots = {"": Path(__file__).parents[1]}
+    if "--against" in arguments:
+        place = arguments.index("--against")
+        old, arguments = Path(arguments[place + 1]), arguments[:place] + arguments[place + 2 :]
+        roots = {"before: ": old.resolve(), **roots}
+    config = parse(TrainConfig(), arguments, "benchmarks/training.py")
+    torch.set_num_threads(1)
+    torch.set_float32_matmul_precision("high")
+    ways: dict[str, Measured] = {}
+    with TemporaryDirectory() as folder:
+        # In this order, so that what is compared stands close together in time.
+        for name, way in WAYS.items():
+            for label, root in roots.items():
+                ways[label + name] = measure(root, trained(config, *way), Path(folder))
+    report(ways, products(config))
+
+
+def report(ways: dict[str, Measured], counted: int) -> None:
+    """A table: ratios are those to the first way."""
+    peaks = {"32": peak(torch.float32), "bf16": peak(torch.bfloat16)}
+    print("; ".join(f"peak {name}: {rate / 1e9:,.0f} GFLOP/s" for name, rate in peaks.items()))
+    first = next(iter(ways.values()))
+    print("| | seconds per step | × | share of the peak | GiB | mean of the losses |")
+    print("|---|---|---|---|---|---|")
+    for name, way in ways.items():
+        share = counted / way.typical / peaks[way.precision]
+        print(
+            f"| {name} | {way.typical:.3f} | {first.typical / way.typical:.2f} | {share:.0%} | {way.gib:.1f} |"
+            f" {mean(way.losses):.4f} |"
+        )
 
 
 if __name__ == "__main__":
-    config = parse(TrainConfig(), sys.argv[1:], "benchmarks/training.py")
-    torch.set_float32_matmul_precision("high")
-    size = config.dataset
-    with TemporaryDirectory() as folder:
-        counted: dict[int, int] = {}
-        for name, compiled in (("plain", False), ("compiled", True)):
-            watch, module, device = timed_run(with_flags(config, compile=compiled), Path(folder))
-            visible, padded = int(sum(watch.visible)), sum(n * size.batch_size * k for n, k in watch.lengths.items())
-            if not counted:
-                top = peak(config.optim.precision, device)
-                module.to(device)
-                counted = {length: products(config, module, batch) for length, batch in watch.examples.items()}
-                shape = f"{size.batch_size} RNAs × {size.copies} copies × {size.crop}"
-                print(f"{device}, {config.optim.precision}, {shape}")
-                print(
-                    f"peak {top / 1e12:.3f} TFLOP/s, padding {1 - visible / padded:.1%}, batches {dict(watch.lengths)}"
-                )
-                plain = watch.seconds
-            share = sum(k * counted[n] for n, k in watch.lengths.items()) / watch.seconds / top
-            tokens = visible * size.copies / watch.seconds
-            print(
-                f"{name:>9}: {STEPS / watch.seconds:7.3f} steps/s {tokens:10,.0f} tokens/s"
-                f"  {share:6.1%} of the peak  {plain / watch.seconds:5.2f} ×"
-            )
+    main(sys.argv[1:])

@@ -53,9 +53,9 @@ def _backward(grad: Tensor, projected: Tensor) -> Tensor:
     value, gate = projected.chunk(2)
     openness = gate.sigmoid()
     edges = value * openness
-    result = torch.empty_like(projected)
+    result = projected.new_empty(projected.shape)
     grad_value, grad_gate = result.chunk(2)
-    outgoing, incoming = _parts(grad.contiguous(), 2)
+    outgoing, incoming = _parts(grad, 2)
     left_out, right_out, left_in, right_in = _parts(edges, 4)
     of_left_out, of_right_out, of_left_in, of_right_in = _parts(grad_value, 4)
     torch.bmm(outgoing, right_out, out=of_left_out)
@@ -81,7 +81,7 @@ def _(projected: Tensor) -> Tensor:
 
 @_backward.register_fake
 def _(grad: Tensor, projected: Tensor) -> Tensor:
-    return torch.empty_like(projected)
+    return projected.new_empty(projected.shape)
 
 
 def _keep(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
@@ -89,7 +89,8 @@ def _keep(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
 
 
 def _gradient(ctx: Any, grad: Tensor) -> Tensor:
-    result: Tensor = torch.ops.rnagen.gated_triangles_backward(grad, *ctx.saved_tensors)
+    # Contiguous here and not in the operator: the compiler then writes it so at once.
+    result: Tensor = torch.ops.rnagen.gated_triangles_backward(grad.contiguous(), *ctx.saved_tensors)
     return result
 
 
