@@ -40,7 +40,8 @@ class ReferenceFacts:
     coverage: float
     """Share of the chain's residues that are aligned with a resolved residue."""
     tm: float
-    """TM-score of the copy against the first model of the chain, residues matched by number; NaN where it has none."""
+    """TM-score of the copy against the first model of the chain, residues matched by number: a share of the resolved
+    residues, of which those that were not copied score nothing."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -16,6 +16,8 @@ TRIES = 3
 TOLERANCE = 0.1
 WORD = 10
 """Length of the words by which similar sequences are recognised."""
+SHARED = 0.3
+"""Share of the words of the shorter of two sequences from which on they are near."""
 
 
 def mutate(sequence: str, table: np.ndarray, rng: np.random.Generator) -> str:
@@ -91,10 +93,15 @@ def usable_rows(query: str, rows: list[str], forbidden: list[set[str]]) -> list[
         identity = sum(a == b for a, b in zip(filled, query)) / len(query)
         if sum(known) < 0.7 * len(query) or not 0.4 <= identity < 1:
             continue
-        mine = words(filled)
-        if not any(len(mine & other) > 0.3 * min(len(mine), len(other)) for other in forbidden if mine and other):
+        if not is_near(filled, forbidden):
             usable[filled] = None
     return list(usable)
+
+
+def is_near(sequence: str, forbidden: list[set[str]]) -> bool:
+    """Whether a sequence shares more than `SHARED` of its words, or of the other's, with one that must not train."""
+    mine = words(sequence)
+    return any(len(mine & other) > SHARED * min(len(mine), len(other)) for other in forbidden if mine and other)
 
 
 def words(sequence: str) -> set[str]:

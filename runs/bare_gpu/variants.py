@@ -9,6 +9,8 @@ Four kinds, made in rounds until the time is up, so that every chain gets its sh
 - domains: what a helix of a long chain closes, as an RNA of its own;
 - mutants of domains.
 
+None is near a validation sequence or one of a benchmark.
+
 The name of a variant is PARENT/START/NUMBER; number 0 is the domain itself.
 """
 
@@ -23,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 from compact import few_models, plain_pairs, read_compact
-from mutations import best_mutant, domains, read_rows, table_within, usable_rows, words
+from mutations import best_mutant, domains, is_near, read_rows, table_within, usable_rows, words
 
 from rnagen.data.chains import ChainInfo, Chains
 from rnagen.data.dataset import TrainingData, is_dataset, read_data, write_dataset
@@ -63,8 +65,8 @@ def make(job: Job) -> tuple[Job, str, SparsePairs]:
     return job, job.sequence, sparse_base_pairs(job.sequence)
 
 
-def jobs(data: TrainingData, alignments: Path, never: list[str], rounds: int) -> Iterator[Job]:
-    """What is to be made, in rounds over all chains; `never` are sequences that must not train."""
+def jobs(data: TrainingData, alignments: Path, forbidden: list[set[str]], rounds: int) -> Iterator[Job]:
+    """What is to be made, in rounds over all chains; forbidden are the words of sequences that must not train."""
     train, rng = data.train, np.random.default_rng(SEED)
     lengths = train.lengths.tolist()
     rows = [i for i, info in enumerate(train.infos) if lengths[i] >= 20 and info.resolved >= MIN_RESOLVED]
@@ -72,7 +74,6 @@ def jobs(data: TrainingData, alignments: Path, never: list[str], rounds: int) ->
     tables = {i: train.chain(i).pair_tables[:, 0].astype(int) for i in rows}
     counts = Counter(sequences.values())
 
-    forbidden = [words(sequence) for sequence in never]
     by_query: dict[str, list[str]] = {}
     for path in sorted(alignments.glob("*.gz")):
         by_query.setdefault(*read_rows(path))
@@ -167,13 +168,14 @@ def main() -> None:
     with options.never.open(newline="") as file:
         never = [record["sequence"] for record in csv.DictReader(file)]
     never += [data.val.sequence(i) for i in range(len(data.val))]
+    forbidden = [words(sequence) for sequence in never]
     made: dict[tuple[int, int, str], tuple[Job, str, SparsePairs]] = {}
     counts: Counter[str] = Counter()
     with multiprocessing.get_context("fork").Pool(options.workers) as workers:
-        for job, sequence, pairs in workers.imap(make, jobs(data, options.alignments, never, options.rounds), 8):
+        for job, sequence, pairs in workers.imap(make, jobs(data, options.alignments, forbidden, options.rounds), 8):
             key = (job.row, job.start, sequence)
             is_unchanged = job.kind.startswith("mutated") and sequence == job.sequence
-            if key not in made and not is_unchanged:
+            if key not in made and not is_unchanged and not is_near(sequence, forbidden):
                 made[key] = job, sequence, pairs
                 counts[job.kind] += 1
             if time.monotonic() - started > options.seconds:

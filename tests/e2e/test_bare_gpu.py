@@ -71,6 +71,16 @@ def beads(tmp_path: Path) -> Path:
     return tmp_path / "beads.safetensors"
 
 
+def test_near_sequences_share_words() -> None:
+    from mutations import is_near, words  # type: ignore[import-not-found]
+
+    other = "GGGAAACUCGAUGCCGUAUCCAGGCAUUAGC"
+    assert is_near(other[5:25], [words(other)])
+    assert not is_near(other[::-1], [words(other)])
+    assert not is_near(other[:9], [words(other)]), "too short for a word"
+    assert not is_near(other, [])
+
+
 def test_from_dataset_to_conformers(call, beads: Path, tmp_path: Path) -> None:
     from compact import read_compact  # type: ignore[import-not-found]
 
@@ -102,6 +112,9 @@ def test_from_dataset_to_conformers(call, beads: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(old.coords[: len(new.coords), stretch], new.coords)
         assert (new.sequence == old.sequence[stretch]) == (number == "0"), name
         assert len(new.pairs.pairs) == 0 or new.pairs.pairs.max() < length
+
+    call("variants.py", beads, tmp_path / "msa", tmp_path / "again", "--rounds", "3", "--never", never)
+    assert Dataset.open(tmp_path / "again").chains.names == made.names, "of the dataset itself"
 
     (tmp_path / "tiny.yaml").write_text("\n".join(OPTIONS.strip("{}").split(", ")))
     flags = ("--device", "cpu", "--batch", "0.05", "--steps", "5", "--config", tmp_path / "tiny.yaml", "--out", out)
