@@ -6,8 +6,8 @@
 A step is forward, backward, clipping, optimizer and average, for batches of full crops. Each way is a process of its
 own; seconds are those that it computed, so that other work on the machine changes them little. All begin with the same
 weights and see the same batches and noise: their losses can be compared, but for dropout, which compiled networks draw
-in another order. OLD is another checkout of rnagen, measured beside this one. The share of the peak counts the matrix
-products of a step (torch.utils.flop_counter) against one large product in the same precision.
+in another order. OLD is another checkout of rnagen with this benchmark, measured beside this one. The share of the
+peak counts the matrix products of a step (torch.utils.flop_counter) against one large product in the same precision.
 """
 
 import json
@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, median
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode, register_flop_formula
@@ -31,7 +31,7 @@ from rnagen.cli.options import parse
 from rnagen.config.files import to_plain
 from rnagen.config.structure import TrainConfig
 
-WAYS: dict[str, tuple[bool, str]] = {
+WAYS: dict[str, tuple[bool, Literal["32", "bf16"]]] = {
     "plain": (False, "32"),
     "compiled": (True, "32"),
     "compiled, bf16": (True, "bf16"),
@@ -62,14 +62,14 @@ def measure(root: Path, config: TrainConfig, folder: Path) -> Measured:
     """Train with the rnagen of a checkout, in a process of its own."""
     options = folder / "options.json"
     options.write_text(json.dumps(to_plain(config)))
-    worker = Path(__file__).with_name("training_worker.py")
+    worker = root / "benchmarks" / "training_worker.py"
     places = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(worker), str(options), str(STEPS)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=places, check=True)
     return Measured(config.optim.precision, **json.loads(done.stdout.splitlines()[-1]))
 
 
-def trained(config: TrainConfig, compiled: bool, precision: str) -> TrainConfig:
+def trained(config: TrainConfig, compiled: bool, precision: Literal["32", "bf16"]) -> TrainConfig:
     """The configuration of one way to train."""
     return replace(config, optim=replace(config.optim, compile=compiled, precision=precision))
 
@@ -77,7 +77,7 @@ def trained(config: TrainConfig, compiled: bool, precision: str) -> TrainConfig:
 @register_flop_formula([torch.ops.rnagen.gated_triangles, torch.ops.rnagen.gated_triangles_backward])
 def products_of_triangles(projected: torch.Size, *other: torch.Size, out_shape: torch.Size, **_: Any) -> int:
     """Forward makes a quarter of its channels; backward two products for each of them."""
-    channels, rnas, length, _ = projected
+    channels, rnas, length = projected[:3]
     return (4 if other else 2) * (channels if other else channels // 4) * rnas * length**3
 
 
@@ -86,7 +86,7 @@ def products(config: TrainConfig) -> int:
     training = Training(trained(config, False, "32"))
     with FlopCounterMode(display=False) as counter:
         training.loss(full_batches(config)[0], 0).backward()
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
 def peak(dtype: torch.dtype) -> float:

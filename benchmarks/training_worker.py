@@ -12,11 +12,11 @@ from pathlib import Path
 
 import torch
 
-from rnagen import memory
 from rnagen.config.files import load_config
 from rnagen.config.structure import TrainConfig
 from rnagen.data.batches import Batch, DeviceChains
 from rnagen.data.plans import PlanStream, chain_weights
+from rnagen.memory import keep_freed_memory
 from rnagen.tasks.structure.data import RNADataModule
 from rnagen.tasks.structure.module import FlowModule
 from rnagen.tasks.structure.objective import draw_noise, objective, total
@@ -37,7 +37,7 @@ def full_batches(config: TrainConfig) -> list[Batch]:
     weights = chain_weights(lengths, chains.clusters.numpy(), options.length_power, options.cluster_power)
     plans = PlanStream(weights, lengths, options.crop, options.batch_size, config.run.seed)
     full = (plan for plan in map(plans.at, range(SEARCHED)) if plan.length == options.crop)
-    source = DeviceChains(chains, options.crop, options.spatial_crop)
+    source = DeviceChains(chains, options.spatial_crop)
     return [source.batch(plan) for plan in islice(full, BATCHES)]
 
 
@@ -76,8 +76,7 @@ class Training:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.set_float32_matmul_precision("high")
-    # An older checkout has no such function.
-    getattr(memory, "keep_freed_memory", lambda: None)()
+    keep_freed_memory()
     config = load_config(TrainConfig(), json.loads(Path(sys.argv[1]).read_text()), sys.argv[1])
     batches, training = full_batches(config), Training(config)
     seconds, losses = [], []
