@@ -14,6 +14,7 @@ TimeGrid = Literal["uniform", "logarithmic", "quadratic"]
 DiffusionForm = Literal["constant", "sbdm", "sigma", "linear", "decreasing", "increasing-decreasing", "annealed"]
 LastStep = Literal["none", "mean", "tweedie", "euler"]
 StructureSource = Literal["free", "sampled"]
+TemplateUsage = Literal["copy", "condition", "both"]
 StructureFormat = Literal["cif", "pdb"]
 
 
@@ -74,6 +75,9 @@ class TemplateConfig:
     draft: Path | None = None
     """Structure of the RNA by another program, or a folder of them named by target: the first conformer is built on
     it."""
+    template_use: TemplateUsage = "both"
+    """How a template acts: its residues stand in the place of what the model estimates (copy), the model is conditioned
+    on it, if it reads references (condition), or both."""
     template_slots: int = 4
     """Conformers of an RNA that are built on the library at most."""
     template_choice: int = 5
@@ -105,6 +109,16 @@ class TemplateConfig:
         if self.template_until is not None:
             return self.template_until
         return LIBRARY_UNTIL if source == "library" else 1.0
+
+    @property
+    def copies(self) -> bool:
+        """Whether the residues of templates stand in the place of estimates."""
+        return self.template_use != "condition"
+
+    @property
+    def conditions(self) -> bool:
+        """Whether a model that reads references is conditioned on templates."""
+        return self.template_use != "copy"
 
     @property
     def searches(self) -> bool:

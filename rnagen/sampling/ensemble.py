@@ -248,10 +248,10 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated:
     if models.known is not None:
         known = models.known.of(target, features.pair_probabilities[0].numpy(), plan.total)
     guide = None if models.guide is None else Flow.of(models.guide)
-    fragments = None
+    slots = None
     if models.known is not None and known.uses:
-        fragments = known.fragments(flow.model.config.atoms, models.known.config)
-    conformers = draw_conformers(flow, features, target.name, plan, guide, fragments, evaluated)
+        slots = known.slots(flow.model.config, models.known.config)
+    conformers = draw_conformers(flow, features, target.name, plan, guide, slots, evaluated)
     c1 = conformers.coords[:, :, flow.model.config.atoms.index("C1'")]
     confidence = None
     if models.confidence is not None:

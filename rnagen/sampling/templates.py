@@ -6,22 +6,26 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int16
+from jaxtyping import Float, Float32, Int16
+from torch import Tensor
 
 from rnagen.config.sampling import TemplateConfig
+from rnagen.config.structure import ModelConfig
 from rnagen.dates import NO_DATE
 from rnagen.errors import ConfigError, InputError
+from rnagen.features import References
+from rnagen.geometry import kabsch, rotate
 from rnagen.io.files import hash_files
 from rnagen.io.folders import safe_name
 from rnagen.io.formats import stem
 from rnagen.io.labels import PDB_ID
 from rnagen.io.target import Target
-from rnagen.sampling.conformers import Fragments
+from rnagen.sampling.conformers import Slot
 from rnagen.structure import BEADS, UNKNOWN
 from rnagen.templates.confidence import predicted_tm
 from rnagen.templates.date_filter import DateFilter
 from rnagen.templates.files import is_table, read_template_files, template_files
-from rnagen.templates.library import SHIPPED, Library
+from rnagen.templates.library import C1, SHIPPED, Library
 from rnagen.templates.match import MINIMUM, Match
 from rnagen.templates.query import Query
 from rnagen.templates.search import Searcher, align_with
@@ -55,14 +59,41 @@ class Known:
     uses: list[TemplateUse]
     copies: list[Transferred]
 
-    def fragments(self, atoms: tuple[str, ...], config: TemplateConfig) -> Fragments:
+    def slots(self, model: ModelConfig, config: TemplateConfig) -> dict[int, Slot]:
         """What is known of the first conformers, with the atoms of a model; `BEADS` has all of them."""
-        columns = [BEADS.index(atom) for atom in atoms]
-        return Fragments(
-            {k: torch.from_numpy(copy.coords[:, columns]) for k, copy in enumerate(self.copies)},
-            {k: torch.from_numpy(copy.known[:, columns]) for k, copy in enumerate(self.copies)},
-            {k: config.until(use.source) for k, use in enumerate(self.uses)},
-        )
+        columns = [BEADS.index(atom) for atom in model.atoms]
+        slots = {}
+        for k, (use, copy) in enumerate(zip(self.uses, self.copies)):
+            references = self._references(k, columns, model.references) if config.conditions else None
+            until = config.until(use.source) if config.copies or references is None else 0.0
+            coords, known = (torch.from_numpy(part[:, columns]) for part in (copy.coords, copy.known))
+            slots[k] = Slot(coords, known, until, references)
+        return slots
+
+    def _references(self, first: int, columns: list[int], number: int) -> References | None:
+        """What the model reads for a conformer: its own copy, then the best others, superposed on it; None for a model
+        that reads none."""
+        if not number:
+            return None
+        order = [first, *(k for k in range(len(self.copies)) if k != first)]
+        chosen = [(torch.from_numpy(self.copies[k].coords), torch.from_numpy(self.copies[k].known)) for k in order]
+        (coords, known), parts = chosen[0], []
+        for k, (other, mask) in zip(order, chosen):
+            both = (mask & known)[:, C1]
+            if both.sum() < MINIMUM:
+                continue
+            rotation, translation = kabsch(other[:, C1], coords[:, C1], both)
+            moved = (rotate(other.flatten(0, 1), rotation) + translation).view_as(other)
+            parts.append((moved[:, columns], mask[:, columns], self._trust(k)))
+            if len(parts) == number:
+                break
+        stacked = [torch.stack(part)[None] for part in zip(*parts)]
+        return References(*stacked)
+
+    def _trust(self, k: int) -> Float[Tensor, " L"]:
+        """In each residue: the predicted TM-score counts those that were not copied."""
+        use, length = self.uses[k], len(self.copies[k].coords)
+        return torch.full((length,), min(1.0, use.predicted_tm / max(use.coverage, 1e-3)))
 
 
 NOTHING = Known([], [])
