@@ -9,7 +9,7 @@ TM-scores are matched, means over conformers and chains; in brackets 95 % bootst
 row differs from the first, the model without a reference.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
