@@ -61,9 +61,9 @@ class Models:
         guide = load_checkpoint(guide_ckpt, device) if guide_ckpt else None
         known = None
         missing = sorted(set(checkpoint.config.model.atoms) - set(BEADS))
-        if templates is not None and (templates.files or templates.draft) and missing:
+        if templates is not None and templates.given and missing:
             raise ConfigError(f"templates: do not have the atoms {', '.join(missing)} of this model; use none")
-        if templates is not None and (templates.searches or templates.files or templates.draft) and not missing:
+        if templates is not None and (templates.searches or templates.given) and not missing:
             known = KnownStructures(templates, checkpoint.metadata["cutoff"])
         return cls(checkpoint, find_confidence(checkpoint, device), guide, known)
 

@@ -21,6 +21,7 @@ from rnagen.io.formats import stem
 from rnagen.io.labels import PDB_ID
 from rnagen.io.target import Target
 from rnagen.sampling.conformers import Slot
+from rnagen.sampling.given import between, fixed_part, residue_range
 from rnagen.structure import BEADS, UNKNOWN
 from rnagen.templates.confidence import predicted_tm
 from rnagen.templates.date_filter import DateFilter
@@ -37,7 +38,7 @@ class TemplateUse:
     """What a conformer was built on."""
 
     source: str
-    """draft, file or library."""
+    """draft, file, library, fix, start, end or between."""
     name: str
     """Of the template."""
     release_date: str
@@ -75,7 +76,8 @@ class Known:
         that reads none."""
         if not number:
             return None
-        order = [first, *(k for k in range(len(self.copies)) if k != first)]
+        # A part that is fixed in all conformers counts once.
+        order = [first, *(k for k, copy in enumerate(self.copies) if copy is not self.copies[first])]
         chosen = [(torch.from_numpy(self.copies[k].coords), torch.from_numpy(self.copies[k].known)) for k in order]
         (coords, known), parts = chosen[0], []
         for k, (other, mask) in zip(order, chosen):
@@ -133,7 +135,8 @@ class KnownStructures:
     def fingerprint(self) -> str:
         """Hash of all files that are used."""
         library = [] if self.searcher is None else [self.config.template_library or SHIPPED]
-        return hash_files([*self.files, *library, *self._drafts])
+        given = [self.config.start, self.config.end, self.config.fix and Path(self.config.fix[1])]
+        return hash_files([*self.files, *library, *self._drafts, *(path for path in given if path is not None)])
 
     def draft_of(self, target: Target) -> Path | None:
         """The file of the draft of a target: in a folder, the one of its name."""
@@ -159,6 +162,10 @@ class KnownStructures:
         found += [("file", match) for match in self._named(target, query)]
         found += [("library", match) for match in self._library(target, query)]
         found = [(source, match) for source, match in found if match.can_be_copied][:most]
+        if self.config.fix is not None:
+            found = [("fix", self._fixed(query, *self.config.fix))] * most + found
+        if self.config.start is not None and self.config.end is not None:
+            return self._between(target, query, self.config.start, self.config.end, most)
         if not found:
             return NOTHING
         trust = predicted_tm([match for _, match in found], len(query))
@@ -174,7 +181,20 @@ class KnownStructures:
             )
             for (source, match), tm in zip(found, trust)
         ]
-        return Known(uses, [transfer(match) for _, match in found])
+        copies = {id(match): transfer(match) for _, match in found}
+        return Known(uses, [copies[id(match)] for _, match in found])
+
+    def _fixed(self, query: Query, residues: str, path: str) -> Match:
+        return fixed_part(query, residue_range(residues), Path(path))
+
+    def _between(self, target: Target, query: Query, start: Path, end: Path, number: int) -> Known:
+        """Conformers on the way from one state to the other, the first and the last of them the states themselves."""
+        one, other = (
+            self._fitting(target, query, path, read_template_files([path]).library)[0] for path in (start, end)
+        )
+        shares = np.linspace(0, 1, number).tolist() if number > 1 else [0.0]
+        uses = [_state(one, other, share) for share in shares]
+        return Known(uses, between(one, other, shares))
 
     def _draft(self, target: Target, query: Query) -> list[Match]:
         path = self.draft_of(target)
@@ -223,6 +243,16 @@ class KnownStructures:
         served = DateFilter(self.before).at(target.release_date).without(entry_of(target.name))
         matches = self.searcher.search(query, served.allowed(self.searcher.library))
         return useful(matches, self.config)
+
+
+def _state(one: Match, other: Match, share: float) -> TemplateUse:
+    source = {0.0: "start", 1.0: "end"}.get(share, "between")
+    near = one if share < 0.5 else other
+    trust = near.coverage * max(share, 1 - share)
+    name = near.chain.info.name if source != "between" else f"{one.chain.info.name} to {other.chain.info.name}"
+    return TemplateUse(
+        source, name, near.chain.info.release_date, near.identity, near.coverage, near.score, float(trust)
+    )
 
 
 def useful(matches: list[Match], config: TemplateConfig) -> list[Match]:

@@ -55,7 +55,9 @@ def test_the_longest_crop_is_that_of_the_options(crop: int, shapes: list[int]) -
 
 
 def test_a_budget_below_the_crop_makes_batches_of_one() -> None:
-    assert all(len(plans(tokens=100).at(step).rows) == 1 for step in range(20) if plans(tokens=100).at(step).length > 64)
+    assert all(
+        len(plans(tokens=100).at(step).rows) == 1 for step in range(20) if plans(tokens=100).at(step).length > 64
+    )
 
 
 def named(*chains: tuple[str, int]) -> Chains:

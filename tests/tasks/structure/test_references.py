@@ -69,10 +69,10 @@ def test_trust_falls_with_the_error() -> None:
 
 def test_templates_are_superposed_on_the_answer() -> None:
     """A right template in another pose stands on the answer then."""
-    of = batch(64)
-    turn = random_rotations(64, torch.Generator().manual_seed(2))
+    of = batch(320)
+    turn = random_rotations(320, torch.Generator().manual_seed(2))
     moved = torch.einsum("bij,blaj->blai", turn, of.coords) + 50
-    known = References(moved[:, None], of.mask[:, None], torch.full((64, 1, of.mask.shape[1]), 0.7))
+    known = References(moved[:, None], of.mask[:, None], torch.full((320, 1, of.mask.shape[1]), 0.7))
     of = replace(of, features=replace(of.features, references=known))
     references = found(of, 1)
     errors = (references.coords[:, 0] - of.coords).norm(dim=-1) * references.mask[:, 0]
