@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from compact import read_compact
 from checks import plan
+from compact import read_compact
 from safetensors.torch import load_file, save_file
 from trainer import Trainer
 
@@ -162,9 +162,8 @@ def main() -> None:
     trainer = Trainer(config, data, variants, options.device)
     if options.weights is not None:
         trainer.start_from({name: value.float() for name, value in load_file(options.weights).items()})
-    print(
-        f"{trainer.model.num_parameters:,} parameters, {len(trainer.chains)} chains, {len(trainer.data.lengths)} with variants"
-    )
+    examples = len(trainer.data.lengths)
+    print(f"{trainer.model.num_parameters:,} parameters, {len(trainer.chains)} chains, {examples} with variants")
     described = {
         "cutoff": config.dataset.cutoff,
         "data": {"source": data.source, "fingerprint": data.fingerprint, "chains": len(trainer.chains)},
