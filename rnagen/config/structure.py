@@ -23,6 +23,7 @@ Prediction = Literal["velocity", "noise", "score", "data"]
 LossWeight = Literal["none", "velocity", "likelihood"]
 TimeDistribution = Literal["uniform", "logit-normal", "beta"]
 Size = Literal["small", "base"]
+PointAttention = Literal["none", "prepend", "interleave"]
 SIZES: dict[str, dict[str, int]] = {
     "small": {"embed_dim": 160, "pair_dim": 32, "trunk_layers": 3, "num_layers": 5, "mha_heads": 8},
     "base": {"embed_dim": 288, "pair_dim": 64, "trunk_layers": 4, "num_layers": 8, "mha_heads": 9},
@@ -85,6 +86,10 @@ class ModelConfig:
     `labels`. A chain with any other label trains as one without."""
     references: int = 0
     """Reference structures (templates, drafts, fragments) that the model reads at most. 0: it reads none."""
+    ipa: PointAttention = "none"
+    """Invariant point attention over the frames of the first reference, for a model that reads references: added to the
+    residues before the first latent block (prepend) or, each time by a projection of its own, before every one
+    (interleave). Experimental: no gain measured."""
     strands: bool = False
     """The trunk distinguishes the strands of RNAs that have several."""
     grad_checkpointing: bool = False
@@ -96,9 +101,10 @@ class ModelConfig:
         checks = {name: 1 <= getattr(self, name) <= LARGEST_WIDTH for name in widths}
         checks |= {name: 1 <= getattr(self, name) <= MOST_LAYERS for name in layers}
         checks |= {name: 0 < getattr(self, name) < math.inf for name in ("time_multiplier", "sigma_data")}
-        refuse_unless(
-            self, {**checks, "dropout": 0 <= self.dropout < 1, "references": 0 <= self.references <= MOST_LAYERS}
-        )
+        checks |= {"dropout": 0 <= self.dropout < 1, "references": 0 <= self.references <= MOST_LAYERS}
+        checks["ipa"] = self.ipa == "none" or (self.references > 0 and len(self.atoms) >= 3)
+        reasons = {"ipa": "needs a model that reads references (--references) and has three atoms"}
+        refuse_unless(self, checks, reasons)
 
 
 @dataclass(frozen=True)
