@@ -81,9 +81,9 @@ class InvariantPointAttention(nn.Module):
         origin: Float[Tensor, "B L 3"],
         known: Bool[Tensor, "B L"],
     ) -> Float[Tensor, "B L out"]:
-        hidden, heads = self.norm(single), self.heads
-        query, key, value = rearrange(self.project(hidden), "b l (three h c) -> three b h l c", three=3, h=heads)
-        points = rearrange(self.points(hidden), "b l (n xyz) -> b l n xyz", xyz=3)
+        normed, heads = self.norm(single), self.heads
+        query, key, value = rearrange(self.project(normed), "b l (three h c) -> three b h l c", three=3, h=heads)
+        points = rearrange(self.points(normed), "b l (n xyz) -> b l n xyz", xyz=3)
         placed = rotate(points, rotation) + origin[:, :, None] / UNIT
         placed = rearrange(placed, "b l (h p) xyz -> b h l p xyz", h=heads)
         compared, with_these, read = placed.split([QUERY_POINTS, QUERY_POINTS, VALUE_POINTS], dim=-2)
