@@ -90,6 +90,9 @@ class ModelConfig:
     """Invariant point attention over the frames of the first reference, for a model that reads references: added to the
     residues before the first latent block (prepend) or, each time by a projection of its own, before every one
     (interleave). Experimental: no gain measured."""
+    num_conformers: int = 1
+    """Conformers T that are sampled together and attend to each other, trained on the experimental models of a chain.
+    Experimental: no gain measured."""
     strands: bool = False
     """The trunk distinguishes the strands of RNAs that have several."""
     grad_checkpointing: bool = False
@@ -103,6 +106,7 @@ class ModelConfig:
         checks |= {name: 0 < getattr(self, name) < math.inf for name in ("time_multiplier", "sigma_data")}
         checks |= {"dropout": 0 <= self.dropout < 1, "references": 0 <= self.references <= MOST_LAYERS}
         checks["ipa"] = self.ipa == "none" or (self.references > 0 and len(self.atoms) >= 3)
+        checks["num_conformers"] = 1 <= self.num_conformers <= MOST_LAYERS
         reasons = {"ipa": "needs a model that reads references (--references) and has three atoms"}
         refuse_unless(self, checks, reasons)
 
@@ -290,6 +294,12 @@ class TrainConfig:
         refuse_unless(self, checks, self._reasons)
         if self.loss.uses("consistency") and self.dataset.copies % 2:
             raise ConfigError(f"consistency_weight: needs copies in pairs, copies is {self.dataset.copies}")
+        paths = 2 if self.loss.uses("consistency") else 1
+        if self.dataset.copies % (paths * self.model.num_conformers):
+            raise ConfigError(
+                f"copies: {self.dataset.copies} copies do not make whole groups of num_conformers "
+                f"{self.model.num_conformers}" + (" in both halves of a consistency loss" if paths == 2 else "")
+            )
         if self.transport.loss_weight != "none" and self.transport.prediction not in ("noise", "score"):
             raise ConfigError(
                 f"loss_weight: {self.transport.loss_weight!r} is for the predictions noise and score, "

@@ -14,6 +14,7 @@ from rnagen.features import RNAFeatures
 from rnagen.geometry import full_precision
 from rnagen.model.blocks import BiasedAttention, PairBias, Transition
 from rnagen.model.embeddings import LabelEmbedding, TimeEmbedding, rotary_angles
+from rnagen.model.group import GroupAttention
 from rnagen.model.ipa import InvariantPointAttention
 from rnagen.model.reference import PlacedReferences, ReferenceCoordinates
 from rnagen.model.trunk import TrunkOutput
@@ -59,6 +60,7 @@ class LatentBlock(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         nn.init.zeros_(self.modulation.weight)
         nn.init.zeros_(self.modulation.bias)
+        self.group = GroupAttention(config) if config.num_conformers > 1 else None
 
     def forward(
         self,
@@ -70,6 +72,8 @@ class LatentBlock(nn.Module):
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation(time).chunk(6, dim=-1)
         attended = self.attention(modulate(self.attention_norm(x), shift1, scale1), bias, rotary)
         x = x + gate1 * self.dropout(attended)
+        if self.group is not None:
+            x = x + self.dropout(self.group(x))
         moved = self.transition(modulate(self.transition_norm(x), shift2, scale2))
         return x + gate2 * self.dropout(moved)
 
