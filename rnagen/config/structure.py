@@ -14,14 +14,11 @@ from rnagen.config.files import Basic, refuse_unless
 from rnagen.config.loss import LossConfig
 from rnagen.config.sampling import SamplerConfig
 from rnagen.config.shared import LARGEST_WIDTH, MOST_LAYERS, OptimOptions, RunOptions, refuse_unless_date
+from rnagen.config.transport import TransportConfig
 from rnagen.errors import ConfigError
 from rnagen.messages import quoted
 from rnagen.structure import BEADS, PAIR_FEATURES
 
-PathType = Literal["Linear", "GVP", "VP", "Sqrt"]
-Prediction = Literal["velocity", "noise", "score", "data"]
-LossWeight = Literal["none", "velocity", "likelihood"]
-TimeDistribution = Literal["uniform", "logit-normal", "beta"]
 Size = Literal["small", "base"]
 PointAttention = Literal["none", "prepend", "interleave"]
 SIZES: dict[str, dict[str, int]] = {
@@ -121,20 +118,6 @@ class PretrainedConfig:
     encoder_rate: float = 0.0
     """Learning rate of the encoder as a share of `lr`. 0: it is frozen and reads each whole RNA once; its output is
     stored in `run_dir`/encoded. Otherwise it reads the crops."""
-
-
-@dataclass(frozen=True)
-class TransportConfig:
-    """Path between noise and data, and what the model predicts on it."""
-
-    path_type: Basic[PathType] = "Linear"
-    """Interpolant between noise (t = 0) and data (t = 1)."""
-    prediction: Basic[Prediction] = "velocity"
-    """What the latent model predicts."""
-    time_distribution: TimeDistribution = "logit-normal"
-    """Distribution of the training times; stratified over the copies of an RNA."""
-    loss_weight: LossWeight = "none"
-    """Weighting of the flow loss over time, for noise and score predictions: velocity gives that of the velocity."""
 
 
 @dataclass(frozen=True)

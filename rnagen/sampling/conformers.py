@@ -125,6 +125,14 @@ def unconditional(flow: Flow, features: RNAFeatures) -> RNAFeatures:
     return features.without_label() if flow.model.config.categories else features.without_condition()
 
 
+def whole_groups(conformers: list[int], size: int) -> list[int]:
+    """The numbers of all conformers in the groups that the given ones belong to, in order: of `size` each, from 0. For
+    groups of one, the given ones."""
+    if size == 1:
+        return conformers
+    return [group * size + k for group in sorted({k // size for k in conformers}) for k in range(size)]
+
+
 class _RNA:
     """One RNA, ready for sampling: its context under the model and, with guidance, under the guide."""
 
@@ -147,6 +155,8 @@ class _RNA:
         """Coordinates of the numbered conformers (Å, CPU; perhaps not finite) and evaluations per conformer. Where
         fragments are given, all of them have some."""
         options, device = self.plan.options, self.context.trunk.single.device
+        # A group is sampled whole, whichever of its conformers are wanted: they do not depend on how many there are.
+        wanted, conformers = conformers, whole_groups(conformers, self.flow.model.config.num_conformers)
         generators = [conformer_generator(self.plan.seed, self.name, k, attempt) for k in conformers]
 
         def recenter(x: Float[Tensor, "n L A 3"]) -> Float[Tensor, "n L A 3"]:
@@ -161,8 +171,12 @@ class _RNA:
         if fragments is not None:
             # They differ by what is known of them.
             options = replace(options, diversity=0.0)
-            coords, masks = (torch.stack([part[k] for k in conformers]) for part in (fragments.coords, fragments.masks))
-            until = torch.tensor([fragments.until[k] for k in conformers], device=device)
+            nothing_known = torch.zeros(self.shape), torch.zeros(self.shape[:2], dtype=torch.bool)
+            coords, masks = (
+                torch.stack([part.get(k, none) for k in conformers])
+                for part, none in zip((fragments.coords, fragments.masks), nothing_known)
+            )
+            until = torch.tensor([fragments.until.get(k, 0.0) for k in conformers], device=device)
             fixed = Fixed((coords / self.flow.model.config.sigma_data).to(device), masks.to(device), until)
         remembers = not self.solver.adaptive
         denoiser = Denoiser(self.flow, self.context, options.chunk, remembers, evaluated)
@@ -177,4 +191,5 @@ class _RNA:
             adjust=adjustment(denoiser, options, away_from, fixed),
         )
         networks = 1 if away_from is None else 2
-        return solution.x.cpu() * self.flow.model.config.sigma_data, solution.evaluations * networks
+        rows = [conformers.index(k) for k in wanted]
+        return solution.x[rows].cpu() * self.flow.model.config.sigma_data, solution.evaluations * networks

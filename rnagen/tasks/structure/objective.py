@@ -57,7 +57,8 @@ def draw_noise(batch: Batch, config: TrainConfig, step: int) -> StepNoise:
     """Random numbers of a batch: its share of what its seed gives the global batch.
 
     Poses and times are sampled on the CPU, the same for every device; the noise, which is many numbers, on the device.
-    The conformers of a group have one pose and one time. With a consistency loss, copy k and copy k + K/2 are two times of one path: the same pose and noise.
+    The conformers of a group have one pose and one time. With a consistency loss, copy k and copy k + K/2 are two times
+    of one path: the same pose and noise.
     """
     device, copies = batch.coords.device, config.dataset.copies
     mine = slice(batch.rank, None, batch.world)

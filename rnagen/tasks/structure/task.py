@@ -20,7 +20,15 @@ from rnagen.tasks.structure.validation import best_of
 from rnagen.training.task import Task
 from rnagen.training.trainer import device_of
 
-STARTS_AT_NOTHING = ("pair_features", "secondary_structure", "references", "strands", "categories", "ipa", "num_conformers")
+STARTS_AT_NOTHING = (
+    "pair_features",
+    "secondary_structure",
+    "references",
+    "strands",
+    "categories",
+    "ipa",
+    "num_conformers",
+)
 """Parts of a model that add nothing until they are trained."""
 
 
