@@ -1,5 +1,5 @@
-"""The axis of conformers: copies of an RNA are sampled together in groups of T, so that they can differ as the models of
-one experiment do."""
+"""The axis of conformers: copies of an RNA are sampled together in groups of T, and can differ as the models of one
+experiment do."""
 
 import torch
 from einops import rearrange

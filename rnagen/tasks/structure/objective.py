@@ -153,12 +153,8 @@ def objective(
     predicted = predict(previous)
 
     def align(true: Tensor, clean: Tensor) -> Tensor:
-        if not config.loss.aligned:
-            return true
-        # The conformers of a group move as one.
         size = min(config.model.num_conformers, copies)
-        grouped = (each.unflatten(0, (-1, size)).flatten(1, 2) for each in (true, clean, mask))
-        return superpose(*grouped).view_as(true)
+        return superposed_groups(true, clean, mask, size) if config.loss.aligned else true
 
     target = transport.aligned_target(predicted, pair, align)
     clean = transport.estimate(predicted, pair.x_t, pair.t).data
@@ -181,6 +177,14 @@ def objective(
     c1, c1_mask = batch.coords[:, :, scored], batch.mask[:, :, scored]
     terms["distogram"] = distogram_cross_entropy(logits, c1, c1_mask, edges)
     return terms
+
+
+def superposed_groups(
+    mobile: Float[Tensor, "BK P 3"], target: Float[Tensor, "BK P 3"], mask: Bool[Tensor, "BK P"], size: int
+) -> Float[Tensor, "BK P 3"]:
+    """Each `size` conformers of `mobile` that follow each other, moved as one rigid body onto those of `target`."""
+    moved = superpose(*(each.unflatten(0, (-1, size)).flatten(1, 2) for each in (mobile, target, mask)))
+    return moved.view_as(mobile)
 
 
 def consistency(
