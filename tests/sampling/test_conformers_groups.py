@@ -8,7 +8,7 @@ import torch
 from rnagen.config.sampling import SamplerConfig, SamplingPlan
 from rnagen.errors import ConfigError
 from rnagen.features import RNAFeatures, from_sequence
-from rnagen.sampling.conformers import Fragments, draw_conformers, whole_groups
+from rnagen.sampling.conformers import Slot, draw_conformers, whole_groups
 from rnagen.sampling.denoiser import Flow, conformers_at_once
 from rnagen.sampling.solver import check_sampling
 from rnagen.transport.flow import Transport
@@ -33,9 +33,9 @@ def features() -> RNAFeatures:
     return from_sequence(TINY.model, SEQUENCE)
 
 
-def sample(flow: Flow, features: RNAFeatures, n: int, first: int = 0, *, fragments=None, **options) -> torch.Tensor:
+def sample(flow: Flow, features: RNAFeatures, n: int, first: int = 0, *, slots=None, **options) -> torch.Tensor:
     plan = SamplingPlan(n, options=replace(OPTIONS, **options), first=first)
-    return draw_conformers(flow, features, "r", plan, fragments=fragments).coords
+    return draw_conformers(flow, features, "r", plan, slots=slots).coords
 
 
 def test_conformers_do_not_depend_on_how_many_there_are_nor_on_where_a_run_goes_on(flow, features) -> None:
@@ -57,12 +57,13 @@ def test_the_conformers_of_a_group_are_sampled_together(flow, features) -> None:
     assert (sample(alone, features, 3) - sample(flow, features, 3)).abs().amax((1, 2, 3)).min() > 1e-2
 
 
-def test_known_parts_of_one_conformer_change_no_other(flow, features) -> None:
+def test_known_parts_of_some_conformers_change_no_other(flow, features) -> None:
     free = sample(flow, features, 5)
     mask = torch.ones(free.shape[1:3], dtype=torch.bool)
-    fragments = Fragments({1: free[4]}, {1: mask}, {1: 1.0})
-    built = sample(flow, features, 5, fragments=fragments)
-    torch.testing.assert_close(built[[0, 2, 3, 4]], free[[0, 2, 3, 4]], atol=1e-3, rtol=0)
+    slots = {1: Slot(free[4], mask, 1.0), 2: Slot(free[3], mask, 1.0)}
+    built = sample(flow, features, 5, slots=slots)
+    torch.testing.assert_close(built[[0, 3, 4]], free[[0, 3, 4]], atol=1e-3, rtol=0)
+    torch.testing.assert_close(sample(flow, features, 2, slots=slots)[1], built[1], atol=1e-3, rtol=0)
     assert torch.cdist(built[1, :, 2], built[1, :, 2]).sub(torch.cdist(free[4, :, 2], free[4, :, 2])).abs().max() < 0.1
 
 
