@@ -19,7 +19,7 @@ RANGES = {
     **dict.fromkeys(("accumulate_grad", "batch_size", "copies", "structure_ramp", "val_repeat"), _AT_LEAST_ONE),
     **dict.fromkeys(("embed_dim", "pair_dim", "mlp_ratio", "max_relative_position"), "from 1 to 16384"),
     "distogram_bins": "from 1 to 16384",
-    **dict.fromkeys(("trunk_layers", "num_layers", "num_conformers"), "from 1 to 256"),
+    **dict.fromkeys(("trunk_layers", "num_layers"), "from 1 to 256"),
     **dict.fromkeys(("length_power", "cluster_power"), "from -10 to 10"),
     "pair_feature_dropout": _ZERO_TO_ONE,
     "train_share": "more than 0, up to 1",

@@ -12,13 +12,17 @@ from typing import ClassVar, Literal
 from rnagen.config.epochs import changes_of, value_at
 from rnagen.config.files import Basic, refuse_unless
 from rnagen.config.loss import LossConfig
+from rnagen.config.pretrained import PretrainedConfig
 from rnagen.config.sampling import SamplerConfig
 from rnagen.config.shared import LARGEST_WIDTH, MOST_LAYERS, OptimOptions, RunOptions, refuse_unless_date
-from rnagen.config.transport import TransportConfig
 from rnagen.errors import ConfigError
 from rnagen.messages import quoted
 from rnagen.structure import BEADS, PAIR_FEATURES
 
+PathType = Literal["Linear", "GVP", "VP", "Sqrt"]
+Prediction = Literal["velocity", "noise", "score", "data"]
+LossWeight = Literal["none", "velocity", "likelihood"]
+TimeDistribution = Literal["uniform", "logit-normal", "beta"]
 Size = Literal["small", "base"]
 PointAttention = Literal["none", "prepend", "interleave"]
 SIZES: dict[str, dict[str, int]] = {
@@ -105,19 +109,22 @@ class ModelConfig:
         checks["ipa"] = self.ipa == "none" or (self.references > 0 and len(self.atoms) >= 3)
         checks["num_conformers"] = 1 <= self.num_conformers <= MOST_LAYERS
         reasons = {"ipa": "needs a model that reads references (--references) and has three atoms"}
+        reasons["num_conformers"] = f"must lie between 1 and {MOST_LAYERS}"
         refuse_unless(self, checks, reasons)
 
 
 @dataclass(frozen=True)
-class PretrainedConfig:
-    """The encoder, trained on reactivity, whose representations the trunk starts from."""
+class TransportConfig:
+    """Path between noise and data, and what the model predicts on it."""
 
-    encoder: Path | None = None
-    """Reactivity checkpoint (.safetensors) with the encoder. It is saved within the structure checkpoint. Experimental:
-    no gain measured."""
-    encoder_rate: float = 0.0
-    """Learning rate of the encoder as a share of `lr`. 0: it is frozen and reads each whole RNA once; its output is
-    stored in `run_dir`/encoded. Otherwise it reads the crops."""
+    path_type: Basic[PathType] = "Linear"
+    """Interpolant between noise (t = 0) and data (t = 1)."""
+    prediction: Basic[Prediction] = "velocity"
+    """What the latent model predicts."""
+    time_distribution: TimeDistribution = "logit-normal"
+    """Distribution of the training times; stratified over the copies of an RNA."""
+    loss_weight: LossWeight = "none"
+    """Weighting of the flow loss over time, for noise and score predictions: velocity gives that of the velocity."""
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def test_options_without_a_shown_gain_say_so(capsys, monkeypatch) -> None:
     experimental = {re.match(r"[\w-]+", entry).group() for entry in entries if "Experimental" in entry}
     assert experimental == {
         *("pair-features", "pair-feature-dropout", "recycling", "self-conditioning", "consistency-weight"),
-        *("synthetic-steps", "encoder", "labels", "ipa"),
+        *("synthetic-steps", "encoder", "labels", "ipa", "num-conformers"),
     }
 
 

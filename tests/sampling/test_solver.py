@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from rnagen.config import sampling as sampling_options
-from rnagen.config import transport as options
+from rnagen.config import structure as options
 from rnagen.config.sampling import SamplerConfig
-from rnagen.config.transport import TransportConfig
+from rnagen.config.structure import TransportConfig
 from rnagen.errors import ConfigError
 from rnagen.sampling.solver import check_sampling
 from rnagen.transport.flow import LOSS_WEIGHTS, PREDICTIONS
@@ -34,7 +34,7 @@ OPTIONS = SamplerConfig(steps=4, tau=0.5)
     ],
 )
 def test_every_name_of_the_transport_is_an_option(literal, names) -> None:
-    """The options are spelled out in rnagen.config, which must not import torch: the two lists are one."""
+    """The options are spelled out in rnagen.config.structure, which must not import torch: the two lists are one."""
     assert set(typing.get_args(literal)) == set(names)
 
 
