@@ -78,7 +78,7 @@ def test_a_part_that_does_not_fit_is_refused(shipped: Models, tmp_path: Path, re
 
 @pytest.mark.parametrize("text", ["10", "0-5", "9-3", "a-b", "1-2-3"])
 def test_a_range_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"fix: .* is no range of residues"):
+    with pytest.raises(ConfigError, match=r"fix: .* cannot be used: expected the first and the last"):
         residue_range(text)
 
 

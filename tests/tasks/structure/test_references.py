@@ -8,7 +8,7 @@ import torch
 from rnagen.data.batches import Batch
 from rnagen.features import References
 from rnagen.geometry import random_rotations
-from rnagen.tasks.structure.references import Chance, kept, training_references, trust_of, waves
+from rnagen.tasks.structure.references import Chance, outside_holes, training_references, trust_of, waves
 from tests.helpers.tiny import make_batch, make_chain
 
 C1 = 2
@@ -89,7 +89,7 @@ def test_waves_are_smooth_and_of_size_one() -> None:
 
 
 def test_holes_take_what_they_should() -> None:
-    inside = kept(1, 100, Chance.of(batch(512, length=100)))[:, 0].float().mean(1)
+    inside = outside_holes(1, 100, Chance.of(batch(512, length=100)))[:, 0].float().mean(1)
     assert (inside == 1).float().mean() > 0.35
     assert inside.mean() == pytest.approx(1 - 0.6 * 0.375, abs=0.06)
 
