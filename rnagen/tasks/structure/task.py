@@ -21,13 +21,8 @@ from rnagen.training.task import Task
 from rnagen.training.trainer import device_of
 
 STARTS_AT_NOTHING = (
-    "pair_features",
-    "secondary_structure",
-    "references",
-    "strands",
-    "categories",
-    "ipa",
-    "num_conformers",
+    *("pair_features", "secondary_structure", "references", "strands", "categories"),
+    *("ipa", "num_conformers"),
 )
 """Parts of a model that add nothing until they are trained."""
 
