@@ -46,7 +46,8 @@ class SamplerConfig:
     """Secondary structure of each conformer, for a model that can be conditioned on one: free, or sampled from
     ViennaRNA's ensemble. One that is given for an RNA conditions all its conformers."""
     chunk: int = 0
-    """Conformers computed at once; 0: as many as fit 4096 residues."""
+    """Conformers computed at once; 0: as many as fit 4096 residues. A model that samples them in groups computes whole
+    groups."""
 
     def __post_init__(self) -> None:
         for name, least in (("steps", 1), ("diversity", 0), ("chunk", 0)):

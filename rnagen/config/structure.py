@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 from rnagen.config.epochs import changes_of, value_at
 from rnagen.config.files import Basic, refuse_unless
 from rnagen.config.loss import LossConfig
+from rnagen.config.pretrained import PretrainedConfig
 from rnagen.config.sampling import SamplerConfig
 from rnagen.config.shared import LARGEST_WIDTH, MOST_LAYERS, OptimOptions, RunOptions, refuse_unless_date
 from rnagen.errors import ConfigError
@@ -23,6 +24,7 @@ Prediction = Literal["velocity", "noise", "score", "data"]
 LossWeight = Literal["none", "velocity", "likelihood"]
 TimeDistribution = Literal["uniform", "logit-normal", "beta"]
 Size = Literal["small", "base"]
+PointAttention = Literal["none", "prepend", "interleave"]
 SIZES: dict[str, dict[str, int]] = {
     "small": {"embed_dim": 160, "pair_dim": 32, "trunk_layers": 3, "num_layers": 5, "mha_heads": 8},
     "base": {"embed_dim": 288, "pair_dim": 64, "trunk_layers": 4, "num_layers": 8, "mha_heads": 9},
@@ -85,6 +87,13 @@ class ModelConfig:
     `labels`. A chain with any other label trains as one without."""
     references: int = 0
     """Reference structures (templates, drafts, fragments) that the model reads at most. 0: it reads none."""
+    ipa: PointAttention = "none"
+    """Invariant point attention over the frames of the first reference, for a model that reads references: added to the
+    residues before the first latent block (prepend) or, each time by a projection of its own, before every one
+    (interleave). Experimental: no gain measured."""
+    num_conformers: int = 1
+    """Conformers T that are sampled together and attend to each other, trained on the experimental models of a chain.
+    Experimental: no gain measured."""
     strands: bool = False
     """The trunk distinguishes the strands of RNAs that have several."""
     grad_checkpointing: bool = False
@@ -96,21 +105,12 @@ class ModelConfig:
         checks = {name: 1 <= getattr(self, name) <= LARGEST_WIDTH for name in widths}
         checks |= {name: 1 <= getattr(self, name) <= MOST_LAYERS for name in layers}
         checks |= {name: 0 < getattr(self, name) < math.inf for name in ("time_multiplier", "sigma_data")}
-        refuse_unless(
-            self, {**checks, "dropout": 0 <= self.dropout < 1, "references": 0 <= self.references <= MOST_LAYERS}
-        )
-
-
-@dataclass(frozen=True)
-class PretrainedConfig:
-    """The encoder, trained on reactivity, whose representations the trunk starts from."""
-
-    encoder: Path | None = None
-    """Reactivity checkpoint (.safetensors) with the encoder. It is saved within the structure checkpoint. Experimental:
-    no gain measured."""
-    encoder_rate: float = 0.0
-    """Learning rate of the encoder as a share of `lr`. 0: it is frozen and reads each whole RNA once; its output is
-    stored in `run_dir`/encoded. Otherwise it reads the crops."""
+        checks |= {"dropout": 0 <= self.dropout < 1, "references": 0 <= self.references <= MOST_LAYERS}
+        checks["ipa"] = self.ipa == "none" or (self.references > 0 and len(self.atoms) >= 3)
+        checks["num_conformers"] = 1 <= self.num_conformers <= MOST_LAYERS
+        reasons = {"ipa": "needs a model that reads references (--references) and has three atoms"}
+        reasons["num_conformers"] = f"must lie between 1 and {MOST_LAYERS}"
+        refuse_unless(self, checks, reasons)
 
 
 @dataclass(frozen=True)
@@ -284,6 +284,12 @@ class TrainConfig:
         refuse_unless(self, checks, self._reasons)
         if self.loss.uses("consistency") and self.dataset.copies % 2:
             raise ConfigError(f"consistency_weight: needs copies in pairs, copies is {self.dataset.copies}")
+        paths = 2 if self.loss.uses("consistency") else 1
+        if self.dataset.copies % (paths * self.model.num_conformers):
+            raise ConfigError(
+                f"copies: {self.dataset.copies} copies do not make whole groups of num_conformers "
+                f"{self.model.num_conformers}" + (" in both halves of a consistency loss" if paths == 2 else "")
+            )
         if self.transport.loss_weight != "none" and self.transport.prediction not in ("noise", "score"):
             raise ConfigError(
                 f"loss_weight: {self.transport.loss_weight!r} is for the predictions noise and score, "

@@ -13,6 +13,7 @@ from rnagen.data.encodings import encoded_crops
 from rnagen.data.known import KnownStructures
 from rnagen.data.plans import BatchPlan
 from rnagen.features import EncodedFile, RNAFeatures
+from rnagen.geometry import superpose
 from rnagen.structure import UNKNOWN
 
 
@@ -28,11 +29,15 @@ class Batch:
     """Of everything random about the global batch."""
     rank: int = 0
     world: int = 1
+    models: tuple[Float[Tensor, "B T L A 3"], Bool[Tensor, "B T L A"]] | None = None
+    """T experimental models of each crop and their masks, for a model that samples conformers in groups: `coords`
+    first, the others superposed on it."""
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device; Lightning moves batches by calling this."""
         features, coords, mask = self.features.to(device), self.coords.to(device), self.mask.to(device)
-        return Batch(features, coords, mask, self.seed, self.rank, self.world)
+        models = None if self.models is None else (self.models[0].to(device), self.models[1].to(device))
+        return Batch(features, coords, mask, self.seed, self.rank, self.world, models)
 
 
 class DeviceChains:
@@ -64,6 +69,9 @@ class DeviceChains:
         known: KnownStructures | None = None,
     ) -> None:
         self.known = known
+        self.conformers = 1
+        """Models of each chain in a batch; set to more for a model that samples conformers in groups."""
+        self.most_models = int(chains.num_models.max()) if len(chains) else 1
         self.spatial_share = spatial_share
         self.device = device
         self.structure_share = structure_share
@@ -125,7 +133,14 @@ class DeviceChains:
             u = torch.rand(len(plan.rows), 2, self.known.number, generator=generator)[rank::world].to(self.device)
             references = self.known.references(rows, residues, mask, (known, there), u)
             features = replace(features, references=references)
-        return Batch(features, coords, atoms, plan.seed, rank, world)
+        together = None
+        if self.conformers > 1:
+            keys = torch.rand(len(plan.rows), self.most_models, generator=torch.Generator().manual_seed(plan.seed + 2))
+            which = self._models_together(rows, choices[:, 0], keys[rank::world].to(self.device))
+            starts = self.model_offsets[rows, None] + lengths[:, None] * which
+            every = [self._model(start[:, None] + residues, mask) for start in starts.unbind(1)]
+            together = superposed([(coords, atoms), *every[1:]])
+        return Batch(features, coords, atoms, plan.seed, rank, world, together)
 
     def _model(
         self, rows: Int64[Tensor, "B L"], inside: Bool[Tensor, "B L"]
@@ -139,6 +154,17 @@ class DeviceChains:
         count = self.num_models[rows]
         further = 1 + scaled((u * 7919) % 1, (count - 1).clamp(min=1))
         return (scaled(u, count) + further) % count
+
+    def _models_together(
+        self, rows: Int64[Tensor, " B"], u: Float32[Tensor, " B"], keys: Float32[Tensor, "B most"]
+    ) -> Int64[Tensor, "B T"]:
+        """Models of each chain in an order that `keys` choose, the one that `u` chooses first; from the start again
+        where there are fewer than T."""
+        count = self.num_models[rows, None]
+        numbers = torch.arange(keys.shape[1], device=keys.device)
+        keys = torch.where(numbers < count, keys, 2.0)
+        order = torch.where(numbers == scaled(u, self.num_models[rows])[:, None], -1.0, keys).argsort(dim=1)
+        return order.gather(1, torch.arange(self.conformers, device=keys.device) % count)
 
     def _crop(
         self,
@@ -187,6 +213,17 @@ class DeviceChains:
         seen = place.gather(1, pair_table.clamp(min=0, max=place.shape[1] - 1))
         pair_table = torch.where(pair_table >= 0, torch.where(seen < mask.shape[1], seen, UNKNOWN), pair_table)
         return torch.where(mask & (choice < self.structure_share)[:, None], pair_table, UNKNOWN)
+
+
+def superposed(
+    models: list[tuple[Float32[Tensor, "B L A 3"], Bool[Tensor, "B L A"]]],
+) -> tuple[Float32[Tensor, "B T L A 3"], Bool[Tensor, "B T L A"]]:
+    """Models and their masks, each model superposed on the first by the atoms that both have."""
+    coords, mask = (torch.stack(part, dim=1) for part in zip(*models))
+    first, others = coords[:, :1], coords[:, 1:].flatten(2, 3)
+    both = (mask[:, 1:] & mask[:, :1]).flatten(2, 3)
+    moved = superpose(others, first.flatten(2, 3).expand_as(others), both).view_as(coords[:, 1:])
+    return torch.cat([first, torch.where(mask[:, 1:, ..., None], moved, 0.0)], dim=1), mask
 
 
 def matrix(

@@ -1,6 +1,7 @@
 """The latent model predicts the flow from noised coordinates, once per solver step for all conformers at once."""
 
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import torch
 from einops import rearrange
@@ -13,6 +14,8 @@ from rnagen.features import RNAFeatures
 from rnagen.geometry import full_precision
 from rnagen.model.blocks import BiasedAttention, PairBias, Transition
 from rnagen.model.embeddings import LabelEmbedding, TimeEmbedding, rotary_angles
+from rnagen.model.group import GroupAttention
+from rnagen.model.ipa import InvariantPointAttention
 from rnagen.model.reference import PlacedReferences, ReferenceCoordinates
 from rnagen.model.trunk import TrunkOutput
 
@@ -27,6 +30,8 @@ class LatentContext:
     mask: Float[Tensor, "B 1 L 1"]
     label: Float[Tensor, "B 1 d"] | None
     references: PlacedReferences | None
+    additions: Float[Tensor, "blocks B 1 L d"] | None = None
+    """What is added to the tokens before each of the first blocks."""
 
 
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
@@ -55,6 +60,7 @@ class LatentBlock(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         nn.init.zeros_(self.modulation.weight)
         nn.init.zeros_(self.modulation.bias)
+        self.group = GroupAttention(config) if config.num_conformers > 1 else None
 
     def forward(
         self,
@@ -66,6 +72,8 @@ class LatentBlock(nn.Module):
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation(time).chunk(6, dim=-1)
         attended = self.attention(modulate(self.attention_norm(x), shift1, scale1), bias, rotary)
         x = x + gate1 * self.dropout(attended)
+        if self.group is not None:
+            x = x + self.dropout(self.group(x))
         moved = self.transition(modulate(self.transition_norm(x), shift2, scale2))
         return x + gate2 * self.dropout(moved)
 
@@ -95,6 +103,8 @@ class LatentModel(nn.Module):
         if self.previous is not None:
             nn.init.zeros_(self.previous.weight)
         self.reference = ReferenceCoordinates(config) if config.references else None
+        attended = {"none": 0, "prepend": 1, "interleave": config.num_layers}[config.ipa]
+        self.ipa = InvariantPointAttention(config, attended) if attended else None
 
     def context(self, trunk: TrunkOutput, features: RNAFeatures) -> LatentContext:
         """Everything that depends on neither time nor coordinates."""
@@ -107,6 +117,9 @@ class LatentModel(nn.Module):
             references=None
             if self.reference is None or features.references is None
             else self.reference.placed(features.references),
+            additions=None
+            if self.ipa is None or features.references is None
+            else self.ipa(trunk, features.references, features.mask),
         )
 
     def forward(
@@ -126,7 +139,9 @@ class LatentModel(nn.Module):
             x = x + self.reference(context.references, rotation)
         if self.previous is not None and previous is not None:
             x = x + self.previous(rearrange(previous, "b k l a xyz -> b k l (a xyz)"))
-        for block, bias in zip(self.blocks, context.biases):
+        additions = () if context.additions is None else context.additions
+        for block, bias, addition in zip_longest(self.blocks, context.biases, additions):
+            x = x if addition is None else x + addition
             if self.grad_checkpointing and torch.is_grad_enabled():
                 x = checkpoint(block, x, time, bias, context.rotary, use_reentrant=False)
             else:

@@ -107,8 +107,10 @@ def draw_conformers(
             structures = sampled_secondary_structures(features, name, free, plan.seed, attempt)
             groups = [(some, _RNA(flow, conditions, name, plan, guide)) for some, conditions in structures]
         waiting = []
-        # A solver that takes conformers one by one cannot tell which of several slots it is at.
-        alone = [k for k in known if k in conditioned or rna.solver.adaptive]
+        # A solver that takes conformers one by one cannot tell which of several slots it is at; and in a group, the
+        # others do not depend on a slot.
+        by_one = rna.solver.adaptive or flow.model.config.num_conformers > 1
+        alone = [k for k in known if k in conditioned or by_one]
         built = [([k], conditioned.get(k, rna)) for k in alone]
         built.append(([k for k in known if k not in alone], rna))
         for some, of in [*built, *groups]:
@@ -136,6 +138,14 @@ def unconditional(flow: Flow, features: RNAFeatures) -> RNAFeatures:
     return features.without_label() if flow.model.config.categories else features.without_condition()
 
 
+def whole_groups(conformers: list[int], size: int) -> list[int]:
+    """The numbers of all conformers in the groups that the given ones belong to, in order: of `size` each, from 0. For
+    groups of one, the given ones."""
+    if size == 1:
+        return conformers
+    return [group * size + k for group in sorted({k // size for k in conformers}) for k in range(size)]
+
+
 class _RNA:
     """One RNA, ready for sampling: its context under the model and, with guidance, under the guide."""
 
@@ -160,6 +170,8 @@ class _RNA:
         """Coordinates of the numbered conformers (Å, CPU; perhaps not finite) and evaluations per conformer. Where
         slots are given, each of them has one."""
         options, device = self.plan.options, self.context.trunk.single.device
+        # A group is sampled whole, whichever of its conformers are wanted: they do not depend on how many there are.
+        wanted, conformers = conformers, whole_groups(conformers, self.flow.model.config.num_conformers)
         generators = [conformer_generator(self.plan.seed, self.name, k, attempt) for k in conformers]
 
         def recenter(x: Float[Tensor, "n L A 3"]) -> Float[Tensor, "n L A 3"]:
@@ -174,7 +186,8 @@ class _RNA:
         if slots is not None:
             # They differ by what is known of them.
             options = replace(options, diversity=0.0)
-            some = [slots[k] for k in conformers]
+            free = Slot(torch.zeros(self.shape), torch.zeros(self.shape[:2], dtype=torch.bool), until=0.0)
+            some = [slots[k] if k in wanted else free for k in conformers]
             coords = torch.stack([slot.coords for slot in some]) / self.flow.model.config.sigma_data
             until = torch.tensor([slot.until for slot in some], device=device)
             if until.any():
@@ -192,4 +205,5 @@ class _RNA:
             adjust=adjustment(denoiser, options, away_from, fixed),
         )
         networks = 1 if away_from is None else 2
-        return solution.x.cpu() * self.flow.model.config.sigma_data, solution.evaluations * networks
+        rows = [conformers.index(k) for k in wanted]
+        return solution.x[rows].cpu() * self.flow.model.config.sigma_data, solution.evaluations * networks

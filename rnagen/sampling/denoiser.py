@@ -43,13 +43,20 @@ class Flow:
         return cls(checkpoint.model, Transport(config.path_type, config.prediction))
 
 
+def conformers_at_once(chunk: int, length: int, group: int) -> int:
+    """Conformers of `length` residues that are computed at once: `chunk`, or as many as fit `CHUNK_RESIDUES` if that is
+    0, but whole groups."""
+    chunk = chunk or max(1, CHUNK_RESIDUES // length)
+    return max(1, chunk // group) * group
+
+
 class Denoiser:
     """The prediction for conformers of one RNA, a few at a time.
 
     Args:
         flow: the model.
         context: of the RNA, by the same model.
-        chunk: conformers computed at once; 0: as many as fit `CHUNK_RESIDUES`.
+        chunk: conformers computed at once; 0: as many as fit `CHUNK_RESIDUES`. Groups are not split.
         remembers: pass the data estimate of each call to the next (self-conditioning). The prediction then depends on
             the calls before it, which a solver that steps back, or takes conformers one by one, cannot use.
         evaluated: is called with the number of conformers after each chunk.
@@ -60,7 +67,7 @@ class Denoiser:
     ) -> None:
         self.flow = flow
         self.context = context
-        self.chunk = chunk or max(1, CHUNK_RESIDUES // context.features.bases.shape[1])
+        self.chunk = conformers_at_once(chunk, context.features.bases.shape[1], flow.model.config.num_conformers)
         self.remembers = remembers and flow.model.config.self_conditioning
         self.evaluated = evaluated
         self.previous: Float[Tensor, "n L A 3"] | None = None

@@ -6,7 +6,7 @@ from rnagen.config.sampling import SamplerConfig
 from rnagen.config.structure import ModelConfig
 from rnagen.model.encoders import encoder_memory, pair_width
 from rnagen.sampling.confidence import confidence_memory
-from rnagen.sampling.denoiser import CHUNK_RESIDUES
+from rnagen.sampling.denoiser import conformers_at_once
 from rnagen.structure import PAIR_FEATURES
 
 LESS_MEMORY = "lower --chunk (conformers at once), cut the sequence into domains, or use a larger machine"
@@ -35,7 +35,8 @@ def estimated_memory(
     pair_features = len(PAIR_FEATURES) * pairs if config.pair_features else 0
     trunk = (14 * config.pair_dim + len(config.pair_features)) * pairs
     contexts = models * (2 * config.num_layers * config.mha_heads + config.pair_dim) * pairs
-    chunk = min(n, options.chunk or max(1, CHUNK_RESIDUES // length))
+    group = config.num_conformers
+    chunk = min(-(-n // group) * group, conformers_at_once(options.chunk, length, group))
     attention = 3 * chunk * config.mha_heads * pairs
     folding = 8 * pairs
     encoding = 0

@@ -57,6 +57,8 @@ def check_sampling(config: TrainConfig, options: SamplerConfig, guide: TrainConf
         )
     if options.secondary_structures == "sampled" and options.diversity:
         raise ConfigError("diversity: conformers of different secondary structures cannot repel each other")
+    if config.model.num_conformers > 1 and options.sampling_method == "dopri5":
+        raise ConfigError("sampling_method: dopri5 solves conformers one by one, this model samples them in groups")
     if options.diversity and options.sampling_method == "dopri5":
         raise ConfigError("diversity: dopri5 solves conformers one by one, so they cannot repel each other")
     if guide is None:
@@ -81,5 +83,10 @@ def check_sampling(config: TrainConfig, options: SamplerConfig, guide: TrainConf
     ):
         if one != other:
             raise ConfigError(f"guide_ckpt: {name} is {other} in the guide, {one} in the model")
+    if config.model.num_conformers % guide.model.num_conformers:
+        raise ConfigError(
+            f"guide_ckpt: the guide samples conformers in groups of {guide.model.num_conformers}, "
+            f"which do not make up the model's of {config.model.num_conformers}"
+        )
     if config.model.categories and guide.model.categories not in ((), config.model.categories):
         raise ConfigError("guide_ckpt: the guide was trained with other categories of labels than the model")

@@ -196,19 +196,21 @@ class RNADataModule(ResumableData):
             batches = options.synthetic_steps * self.config.optim.accumulate_grad
             plans = WarmUp(self._plans(self.synthetic_chains), batches, plans, self.first_synthetic)
         device = trainer.strategy.root_device
+        on_device = DeviceChains(
+            self.seen_chains,
+            options.spatial_crop,
+            device,
+            options.structure_share if self.config.model.secondary_structure else 0.0,
+            bool(self.config.model.pair_features),
+            self.train_encodings,
+            None if self.labels is None else torch.tensor(self.labels.numbers(self.seen_chains.names)),
+            None
+            if not self.config.model.references
+            else KnownStructures(self.seen_chains, options.templates, self.config.model.references, device),
+        )
+        on_device.conformers = self.config.model.num_conformers
         return BatchStream(
-            DeviceChains(
-                self.seen_chains,
-                options.spatial_crop,
-                device,
-                options.structure_share if self.config.model.secondary_structure else 0.0,
-                bool(self.config.model.pair_features),
-                self.train_encodings,
-                None if self.labels is None else torch.tensor(self.labels.numbers(self.seen_chains.names)),
-                None
-                if not self.config.model.references
-                else KnownStructures(self.seen_chains, options.templates, self.config.model.references, device),
-            ),
+            on_device,
             plans,
             self.batches_per_epoch,
             self.position,

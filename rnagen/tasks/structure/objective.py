@@ -57,14 +57,17 @@ def draw_noise(batch: Batch, config: TrainConfig, step: int) -> StepNoise:
     """Random numbers of a batch: its share of what its seed gives the global batch.
 
     Poses and times are sampled on the CPU, the same for every device; the noise, which is many numbers, on the device.
-    With a consistency loss, copy k and copy k + K/2 are two times of one path: the same pose and noise.
+    The conformers of a group have one pose and one time. With a consistency loss, copy k and copy k + K/2 are two times
+    of one path: the same pose and noise.
     """
     device, copies = batch.coords.device, config.dataset.copies
     mine = slice(batch.rank, None, batch.world)
     size = len(batch.mask) * batch.world
     generator = torch.Generator().manual_seed(batch.seed)
-    rotation = random_rotations(size * copies, generator).unflatten(0, (size, copies))[mine]
-    t = draw_times(config.transport.time_distribution, size, copies, generator)[mine]
+    together, groups = config.model.num_conformers, copies // config.model.num_conformers
+    rotation = random_rotations(size * groups, generator).unflatten(0, (size, groups))[mine]
+    t = draw_times(config.transport.time_distribution, size, groups, generator)[mine]
+    rotation, t = (each.repeat_interleave(together, dim=1) for each in (rotation, t))
     masked = (torch.rand(size, generator=generator) < config.dataset.condition_dropout)[mine]
     shape = size, len(PAIR_FEATURES)
     masked_pair_features = (torch.rand(shape, generator=generator) < config.dataset.pair_feature_dropout)[mine]
@@ -113,8 +116,10 @@ def objective(
     shape = {"b": len(batch.mask), "l": batch.mask.shape[1], "a": batch.mask.shape[2]}
     copies = noise_of_step.t.shape[1]
     t = noise_of_step.t.flatten()
-    mask = repeat(batch.mask, "b l a -> (b k) (l a)", k=copies)
-    true = repeat(batch.coords / config.model.sigma_data, "b l a xyz -> b k (l a) xyz", k=copies)
+    coords, known = (batch.coords[:, None], batch.mask[:, None]) if batch.models is None else batch.models
+    repeats = copies // coords.shape[1]
+    mask = repeat(known, "b t l a -> (b g t) (l a)", g=repeats)
+    true = repeat(coords / config.model.sigma_data, "b t l a xyz -> b (g t) (l a) xyz", g=repeats)
     pose = full_precision(torch.matmul)(true, noise_of_step.rotation.mT)
     x1 = center(rearrange(pose, "b k atoms xyz -> (b k) atoms xyz"), mask)
     x0 = center(rearrange(noise_of_step.noise, "b k l a xyz -> (b k) (l a) xyz"), mask)
@@ -148,7 +153,8 @@ def objective(
     predicted = predict(previous)
 
     def align(true: Tensor, clean: Tensor) -> Tensor:
-        return superpose(true, clean, mask) if config.loss.aligned else true
+        size = min(config.model.num_conformers, copies)
+        return superposed_groups(true, clean, mask, size) if config.loss.aligned else true
 
     target = transport.aligned_target(predicted, pair, align)
     clean = transport.estimate(predicted, pair.x_t, pair.t).data
@@ -171,6 +177,14 @@ def objective(
     c1, c1_mask = batch.coords[:, :, scored], batch.mask[:, :, scored]
     terms["distogram"] = distogram_cross_entropy(logits, c1, c1_mask, edges)
     return terms
+
+
+def superposed_groups(
+    mobile: Float[Tensor, "BK P 3"], target: Float[Tensor, "BK P 3"], mask: Bool[Tensor, "BK P"], size: int
+) -> Float[Tensor, "BK P 3"]:
+    """Each `size` conformers of `mobile` that follow each other, moved as one rigid body onto those of `target`."""
+    moved = superpose(*(each.unflatten(0, (-1, size)).flatten(1, 2) for each in (mobile, target, mask)))
+    return moved.view_as(mobile)
 
 
 def consistency(

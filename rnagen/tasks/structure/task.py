@@ -20,7 +20,10 @@ from rnagen.tasks.structure.validation import best_of
 from rnagen.training.task import Task
 from rnagen.training.trainer import device_of
 
-STARTS_AT_NOTHING = ("pair_features", "secondary_structure", "references", "strands", "categories")
+STARTS_AT_NOTHING = (
+    *("pair_features", "secondary_structure", "references", "strands", "categories"),
+    *("ipa", "num_conformers"),
+)
 """Parts of a model that add nothing until they are trained."""
 
 
@@ -92,6 +95,7 @@ def with_categories(config: TrainConfig, categories: tuple[str, ...]) -> TrainCo
 def other_shape(model: ModelConfig, other: ModelConfig) -> str:
     """Why a new model of the one shape cannot begin with the weights of the other: the options that differ, but for
     parts that add nothing until they are trained; empty if it can."""
-    added = [part for part in STARTS_AT_NOTHING if not getattr(other, part)]
+    none = ModelConfig()
+    added = [part for part in STARTS_AT_NOTHING if getattr(other, part) == getattr(none, part)]
     same = {name: getattr(model, name) for name in (*added, *ModelConfig.NOT_SHAPE, "size")}
     return differing(model, replace(other, **same))

@@ -29,6 +29,9 @@ def flow_by_time(
     batch = Batch(features, coords, mask, config.run.seed).to(device)
     generator = torch.Generator().manual_seed(config.run.seed)
     rotation = random_rotations(COPIES, generator)[None].to(device)
+    if config.model.num_conformers > 1:
+        # They are one group: in one pose.
+        rotation = rotation[:, :1].expand_as(rotation)
     noise = torch.randn(1, COPIES, *coords.shape[1:], generator=generator).to(device)
 
     def loss(number: int) -> Tensor:
