@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rnagen.config.structure import ModelConfig
 from rnagen.io.alignment import Alignment
+from rnagen.io.pair_matrix import PairMatrix
 from rnagen.secondary.pairs import SparsePairs, joined, no_pair_features
 from rnagen.structure import ALIGNED, BASES, NO_LABEL, UNKNOWN, encode_sequence
 
@@ -237,6 +238,7 @@ def from_sequence(
     alignment: Alignment | None = None,
     label: int = NO_LABEL,
     strands: Sequence[int] = (),
+    pair_matrix: PairMatrix | None = None,
 ) -> RNAFeatures:
     """Features [1, L] of a sequence, with all that a model of this configuration reads; pairs by ViennaRNA.
 
@@ -247,14 +249,12 @@ def from_sequence(
         alignment: whose query is the sequence, for a model that reads alignments.
         label: number of its category, for a model that reads labels.
         strands: residues of each strand, for an RNA of several.
+        pair_matrix: base-pair probabilities that replace those of ViennaRNA; further pair features stay its own.
 
     Raises:
         ValueError: the sequence is too long to be folded.
     """
-    # A machine that only trains reads its base pairs from the dataset and has no ViennaRNA.
-    from rnagen.secondary.cached import base_pairs
-
-    pairs = base_pairs(sequence, other_models=bool(config.pair_features))
+    pairs = _pairs_of(sequence, bool(config.pair_features), pair_matrix)
     if config.pair_features:
         from rnagen.secondary.coevolution import alignment_features
 
@@ -262,6 +262,17 @@ def from_sequence(
         pairs = joined(pairs, aligned)
     known = label if config.categories else None
     return from_residues(encode_sequence(sequence), pairs, pair_table=pair_table, label=known, strands=strands)
+
+
+def _pairs_of(sequence: str, other_models: bool, given: PairMatrix | None) -> SparsePairs:
+    """The given pairs, or those of ViennaRNA, with the pair features of other energies if they are wanted."""
+    if given is not None and not other_models:
+        return SparsePairs.of(given)
+    # A machine that only trains reads its base pairs from the dataset and has no ViennaRNA.
+    from rnagen.secondary.cached import base_pairs
+
+    pairs = base_pairs(sequence, other_models)
+    return pairs if given is None else joined(SparsePairs.of(given), pairs)
 
 
 def collate(parts: Sequence[RNAFeatures], length: int) -> RNAFeatures:
