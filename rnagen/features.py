@@ -254,7 +254,10 @@ def from_sequence(
     Raises:
         ValueError: the sequence is too long to be folded.
     """
-    pairs = _pairs_of(sequence, bool(config.pair_features), pair_matrix)
+    # A machine that only trains reads its base pairs from the dataset and has no ViennaRNA.
+    from rnagen.secondary.cached import base_pairs
+
+    pairs = base_pairs(sequence, bool(config.pair_features), pair_matrix)
     if config.pair_features:
         from rnagen.secondary.coevolution import alignment_features
 
@@ -262,17 +265,6 @@ def from_sequence(
         pairs = joined(pairs, aligned)
     known = label if config.categories else None
     return from_residues(encode_sequence(sequence), pairs, pair_table=pair_table, label=known, strands=strands)
-
-
-def _pairs_of(sequence: str, other_models: bool, given: PairMatrix | None) -> SparsePairs:
-    """The given pairs, or those of ViennaRNA, with the pair features of other energies if they are wanted."""
-    if given is not None and not other_models:
-        return SparsePairs.of(given)
-    # A machine that only trains reads its base pairs from the dataset and has no ViennaRNA.
-    from rnagen.secondary.cached import base_pairs
-
-    pairs = base_pairs(sequence, other_models)
-    return pairs if given is None else joined(SparsePairs.of(given), pairs)
 
 
 def collate(parts: Sequence[RNAFeatures], length: int) -> RNAFeatures:

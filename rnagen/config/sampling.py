@@ -159,7 +159,7 @@ class SampleConfig:
     """Sequence of one RNA."""
     structure: str | None = None
     """Secondary structure to condition on, for a model trained with `--secondary-structure`: dot-bracket notation (`?`
-    where it is unknown) for `sequence`, a file (dot-bracket, ct, bpseq), or a folder of files named by target. For every
+    where it is unknown) for `sequence`, a file (dot-bracket, ct, bpseq), or a folder of files named by target. For any
     model: base-pair probabilities in place of ViennaRNA's, a matrix (.npy) or a dot plot (_dp.ps)."""
     name: str = "rna"
     """Its name, for `sequence`."""

@@ -17,7 +17,7 @@ _FORMATS = "dot-bracket (with a header, a sequence, or neither), ct, bpseq, Stoc
 
 
 def structure_records(path: Path) -> list[Found]:
-    """The records of a file of secondary structures. One without a sequence stands in one line, below a header or alone.
+    """The records of a file of secondary structures. One without a sequence is one line, below a header or alone.
 
     Raises:
         InputError: the file cannot be read, or has no known format.

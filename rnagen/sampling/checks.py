@@ -20,9 +20,7 @@ Checked = tuple[list[Target], list[InputError]]
 """Targets that can be sampled, and an error for each of the others."""
 
 
-def check_targets(
-    targets: Sequence[Target], config: SampleConfig, models: Models, asked: Collection[str]
-) -> Checked:
+def check_targets(targets: Sequence[Target], config: SampleConfig, models: Models, asked: Collection[str]) -> Checked:
     """Add alignments and labels, and refuse what the model cannot be conditioned on and what cannot be folded.
 
     Args:

@@ -105,7 +105,8 @@ def _from_file(targets: Sequence[Target], path: Path, owner: str | None) -> With
         record = None if records is None else records[0]
         return _joined(targets, {owner or targets[0].name: (path, record)}, {})
     by_name = {_name(record): record for record in reversed(records)}
-    found = {target.name: (path, by_name[target.name]) for target in targets if target.name in by_name}
+    named = [target.name for target in targets if target.name in by_name]
+    found: dict[str, tuple[Path, Found | None]] = {name: (path, by_name[name]) for name in named}
     if not found:
         raise InputError(path, None, f"has {len(records)} records, and the name of none is that of an RNA")
     return _joined(targets, found, {})
