@@ -13,6 +13,7 @@ from rnagen.cli.sample import main
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.read import read_structures
 from rnagen.secondary.vienna import base_pair_probabilities
+from rnagen.structure import BEADS
 from tests.helpers.tiny import CONDITIONED, TINY, tiny_model
 
 SEQUENCE = "GGGAAACUUCGGUUUCCC"
@@ -53,7 +54,7 @@ def run(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def coords(folder: str) -> np.ndarray:
     (structure,) = read_structures(Path(folder) / "ensemble.cif")
-    return structure.coords
+    return structure.select_atoms(BEADS).coords
 
 
 def summary(folder: str) -> dict:
