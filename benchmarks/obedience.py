@@ -158,8 +158,8 @@ def examples(checkpoint: Checkpoint) -> Iterator[Case]:
     """The pseudoknot and the riboswitches."""
     name, sequence, native_pairs = KNOT
     features = from_sequence(checkpoint.config.model, sequence)
-    whole, crossing = (parse_dot_bracket(text) for text in (native_pairs, only(native_pairs, "[].")))
-    nested = parse_dot_bracket(only(native_pairs, "()."))
+    whole, crossing = (parse_dot_bracket(text) for text in (native_pairs, only(native_pairs, "[]", "?")))
+    nested = parse_dot_bracket(only(native_pairs, "()", "."))
     for what, given in (("nothing", None), ("nested stem", nested), ("both stems", whole)):
         yield Case(f"{name}: {what} given, both stems", name, sequence, features, whole, given)
         yield Case(f"{name}: {what} given, crossing stem", name, sequence, features, crossing, given)
@@ -171,9 +171,9 @@ def examples(checkpoint: Checkpoint) -> Iterator[Case]:
                 yield Case(f"{name}: {what} given, {other}", name, sequence, features, table, given)
 
 
-def only(text: str, symbols: str) -> str:
-    """Dot-bracket notation with some kinds of brackets alone."""
-    return "".join(symbol if symbol in symbols else "." for symbol in text)
+def only(text: str, brackets: str, other: str) -> str:
+    """Dot-bracket notation with some kinds of brackets alone, and another symbol for all residues beside them."""
+    return "".join(symbol if symbol in brackets else other for symbol in text)
 
 
 def native(chain: Chain, atoms: tuple[str, ...]) -> list[Obedience]:

@@ -18,7 +18,7 @@ NUMPY_MAGIC, POSTSCRIPT_MAGIC = b"\x93NUMPY", b"%!"
 TOLERANCE = 1e-3
 """By which a matrix may miss symmetry, and a probability its range: half precision is rounded to as much."""
 MOST_PAIRED = 1.05
-"""Sum of the probabilities of a residue above which a warning says that they are none."""
+"""Sum of the probabilities of a residue above which a warning names it."""
 
 _UBOX = re.compile(r"(\d{1,9})\s+(\d{1,9})\s+(\S+)\s+ubox\s*$", flags=re.MULTILINE)
 _SEQUENCE = re.compile(r"/sequence\s*\{\s*\(([^)]*)\)\s*\}\s*def")
