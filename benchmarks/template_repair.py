@@ -73,9 +73,9 @@ def run(options: Options) -> None:
 
 def completed(flow: Flow, chain: RNAStructure, known: Known, time: float) -> Float[Tensor, "n L 4 3"]:
     """What the model makes of the copies."""
-    fragments = known.fragments(flow.model.config.atoms, TemplateConfig(template_until=time))
+    slots = known.slots(flow.model.config, TemplateConfig(template_until=time, template_use="copy"))
     features = from_sequence(flow.model.config, chain.sequence)
-    return draw_conformers(flow, features, chain.name, SamplingPlan(len(known.uses)), fragments=fragments).coords
+    return draw_conformers(flow, features, chain.name, SamplingPlan(len(known.uses)), slots=slots).coords
 
 
 def measured(chain: RNAStructure, coords: Float[Tensor, "n L 4 3"]) -> list[float]:

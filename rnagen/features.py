@@ -72,7 +72,7 @@ class EncodedFile:
 @dataclass(frozen=True)
 class References:
     """Structures of each RNA, or of parts of it, that the model reads: templates, drafts, fragments. The first is the
-    most trusted; all stand in one pose."""
+    one of highest trust; all stand in one pose."""
 
     coords: Float[Tensor, "B R L A 3"]
     """Å; anything where unknown."""

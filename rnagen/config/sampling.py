@@ -14,6 +14,7 @@ TimeGrid = Literal["uniform", "logarithmic", "quadratic"]
 DiffusionForm = Literal["constant", "sbdm", "sigma", "linear", "decreasing", "increasing-decreasing", "annealed"]
 LastStep = Literal["none", "mean", "tweedie", "euler"]
 StructureSource = Literal["free", "sampled"]
+TemplateUsage = Literal["copy", "condition", "both"]
 StructureFormat = Literal["cif", "pdb"]
 
 
@@ -55,6 +56,9 @@ class SamplerConfig:
 
 AUTO, NONE = "auto", "none"
 """Templates: those that the library has; not any."""
+BETWEEN_UNTIL = 0.6
+"""Default of `template_until` for structures on the way between two states: straight lines break bonds, which the model
+mends in the rest of the time."""
 LIBRARY_UNTIL = 0.95
 """Default of `template_until` for the library; chosen on validation chains (docs/templates.md)."""
 
@@ -74,6 +78,17 @@ class TemplateConfig:
     draft: Path | None = None
     """Structure of the RNA by another program, or a folder of them named by target: the first conformer is built on
     it."""
+    fix: tuple[str, str] | None = None
+    """Residues of the RNA (as in 10-45) and a structure file that has them, alone or with others: they stand in all
+    conformers as they stand there, and the model completes the rest around them."""
+    start: Path | None = None
+    """Structure of one state of the RNA. With `end`, the conformers lie on the way between the two states: the first is
+    the one, the last the other."""
+    end: Path | None = None
+    """Structure of the other state."""
+    template_use: TemplateUsage = "both"
+    """How a template acts: its residues stand in the place of what the model estimates (copy), the model is conditioned
+    on it, if it reads references (condition), or both."""
     template_slots: int = 4
     """Conformers of an RNA that are built on the library at most."""
     template_choice: int = 5
@@ -88,6 +103,10 @@ class TemplateConfig:
     def __post_init__(self) -> None:
         if NONE in self.templates and len(self.templates) > 1:
             raise ConfigError(f"templates: {NONE} excludes {', '.join(one for one in self.templates if one != NONE)}")
+        if (self.start is None) != (self.end is None):
+            raise ConfigError("start, end: belong together: name both structures")
+        if self.start is not None and (self.fix is not None or self.draft is not None or self.files):
+            raise ConfigError("start, end: cannot be combined with fix, draft or files of templates")
         if not self.templates:
             raise ConfigError(f"templates: choose {AUTO}, {NONE} or files")
         if self.template_date and not is_date(self.template_date):
@@ -104,7 +123,22 @@ class TemplateConfig:
         """`template_until` of a template from the library, a file or a draft."""
         if self.template_until is not None:
             return self.template_until
-        return LIBRARY_UNTIL if source == "library" else 1.0
+        return {"library": LIBRARY_UNTIL, "between": BETWEEN_UNTIL}.get(source, 1.0)
+
+    @property
+    def given(self) -> bool:
+        """Whether the user names structures."""
+        return bool(self.files) or any(part is not None for part in (self.draft, self.fix, self.start))
+
+    @property
+    def copies(self) -> bool:
+        """Whether the residues of templates stand in the place of estimates."""
+        return self.template_use != "condition"
+
+    @property
+    def conditions(self) -> bool:
+        """Whether a model that reads references is conditioned on templates."""
+        return self.template_use != "copy"
 
     @property
     def searches(self) -> bool:

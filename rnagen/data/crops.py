@@ -17,7 +17,7 @@ def pick(among: Bool[Tensor, "B W"], u: Float32[Tensor, " B"]) -> Int64[Tensor, 
     return (among & (place == chosen[:, None])).int().argmax(1)
 
 
-def scaled(u: Float32[Tensor, " B"], count: Int64[Tensor, " B"]) -> Int64[Tensor, " B"]:
+def scaled(u: Float32[Tensor, "..."], count: Int64[Tensor, "..."]) -> Int64[Tensor, "..."]:
     """An integer from 0 to count − 1 from a number in [0, 1)."""
     # Rounding may give the count itself.
     return (u * count).long().minimum((count - 1).clamp(min=0))

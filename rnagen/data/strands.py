@@ -1,4 +1,4 @@
-"""RNAs of several strands: how the model is told where one ends."""
+"""RNAs of several strands: what the model sees of where one ends."""
 
 from dataclasses import replace
 

@@ -63,11 +63,11 @@ class ReferencePairs(nn.Module):
     ) -> Float[Tensor, "B L L c"]:
         known = references.mask[..., self.atom] & mask[:, None]
         seen = distance_features(references.coords[..., self.atom, :], known, references.trust)
-        hidden = self.distances(seen.to(pair.dtype)) + self.pair(self.pair_norm(pair))
+        between = self.distances(seen.to(pair.dtype)) + self.pair(self.pair_norm(pair))
         pair_mask = (mask[:, :, None] & mask[:, None, :])[..., None].to(pair.dtype)
         for block in self.blocks:
-            hidden = block(hidden, pair_mask)
-        return self.out(self.norm(hidden)) * known.any(2).any(1)[:, None, None, None]
+            between = block(between, pair_mask)
+        return self.out(self.norm(between)) * known.any(2).any(1)[:, None, None, None]
 
 
 @full_precision
@@ -78,10 +78,10 @@ def distance_features(
     from unknown ones: their mean over the references that know a pair, and the same weighted by the trust in it."""
     c1 = torch.where(known[..., None], c1, 0.0)
     both = (known[..., :, None] & known[..., None, :]).to(c1.dtype)
-    trusted = both * torch.minimum(trust[..., :, None], trust[..., None, :])
+    weighted = both * torch.minimum(trust[..., :, None], trust[..., None, :])
     number = both.sum(1).clamp(min=1)
     means = c1.new_zeros(*number.shape, CHANNELS)
-    for one, weights in zip(c1.unbind(1), torch.stack([both, trusted], -1).unbind(1)):
+    for one, weights in zip(c1.unbind(1), torch.stack([both, weighted], -1).unbind(1)):
         distances = torch.cdist(one, one, compute_mode="donot_use_mm_for_euclid_dist")
         functions = torch.cat([radial(distances, *DISTANCES), torch.ones_like(distances)[..., None]], dim=-1)
         means = means + (functions[..., None, :] * weights[..., :, None]).flatten(-2)
@@ -103,8 +103,8 @@ class PlacedReferences:
         coords, mask, trust = _filled(references, number)
         centre = masked_mean(coords[:, 0], mask[:, 0, ..., None], (1, 2), keepdim=True)[:, None]
         placed = torch.where(mask[..., None], coords - centre, 0.0) / sigma_data
-        trusted = torch.where(mask.any(-1), trust, 0.0)
-        flags = torch.cat([mask.to(trust.dtype), trusted[..., None]], dim=-1)
+        weighted = torch.where(mask.any(-1), trust, 0.0)
+        flags = torch.cat([mask.to(trust.dtype), weighted[..., None]], dim=-1)
         return cls(rearrange(placed, "b r l a xyz -> b 1 l (r a) xyz"), rearrange(flags, "b r l c -> b 1 l (r c)"))
 
 

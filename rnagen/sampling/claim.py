@@ -23,7 +23,7 @@ WORDS_FOR_HASHES = {
     "checkpoints_sha256": "ckpt (the weights)",
     "guide_sha256": "guide_ckpt (the weights)",
     "confidence_sha256": "the confidence model beside the weights",
-    "templates_sha256": "the template library, or files of templates or drafts",
+    "templates_sha256": "the template library, or files of templates, drafts, fixed parts or states",
 }
 """What differs between two runs if one of their hashes does."""
 REMEDY = "choose another --out"

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from rnagen.config.sampling import SamplingPlan
-from rnagen.features import RNAFeatures
+from rnagen.features import References, RNAFeatures
 from rnagen.model.model import Context
 from rnagen.sampling.denoiser import Denoiser, Evaluated, Fixed, Flow, adjustment, nothing
 from rnagen.sampling.secondary import sampled_secondary_structures, stable_seed
@@ -25,15 +25,18 @@ class SamplingError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Fragments:
-    """Known parts of conformers, which the model completes."""
+class Slot:
+    """What is known of a conformer, which the model completes."""
 
-    coords: Mapping[int, Float[Tensor, "L A 3"]]
-    """Structures in Å, by the position of the conformer among all of the RNA."""
-    masks: Mapping[int, Bool[Tensor, "L A"]]
-    """Their atoms that are known."""
-    until: Mapping[int, float]
-    """Times of the flow from which on the model is free to move them; at 1 they stay as they are."""
+    coords: Float[Tensor, "L A 3"]
+    """Å."""
+    mask: Bool[Tensor, "L A"]
+    """Atoms that are known."""
+    until: float
+    """Time of the flow from which on the model is free to move them: at 1 they stay as they are, at 0 it is free from
+    the beginning."""
+    references: References | None = None
+    """Of one RNA; what a model that reads them is conditioned on."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def draw_conformers(
     name: str,
     plan: SamplingPlan,
     guide: Flow | None = None,
-    fragments: Fragments | None = None,
+    slots: Mapping[int, Slot] | None = None,
     evaluated: Evaluated = nothing,
 ) -> Conformers:
     """Draw the conformers of one RNA. Those with unusable coordinates are sampled again, up to `ATTEMPTS` times;
@@ -78,32 +81,40 @@ def draw_conformers(
         name: of the RNA; part of the seed.
         plan: how many conformers, and how.
         guide: a worse model to be guided away from.
-        fragments: known parts of some conformers.
+        slots: what is known of some conformers, by their position among all of the RNA.
         evaluated: is called after evaluations of the model, for progress.
 
     Raises:
         ConfigError: options that cannot be combined (see `check_sampling` for those of a model and its guide).
         SamplingError: a conformer stayed unusable; nothing is returned.
     """
+    slots = slots or {}
     rna = _RNA(flow, features, name, plan, guide)
+    conditioned = {
+        k: _RNA(flow, replace(features, references=slot.references), name, plan, guide)
+        for k, slot in slots.items()
+        if slot.references is not None and plan.first <= k < plan.total
+    }
     sample_structures = plan.options.secondary_structures == "sampled" and features.pair_table is None
     waiting = list(range(plan.first, plan.total))
     coords = torch.empty(len(waiting), features.bases.shape[1], len(flow.model.config.atoms), 3)
     redrawn = evaluations = 0
     for attempt in range(ATTEMPTS):
-        known = [k for k in waiting if fragments is not None and k in fragments.coords]
+        known = [k for k in waiting if k in slots]
         free = [k for k in waiting if k not in known]
         groups = [(free, rna)]
         if sample_structures and free:
             structures = sampled_secondary_structures(features, name, free, plan.seed, attempt)
             groups = [(some, _RNA(flow, conditions, name, plan, guide)) for some, conditions in structures]
         waiting = []
-        # A solver that takes conformers one by one cannot tell which of several fragments it is at.
-        built = [[k] for k in known] if rna.solver.adaptive else [known]
-        for some, conditioned_rna in [*((some, rna) for some in built), *groups]:
+        # A solver that takes conformers one by one cannot tell which of several slots it is at.
+        alone = [k for k in known if k in conditioned or rna.solver.adaptive]
+        built = [([k], conditioned.get(k, rna)) for k in alone]
+        built.append(([k for k in known if k not in alone], rna))
+        for some, of in [*built, *groups]:
             if not some:
                 continue
-            new, used = conditioned_rna.draw(some, attempt, evaluated, fragments if some[0] in known else None)
+            new, used = of.draw(some, attempt, evaluated, slots if some[0] in known else None)
             evaluations = max(evaluations, used)
             good = usable(new)
             if plan.options.diversity and not good.all():
@@ -138,14 +149,16 @@ class _RNA:
         self.guide, self.guide_context = guide or flow, None
         if plan.options.cfg_scale != 1:
             known = unconditional(flow, features) if guide is None else features
+            if not self.guide.model.config.references:
+                known = replace(known, references=None)
             self.guide_context = self.guide.model.condition(known.to(features.bases.device))
 
     @torch.no_grad()
     def draw(
-        self, conformers: list[int], attempt: int, evaluated: Evaluated, fragments: Fragments | None = None
+        self, conformers: list[int], attempt: int, evaluated: Evaluated, slots: Mapping[int, Slot] | None = None
     ) -> tuple[Float[Tensor, "n L A 3"], int]:
         """Coordinates of the numbered conformers (Å, CPU; perhaps not finite) and evaluations per conformer. Where
-        fragments are given, all of them have some."""
+        slots are given, each of them has one."""
         options, device = self.plan.options, self.context.trunk.single.device
         generators = [conformer_generator(self.plan.seed, self.name, k, attempt) for k in conformers]
 
@@ -158,12 +171,14 @@ class _RNA:
             return recenter(noise.to(device))
 
         fixed = None
-        if fragments is not None:
+        if slots is not None:
             # They differ by what is known of them.
             options = replace(options, diversity=0.0)
-            coords, masks = (torch.stack([part[k] for k in conformers]) for part in (fragments.coords, fragments.masks))
-            until = torch.tensor([fragments.until[k] for k in conformers], device=device)
-            fixed = Fixed((coords / self.flow.model.config.sigma_data).to(device), masks.to(device), until)
+            some = [slots[k] for k in conformers]
+            coords = torch.stack([slot.coords for slot in some]) / self.flow.model.config.sigma_data
+            until = torch.tensor([slot.until for slot in some], device=device)
+            if until.any():
+                fixed = Fixed(coords.to(device), torch.stack([slot.mask for slot in some]).to(device), until)
         remembers = not self.solver.adaptive
         denoiser = Denoiser(self.flow, self.context, options.chunk, remembers, evaluated)
         away_from = None

@@ -23,7 +23,19 @@ RESERVED_NAMES = (RUN, SUBMISSION, "report.html", LOCK)
 """Names that no target's folder can have."""
 REMEDY = "choose another --out, or replace that run with --overwrite"
 NOT_IDENTITY = {"out", "overwrite", "device", "cache", "quiet", "chunk", "ckpt", "guide_ckpt", "n"} | {
-    *("sequence", "structure", "name", "fasta", "csv", "alignments", "label", "template_library", "draft")
+    *(
+        "sequence",
+        "structure",
+        "name",
+        "fasta",
+        "csv",
+        "alignments",
+        "label",
+        "template_library",
+        "draft",
+        "start",
+        "end",
+    )
 }
 """Options that do not change a conformer, or that run.json holds in a better form."""
 FORMER_IDENTITY = {"n", "targets", "targets_sha256"}
@@ -52,6 +64,7 @@ def describe_run(targets: Sequence[Target], config: SampleConfig, models: Models
             # What is in the files is hashed; where they lie does not matter.
             "templates": sorted({one if one in (AUTO, NONE) else "files" for one in config.known.templates}),
             "template_date": known.before if known else "",
+            "fix": None if config.known.fix is None else config.known.fix[0],
             "templates_sha256": known.fingerprint if known else None,
             "checkpoint_sha256": checkpoint.fingerprint,
             "guide_sha256": guide.fingerprint if guide else None,

@@ -61,9 +61,9 @@ class Models:
         guide = load_checkpoint(guide_ckpt, device) if guide_ckpt else None
         known = None
         missing = sorted(set(checkpoint.config.model.atoms) - set(BEADS))
-        if templates is not None and (templates.files or templates.draft) and missing:
+        if templates is not None and templates.given and missing:
             raise ConfigError(f"templates: do not have the atoms {', '.join(missing)} of this model; use none")
-        if templates is not None and (templates.searches or templates.files or templates.draft) and not missing:
+        if templates is not None and (templates.searches or templates.given) and not missing:
             known = KnownStructures(templates, checkpoint.metadata["cutoff"])
         return cls(checkpoint, find_confidence(checkpoint, device), guide, known)
 
@@ -250,10 +250,10 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated:
     if models.known is not None:
         known = models.known.of(target, features.pair_probabilities[0].numpy(), plan.total)
     guide = None if models.guide is None else Flow.of(models.guide)
-    fragments = None
+    slots = None
     if models.known is not None and known.uses:
-        fragments = known.fragments(flow.model.config.atoms, models.known.config)
-    conformers = draw_conformers(flow, features, target.name, plan, guide, fragments, evaluated)
+        slots = known.slots(flow.model.config, models.known.config)
+    conformers = draw_conformers(flow, features, target.name, plan, guide, slots, evaluated)
     c1 = conformers.coords[:, :, flow.model.config.atoms.index("C1'")]
     confidence = None
     if models.confidence is not None:

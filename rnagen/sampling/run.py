@@ -140,7 +140,11 @@ class SamplingRun:
 
     def _first(self, target: Target, folder: OutputFolder | None) -> int:
         """Conformers that are there and stay: none where they depend on how many there are."""
-        return folder.conformers(target.name) if folder is not None and self.config.plan.independent else 0
+        return folder.conformers(target.name) if folder is not None and self._independent else 0
+
+    @property
+    def _independent(self) -> bool:
+        return self.config.plan.independent and self.config.known.start is None
 
     def draw(self, folder: OutputFolder | None = None, advance: Advance = ignore) -> Iterator[Result]:
         """Each of the targets that are waiting with its result, written to the folder if one is given; at the end, the

@@ -6,22 +6,27 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int16
+from jaxtyping import Float, Float32, Int16
+from torch import Tensor
 
 from rnagen.config.sampling import TemplateConfig
+from rnagen.config.structure import ModelConfig
 from rnagen.dates import NO_DATE
 from rnagen.errors import ConfigError, InputError
+from rnagen.features import References
+from rnagen.geometry import kabsch, rotate
 from rnagen.io.files import hash_files
 from rnagen.io.folders import safe_name
 from rnagen.io.formats import stem
 from rnagen.io.labels import PDB_ID
 from rnagen.io.target import Target
-from rnagen.sampling.conformers import Fragments
+from rnagen.sampling.conformers import Slot
+from rnagen.sampling.given import between, fixed_part, residue_range
 from rnagen.structure import BEADS, UNKNOWN
 from rnagen.templates.confidence import predicted_tm
 from rnagen.templates.date_filter import DateFilter
 from rnagen.templates.files import is_table, read_template_files, template_files
-from rnagen.templates.library import SHIPPED, Library
+from rnagen.templates.library import C1, SHIPPED, Library
 from rnagen.templates.match import MINIMUM, Match
 from rnagen.templates.query import Query
 from rnagen.templates.search import Searcher, align_with
@@ -33,7 +38,7 @@ class TemplateUse:
     """What a conformer was built on."""
 
     source: str
-    """draft, file or library."""
+    """draft, file, library, fix, start, end or between."""
     name: str
     """Of the template."""
     release_date: str
@@ -55,14 +60,42 @@ class Known:
     uses: list[TemplateUse]
     copies: list[Transferred]
 
-    def fragments(self, atoms: tuple[str, ...], config: TemplateConfig) -> Fragments:
+    def slots(self, model: ModelConfig, config: TemplateConfig) -> dict[int, Slot]:
         """What is known of the first conformers, with the atoms of a model; `BEADS` has all of them."""
-        columns = [BEADS.index(atom) for atom in atoms]
-        return Fragments(
-            {k: torch.from_numpy(copy.coords[:, columns]) for k, copy in enumerate(self.copies)},
-            {k: torch.from_numpy(copy.known[:, columns]) for k, copy in enumerate(self.copies)},
-            {k: config.until(use.source) for k, use in enumerate(self.uses)},
-        )
+        columns = [BEADS.index(atom) for atom in model.atoms]
+        slots = {}
+        for k, (use, copy) in enumerate(zip(self.uses, self.copies)):
+            references = self._references(k, columns, model.references) if config.conditions else None
+            until = config.until(use.source) if config.copies or references is None else 0.0
+            coords, known = (torch.from_numpy(part[:, columns]) for part in (copy.coords, copy.known))
+            slots[k] = Slot(coords, known, until, references)
+        return slots
+
+    def _references(self, first: int, columns: list[int], number: int) -> References | None:
+        """What the model reads for a conformer: its own copy, then the best others, superposed on it; None for a model
+        that reads none."""
+        if not number:
+            return None
+        # A part that is fixed in all conformers counts once.
+        order = [first, *(k for k, copy in enumerate(self.copies) if copy is not self.copies[first])]
+        chosen = [(torch.from_numpy(self.copies[k].coords), torch.from_numpy(self.copies[k].known)) for k in order]
+        (coords, known), parts = chosen[0], []
+        for k, (other, mask) in zip(order, chosen):
+            both = (mask & known)[:, C1]
+            if both.sum() < MINIMUM:
+                continue
+            rotation, translation = kabsch(other[:, C1], coords[:, C1], both)
+            moved = (rotate(other.flatten(0, 1), rotation) + translation).view_as(other)
+            parts.append((moved[:, columns], mask[:, columns], self._trust(k)))
+            if len(parts) == number:
+                break
+        stacked = [torch.stack(part)[None] for part in zip(*parts)]
+        return References(*stacked)
+
+    def _trust(self, k: int) -> Float[Tensor, " L"]:
+        """In each residue: the predicted TM-score counts those that were not copied."""
+        use, length = self.uses[k], len(self.copies[k].coords)
+        return torch.full((length,), min(1.0, use.predicted_tm / max(use.coverage, 1e-3)))
 
 
 NOTHING = Known([], [])
@@ -102,7 +135,8 @@ class KnownStructures:
     def fingerprint(self) -> str:
         """Hash of all files that are used."""
         library = [] if self.searcher is None else [self.config.template_library or SHIPPED]
-        return hash_files([*self.files, *library, *self._drafts])
+        given = [self.config.start, self.config.end, self.config.fix and Path(self.config.fix[1])]
+        return hash_files([*self.files, *library, *self._drafts, *(path for path in given if path is not None)])
 
     def draft_of(self, target: Target) -> Path | None:
         """The file of the draft of a target: in a folder, the one of its name."""
@@ -128,6 +162,10 @@ class KnownStructures:
         found += [("file", match) for match in self._named(target, query)]
         found += [("library", match) for match in self._library(target, query)]
         found = [(source, match) for source, match in found if match.can_be_copied][:most]
+        if self.config.fix is not None:
+            found = [("fix", self._fixed(query, *self.config.fix))] * most + found
+        if self.config.start is not None and self.config.end is not None:
+            return self._between(target, query, self.config.start, self.config.end, most)
         if not found:
             return NOTHING
         trust = predicted_tm([match for _, match in found], len(query))
@@ -143,7 +181,20 @@ class KnownStructures:
             )
             for (source, match), tm in zip(found, trust)
         ]
-        return Known(uses, [transfer(match) for _, match in found])
+        copies = {id(match): transfer(match) for _, match in found}
+        return Known(uses, [copies[id(match)] for _, match in found])
+
+    def _fixed(self, query: Query, residues: str, path: str) -> Match:
+        return fixed_part(query, residue_range(residues), Path(path))
+
+    def _between(self, target: Target, query: Query, start: Path, end: Path, number: int) -> Known:
+        """Conformers on the way from one state to the other, the first and the last of them the states themselves."""
+        one, other = (
+            self._fitting(target, query, path, read_template_files([path]).library)[0] for path in (start, end)
+        )
+        shares = np.linspace(0, 1, number).tolist() if number > 1 else [0.0]
+        uses = [_state(one, other, share) for share in shares]
+        return Known(uses, between(one, other, shares))
 
     def _draft(self, target: Target, query: Query) -> list[Match]:
         path = self.draft_of(target)
@@ -192,6 +243,16 @@ class KnownStructures:
         served = DateFilter(self.before).at(target.release_date).without(entry_of(target.name))
         matches = self.searcher.search(query, served.allowed(self.searcher.library))
         return useful(matches, self.config)
+
+
+def _state(one: Match, other: Match, share: float) -> TemplateUse:
+    source = {0.0: "start", 1.0: "end"}.get(share, "between")
+    near = one if share < 0.5 else other
+    trust = near.coverage * max(share, 1 - share)
+    name = near.chain.info.name if source != "between" else f"{one.chain.info.name} to {other.chain.info.name}"
+    return TemplateUse(
+        source, name, near.chain.info.release_date, near.identity, near.coverage, near.score, float(trust)
+    )
 
 
 def useful(matches: list[Match], config: TemplateConfig) -> list[Match]:

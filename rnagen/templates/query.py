@@ -45,6 +45,10 @@ class Query:
         """Number of residues."""
         return len(self.bases)
 
+    def part(self, where: slice) -> "Query":
+        """Some neighbouring residues of it."""
+        return Query(self.bases[where], self.pairs[where, where])
+
     def table(self, structure_weight: float) -> Float32[np.ndarray, "L 20"]:
         """Score of each residue aligned with a template residue of each code (5 bases × 4 classes, class fastest):
         RIBOSUM, and the probability p of the class as 2p − 1 with a weight."""

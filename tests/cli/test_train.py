@@ -106,7 +106,7 @@ def test_weights_alone_start_a_new_run(train, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("added", "new"),
     [
-        (("--recycling",), {"reference.project.weight"}),
+        (("--references", "2"), {"reference.project.weight"}),
         (("--pair-features", "turner1999", "langdon2018"), {"trunk.pair_features.weight"}),
         (
             ("--secondary-structure", "--structure-share", "1"),

@@ -19,13 +19,13 @@ from rnagen.tasks.structure.references import training_references
 from rnagen.transport.flow import Transport
 from rnagen.transport.times import draw_times
 
-SELF_CONDITIONING_SHARE = 0.5
-"""Share of steps in which a self-conditioning model sees its own first estimate (Chen et al., arXiv:2208.04202)."""
 CUT_SHARE = 0.15
 """Share of examples whose chain is cut in two strands, with its contacts, for a model that reads strands."""
 FLOW_RADIUS = 25.0
 """Å; from this radius of gyration on, about that of a tRNA, the flow loss is relative to the size of the RNA: a few
 chains that are stretched out do not outweigh the others."""
+SELF_CONDITIONING_SHARE = 0.5
+"""Share of steps in which a self-conditioning model sees its own first estimate (Chen et al., arXiv:2208.04202)."""
 STRUCTURE_TERMS = ("lddt", "drmsd", "dmae", "local_drmsd", "aligned_mae")
 """Terms that act on the predicted clean structure, and ramp up."""
 DISTOGRAM_RANGE = (4.0, 64.0)

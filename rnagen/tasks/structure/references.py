@@ -62,7 +62,7 @@ class Chance:
 
 
 def training_references(batch: Batch, number: int, atom: int) -> References | None:
-    """References of a batch, superposed on its coordinates, the most trusted first; None where no example has one.
+    """References of a batch, superposed on its coordinates, that of highest trust first; None where no example has one.
 
     Args:
         batch: its features carry what the data know of each chain, if anything.
@@ -81,7 +81,7 @@ def training_references(batch: Batch, number: int, atom: int) -> References | No
         distorted = torch.where(chosen[..., None, None, None], known.coords, distorted)
         mask = torch.where(chosen[..., None, None], known.mask, mask)
         trust = torch.where(chosen, known.trust[..., 0], trust)
-    mask = mask & kept(number, length, chance)[..., None]
+    mask = mask & outside_holes(number, length, chance)[..., None]
     mask = mask & (exists & (mask[..., atom].sum(-1) >= LEAST))[..., None, None]
     if not mask.any():
         return None
@@ -91,10 +91,10 @@ def training_references(batch: Batch, number: int, atom: int) -> References | No
     moved = (rotate(distorted.flatten(2, 3), rotation) + translation[..., None, :]).view_as(distorted)
     moved = torch.where(mask[..., None], moved, 0.0)
     deviations = (moved[..., atom, :] - true[..., atom, :]).norm(dim=-1)
-    trusted = trust_of(deviations, both[..., atom], trust, chance)
-    order = (trusted * mask[..., atom]).mean(-1).argsort(dim=1, descending=True, stable=True)
+    trusts = trust_of(deviations, both[..., atom], trust, chance)
+    order = (trusts * mask[..., atom]).mean(-1).argsort(dim=1, descending=True, stable=True)
     rows = torch.arange(examples, device=chance.device)[:, None]
-    return References(moved[rows, order], mask[rows, order], trusted[rows, order])
+    return References(moved[rows, order], mask[rows, order], trusts[rows, order])
 
 
 def distorted_answers(
@@ -115,7 +115,7 @@ def distorted_answers(
     return torch.where(mask[..., None], batch.coords[:, None] + moved[..., None, :] + shaken, 0.0), mask
 
 
-def kept(number: int, length: int, chance: Chance) -> Bool[Tensor, "B R L"]:
+def outside_holes(number: int, length: int, chance: Chance) -> Bool[Tensor, "B R L"]:
     """Residues of the references outside of their holes."""
     share = (chance.uniform(number) - WHOLE).clamp(min=0) / (1 - WHOLE) * MOST_MISSING
     # The waves are about normal: so many of their values lie below this one.
