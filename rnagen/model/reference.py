@@ -22,6 +22,8 @@ DISTANCES = (3.25, 52.0, 39)
 WIDTH = 32
 """Of the pair representation of the references."""
 BLOCKS = 2
+GAIN = 4.0
+"""Of what references add: weights that start at zero, in a model that is trained already, have further to go."""
 CHANNELS = 2 * (DISTANCES[2] + 1)
 """Numbers per pair that `distance_features` gives."""
 
@@ -67,7 +69,7 @@ class ReferencePairs(nn.Module):
         pair_mask = (mask[:, :, None] & mask[:, None, :])[..., None].to(pair.dtype)
         for block in self.blocks:
             between = block(between, pair_mask)
-        return self.out(self.norm(between)) * known.any(2).any(1)[:, None, None, None]
+        return GAIN * self.out(self.norm(between)) * known.any(2).any(1)[:, None, None, None]
 
 
 @full_precision
@@ -142,7 +144,7 @@ class ReferenceCoordinates(nn.Module):
         coords = placed.coords
         if rotation is not None:
             coords = turned(coords, rotation)
-        return _in_full(coords.flatten(-2), self.coordinates) + self.flags(placed.flags)
+        return GAIN * (_in_full(coords.flatten(-2), self.coordinates) + self.flags(placed.flags))
 
 
 @full_precision

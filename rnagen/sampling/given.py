@@ -26,7 +26,9 @@ def residue_range(text: str) -> slice:
     """
     found = _RANGE.fullmatch(text.strip())
     if found is None or not 1 <= int(found[1]) <= int(found[2]):
-        raise ConfigError(f"fix: {quoted(text)} cannot be used: expected the first and the last residue of a range, as in 10-45")
+        raise ConfigError(
+            f"fix: {quoted(text)} cannot be used: expected the first and the last residue of a range, as in 10-45"
+        )
     return slice(int(found[1]) - 1, int(found[2]))
 
 

@@ -1,7 +1,8 @@
 """A training of some minutes on one GPU of a machine without a network: a plain loop about rnagen's own data, model,
 objective and moving average.
 
-    python runs/bare_gpu/train.py COMPACT.xz --variants VARIANTS.safetensors --seconds 340 --out OUT
+    python runs/bare_gpu/train.py COMPACT.xz --variants VARIANTS.safetensors --references REFERENCES.safetensors \
+        --weights BASE.safetensors --seconds 340 --out OUT
 
 The schedule follows the clock and not a count of steps: it ends when the time is up. Weights are stored along the way,
 in half precision and in parts of 15 MiB; `join.py` makes checkpoints of them.
@@ -11,14 +12,15 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from checks import plan
 from compact import read_compact
-from mixture import SHAPES, Mixture, plan
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from trainer import Trainer
 
 from rnagen.config.files import load_config, load_yaml, to_plain
@@ -35,10 +37,12 @@ CONFIG = TrainConfig(
         mha_heads=6,
         dropout=0.15,
         secondary_structure=True,
+        references=2,
+        strands=True,
     ),
     dataset=DataConfig(
-        crop=max(SHAPES),
-        batch_size=SHAPES[256],
+        crop=384,
+        tokens=3584,
         copies=16,
         length_power=0.5,
         cluster_power=0.7,
@@ -60,8 +64,9 @@ CHECK_EVERY = 1000
 class Run:
     """The loop, its log and the weights that it stores in a folder."""
 
-    def __init__(self, trainer: Trainer, mixture: Mixture, out: Path, described: dict[str, Any]) -> None:
-        self.trainer, self.mixture, self.out, self.described = trainer, mixture, out, described
+    def __init__(self, trainer: Trainer, out: Path, described: dict[str, Any]) -> None:
+        self.trainer, self.out, self.described = trainer, out, described
+        self.examples = 0
         self.log: list[dict[str, Any]] = []
         self.weights: list[dict[str, Any]] = []
         self.logged = 0
@@ -71,7 +76,8 @@ class Run:
         """Compile and record a step of every shape."""
         started = time.monotonic()
         rng, count = np.random.default_rng(0), len(self.trainer.chains)
-        shapes = self.trainer.shapes.items()
+        plans = self.trainer.plans
+        shapes = zip(plans.shapes.tolist(), plans.sizes.tolist())
         self.trainer.prepare({shape: plan(rng.integers(count, size=size), shape, rng) for shape, size in shapes})
         print(f"compiled in {time.monotonic() - started:.0f} s", flush=True)
 
@@ -85,7 +91,9 @@ class Run:
                 self.store(f"w{round(100 * stored.pop(0))}")
             if progress >= 1 and not stored:
                 break
-            trainer.train_step(*self.mixture.next(), min(progress, 1.0))
+            plan = trainer.plans.at(trainer.step)
+            self.examples += len(plan.rows)
+            trainer.train_step(plan, min(progress, 1.0))
             if trainer.on_gpu and trainer.step % 8 == 0:
                 # The clock of the host must not run ahead of the device.
                 torch.cuda.synchronize()
@@ -99,7 +107,7 @@ class Run:
         trainer = self.trainer
         count = max(1, trainer.step - self.logged)
         record: dict[str, Any] = {"step": trainer.step, "seconds": round(time.monotonic() - self.started, 1)}
-        record |= {"examples": self.mixture.examples}
+        record |= {"examples": self.examples}
         record |= {name: round(float(value) / count, 4) for name, value in trainer.sums.items()}
         if trainer.step % CHECK_EVERY == 0 or len(self.weights) == len(STORED):
             record |= trainer.check("train") | trainer.check("val")
@@ -136,6 +144,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="file of compact.py")
     parser.add_argument("--variants", type=Path, help="file of variants.py")
+    parser.add_argument("--references", type=Path, help="file of runs/references.py")
+    parser.add_argument("--weights", type=Path, help="to begin with, of a model that may lack parts of this one")
     parser.add_argument("--seconds", type=float, default=340, help="of training, after the compilation")
     parser.add_argument("--steps", type=int, help="of training, instead of the time")
     parser.add_argument("--out", type=Path, required=True)
@@ -146,10 +156,14 @@ def main() -> None:
     config = CONFIG if options.config is None else load_config(CONFIG, load_yaml(options.config), str(options.config))
     data = read_compact(options.data, config.dataset.cutoff, config.model.atoms)
     variants = None if options.variants is None else Dataset.open(options.variants).chains
-    shapes = {length: max(1, round(options.batch * size)) for length, size in SHAPES.items()}
-    trainer = Trainer(config, data, variants, shapes, options.device)
-    mixture = Mixture(trainer.chains, variants, config.dataset, shapes, config.run.seed)
-    print(f"{trainer.model.num_parameters:,} parameters, {len(trainer.chains)} chains, {len(mixture.domains)} domains")
+    assert config.dataset.tokens is not None
+    batches = replace(config.dataset, tokens=round(options.batch * config.dataset.tokens), templates=options.references)
+    config = replace(config, dataset=batches)
+    trainer = Trainer(config, data, variants, options.device)
+    if options.weights is not None:
+        trainer.start_from({name: value.float() for name, value in load_file(options.weights).items()})
+    examples = len(trainer.data.lengths)
+    print(f"{trainer.model.num_parameters:,} parameters, {len(trainer.chains)} chains, {examples} with variants")
     described = {
         "cutoff": config.dataset.cutoff,
         "data": {"source": data.source, "fingerprint": data.fingerprint, "chains": len(trainer.chains)},
@@ -158,7 +172,7 @@ def main() -> None:
         "versions": {"rnagen": __version__, "torch": torch.__version__},
     }
     options.out.mkdir(parents=True, exist_ok=True)
-    run = Run(trainer, mixture, options.out, described)
+    run = Run(trainer, options.out, described)
     run.warm_up()
     run.train(options.seconds, options.steps)
 

@@ -3,12 +3,13 @@ it waits for the device."""
 
 import copy
 import math
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from mixture import fixed_plans, similar_rows
+from checks import fixed_plans, similar_rows
 from torch import Tensor
 
 from rnagen.config.structure import TrainConfig
@@ -16,8 +17,10 @@ from rnagen.data.batches import Batch, DeviceChains
 from rnagen.data.chains import Chains
 from rnagen.data.dataset import TrainingData
 from rnagen.data.filters import trainable
+from rnagen.data.known import KnownStructures
+from rnagen.data.mixed_plans import MixedPlans, example_weights
 from rnagen.data.plans import BatchPlan
-from rnagen.geometry import center
+from rnagen.features import RNAFeatures
 from rnagen.model.model import RNAFlowModel
 from rnagen.tasks.structure.objective import StepNoise, draw_noise, objective
 from rnagen.training.average import MovingAverage
@@ -29,8 +32,6 @@ WARM_UP = 0.05
 LAST_RATE = 0.01
 """Rate at the end, as a share of the peak."""
 RAMPED = ("lddt", "drmsd", "aligned_mae")
-RADIUS = 25.0
-"""Å; from this radius of gyration on, about that of a tRNA, the flow loss is relative to the size of the RNA."""
 CHECK_COPIES = 8
 
 
@@ -41,28 +42,31 @@ class Trainer:
         config: of the training.
         data: training and validation set.
         variants: of chains of the training set; perhaps none.
-        shapes: residues of a batch: RNAs in it.
         device: to train on.
     """
 
-    def __init__(
-        self, config: TrainConfig, data: TrainingData, variants: Chains | None, shapes: dict[int, int], device: str
-    ) -> None:
+    def __init__(self, config: TrainConfig, data: TrainingData, variants: Chains | None, device: str) -> None:
         torch.manual_seed(config.run.seed)
         # Everything outside autocast is in full precision: geometry, losses, layers of coordinates.
         torch.set_float32_matmul_precision("highest")
-        self.config, self.shapes, self.device = config, shapes, torch.device(device)
+        self.config, self.device = config, torch.device(device)
         self.on_gpu = self.device.type == "cuda"
         options = config.dataset
+        assert options.tokens is not None
         self.chains = trainable(data.train, options.min_length, Path(data.source))
         every = self.chains if variants is None else self.chains.followed_by(variants)
-        place = max(shapes), options.spatial_crop, self.device, options.structure_share
-        self.data = DeviceChains(every, *place)
+        weights = example_weights(self.chains, variants, options.length_power, options.cluster_power)
+        self.plans = MixedPlans(weights, every.lengths.numpy(), options.crop, options.tokens, config.run.seed)
+        shapes = dict(zip(self.plans.shapes.tolist(), self.plans.sizes.tolist()))
+        known = None
+        if config.model.references:
+            known = KnownStructures(every, options.templates, config.model.references, self.device)
+        self.data = DeviceChains(every, options.spatial_crop, self.device, options.structure_share, known=known)
         similar = similar_rows(self.chains, data.val.lengths, seed=1)
         self.checks = {
             "train": (self.data, fixed_plans(self.chains, similar, shapes, seed=2)),
             "val": (
-                DeviceChains(data.val, max(shapes), 0.0, self.device),
+                DeviceChains(data.val, 0.0, self.device),
                 fixed_plans(data.val, torch.arange(len(data.val)).numpy(), shapes, seed=3),
             ),
         }
@@ -80,7 +84,7 @@ class Trainer:
         )
         if config.optim.compile:
             torch._dynamo.config.cache_size_limit = 64
-            for block in (*self.model.trunk.blocks, *self.model.latent.blocks):
+            for block in self.model.blocks():
                 block.compile(dynamic=False)
         weights = ("flow", *RAMPED, "distogram")
         self.weights = {name: getattr(config.loss, f"{name}_weight") for name in weights}
@@ -88,6 +92,11 @@ class Trainer:
         """Of the steps since the last report."""
         self.graphs: dict[int, tuple[torch.cuda.CUDAGraph, list[Tensor]]] = {}
         self.step = 0
+
+    def start_from(self, weights: dict[str, Tensor]) -> None:
+        """Begin with the weights of a model that may lack parts of this one, such as the references."""
+        for model in (self.model, self.average.module):
+            model.load_state_dict({**model.state_dict(), **weights})
 
     def prepare(self, plans: dict[int, BatchPlan]) -> None:
         """Compile the steps of all shapes, the largest first, and record them; afterwards the state is as before."""
@@ -99,7 +108,7 @@ class Trainer:
                 except RuntimeError as error:
                     # The same training, but slower.
                     print(f"shape {shape}: no CUDA graph: {error}", flush=True)
-            self.train_step(shape, plan, 0.0)
+            self.train_step(plan, 0.0)
         self.model.load_state_dict(start)
         self.average.n_averaged.zero_()
         states = [value for state in self.optimizer.state.values() for value in state.values()]
@@ -107,13 +116,13 @@ class Trainer:
             value.zero_()
         self.step = 0
 
-    def train_step(self, shape: int, plan: BatchPlan, progress: float) -> None:
+    def train_step(self, plan: BatchPlan, progress: float) -> None:
         """One step; `progress` (0 to 1) of the training sets the rate."""
         self.rate.fill_(self.config.optim.lr * rate_factor(progress))
         self.ramp.fill_(min(1.0, (self.step + 1) / self.config.loss.structure_ramp))
-        batch, noise = self._inputs(shape, plan)
-        if shape in self.graphs:
-            graph, inputs = self.graphs[shape]
+        batch, noise = self._inputs(plan)
+        if plan.length in self.graphs:
+            graph, inputs = self.graphs[plan.length]
             for old, new in zip(inputs, tensors_of(batch, noise), strict=True):
                 old.copy_(new)
             graph.replay()
@@ -136,20 +145,14 @@ class Trainer:
         count = sum(len(plan.rows) for plan in plans)
         return {f"{which}/{name}": round(value / count, 4) for name, value in sums.items()}
 
-    def _inputs(self, shape: int, plan: BatchPlan) -> tuple[Batch, StepNoise]:
-        cropped = copy.copy(self.data)
-        cropped.crop = shape
-        batch = cropped.batch(plan)
+    def _inputs(self, plan: BatchPlan) -> tuple[Batch, StepNoise]:
+        batch = self.data.batch(plan)
         return batch, draw_noise(batch, self.config, self.step)
 
     def _terms(self, model: RNAFlowModel, batch: Batch, noise: StepNoise, config: TrainConfig) -> dict[str, Tensor]:
         bf16 = config.optim.precision == "bf16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
-            terms = objective(model, self.transport, batch, noise, config)
-        c1 = config.model.atoms.index("C1'")
-        coords, mask = batch.coords[:, :, c1], batch.mask[:, :, c1]
-        square = center(coords, mask).square().sum((-2, -1)) / mask.sum(1).clamp(min=1)
-        return terms | {"flow": terms["flow"] / (square / RADIUS**2).clamp(min=1)}
+            return objective(model, self.transport, batch, noise, config)
 
     def _step(self, batch: Batch, noise: StepNoise) -> None:
         self.optimizer.zero_grad(set_to_none=True)
@@ -168,7 +171,7 @@ class Trainer:
 
     def _record(self, shape: int, plan: BatchPlan) -> None:
         """Record the step of a shape as a CUDA graph."""
-        batch, noise = self._inputs(shape, plan)
+        batch, noise = self._inputs(plan)
         inputs = [tensor.clone() for tensor in tensors_of(batch, noise)]
         batch, noise = with_tensors(batch, noise, inputs)
         stream, memory = torch.cuda.Stream(), next((graph.pool() for graph, _ in self.graphs.values()), None)
@@ -195,17 +198,36 @@ def rate_factor(progress: float) -> float:
 
 def tensors_of(batch: Batch, noise: StepNoise) -> list[Tensor]:
     """All tensors that a step reads, in the order of `with_tensors`."""
-    values = [*vars(batch.features).values(), batch.coords, batch.mask, *vars(noise).values()]
-    return [value for value in values if isinstance(value, Tensor)]
+    return list(_tensors([read_by_step(batch.features), batch.coords, batch.mask, noise]))
 
 
 def with_tensors(batch: Batch, noise: StepNoise, tensors: list[Tensor]) -> tuple[Batch, StepNoise]:
     """The same inputs of a step, made of other tensors."""
     rest = iter(tensors)
+    features = _replaced(read_by_step(batch.features), rest)
+    coords, mask = next(rest), next(rest)
+    return replace(batch, features=features, coords=coords, mask=mask), _replaced(noise, rest)
 
-    def others(item: Any) -> dict[str, Tensor]:
-        return {name: next(rest) for name, value in vars(item).items() if isinstance(value, Tensor)}
 
-    features = replace(batch.features, **others(batch.features))
-    batch = replace(batch, features=features, coords=next(rest), mask=next(rest))
-    return batch, replace(noise, **others(noise))
+def read_by_step(features: RNAFeatures) -> RNAFeatures:
+    """Without the known structures of the chains: the noise holds what becomes of them."""
+    return replace(features, references=None)
+
+
+def _tensors(values: list[Any]) -> Iterator[Tensor]:
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif is_dataclass(value):
+            yield from _tensors(list(vars(value).values()))
+
+
+def _replaced(item: Any, rest: Iterator[Tensor]) -> Any:
+    """The same with the next tensors, those of its own parts too."""
+    others = {}
+    for name, value in vars(item).items():
+        if isinstance(value, Tensor):
+            others[name] = next(rest)
+        elif is_dataclass(value):
+            others[name] = _replaced(value, rest)
+    return replace(item, **others)

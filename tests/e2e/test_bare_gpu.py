@@ -24,7 +24,7 @@ from tests.helpers.commands import ROOT
 pytestmark = pytest.mark.slow
 
 FOLDER = ROOT / "runs" / "bare_gpu"
-MODULES = ("compact", "mutations", "mixture", "trainer", "variants")
+MODULES = ("compact", "mutations", "checks", "trainer", "variants")
 OPTIONS = "{embed_dim: 32, pair_dim: 8, trunk_layers: 1, num_layers: 2, mha_heads: 4, copies: 2, compile: false}"
 
 

@@ -62,7 +62,8 @@ class Chance:
 
 
 def training_references(batch: Batch, number: int, atom: int) -> References | None:
-    """References of a batch, superposed on its coordinates, that of highest trust first; None where no example has one.
+    """References of a batch, superposed on its coordinates, that of highest trust first; None, on a CPU, where no
+    example has one.
 
     Args:
         batch: its features carry what the data know of each chain, if anything.
@@ -83,7 +84,8 @@ def training_references(batch: Batch, number: int, atom: int) -> References | No
         trust = torch.where(chosen, known.trust[..., 0], trust)
     mask = mask & outside_holes(number, length, chance)[..., None]
     mask = mask & (exists & (mask[..., atom].sum(-1) >= LEAST))[..., None, None]
-    if not mask.any():
+    # On a GPU the host would wait for the device, and a recorded step has the same inputs each time.
+    if chance.device.type == "cpu" and not mask.any():
         return None
     true = batch.coords[:, None].expand_as(distorted)
     both = mask & batch.mask[:, None]
