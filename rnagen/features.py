@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rnagen.config.structure import ModelConfig
 from rnagen.io.alignment import Alignment
+from rnagen.io.pair_matrix import PairMatrix
 from rnagen.secondary.pairs import SparsePairs, joined, no_pair_features
 from rnagen.structure import ALIGNED, BASES, NO_LABEL, UNKNOWN, encode_sequence
 
@@ -237,6 +238,7 @@ def from_sequence(
     alignment: Alignment | None = None,
     label: int = NO_LABEL,
     strands: Sequence[int] = (),
+    pair_matrix: PairMatrix | None = None,
 ) -> RNAFeatures:
     """Features [1, L] of a sequence, with all that a model of this configuration reads; pairs by ViennaRNA.
 
@@ -247,6 +249,7 @@ def from_sequence(
         alignment: whose query is the sequence, for a model that reads alignments.
         label: number of its category, for a model that reads labels.
         strands: residues of each strand, for an RNA of several.
+        pair_matrix: base-pair probabilities that replace those of ViennaRNA; further pair features stay its own.
 
     Raises:
         ValueError: the sequence is too long to be folded.
@@ -254,7 +257,7 @@ def from_sequence(
     # A machine that only trains reads its base pairs from the dataset and has no ViennaRNA.
     from rnagen.secondary.cached import base_pairs
 
-    pairs = base_pairs(sequence, other_models=bool(config.pair_features))
+    pairs = base_pairs(sequence, bool(config.pair_features), pair_matrix)
     if config.pair_features:
         from rnagen.secondary.coevolution import alignment_features
 

@@ -71,6 +71,10 @@ def _sample(job: "SamplingRun", config: SampleConfig) -> None:
         if config.alignments is not None:
             aligned = sum(target.alignment is not None for target in job.targets)
             print(f"{aligned} of {len(job.targets)} targets have an alignment")
+        if config.structure is not None:
+            of_option = job.structures.conditioned | job.structures.matrices
+            given = sum(target.name in of_option for target in job.targets)
+            print(f"{given} of {len(job.targets)} targets have a structure of --structure")
         if known is None and config.known.searches:
             print("no templates are searched for: they do not have all atoms of this model")
         if known is not None and config.known.draft is not None:

@@ -12,6 +12,7 @@ from rnagen.errors import InputError
 from rnagen.evaluation.inputs import Loaded, read_cutoff, read_dates, read_predictions, read_references
 from rnagen.evaluation.layouts import plain
 from rnagen.evaluation.likelihood import checkpoint_of, conformer_likelihoods, with_all_atoms
+from rnagen.evaluation.obedience import obedience_note
 from rnagen.evaluation.pairing import count_paired, on_reference
 from rnagen.evaluation.results import Evaluation
 from rnagen.evaluation.scores import LEAKAGE, filter_by_date, score_target, summarize
@@ -73,6 +74,7 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
             )
             advance(1, name)
     notes = [*predicted.notes, *referenced.notes, *_unpaired(given, predictions, references)]
+    notes += obedience_note(config.predictions, predictions.keys())
     result = Evaluation(scores, summarize(scores, config.seed), cutoff, leakage, left_out, notes, failures)
     if config.out is not None:
         result.save(config.out)

@@ -9,6 +9,7 @@ from jaxtyping import Int16
 from rnagen.dates import NO_DATE
 from rnagen.errors import InputError
 from rnagen.io.dot_bracket import parse_dot_bracket
+from rnagen.io.pair_matrix import PairMatrix
 from rnagen.io.residues import clean_sequence
 
 
@@ -26,6 +27,8 @@ class Target:
     """File of an alignment whose query is the sequence; None without one."""
     release_date: str = NO_DATE
     """No structure released on or after it may serve as a template (YYYY-MM-DD); `NO_DATE` when unknown."""
+    pair_matrix: PairMatrix | None = None
+    """Base-pair probabilities that replace those of ViennaRNA; None without any."""
     label: str | None = None
     """Category that its conformers are conditioned on; None without one."""
 
