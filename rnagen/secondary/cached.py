@@ -12,6 +12,7 @@ from rnagen.caches import cache_folder
 from rnagen.io.files import atomic_write
 from rnagen.secondary import vienna
 from rnagen.secondary.pairs import MINIMUM_PROBABILITY, SparsePairs
+from rnagen.strands import SEPARATOR
 from rnagen.structure import ENERGIES
 
 SHORTEST = 100
@@ -19,7 +20,7 @@ SHORTEST = 100
 
 
 def base_pairs(sequence: str, other_models: bool = False) -> SparsePairs:
-    """`rnagen.secondary.vienna.sparse_base_pairs`, with `other_models` those of `with_other_models`.
+    """`rnagen.secondary.vienna.sparse_base_pairs` (strands with `&` between them), with `other_models` those of `with_other_models`.
 
     A cache that cannot be read is made anew; one that cannot be written is done without, with a warning.
 
@@ -31,7 +32,8 @@ def base_pairs(sequence: str, other_models: bool = False) -> SparsePairs:
     path = pairs_file(sequence, other_models)
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return SparsePairs(len(sequence), stored["pairs"], stored["probabilities"], stored["pair_features"])
+            length = len(sequence) - sequence.count(SEPARATOR)
+            return SparsePairs(length, stored["pairs"], stored["probabilities"], stored["pair_features"])
     except (OSError, BadZipFile, KeyError, ValueError, EOFError):
         found = _predicted(sequence, other_models)
     try:
