@@ -1,4 +1,4 @@
-"""RNAs of several strands: how the model is told where one ends."""
+"""RNAs of several strands: how the model learns where one ends."""
 
 from dataclasses import replace
 

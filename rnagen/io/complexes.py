@@ -37,7 +37,7 @@ def join_chains(name: str, chains: Sequence[RNAStructure]) -> RNAStructure:
 
 
 def split_chains(structure: RNAStructure) -> list[RNAStructure]:
-    """One chain for each strand, named A, B …, its residues numbered from 1; a structure of one strand stays as it is."""
+    """One chain for each strand, named A, B …, numbered from 1; a structure of one strand stays as it is."""
     if not structure.strands:
         return [structure]
     return [

@@ -241,7 +241,9 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated:
     alignment = None if target.alignment is None else read_alignment(target.alignment, target.sequence)
     label = category_number(target.label, flow.model.config.categories)
     try:
-        features = from_sequence(flow.model.config, target.sequence, target.pair_table, alignment, label, target.strands)
+        features = from_sequence(
+            flow.model.config, target.sequence, target.pair_table, alignment, label, target.strands
+        )
     except ValueError as error:
         raise SamplingError(f"folding failed: {error}") from error
     known = NOTHING

@@ -1,4 +1,4 @@
-"""Which strands of an RNA form a complex: ViennaRNA folds only strands that can all bind to each other."""
+"""Which strands of an RNA form a complex: ViennaRNA takes only strands that can all bind to each other."""
 
 from collections.abc import Callable
 from itertools import combinations
