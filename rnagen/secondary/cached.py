@@ -20,8 +20,9 @@ SHORTEST = 100
 
 
 def base_pairs(sequence: str, other_models: bool = False) -> SparsePairs:
-    """`rnagen.secondary.vienna.sparse_base_pairs` (strands with `&` between them), with `other_models` those of `with_other_models`.
+    """`rnagen.secondary.vienna.sparse_base_pairs`, with `other_models` those of `with_other_models`.
 
+    Strands have `&` between them, which makes their file another than that of the joined sequence.
     A cache that cannot be read is made anew; one that cannot be written is done without, with a warning.
 
     Raises:
