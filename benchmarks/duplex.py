@@ -29,7 +29,7 @@ from rnagen.structure import BEADS
 
 PAIRING = str.maketrans("ACGU", "UGCA")
 ACROSS = (9.7, 11.7)
-"""Å between the C1' of a base pair; the ideal helix has 10.8, nine of ten pairs inside real helices 10.3 to 11.0."""
+"""Å between the C1' of a base pair; the ideal helix has 10.8, four of five pairs inside real helices 10.3 to 10.9."""
 WORD = 4
 """nt; no strand has two complementary words of this length."""
 MIRROR = torch.tensor([-1.0, 1.0, 1.0])
@@ -114,7 +114,7 @@ def run(options: Options) -> None:
     models = Models.load(options.ckpt, None, "cpu")
     plan = SamplingPlan(n=options.n, seed=options.seed, options=SamplerConfig(steps=options.steps))
     rng = np.random.default_rng(options.seed)
-    columns = [column for column in Row.__dataclass_fields__]
+    columns = list(Row.__dataclass_fields__)
     print("bp".rjust(4), "strands".rjust(8), *(column.rjust(9) for column in columns))
     for pairs in options.pairs:
         duplexes = [random_duplex(pairs, rng) for _ in range(options.sequences)]

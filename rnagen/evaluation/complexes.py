@@ -6,7 +6,8 @@ from itertools import islice
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
 
 from rnagen.errors import InputError
 from rnagen.evaluation.pairing import ATOM, count_paired, on_reference
@@ -51,14 +52,17 @@ def on_complex(prediction: RNAStructure, reference: RNAStructure) -> RNAStructur
         raise InputError("", reference.name, reason)
     if not ways:
         raise InputError("", reference.name, "the chains of prediction and reference do not belong together")
-    matched = [
-        [on_reference(given[place], replace(chain, name=reference.name)) for place, chain in zip(way, known)]
-        for way in ways
-    ]
-    joined = [join_chains(reference.name, chains) for chains in matched]
-    best = _best(joined, reference)
+    # Each chain of the prediction on each chain of the reference that it is matched with in some way.
+    placed = {
+        (place, k): on_reference(given[place], replace(known[k], name=reference.name))
+        for k in range(len(known))
+        for place in {way[k] for way in ways}
+    }
+    joined = {way: [placed[place, k] for k, place in enumerate(way)] for way in ways}
+    best = [ways[row] for row in _best(list(joined.values()), reference)]
     coords, mask = (
-        np.stack([getattr(joined[way], part)[model] for model, way in enumerate(best)]) for part in ("coords", "mask")
+        np.stack([np.concatenate([getattr(one, part)[m] for one in joined[way]]) for m, way in enumerate(best)])
+        for part in ("coords", "mask")
     )
     return replace(
         prediction,
@@ -71,18 +75,21 @@ def on_complex(prediction: RNAStructure, reference: RNAStructure) -> RNAStructur
     )
 
 
-def _best(joined: list[RNAStructure], reference: RNAStructure) -> Int[np.ndarray, " M"]:
-    """The way that suits each conformer best."""
+def _best(joined: list[list[RNAStructure]], reference: RNAStructure) -> Int[np.ndarray, " M"]:
+    """The way that suits each conformer best, of ways to put chains in the order of the reference."""
+    count = joined[0][0].num_models
     if len(joined) == 1:
-        return np.zeros(joined[0].num_models, dtype=int)
-    refs = reference.select_atoms((ATOM,))
-    known = torch.from_numpy(refs.coords[:, :, 0]), torch.from_numpy(refs.mask[:, :, 0])
-    scores = []
-    for way in joined:
-        c1 = way.select_atoms((ATOM,))
-        coords, mask = torch.from_numpy(c1.coords[:, :, 0]), torch.from_numpy(c1.mask[:, :, 0])
-        scores.append(tm_scores(coords, *known, mask, FAST_SEEDS).amax(1).numpy())
-    return np.stack(scores).argmax(0)
+        return np.zeros(count, dtype=int)
+    atoms = {id(one): _c1(one) for chains in joined for one in chains}
+    ways = [[atoms[id(one)] for one in chains] for chains in joined]
+    coords, masks = (torch.cat([torch.cat([one[part] for one in way], 1) for way in ways]) for part in (0, 1))
+    scores = tm_scores(coords, *_c1(reference), masks, FAST_SEEDS).amax(1)
+    return scores.view(len(ways), count).argmax(0).numpy()
+
+
+def _c1(structure: RNAStructure) -> tuple[Float[Tensor, "M L 3"], Bool[Tensor, "M L"]]:
+    chosen = structure.select_atoms((ATOM,))
+    return torch.from_numpy(chosen.coords[:, :, 0]), torch.from_numpy(chosen.mask[:, :, 0])
 
 
 def _matches(given: Sequence[RNAStructure], known: Sequence[RNAStructure]) -> Iterator[tuple[int, ...]]:
