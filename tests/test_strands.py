@@ -19,7 +19,7 @@ def test_lengths_and_text_say_the_same() -> None:
     assert np.array_equal(strand_numbers(strands, 7), [0, 0, 0, 0, 1, 2, 2])
 
 
-@pytest.mark.parametrize("text, number", [("&GG", 1), ("GG&", 2), ("GG&&CC", 2), ("GG& \n&CC", 2)])
+@pytest.mark.parametrize(("text", "number"), [("&GG", 1), ("GG&", 2), ("GG&&CC", 2), ("GG& \n&CC", 2)])
 def test_an_empty_strand_is_refused(text: str, number: int) -> None:
     with pytest.raises(ValueError, match=f"strand {number} is empty"):
         split_text(text)

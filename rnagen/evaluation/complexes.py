@@ -13,11 +13,14 @@ from rnagen.errors import InputError
 from rnagen.evaluation.pairing import ATOM, count_paired, on_reference
 from rnagen.io.complexes import join_chains, split_chains
 from rnagen.metrics import tm_scores
+from rnagen.metrics.rmsd import rmsd
 from rnagen.metrics.tm import FAST_SEEDS
 from rnagen.structure import RNAStructure
 
 MOST = 720
 """Ways to match chains that are tried: those of six equal ones."""
+CLOSEST = 24
+"""Ways of the least RMSD, whose TM-scores decide: all of those of four equal chains."""
 
 
 def joined_complexes(
@@ -40,7 +43,7 @@ def joined_complexes(
 
 def on_complex(prediction: RNAStructure, reference: RNAStructure) -> RNAStructure:
     """As `on_reference`, chain by chain. Where chains can be matched in several ways, as equal ones can, each conformer
-    is matched in the way of its best TM-score.
+    is matched in the way of its best TM-score (of the `CLOSEST` ways).
 
     Raises:
         InputError: they are not the same RNA, a chain has no C1' atom, or there are more than `MOST` ways.
@@ -83,8 +86,14 @@ def _best(joined: list[list[RNAStructure]], reference: RNAStructure) -> Int[np.n
     atoms = {id(one): _c1(one) for chains in joined for one in chains}
     ways = [[atoms[id(one)] for one in chains] for chains in joined]
     coords, masks = (torch.cat([torch.cat([one[part] for one in way], 1) for way in ways]) for part in (0, 1))
-    scores = tm_scores(coords, *_c1(reference), masks, FAST_SEEDS).amax(1)
-    return scores.view(len(ways), count).argmax(0).numpy()
+    refs, resolved = _c1(reference)
+    deviations = torch.stack([rmsd(coords, ref.expand_as(coords), masks & mask) for ref, mask in zip(refs, resolved)])
+    # Rows are way by way, in each of them conformer by conformer.
+    few = min(CLOSEST, len(ways))
+    close = deviations.amin(0).view(len(ways), count).topk(few, dim=0, largest=False).indices
+    rows = (close * count + torch.arange(count)).flatten()
+    scores = tm_scores(coords[rows], refs, resolved, masks[rows], FAST_SEEDS).amax(1).view(few, count)
+    return close.gather(0, scores.argmax(0, keepdim=True))[0].numpy()
 
 
 def _c1(structure: RNAStructure) -> tuple[Float[Tensor, "M L 3"], Bool[Tensor, "M L"]]:

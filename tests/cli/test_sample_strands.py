@@ -51,7 +51,7 @@ def test_each_strand_is_a_chain(sample, capsys, structure_format: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "file, text",
+    ("file", "text"),
     [
         ("in.fasta", f">duo\n{DUO[:4]}\n{DUO[4:]}\n((((((((&)))))))) (-9.20)\n"),
         ("in.csv", f"target_id,sequence\nduo,{DUO}\n"),
@@ -74,7 +74,8 @@ def test_a_secondary_structure_is_followed_and_recorded(sample) -> None:
 def test_python_takes_strands(sample) -> None:
     options = {"ckpt": "tiny.safetensors", "steps": 2}
     ensemble = rnagen.sample(DUO, 1, **options)
-    assert ensemble.structure.strands == (8, 8) and ensemble.coords.shape == (1, 16, 4, 3)
+    assert ensemble.structure.strands == (8, 8)
+    assert ensemble.coords.shape == (1, 16, 4, 3)
     assert rnagen.sample_targets({"duo": DUO}, 1, **options)["duo"].structure.strands == (8, 8)
     ensemble.save("duo.pdb")
     assert len(read_structures("duo.pdb")) == 2
@@ -97,7 +98,7 @@ def test_the_joined_sequence_is_another_rna(sample, capsys) -> None:
 
 
 @pytest.mark.parametrize(
-    "options, reason",
+    ("options", "reason"),
     [
         (["--sequence", "GGGC&"], "strand 2 is empty: & stands between two strands"),
         (["--sequence", "GG&&CC"], "strand 2 is empty"),

@@ -26,7 +26,7 @@ def test_strands_stand_beside_the_joined_sequence() -> None:
 
 
 @pytest.mark.parametrize(
-    "text, structure, reason",
+    ("text", "structure", "reason"),
     [
         ("&GGGC", None, "strand 1 is empty"),
         ("GGGC&", None, "strand 2 is empty"),

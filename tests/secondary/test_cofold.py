@@ -29,7 +29,7 @@ def test_three_strands_form_one_complex() -> None:
 
 
 @pytest.mark.parametrize(
-    "text, pairs",
+    ("text", "pairs"),
     [
         ("GGGGAAACCCC&AAAA", (0, 10)),
         ("AAAA&GGGGAAACCCC", (4, 14)),
@@ -40,7 +40,8 @@ def test_three_strands_form_one_complex() -> None:
 def test_strands_that_cannot_bind_are_left_alone(text: str, pairs: tuple[int, int]) -> None:
     found = sparse_base_pairs(text)
     assert np.isfinite(found.probabilities).all()
-    assert pairs in likely(text) and pairs in mfe_pairs(text)
+    assert pairs in likely(text)
+    assert pairs in mfe_pairs(text)
     assert found.length == len(text) - text.count("&")
 
 
@@ -60,7 +61,8 @@ def test_a_complex_has_a_file_of_its_own(tmp_path) -> None:
     with cached_in(tmp_path):
         assert pairs_file(one, False) != pairs_file(two, False)
         first = base_pairs(two)
-        assert pairs_file(two, False).is_file() and not pairs_file(one, False).exists()
+        assert pairs_file(two, False).is_file()
+        assert not pairs_file(one, False).exists()
         again = base_pairs(two)
     assert again.length == first.length == 120
     assert np.array_equal(first.dense(), again.dense())
@@ -69,7 +71,9 @@ def test_a_complex_has_a_file_of_its_own(tmp_path) -> None:
 def test_features_have_strands_and_pairs_across_them() -> None:
     config = ModelConfig(pair_features=("turner1999",))
     features = from_sequence(config, "GGGGCGCCCC", strands=(5, 5))
-    assert features.strand is not None and features.strand[0].tolist() == [0] * 5 + [1] * 5
+    assert features.strand is not None
+    assert features.strand[0].tolist() == [0] * 5 + [1] * 5
     assert features.pair_probabilities[0, 4, 5] > 0.9
-    assert features.pair_features is not None and features.pair_features[0, 0, 9, 0] > 0.9
+    assert features.pair_features is not None
+    assert features.pair_features[0, 0, 9, 0] > 0.9
     assert from_sequence(config, "GGGGCGCCCC").strand is None
