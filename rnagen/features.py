@@ -14,6 +14,7 @@ from rnagen.config.structure import ModelConfig
 from rnagen.io.alignment import Alignment
 from rnagen.io.pair_matrix import PairMatrix
 from rnagen.secondary.pairs import SparsePairs, joined, no_pair_features
+from rnagen.strands import strand_numbers, with_separators
 from rnagen.structure import ALIGNED, BASES, NO_LABEL, UNKNOWN, encode_sequence
 
 STRAND_GAP = 100
@@ -207,7 +208,7 @@ def from_residues(
     """
     length = len(bases)
     index = np.arange(1, length + 1, dtype=np.int32) if residue_index is None else residue_index
-    strand = np.repeat(np.arange(len(strands), dtype=np.int32), strands) if len(strands) > 1 else None
+    strand = strand_numbers(strands, length) if len(strands) > 1 else None
     if strand is not None:
         index = index + STRAND_GAP * strand
     probabilities = np.zeros((length, length), dtype=np.float32) if pairs is None else pairs.dense()
@@ -257,7 +258,7 @@ def from_sequence(
     # A machine that only trains reads its base pairs from the dataset and has no ViennaRNA.
     from rnagen.secondary.cached import base_pairs
 
-    pairs = base_pairs(sequence, bool(config.pair_features), pair_matrix)
+    pairs = base_pairs(with_separators(sequence, strands), bool(config.pair_features), pair_matrix)
     if config.pair_features:
         from rnagen.secondary.coevolution import alignment_features
 
@@ -289,6 +290,7 @@ def collate(parts: Sequence[RNAFeatures], length: int) -> RNAFeatures:
         pair_features=stacked("pair_features", 2),
         label=stacked("label", 0),
         pair_table=stacked("pair_table", 1, UNKNOWN),
+        strand=stacked("strand", 1),
     )
 
 

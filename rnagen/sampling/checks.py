@@ -37,9 +37,10 @@ def check_targets(targets: Sequence[Target], config: SampleConfig, models: Model
     errors: list[InputError] = []
     if config.alignments is not None:
         good, errors = _with_alignments(good, config.alignments, models)
+    good, unfit = _several_strands(good, config, models)
     good, refused = _secondary_structures(good, models, asked)
     good, unfoldable = _folding(good, config)
-    return good, errors + refused + unfoldable
+    return good, errors + unfit + refused + unfoldable
 
 
 def needed_memory(target: Target, config: SampleConfig, models: Models) -> int:
@@ -97,6 +98,35 @@ def _with_alignments(targets: list[Target], folder: Path, models: Models) -> Che
             good.append(replace(target, alignment=file))
         except InputError as error:
             errors.append(InputError(str(file), target.name, error.reason))
+    return good, errors
+
+
+def _several_strands(targets: list[Target], config: SampleConfig, models: Models) -> Checked:
+    """Refuse for RNAs of several strands what is made for chains."""
+    from rnagen.secondary.vienna import MAXIMUM_LENGTH
+
+    good, errors = [], []
+    for target in targets:
+        draft = models.known is not None and models.known.draft_of(target) is not None
+        if not target.strands:
+            reason = None
+        elif target.alignment is not None:
+            reason = "alignments are read for RNAs of one strand: sample it without --alignments"
+        elif draft:
+            reason = "drafts are read for RNAs of one strand: sample it without --draft"
+        elif config.sampler.secondary_structures == "sampled" and target.secondary_structure is None:
+            reason = (
+                "secondary structures are sampled for RNAs of one strand: "
+                "give one, or choose --secondary-structures free"
+            )
+        elif len(target.sequence) > MAXIMUM_LENGTH:
+            reason = f"base pairs of several strands are predicted for at most {MAXIMUM_LENGTH} nt: leave some out"
+        else:
+            reason = None
+        if reason is None:
+            good.append(target)
+        else:
+            errors.append(InputError("inputs", target.name, f"{len(target.strands)} strands; {reason}"))
     return good, errors
 
 

@@ -17,6 +17,7 @@ from rnagen.io.target import Target
 from rnagen.messages import quoted
 from rnagen.sampling.claim import RUN, SUBMISSION, SUMMARY, refuse_difference
 from rnagen.sampling.ensemble import Models
+from rnagen.strands import with_separators
 from rnagen.version import __version__
 
 RESERVED_NAMES = (RUN, SUBMISSION, "report.html", LOCK)
@@ -113,12 +114,13 @@ def joined(folder: Path, targets: Sequence[Target], run: dict[str, Any], found: 
 
 
 def _entry(target: Target, folder: str) -> dict[str, Any]:
+    table = target.secondary_structure
     return {
         "name": target.name,
         "folder": folder,
-        "sequence": target.sequence,
+        "sequence": with_separators(target.sequence, target.strands),
         "release_date": target.release_date,
-        "secondary_structure": target.secondary_structure,
+        "secondary_structure": None if table is None else with_separators(table, target.strands),
         "pair_probabilities_sha256": None if target.pair_matrix is None else target.pair_matrix.fingerprint,
         "alignment_sha256": None if target.alignment is None else hash_files([target.alignment]),
         "label": target.label,

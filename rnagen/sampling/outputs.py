@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from rnagen.config.files import flatten
 from rnagen.config.sampling import SamplingPlan, StructureFormat
+from rnagen.io.complexes import join_chains
 from rnagen.io.files import TEMPORARY, lock_folder, read_json, write_text
 from rnagen.io.folders import safe_name
 from rnagen.io.kaggle import write_submission
@@ -35,6 +36,7 @@ from rnagen.sampling.confidence import Confidence
 from rnagen.sampling.ensemble import DIGITS, Ensemble, write_conformers
 from rnagen.sampling.templates import TemplateUse
 from rnagen.secondary.obedience import obedience
+from rnagen.strands import SEPARATOR, with_separators
 from rnagen.structure import RNAStructure
 
 WORKING = ".working"
@@ -172,9 +174,10 @@ class OutputFolder:
         write_text(folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
 
     def read_target(self, name: str, sequence: str) -> RNAStructure:
-        """A finished target as its files hold it (rounded to 1e-3 Å)."""
-        (chain,) = read_structures(self.place(name) / f"ensemble.{self.format}")
-        return RNAStructure(name, sequence, chain.coords, chain.mask, chain.atoms)
+        """A finished target as its files hold it (rounded to 1e-3 Å); the sequence may have `&` between strands."""
+        chain = join_chains(name, read_structures(self.place(name) / f"ensemble.{self.format}"))
+        sequence = sequence.replace(SEPARATOR, "")
+        return RNAStructure(name, sequence, chain.coords, chain.mask, chain.atoms, strands=chain.strands)
 
     def submitted(self) -> tuple[list[tuple[str, str]], int]:
         """The finished targets (name, sequence) of run.json in its order, and the number of conformers that all of them
@@ -225,7 +228,7 @@ def summarize(ensemble: Ensemble, plan: SamplingPlan, target: Target) -> dict[st
     structure, confidence = ensemble.structure, ensemble.confidence
     summary = {
         "name": structure.name,
-        "sequence": structure.sequence,
+        "sequence": with_separators(structure.sequence, structure.strands),
         "length": len(structure),
         "seed": plan.seed,
         "options": flatten(plan.options),

@@ -13,6 +13,7 @@ from rnagen.io.files import atomic_write
 from rnagen.io.pair_matrix import PairMatrix
 from rnagen.secondary import vienna
 from rnagen.secondary.pairs import MINIMUM_PROBABILITY, SparsePairs, joined
+from rnagen.strands import SEPARATOR
 from rnagen.structure import ENERGIES
 
 SHORTEST = 100
@@ -23,6 +24,7 @@ def base_pairs(sequence: str, other_models: bool = False, given: PairMatrix | No
     """`rnagen.secondary.vienna.sparse_base_pairs`, with `other_models` those of `with_other_models`. Those that are
     given replace the probabilities under the standard energies, and are not cached.
 
+    Strands have `&` between them, which makes their file another than that of the joined sequence.
     A cache that cannot be read is made anew; one that cannot be written is done without, with a warning.
 
     Raises:
@@ -36,7 +38,8 @@ def base_pairs(sequence: str, other_models: bool = False, given: PairMatrix | No
     path = pairs_file(sequence, other_models)
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return SparsePairs(len(sequence), stored["pairs"], stored["probabilities"], stored["pair_features"])
+            length = len(sequence) - sequence.count(SEPARATOR)
+            return SparsePairs(length, stored["pairs"], stored["probabilities"], stored["pair_features"])
     except (OSError, BadZipFile, KeyError, ValueError, EOFError):
         found = _predicted(sequence, other_models)
     try:
