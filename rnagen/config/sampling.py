@@ -42,6 +42,9 @@ class SamplerConfig:
     reads no labels, without its inputs. Takes twice the evaluations."""
     diversity: float = 0.0
     """Strength at which the conformers of an RNA repel each other; 0 samples them independently."""
+    restraints: bool = True
+    """In the last third of the time, draw estimates into the ranges that bead distances have in RNA: no broken bonds,
+    no overlaps, and C1' of residues that are to be paired at the distance of pairs."""
     secondary_structures: StructureSource = "free"
     """Secondary structure of each conformer, for a model that can be conditioned on one: free, or sampled from
     ViennaRNA's ensemble. One that is given for an RNA conditions all its conformers."""
