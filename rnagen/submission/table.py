@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ class SubmissionTable:
     xyz: Float[np.ndarray, "N K 3"]
     """Coordinates in Å of K conformers; NaN where a cell is empty or not a number."""
 
-    @property
+    @cached_property
     def rows(self) -> dict[str, int]:
         """Place of the first row of each ID."""
         found: dict[str, int] = {}
@@ -41,8 +42,7 @@ class SubmissionTable:
 
     def of(self, target: TargetRows) -> Float[np.ndarray, "K L 3"]:
         """The conformers of a target; NaN where a row is missing."""
-        rows = self.rows
-        places = np.array([rows.get(identifier, -1) for identifier in target.ids])
+        places = np.array([self.rows.get(identifier, -1) for identifier in target.ids])
         found = self.xyz[places]
         found[places < 0] = np.nan
         return found.transpose(1, 0, 2)
