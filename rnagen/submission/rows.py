@@ -92,9 +92,7 @@ def rows_of_sample(path: Path) -> list[TargetRows]:
 
 
 def _target(path: Path, table: Table, name: str, rows: Sequence[list[str]]) -> TargetRows:
-    ids, resnames, resids = (
-        tuple(table.cell(row, column) for row in rows) for column in ("ID", "resname", "resid")
-    )
+    ids, resnames, resids = (tuple(table.cell(row, column) for row in rows) for column in ("ID", "resname", "resid"))
     return TargetRows(name, "".join(base_of(path, *pair) for pair in zip(ids, resnames)), ids, resnames, resids)
 
 
