@@ -7,10 +7,11 @@ import numpy as np
 from rnagen.submission.candidates import Candidate
 
 CAUTION = (
-    "the largest prediction of each target, not a measurement: how far it lies from the true best of five has not been "
-    "measured. Predictions of unlike models and of templates are not calibrated against each other; those of the "
-    "shipped model were tested one by one (docs/confidence.md)"
+    "the largest prediction of each target, not a measurement: how far it lies from the true best of five has not been",
+    "measured. Predictions of unlike models and of templates are not calibrated against each other; those of the shipped",
+    "model were tested one by one (docs/confidence.md).",
 )
+"""Lines about what the expected scores are worth."""
 
 
 def expected_best(candidates: Sequence[Candidate]) -> float | None:
@@ -35,4 +36,4 @@ def expected_lines(chosen: Mapping[str, Sequence[Candidate]]) -> list[str]:
             f"{count} of {len(slots)} slots predicted"
         )
     lines.append(f"  mean of {len(known)} of {len(chosen)} targets: {np.mean(list(known.values())):.3f}")
-    return [*lines, f"  {CAUTION}"]
+    return [*lines, *(f"  {line}" for line in CAUTION)]

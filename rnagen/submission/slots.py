@@ -55,7 +55,8 @@ def read_slots(path: Path, names: Sequence[str]) -> SlotTable:
     limits = [band.to for band in read]
     if limits[-1] is not None:
         raise ConfigError(f"{path}: band {len(read)}: the last band needs `to: null`, for all longer targets")
-    if None in limits[:-1] or any(a >= b for a, b in zip(limits, limits[1:-1]) if a is not None and b is not None):
+    rising = [limit for limit in limits[:-1] if limit is not None]
+    if len(rising) < len(limits) - 1 or rising != sorted(set(rising)):
         raise ConfigError(f"{path}: the limits `to` must rise from band to band")
     return SlotTable(read)
 
