@@ -7,9 +7,9 @@ import numpy as np
 from rnagen.submission.candidates import Candidate
 
 CAUTION = (
-    "the largest prediction of each target, not a measurement: how far it lies from the true best of five has not been",
-    "measured. Predictions of unlike models and of templates are not calibrated against each other; those of the shipped",
-    "model were tested one by one (docs/confidence.md).",
+    "the largest prediction of each target, not a measurement: how far it lies from the true best of five has not",
+    "been measured. Predictions of unlike models and of templates are not calibrated against each other; those of",
+    "the shipped model were tested one by one (docs/confidence.md).",
 )
 """Lines about what the expected scores are worth."""
 

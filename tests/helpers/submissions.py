@@ -19,7 +19,7 @@ def rna(name: str, models: int, seed: int, atoms: tuple[str, ...] = ("C1'",), se
     """Random walks under the name and sequence of a target, with rounded coordinates."""
     sequence = sequence or SEQUENCES[name]
     c1 = random_walk(len(sequence), seed, models).numpy().round(3)
-    coords = np.stack([c1 + 2 * np.float32(a) for a in range(len(atoms))], axis=2)
+    coords = np.stack([c1 + 2 * np.float32(a - atoms.index("C1'")) for a in range(len(atoms))], axis=2)
     return RNAStructure(name, sequence, coords, np.ones(coords.shape[:3], dtype=bool), atoms)
 
 
@@ -31,7 +31,7 @@ def table(path: Path, seed: int, models: int = 5, names: tuple[str, ...] = tuple
 
 
 def run_folder(folder: Path, seed: int, models: int = 5, tm: float = 0.3, cutoff: str = "2020-01-01") -> Path:
-    """A finished sampling run, whose conformer k is predicted to score tm + k / 100; the first is built on a template."""
+    """A finished sampling run; conformer k is predicted to score tm + k / 100, the first is built on a template."""
     targets = [{"name": name, "folder": name, "sequence": sequence} for name, sequence in SEQUENCES.items()]
     described = {"identity": {"format": "cif"}, "checkpoint": {"cutoff": cutoff}, "targets": targets}
     write_text(folder / "run.json", json.dumps(described))
