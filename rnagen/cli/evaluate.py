@@ -7,7 +7,7 @@ from rnagen.cli.options import guarded, parse
 from rnagen.config.evaluation import EvaluateConfig
 from rnagen.progress import silenced
 
-TABLE_WIDTH = 160
+TABLE_WIDTH = 170
 """Columns of the table where it is not printed on a terminal."""
 
 
