@@ -13,6 +13,7 @@ from rnagen.evaluation.inputs import RUN, SUBMISSION, read_cutoff, read_predicti
 from rnagen.evaluation.layouts import plain
 from rnagen.io.files import read_json
 from rnagen.io.formats import is_structure_file, stem
+from rnagen.messages import one_line
 from rnagen.sampling.claim import SUMMARY, read_description
 from rnagen.sampling.outputs import OutputFolder
 from rnagen.submission.candidates import Candidate, Source
@@ -106,17 +107,30 @@ def _add_run(source: Source, folder: Path, targets: Sequence[TargetRows]) -> Non
     places = {entry["name"]: entry["folder"] for entry in described.get("targets", [])}
     run = OutputFolder(folder, described["identity"].get("format", "cif"), places)
     for target in targets:
-        number = run.conformers(target.name) if target.name in places else 0
-        if not number:
+        if target.name not in places:
             continue
-        summary = read_json(run.place(target.name) / SUMMARY)
-        chain = run.read_target(target.name, summary["sequence"]).models(range(number))
         try:
-            coords = on_rows([chain], target)
+            number = run.conformers(target.name)
+            if not number:
+                continue
+            summary = read_json(run.place(target.name) / SUMMARY)
+            chain = run.read_target(target.name, summary["sequence"]).models(range(number))
+            _add(source, target, on_rows([chain], target), *_predictions(summary, number))
         except InputError as error:
             source.notes.append(f"{source.name}: {target.name}: {error.reason}")
-            continue
-        _add(source, target, coords, summary)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+            source.notes.append(f"{source.name}: {target.name}: not as rnagen writes it: {one_line(repr(error), 80)}")
+
+
+def _predictions(summary: Mapping[str, Any], number: int) -> tuple[list[float | None], list[str]]:
+    """Of each conformer of a summary the TM-score that is predicted, and the date of its template."""
+    confidence = summary.get("confidence", {}).get("tm", [])
+    uses = summary.get("templates", [])
+    predicted: list[float | None] = []
+    for k in range(number):
+        value = uses[k].get("predicted_tm") if k < len(uses) else confidence[k] if k < len(confidence) else None
+        predicted.append(None if value is None else float(value))
+    return predicted, [str(uses[k].get("release_date", "")) if k < len(uses) else "" for k in range(number)]
 
 
 def _add_table(source: Source, path: Path, targets: Sequence[TargetRows]) -> None:
@@ -150,22 +164,22 @@ def _add_structures(source: Source, path: Path, targets: Sequence[TargetRows]) -
 
 
 def _add(
-    source: Source, target: TargetRows, coords: Float[np.ndarray, "M L 3"], summary: Mapping[str, Any] | None = None
+    source: Source,
+    target: TargetRows,
+    coords: Float[np.ndarray, "M L 3"],
+    predicted: Sequence[float | None] = (),
+    dates: Sequence[str] = (),
 ) -> None:
     """Add the conformers of a target that are whole, and a note for each other."""
-    confidence = (summary or {}).get("confidence", {}).get("tm", [])
-    uses = (summary or {}).get("templates", [])
     good = []
     for k, xyz in enumerate(coords):
         faults = faults_of(xyz)
         if faults:
-            where = "" if faults[0].row is None else f"residue {target.resids[faults[0].row]}: "
-            source.notes.append(
-                f"{source.name}: {target.name}: conformer {k + 1} is not used: {where}{faults[0].reason}"
-            )
+            row, reason = faults[0].row, faults[0].reason
+            where = "" if row is None else f"residue {target.resids[row]}: "
+            source.notes.append(f"{source.name}: {target.name}: conformer {k + 1} is not used: {where}{reason}")
             continue
-        use = uses[k] if k < len(uses) else {}
-        predicted = use.get("predicted_tm", confidence[k] if k < len(confidence) else None)
-        good.append(Candidate(source.name, k + 1, xyz, predicted, str(use.get("release_date", ""))))
+        known = k < len(predicted)
+        good.append(Candidate(source.name, k + 1, xyz, predicted[k] if known else None, dates[k] if known else ""))
     if good:
         source.candidates[target.name] = good

@@ -82,3 +82,19 @@ def test_another_sequence_is_not_used(tmp_path: Path) -> None:
     assert "residue 1 is G in the prediction, A in the reference" in run.notes[0]
     with pytest.raises(InputError, match="has none of the targets"):
         read(table(tmp_path / "x.csv", 1), [TargetRows.of_sequence("R7", "GGG")])
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"sequence": "GGGGAAACCCCA", "geometry": [1], "templates": [3]}'])
+def test_a_damaged_target_leaves_the_others(tmp_path: Path, text: str) -> None:
+    run = run_folder(tmp_path / "run", 1)
+    (run / "R1" / "summary.json").write_text(text)
+    found = read(run)
+    assert list(found.candidates) == ["R2"]
+
+
+def test_a_conformer_file_that_cannot_be_read_is_a_note(tmp_path: Path) -> None:
+    run = run_folder(tmp_path / "run", 1)
+    (run / "R1" / "ensemble.cif").write_text("data_x")
+    found = read(run)
+    assert list(found.candidates) == ["R2"]
+    assert found.notes[0].startswith("run: R1: ")
