@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rnagen.caches import cached_in
 from rnagen.config.compare import CompareConfig
 from rnagen.config.evaluation import EvaluateConfig
@@ -22,6 +24,7 @@ from rnagen.devices import choose_device
 from rnagen.errors import ConfigError, InputError
 from rnagen.evaluation.results import Evaluation
 from rnagen.evaluation.run import evaluate as _evaluate
+from rnagen.io.pair_matrix import matrix_of
 from rnagen.messages import quoted
 from rnagen.progress import progress_bar, silenced
 from rnagen.report.compare import Comparison
@@ -30,6 +33,7 @@ from rnagen.sampling.ensemble import Ensemble
 from rnagen.sampling.inputs import Targets, gather_targets, given_file, given_target, given_targets, unique_targets
 from rnagen.sampling.results import SampledTargets
 from rnagen.sampling.run import SamplingRun
+from rnagen.sampling.structures import named_structure
 from rnagen.tasks import default_options, make_task
 from rnagen.tasks.reactivity.infer import Prediction, load_models, predict_reactivity, refuse_unfit
 
@@ -38,19 +42,21 @@ if TYPE_CHECKING:
     from rnagen.preparation.run import Prepared
     from rnagen.submission.results import Submission
 
-INPUTS = ("sequence", "name", "structure", "fasta", "csv")
+INPUTS = ("sequence", "name", "fasta", "csv")
 """Options of the command line that name the RNAs; here they are arguments of their own."""
 
 
-def sample(sequence: str, n: int = 5, *, name: str = "rna", structure: str | None = None, **options: Any) -> Ensemble:
+def sample(
+    sequence: str, n: int = 5, *, name: str = "rna", structure: str | Path | np.ndarray | None = None, **options: Any
+) -> Ensemble:
     """Draw n conformers of one RNA.
 
     Args:
         sequence: T counts as U, lower case as upper case. `sample_targets` takes several, and files.
         n: number of conformers.
         name: part of the seed; the same seed and name give the same conformers as `sample.py --name … --seed …`.
-        structure: secondary structure in dot-bracket notation that the conformers are conditioned on, for a model that
-            reads one.
+        structure: secondary structure that the conformers are conditioned on, for a model that reads one: dot-bracket
+            notation or a file; or base-pair probabilities in place of ViennaRNA's: a file or a symmetric matrix [L, L].
         options: any other option of `sample.py`, such as `out`, `seed`, `candidates`, `ckpt`, `device`, `steps`, `tau`.
 
     Returns:
@@ -74,9 +80,14 @@ def sample(sequence: str, n: int = 5, *, name: str = "rna", structure: str | Non
     if not isinstance(sequence, str):
         wanted = "one sequence; sample_targets takes several, and files"
         raise ConfigError(f"sample: {quoted(sequence)} cannot be used (expected {wanted})")
-    given = load_config(SampleConfig(), {"sequence": sequence, "name": name, "structure": structure}, "sample")
-    target = given_target("sample", given.name, sequence, given.structure)
-    result = _sample("sample", [target], {"n": n, **options})
+    matrix = structure if isinstance(structure, np.ndarray) else None
+    text = None if matrix is not None else structure
+    given = load_config(SampleConfig(), {"sequence": sequence, "name": name, "structure": text}, "sample")
+    file = named_structure(given.structure)
+    target = given_target("sample", given.name, sequence, None if file else given.structure)
+    if matrix is not None:
+        target = replace(target, pair_matrix=matrix_of(matrix, target.sequence))
+    result = _sample("sample", [target], {"n": n, **options} | ({"structure": file} if file else {}))
     if result.failures:
         raise result.failures[0]
     return result[name]
@@ -93,7 +104,8 @@ def sample_targets(
         n: number of conformers.
         out: folder to write to; a run that was interrupted is resumed, one of the same options is added to. An RNA that
             has more conformers there has them in the result too.
-        options: any other option of `sample.py`, such as `seed`, `candidates`, `ckpt`, `device`, `steps`, `tau`.
+        options: any other option of `sample.py`, such as `seed`, `candidates`, `ckpt`, `device`, `steps`, `tau`, and
+            `structure`, a folder of secondary structures or base-pair probabilities named by target.
 
     Returns:
         ensembles by name, as a mapping; records that cannot be used, and targets that do not fit into memory, are in

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from rnagen.config.structure import ModelConfig
 from rnagen.io.alignment import Alignment
+from rnagen.io.pair_matrix import PairMatrix
 from rnagen.secondary.pairs import SparsePairs, joined, no_pair_features
+from rnagen.strands import strand_numbers, with_separators
 from rnagen.structure import ALIGNED, BASES, NO_LABEL, UNKNOWN, encode_sequence
 
 STRAND_GAP = 100
@@ -206,7 +208,7 @@ def from_residues(
     """
     length = len(bases)
     index = np.arange(1, length + 1, dtype=np.int32) if residue_index is None else residue_index
-    strand = np.repeat(np.arange(len(strands), dtype=np.int32), strands) if len(strands) > 1 else None
+    strand = strand_numbers(strands, length) if len(strands) > 1 else None
     if strand is not None:
         index = index + STRAND_GAP * strand
     probabilities = np.zeros((length, length), dtype=np.float32) if pairs is None else pairs.dense()
@@ -237,6 +239,7 @@ def from_sequence(
     alignment: Alignment | None = None,
     label: int = NO_LABEL,
     strands: Sequence[int] = (),
+    pair_matrix: PairMatrix | None = None,
 ) -> RNAFeatures:
     """Features [1, L] of a sequence, with all that a model of this configuration reads; pairs by ViennaRNA.
 
@@ -247,6 +250,7 @@ def from_sequence(
         alignment: whose query is the sequence, for a model that reads alignments.
         label: number of its category, for a model that reads labels.
         strands: residues of each strand, for an RNA of several.
+        pair_matrix: base-pair probabilities that replace those of ViennaRNA; further pair features stay its own.
 
     Raises:
         ValueError: the sequence is too long to be folded.
@@ -254,7 +258,7 @@ def from_sequence(
     # A machine that only trains reads its base pairs from the dataset and has no ViennaRNA.
     from rnagen.secondary.cached import base_pairs
 
-    pairs = base_pairs(sequence, other_models=bool(config.pair_features))
+    pairs = base_pairs(with_separators(sequence, strands), bool(config.pair_features), pair_matrix)
     if config.pair_features:
         from rnagen.secondary.coevolution import alignment_features
 
@@ -286,6 +290,7 @@ def collate(parts: Sequence[RNAFeatures], length: int) -> RNAFeatures:
         pair_features=stacked("pair_features", 2),
         label=stacked("label", 0),
         pair_table=stacked("pair_table", 1, UNKNOWN),
+        strand=stacked("strand", 1),
     )
 
 

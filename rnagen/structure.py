@@ -1,4 +1,4 @@
-"""RNAStructure: one RNA chain with all its models."""
+"""RNAStructure: one RNA chain, or the joined strands of an RNA, with all its models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -90,6 +90,8 @@ class RNAStructure:
     resolution: float = float("nan")
     """Å; NaN when it has none."""
     title: str = ""
+    strands: tuple[int, ...] = ()
+    """Residues of each strand, for an RNA of several, whose residues follow each other; empty for one."""
 
     def __post_init__(self) -> None:
         if self.residue_index is None:
@@ -102,6 +104,8 @@ class RNAStructure:
                 f"{self.name}: {length} residues of {atoms} atoms, but the sequence has {len(self.sequence)}, "
                 f"residue_index {len(self.residue_index)} and atoms {len(self.atoms)}"
             )
+        if self.strands and sum(self.strands) != length:
+            raise ValueError(f"{self.name}: strands of {self.strands} residues do not make {length}")
 
     def __len__(self) -> int:
         """Number of residues L."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rnagen.caches import cached_in
 from rnagen.cli.options import guarded, parse, typed
 from rnagen.config.sampling import SampleConfig
+from rnagen.messages import one_line
 from rnagen.progress import silenced
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 PROG = "sample.py"
 LISTED = 20
-"""Conformers whose templates are printed."""
+"""Conformers whose templates are printed, and RNAs without any."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -71,8 +72,16 @@ def _sample(job: "SamplingRun", config: SampleConfig) -> None:
         if config.alignments is not None:
             aligned = sum(target.alignment is not None for target in job.targets)
             print(f"{aligned} of {len(job.targets)} targets have an alignment")
+        if config.structure is not None:
+            of_option = job.structures.conditioned | job.structures.matrices
+            given = sum(target.name in of_option for target in job.targets)
+            print(f"{given} of {len(job.targets)} targets have a structure of --structure")
         if known is None and config.known.searches:
             print("no templates are searched for: they do not have all atoms of this model")
+        several = [one_line(target.name, 60) for target in job.targets if target.strands]
+        if known is not None and several:
+            more = f" and {len(several) - LISTED} more" if len(several) > LISTED else ""
+            print(f"RNAs of several strands are built on no template: {', '.join(several[:LISTED])}{more}")
         if known is not None and config.known.draft is not None:
             drafts = sum(known.draft_of(target) is not None for target in job.targets)
             print(f"{drafts} of {len(job.targets)} targets have a draft")

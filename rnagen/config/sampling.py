@@ -42,6 +42,9 @@ class SamplerConfig:
     reads no labels, without its inputs. Takes twice the evaluations."""
     diversity: float = 0.0
     """Strength at which the conformers of an RNA repel each other; 0 samples them independently."""
+    restraints: bool = True
+    """In the last third of the time, draw estimates into the ranges that bead distances have in RNA: no broken bonds,
+    no overlaps, and C1' of residues that are to be paired at the distance of pairs."""
     secondary_structures: StructureSource = "free"
     """Secondary structure of each conformer, for a model that can be conditioned on one: free, or sampled from
     ViennaRNA's ensemble. One that is given for an RNA conditions all its conformers."""
@@ -193,8 +196,9 @@ class SampleConfig:
     sequence: str | None = None
     """Sequence of one RNA."""
     structure: str | None = None
-    """Secondary structure of `sequence` to condition on, in dot-bracket notation (`?` where it is unknown); in a FASTA
-    file it stands below the sequence. For a model trained with `--secondary-structure`."""
+    """Secondary structure to condition on, for a model trained with `--secondary-structure`: dot-bracket notation (`?`
+    where it is unknown) for `sequence`, a file (dot-bracket, ct, bpseq), or a folder of files named by target. For any
+    model: base-pair probabilities in place of ViennaRNA's, a matrix (.npy) or a dot plot (_dp.ps)."""
     name: str = "rna"
     """Its name, for `sequence`."""
     fasta: Path | None = None
@@ -235,8 +239,6 @@ class SampleConfig:
     known: TemplateConfig = field(default_factory=TemplateConfig)
 
     def __post_init__(self) -> None:
-        if self.structure is not None and self.sequence is None:
-            raise ConfigError("structure: belongs to --sequence, which is missing")
         self.plan  # noqa: B018 (its checks are ours)
 
     @property

@@ -4,11 +4,14 @@ Each is a set of C1' coordinates [n, L, 3] in Å, to be scored exactly as a mode
 depend on the seed alone.
 """
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from rnagen.geometry import a_form_helix
+from rnagen.strands import strand_numbers
 
 STEP = 5.6
 """Å between C1' of neighbours, the median of RNA."""
@@ -35,7 +38,9 @@ def helix(length: int) -> Float[Tensor, "1 L 3"]:
     return a_form_helix(length)[None]
 
 
-def stem_fold(length: int, pairs: list[tuple[int, int]], seed: int, n: int = 3) -> Float[Tensor, "n L 3"]:
+def stem_fold(
+    length: int, pairs: list[tuple[int, int]], seed: int, n: int = 3, strands: Sequence[int] = ()
+) -> Float[Tensor, "n L 3"]:
     """Stems of a secondary structure as A-form distance restraints, everything else a chain that does not collide.
 
     Random walks are moved by Adam down the squared violations: the tabulated distances inside each stem, `STEP` between
@@ -47,8 +52,9 @@ def stem_fold(length: int, pairs: list[tuple[int, int]], seed: int, n: int = 3) 
         pairs: base pairs (i < j, from 0), as `rnagen.secondary.vienna.mfe_pairs` gives them.
         seed: of the random walks.
         n: number of predictions.
+        strands: residues of each strand, where there are several: their ends are not neighbours.
     """
-    wanted, strands = _restraints(length, pairs)
+    wanted, starts = _restraints(length, pairs, strands)
     if not wanted:
         return torch.zeros(n, length, 3)
     first, second = torch.tensor(list(wanted)).T
@@ -67,7 +73,7 @@ def stem_fold(length: int, pairs: list[tuple[int, int]], seed: int, n: int = 3) 
             optimizer.step()
             schedule.step()
     found = x.detach()
-    left_handed = handedness(found, torch.tensor(strands, dtype=torch.long)) < 0
+    left_handed = handedness(found, torch.tensor(starts, dtype=torch.long)) < 0
     return torch.where(left_handed[:, None, None], -found, found)
 
 
@@ -80,25 +86,32 @@ def handedness(coords: Float[Tensor, "n L 3"], starts: Int[Tensor, " S"]) -> Flo
     return (torch.linalg.cross(a, b, dim=-1) * c).sum(-1).sum(1) / max(len(starts), 1)
 
 
-def _restraints(length: int, pairs: list[tuple[int, int]]) -> tuple[dict[tuple[int, int], float], list[int]]:
+def _restraints(
+    length: int, pairs: list[tuple[int, int]], strands: Sequence[int] = ()
+) -> tuple[dict[tuple[int, int], float], list[int]]:
     """Distance wanted of each pair of residues (i < j), and the first residues of four in one strand of a stem."""
-    wanted = {(i, i + 1): STEP for i in range(length - 1)}
+    strand = strand_numbers(strands, length)
+    wanted = {(i, i + 1): STEP for i in range(length - 1) if strand[i] == strand[i + 1]}
     pair_table = {**dict(pairs), **{j: i for i, j in pairs}}
-    strands = []
+    starts = []
     for i, j in pair_table.items():
         # How far the pairs (i + k, j - k) go on without a gap, in both directions.
         stacked = {0}
         for sign in (1, -1):
             k = sign
-            while abs(k) <= max(ALONG_STRAND) and pair_table.get(i + k) == j - k:
+            while (
+                abs(k) <= max(ALONG_STRAND)
+                and pair_table.get(i + k) == j - k
+                and (strand[i + k], strand[j - k]) == (strand[i], strand[j])
+            ):
                 stacked.add(k)
                 k += sign
         wanted |= {(i, i + k): distance for k, distance in ALONG_STRAND.items() if k in stacked}
         if i < j:
             wanted |= {(i, j + k): distance for k, distance in ACROSS_PAIR.items() if -k in stacked and i < j + k}
         if 3 in stacked:
-            strands.append(i)
-    return wanted, strands
+            starts.append(i)
+    return wanted, starts
 
 
 def _distance(x: Float[Tensor, "n L 3"], i: Int[Tensor, " P"], j: Int[Tensor, " P"]) -> Float[Tensor, "n P"]:

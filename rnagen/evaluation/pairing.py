@@ -39,6 +39,7 @@ def on_reference(prediction: RNAStructure, reference: RNAStructure) -> RNAStruct
         name=reference.name,
         sequence=reference.sequence,
         residue_index=reference.residue_index,
+        strands=reference.strands,
         coords=coords.astype(np.float32),
         mask=mask,
     )

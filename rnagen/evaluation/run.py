@@ -9,9 +9,11 @@ from rnagen.config.evaluation import EvaluateConfig
 from rnagen.dates import NO_DATE
 from rnagen.devices import choose_device
 from rnagen.errors import InputError
+from rnagen.evaluation.complexes import joined_complexes, on_complex
 from rnagen.evaluation.inputs import Loaded, pair_files, read_cutoff, read_dates, read_predictions, read_references
 from rnagen.evaluation.layouts import plain
 from rnagen.evaluation.likelihood import checkpoint_of, conformer_likelihoods, with_all_atoms
+from rnagen.evaluation.obedience import obedience_note
 from rnagen.evaluation.origins import origins_of
 from rnagen.evaluation.pairing import count_paired, on_reference
 from rnagen.evaluation.results import Evaluation
@@ -48,7 +50,7 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     predictions, failures = {}, []
     for name, (prediction, reference) in pairs.items():
         try:
-            predictions[name] = on_reference(prediction, reference)
+            predictions[name] = (on_complex if reference.strands else on_reference)(prediction, reference)
         except InputError as error:
             failures.append(InputError(config.predictions, name, error.reason))
     if not predictions:
@@ -75,12 +77,9 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
             source = origins.source(given[name].name, score.best_slot)
             scores.append(replace(score, best_source=source))
             advance(1, name)
-    notes = [
-        *predicted.notes,
-        *referenced.notes,
-        *filter(None, [origins.note]),
-        *_unpaired(given, predictions, references),
-    ]
+    notes = [*predicted.notes, *referenced.notes, *_unpaired(given, predictions, references)]
+    notes += filter(None, [origins.note])
+    notes += obedience_note(config.predictions, predictions.keys())
     result = Evaluation(scores, summarize(scores, config.seed), cutoff, leakage, left_out, notes, failures)
     if config.out is not None:
         result.save(config.out)
@@ -131,7 +130,11 @@ def _named(names: list[str]) -> str:
 
 
 def _paired_chains(target: str, predictions: list[RNAStructure], references: list[RNAStructure]) -> Pairs:
-    """Of a complex against one chain, the chain that fits best; of two complexes, one pair for each reference chain."""
+    """Two complexes of the same chains, joined; of a complex against one chain, the chain that fits best; of two other
+    complexes, one pair for each reference chain."""
+    joined = joined_complexes(target, predictions, references)
+    if joined is not None:
+        return {target: joined}
 
     def fit(prediction: RNAStructure, reference: RNAStructure) -> tuple[int, bool]:
         return count_paired(prediction, reference), prediction.chain == reference.chain
@@ -196,7 +199,7 @@ def _likelihoods(predictions: Structures, config: EvaluateConfig) -> dict[str, l
     with progress_bar("likelihood", total) as advance:
         for name, prediction in predictions.items():
             with torch.no_grad():
-                features = from_sequence(flow.model.config, prediction.sequence)
+                features = from_sequence(flow.model.config, prediction.sequence, strands=prediction.strands)
                 context = flow.model.condition(features.to(next(flow.model.parameters()).device))
             found[name] = []
             for value in conformer_likelihoods(flow, context, replace(prediction, name=name), config.seed):

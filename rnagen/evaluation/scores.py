@@ -23,6 +23,7 @@ from rnagen.metrics import (
     tm_scores,
 )
 from rnagen.secondary.vienna import mfe_pairs
+from rnagen.strands import with_separators
 from rnagen.structure import RNAStructure
 
 BEST_OF = 5
@@ -223,11 +224,11 @@ def baseline_scores(
     """TM-score of each baseline on one target, best of its predictions (see `rnagen.evaluation.baselines`), also of
     templates if they are given; with `independent` also the sequence-independent ones of `INDEPENDENT_BASELINES`."""
     refs, masks = _c1(reference)
-    length = len(reference)
+    length, sequence = len(reference), with_separators(reference.sequence, reference.strands)
     predictions = {
         "helix": baselines.helix(length),
         "random_walk": baselines.random_walk(length, seed),
-        "stems": baselines.stem_fold(length, mfe_pairs(reference.sequence), seed),
+        "stems": baselines.stem_fold(length, mfe_pairs(sequence), seed, strands=reference.strands),
     }
     if templates is not None:
         predictions["templates"] = templates

@@ -34,8 +34,11 @@ def template_answer(reference: RNAStructure, cutoff: str, searcher: Searcher) ->
         searcher: of the library.
 
     Returns:
-        Up to five structures; None where no date is known that would keep later structures out, or nothing aligns.
+        Up to five structures; None where no date is known that would keep later structures out, nothing aligns, or the
+        target has several strands.
     """
+    if reference.strands:
+        return None
     dates = [date for date in (cutoff, reference.release_date) if date != NO_DATE]
     if not dates:
         return None

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from rnagen.io.dot_bracket import parse_dot_bracket
 from rnagen.io.residues import clean_sequence
+from rnagen.strands import SEPARATOR
 
 _BRACKETS = re.compile(r"[.?()\[\]{}<>\-,|]+")
 _WITH_LETTERS = re.compile(r"[.?()\[\]{}<>\-A-Za-z]+")
@@ -39,6 +40,7 @@ def is_structure(line: str) -> bool:
     Letters are pseudoknots in a secondary structure, residues in a sequence, and components in `GG(PSU)A`.
     """
     symbols, rest = _structure_and_rest(line)
+    symbols = symbols.replace(SEPARATOR, "")
     if rest and not _ENERGY.fullmatch(rest):
         return False
     if symbols.isalpha() or not _WITH_LETTERS.fullmatch(symbols):
@@ -70,7 +72,7 @@ def _lines_of_first(lines: Sequence[str], length: int) -> int:
     found = 0
     for count, line in enumerate(lines, start=1):
         symbols, energy = _structure_and_rest(line)
-        found += len(symbols)
+        found += len(symbols.replace(SEPARATOR, ""))
         if energy or found >= length:
             return count
     return len(lines)
@@ -78,6 +80,6 @@ def _lines_of_first(lines: Sequence[str], length: int) -> int:
 
 def _length(sequence: str) -> int:
     try:
-        return len(clean_sequence(sequence)[0])
+        return len(clean_sequence(sequence.replace(SEPARATOR, ""))[0])
     except ValueError:
         return 0

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from rnagen.errors import InputError
 from rnagen.io.atoms import MAX_NUMBER
 from rnagen.io.residues import clean_sequence
 from rnagen.io.tables import Table, read_table
+from rnagen.strands import lengths_of
 from rnagen.structure import RNAStructure, is_possible
 
 ATOM = "C1'"
@@ -58,7 +59,7 @@ def read_labels_table(path: str | Path, by_chain: bool = False) -> LabelsTable:
     Args:
         path: of the table.
         by_chain: each chain of a target becomes a structure of its own, `<target>_<chain>`, if there are several;
-            otherwise they follow each other.
+            otherwise they follow each other, as strands.
 
     Raises:
         InputError: unreadable or empty file, columns that do not fit.
@@ -114,7 +115,8 @@ def _structures(
     parts = {key: _part(table, part, conformers) for key, part in chains.items()}
     if not by_chain or len(parts) == 1:
         ((chain, _), *_) = parts
-        yield _structure(target, target, chain if len(parts) == 1 else "", _joined(list(parts.values())))
+        whole = _structure(target, target, chain if len(parts) == 1 else "", _joined(list(parts.values())))
+        yield replace(whole, strands=lengths_of([part.letters for part in parts.values()]))
         return
     for (chain, copy), part in parts.items():
         name = chain if copy in ("", "1") else f"{chain}-{copy}"

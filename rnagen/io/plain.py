@@ -8,7 +8,7 @@ from rnagen.io.folding import is_structure, split_folding
 from rnagen.io.formats import stem
 from rnagen.io.records import Record
 
-_NUCLEOTIDES = re.compile(r"[ACGUTNacgutn\s]+")
+_NUCLEOTIDES = re.compile(r"[ACGUTNacgutn&\s]+")
 
 
 def is_folding(lines: Sequence[str]) -> bool:
@@ -20,7 +20,7 @@ def is_folding(lines: Sequence[str]) -> bool:
 
 
 def is_plain(lines: Sequence[str]) -> bool:
-    """Whether all letters are nucleotides: words of letters that stand for several bases could be text."""
+    """Whether all letters are nucleotides (and `&`): words of letters that stand for several bases could be text."""
     content = _content(lines)
     return bool(content) and all(_NUCLEOTIDES.fullmatch(line) for line in content)
 

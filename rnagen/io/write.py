@@ -1,4 +1,5 @@
-"""RNAStructure -> mmCIF or PDB that ChimeraX, PyMOL and Mol* open: one chain, all its models."""
+"""RNAStructure -> mmCIF or PDB that ChimeraX, PyMOL and Mol* open: one chain for each strand, all
+models."""
 
 import re
 from pathlib import Path
@@ -8,14 +9,15 @@ import numpy as np
 from jaxtyping import Float
 
 from rnagen.errors import InputError
+from rnagen.io.complexes import split_chains
 from rnagen.io.files import write_text
+from rnagen.strands import CHAIN_NAMES, bounds
 from rnagen.structure import RNAStructure, glycosidic_nitrogen, is_possible
 
 PDB_MAX_RESIDUES = 9999
 PDB_RANGE = (-999.999, 9998.999)
 """Å; what the eight columns of a PDB coordinate hold, without what stands for an unknown position."""
 
-_SUBCHAIN = "A"
 _DEFAULT_CHAIN = "A"
 
 
@@ -26,7 +28,8 @@ def write_structure(
 
     The file holds the full sequence (entity or SEQRES), the residues of `mask` with `residue_index` as author
     numbers, and `b_factors` (per model and residue, in the file's own units, zero by default) on every atom. The bead
-    `N` is written as N9 or N1. The same structure gives the same bytes.
+    `N` is written as N9 or N1. The strands of an RNA of several are chains A, B …, each numbered from 1; those of one
+    sequence are one entity. The same structure gives the same bytes.
 
     Raises:
         InputError: another suffix; nothing to write; coordinates that no molecule has; for PDB, coordinates outside
@@ -49,9 +52,11 @@ def write_structure(
 
 def _refuse_beyond_pdb(structure: RNAStructure, path: Path) -> None:
     xyz = structure.coords[structure.mask]
-    first, last = int(structure.residue_index.min()), int(structure.residue_index.max())
+    chains = split_chains(structure)
+    first = int(min(chain.residue_index.min() for chain in chains))
+    last = int(max(chain.residue_index.max() for chain in chains))
     reasons = {
-        f"{len(structure)} residues": len(structure) > PDB_MAX_RESIDUES,
+        f"{len(structure)} residues": max(map(len, chains)) > PDB_MAX_RESIDUES,
         f"residue numbers {first} to {last}": first < -999 or last > PDB_MAX_RESIDUES,
         f"chain name {structure.chain!r}": len(structure.chain) > 1,
         f"coordinates from {xyz.min():.0f} to {xyz.max():.0f} Å": xyz.min() < PDB_RANGE[0] or xyz.max() > PDB_RANGE[1],
@@ -70,18 +75,25 @@ def _to_gemmi(structure: RNAStructure, b_factors: Float[np.ndarray, "M L"]) -> g
         built.info["_struct.title"] = re.sub(r"[\x00-\x1f\x7f]", " ", structure.title)
     if structure.method:
         built.info["_exptl.method"] = structure.method
-    entity = gemmi.Entity("1")
-    entity.entity_type = gemmi.EntityType.Polymer
-    entity.polymer_type = gemmi.PolymerType.Rna
-    entity.subchains = [_SUBCHAIN]
-    entity.full_sequence = list(structure.sequence)
-    built.entities.append(entity)
+    strands = split_chains(structure)
+    entities = {sequence: str(k) for k, sequence in enumerate(dict.fromkeys(one.sequence for one in strands), start=1)}
+    for sequence, name in entities.items():
+        entity = gemmi.Entity(name)
+        entity.entity_type = gemmi.EntityType.Polymer
+        entity.polymer_type = gemmi.PolymerType.Rna
+        entity.subchains = [CHAIN_NAMES[k] for k, one in enumerate(strands) if one.sequence == sequence]
+        entity.full_sequence = list(sequence)
+        built.entities.append(entity)
     for m in range(structure.num_models):
         model = gemmi.Model(m + 1)
-        chain = gemmi.Chain(structure.chain or _DEFAULT_CHAIN)
-        for i in np.flatnonzero(structure.mask[m].any(axis=1)):
-            chain.add_residue(_residue(structure, m, int(i), float(b_factors[m, i])))
-        model.add_chain(chain)
+        places = bounds(structure.strands, len(structure))
+        for name, strand, (start, stop) in zip(CHAIN_NAMES, strands, places):
+            chain = gemmi.Chain(strand.chain or _DEFAULT_CHAIN)
+            for i in np.flatnonzero(strand.mask[m].any(axis=1)):
+                residue = _residue(strand, m, int(i), float(b_factors[m, start:stop][i]))
+                residue.subchain, residue.entity_id = name, entities[strand.sequence]
+                chain.add_residue(residue)
+            model.add_chain(chain)
         built.add_model(model)
     built.assign_serial_numbers()
     return built
@@ -93,8 +105,6 @@ def _residue(structure: RNAStructure, model: int, position: int, b_factor: float
     residue.name = base
     residue.seqid = gemmi.SeqId(int(structure.residue_index[position]), " ")
     residue.label_seq = position + 1
-    residue.subchain = _SUBCHAIN
-    residue.entity_id = "1"
     residue.entity_type = gemmi.EntityType.Polymer
     residue.het_flag = "A"
     for a in np.flatnonzero(structure.mask[model, position]):

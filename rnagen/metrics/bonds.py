@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from rnagen.strands import strand_numbers
 from rnagen.structure import BEADS, RNAStructure
 
 WITHIN_RESIDUE = {("P", "C4'"): (3.0, 4.2), ("C4'", "C1'"): (2.1, 2.5), ("C1'", "N"): (1.3, 1.6)}
@@ -27,7 +28,8 @@ _BLOCK = 128
 def conformer_geometry(structure: RNAStructure) -> list[dict[str, Any]]:
     """For each model, as plain numbers: what of its bead distances and contacts no RNA has.
 
-    - `bonds`: distances checked (both beads present; across residues only where the residue numbers follow);
+    - `bonds`: distances checked (both beads present; across residues only where the residue numbers follow in one
+      strand);
     - `bond_outliers`: fraction of them outside `WITHIN_RESIDUE` and `TO_NEXT_RESIDUE`;
     - `clashes`: pairs of beads under `CLASH_DISTANCE`, of residues at least two apart;
     - `clashing_residues`: fraction of the residues that are in such a pair.
@@ -35,7 +37,9 @@ def conformer_geometry(structure: RNAStructure) -> list[dict[str, Any]]:
     Atoms other than `BEADS` are not looked at; beads the structure does not have are not counted.
     """
     beads = structure.select_atoms(BEADS)
-    return [_of_model(coords, mask, beads.residue_index) for coords, mask in zip(beads.coords, beads.mask)]
+    # The end of a strand and the start of the next are neither bonded nor neighbours.
+    index = beads.residue_index + 2 * strand_numbers(beads.strands, len(beads))
+    return [_of_model(coords, mask, index) for coords, mask in zip(beads.coords, beads.mask)]
 
 
 def _of_model(

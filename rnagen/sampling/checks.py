@@ -1,6 +1,6 @@
 """Which targets are refused before sampling starts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,14 +20,14 @@ Checked = tuple[list[Target], list[InputError]]
 """Targets that can be sampled, and an error for each of the others."""
 
 
-def check_targets(targets: Sequence[Target], config: SampleConfig, models: Models, from_files: bool) -> Checked:
+def check_targets(targets: Sequence[Target], config: SampleConfig, models: Models, asked: Collection[str]) -> Checked:
     """Add alignments and labels, and refuse what the model cannot be conditioned on and what cannot be folded.
 
     Args:
         targets: all of a run.
         config: its options.
         models: what it samples with.
-        from_files: whether the targets are those that the options name, and not given as such.
+        asked: names of the targets whose secondary structure was asked for; that of others stood beside the sequence.
 
     Raises:
         ConfigError: alignments or a label for a model that reads none, or a label that it does not know.
@@ -37,9 +37,10 @@ def check_targets(targets: Sequence[Target], config: SampleConfig, models: Model
     errors: list[InputError] = []
     if config.alignments is not None:
         good, errors = _with_alignments(good, config.alignments, models)
-    good, refused = _secondary_structures(good, config, models, from_files)
+    good, unfit = _several_strands(good, config, models)
+    good, refused = _secondary_structures(good, models, asked)
     good, unfoldable = _folding(good, config)
-    return good, errors + refused + unfoldable
+    return good, errors + unfit + refused + unfoldable
 
 
 def needed_memory(target: Target, config: SampleConfig, models: Models) -> int:
@@ -100,17 +101,45 @@ def _with_alignments(targets: list[Target], folder: Path, models: Models) -> Che
     return good, errors
 
 
-def _secondary_structures(targets: list[Target], config: SampleConfig, models: Models, from_files: bool) -> Checked:
+def _several_strands(targets: list[Target], config: SampleConfig, models: Models) -> Checked:
+    """Refuse for RNAs of several strands what is made for chains."""
+    from rnagen.secondary.vienna import MAXIMUM_LENGTH
+
+    good, errors = [], []
+    for target in targets:
+        draft = models.known is not None and models.known.draft_of(target) is not None
+        if not target.strands:
+            reason = None
+        elif target.alignment is not None:
+            reason = "alignments are read for RNAs of one strand: sample it without --alignments"
+        elif draft:
+            reason = "drafts are read for RNAs of one strand: sample it without --draft"
+        elif config.sampler.secondary_structures == "sampled" and target.secondary_structure is None:
+            reason = (
+                "secondary structures are sampled for RNAs of one strand: "
+                "give one, or choose --secondary-structures free"
+            )
+        elif len(target.sequence) > MAXIMUM_LENGTH:
+            reason = f"base pairs of several strands are predicted for at most {MAXIMUM_LENGTH} nt: leave some out"
+        else:
+            reason = None
+        if reason is None:
+            good.append(target)
+        else:
+            errors.append(InputError("inputs", target.name, f"{len(target.strands)} strands; {reason}"))
+    return good, errors
+
+
+def _secondary_structures(targets: list[Target], models: Models, asked: Collection[str]) -> Checked:
     """A structure that was asked for is refused by a model that cannot follow it; one that stands in a file beside the
     sequence is left out, with a warning."""
     if models.structure.config.model.secondary_structure:
         return targets, []
     good, errors = [], []
     for target in targets:
-        is_option = config.structure is not None and target.name == config.name
         if target.secondary_structure is None:
             good.append(target)
-        elif from_files and not is_option:
+        elif target.name not in asked:
             warning = "its secondary structure is not used: this model cannot be conditioned on one"
             good.append(replace(target, secondary_structure=None, warnings=(*target.warnings, warning)))
         else:
@@ -140,6 +169,15 @@ def _folding(targets: list[Target], config: SampleConfig) -> Checked:
             reason = (
                 f"secondary structures are sampled for at most {MAXIMUM_LENGTH} nt: "
                 "give one, or choose --secondary-structures free"
+            )
+        elif (
+            target.pair_matrix is not None
+            and config.sampler.secondary_structures == "sampled"
+            and target.secondary_structure is None
+        ):
+            reason = (
+                "secondary structures are sampled by ViennaRNA, not from a matrix of base-pair probabilities: "
+                "leave the matrix out, or choose --secondary-structures free"
             )
         if reason is None:
             good.append(target)

@@ -11,6 +11,7 @@ from rnagen.checkpoints.structure import Checkpoint
 from rnagen.config.sampling import SamplerConfig
 from rnagen.geometry import superpose
 from rnagen.model.model import Context, RNAFlowModel
+from rnagen.sampling.restraints import FROM, Restraints
 from rnagen.transport.flow import Transport
 from rnagen.transport.guidance import guided
 from rnagen.transport.particles import Repulsion
@@ -105,21 +106,28 @@ class Fixed:
         """The estimate with the known atoms, superposed on it."""
         flat, mask = data.flatten(1, 2), self.mask.flatten(1, 2)
         moved = superpose(self.coords.flatten(1, 2), flat, mask)
-        replaced = mask & ((t < self.until) | (self.until >= 1))[:, None]
+        replaced = self.stands(t).flatten(1, 2)
         return torch.where(replaced[..., None], moved, flat).view_as(data)
+
+    def stands(self, t: Float[Tensor, " n"]) -> Bool[Tensor, "n L A"]:
+        """Atoms that stand as they are known at these times."""
+        return self.mask & ((t < self.until) | (self.until >= 1))[:, None, None]
 
 
 def adjustment(
     denoiser: Denoiser, options: SamplerConfig, away_from: Denoiser | None, fixed: Fixed | None = None
 ) -> Adjustment | None:
     """What the options do to every data estimate of `denoiser`: guidance away from another denoiser, repulsion among
-    conformers, and known parts; None where they do nothing."""
+    conformers, known parts, and restraints of the geometry; None where they do nothing."""
     model = denoiser.flow.model
     repulsion = None
     if options.diversity:
         path = denoiser.flow.transport.path
         repulsion = Repulsion(options.diversity, BANDWIDTH / model.config.sigma_data, path)
-    if repulsion is None and away_from is None and fixed is None:
+    restraints = None
+    if options.restraints:
+        restraints = Restraints.of(denoiser.context.features, model.config.atoms)
+    if repulsion is None and away_from is None and fixed is None and restraints is None:
         return None
     scored = model.config.atoms.index("C1'")
 
@@ -130,7 +138,11 @@ def adjustment(
             # A residue moves as one, with its C1'.
             c1 = data[:, :, scored]
             data = data + (repulsion(c1, t) - c1)[:, :, None]
-        return data if fixed is None else fixed(data, t)
+        data = data if fixed is None else fixed(data, t)
+        if restraints is None or t[0] < FROM:
+            return data
+        free = None if fixed is None else ~fixed.stands(t)
+        return restraints.satisfied(data * model.config.sigma_data, free) / model.config.sigma_data
 
     return adjust
 

@@ -17,6 +17,7 @@ from rnagen.io.target import Target
 from rnagen.messages import quoted
 from rnagen.sampling.claim import RUN, SUBMISSION, SUMMARY, refuse_difference
 from rnagen.sampling.ensemble import Models
+from rnagen.strands import with_separators
 from rnagen.version import __version__
 
 RESERVED_NAMES = (RUN, SUBMISSION, "report.html", LOCK)
@@ -44,6 +45,7 @@ PARTS = {
     "sequence": "sequence",
     "release_date": "release date",
     "secondary_structure": "secondary structure",
+    "pair_probabilities_sha256": "base-pair probabilities",
     "alignment_sha256": "alignment",
     "label": "label",
 }
@@ -112,12 +114,14 @@ def joined(folder: Path, targets: Sequence[Target], run: dict[str, Any], found: 
 
 
 def _entry(target: Target, folder: str) -> dict[str, Any]:
+    table = target.secondary_structure
     return {
         "name": target.name,
         "folder": folder,
-        "sequence": target.sequence,
+        "sequence": with_separators(target.sequence, target.strands),
         "release_date": target.release_date,
-        "secondary_structure": target.secondary_structure,
+        "secondary_structure": None if table is None else with_separators(table, target.strands),
+        "pair_probabilities_sha256": None if target.pair_matrix is None else target.pair_matrix.fingerprint,
         "alignment_sha256": None if target.alignment is None else hash_files([target.alignment]),
         "label": target.label,
     }
@@ -156,6 +160,7 @@ def _former_hash(targets: Sequence[Target]) -> str:
     """`targets_sha256` of version 0.1.0."""
     records = "".join(f">{target.name}\n{target.sequence}\n{target.secondary_structure or ''}" for target in targets)
     records += "".join(hash_files([target.alignment]) for target in targets if target.alignment is not None)
+    records += "".join(target.pair_matrix.fingerprint for target in targets if target.pair_matrix is not None)
     return hashlib.sha256(records.encode()).hexdigest()
 
 
@@ -163,8 +168,8 @@ def _entries(folder: Path, found: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The entries of a run.json by name."""
     listed = found.get("targets")
     if isinstance(listed, list):
-        # Earlier versions knew neither labels nor templates.
-        added = {"release_date": NO_DATE, "label": None}
+        # Earlier versions knew neither labels nor templates, nor a matrix of base-pair probabilities.
+        added = {"release_date": NO_DATE, "label": None, "pair_probabilities_sha256": None}
         listed = [
             one | {key: one.get(key, added[key]) for key in added} if isinstance(one, dict) else one for one in listed
         ]

@@ -241,11 +241,19 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated:
     alignment = None if target.alignment is None else read_alignment(target.alignment, target.sequence)
     label = category_number(target.label, flow.model.config.categories)
     try:
-        features = from_sequence(flow.model.config, target.sequence, target.pair_table, alignment, label)
+        features = from_sequence(
+            flow.model.config,
+            target.sequence,
+            target.pair_table,
+            alignment,
+            label,
+            target.strands,
+            target.pair_matrix,
+        )
     except ValueError as error:
         raise SamplingError(f"folding failed: {error}") from error
     known = NOTHING
-    if models.known is not None:
+    if models.known is not None and not target.strands:
         known = models.known.of(target, features.pair_probabilities[0].numpy(), plan.total)
     guide = None if models.guide is None else Flow.of(models.guide)
     slots = None
@@ -270,6 +278,7 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated:
         atoms=flow.model.config.atoms,
         chain="A",
         title=f"{target.name}, sampled by rnagen",
+        strands=target.strands,
     )
     return Ensemble(
         structure=structure,

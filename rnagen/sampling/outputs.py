@@ -14,10 +14,12 @@ from jaxtyping import Float
 
 from rnagen.config.files import flatten
 from rnagen.config.sampling import SamplingPlan, StructureFormat
+from rnagen.io.complexes import join_chains
 from rnagen.io.files import TEMPORARY, lock_folder, read_json, write_text
 from rnagen.io.folders import safe_name
 from rnagen.io.kaggle import write_submission
 from rnagen.io.read import read_structures
+from rnagen.io.target import Target
 from rnagen.metrics import conformer_geometry
 from rnagen.sampling.claim import (
     RUN,
@@ -33,6 +35,8 @@ from rnagen.sampling.claim import (
 from rnagen.sampling.confidence import Confidence
 from rnagen.sampling.ensemble import DIGITS, Ensemble, write_conformers
 from rnagen.sampling.templates import TemplateUse
+from rnagen.secondary.obedience import obedience
+from rnagen.strands import SEPARATOR, with_separators
 from rnagen.structure import RNAStructure
 
 WORKING = ".working"
@@ -170,9 +174,10 @@ class OutputFolder:
         write_text(folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
 
     def read_target(self, name: str, sequence: str) -> RNAStructure:
-        """A finished target as its files hold it (rounded to 1e-3 Å)."""
-        (chain,) = read_structures(self.place(name) / f"ensemble.{self.format}")
-        return RNAStructure(name, sequence, chain.coords, chain.mask, chain.atoms)
+        """A finished target as its files hold it (rounded to 1e-3 Å); the sequence may have `&` between strands."""
+        chain = join_chains(name, read_structures(self.place(name) / f"ensemble.{self.format}"))
+        sequence = sequence.replace(SEPARATOR, "")
+        return RNAStructure(name, sequence, chain.coords, chain.mask, chain.atoms, strands=chain.strands)
 
     def submitted(self) -> tuple[list[tuple[str, str]], int]:
         """The finished targets (name, sequence) of run.json in its order, and the number of conformers that all of them
@@ -217,12 +222,13 @@ def _names_there(folder: Path) -> dict[str, str]:
     return {summary.get("name", place): place for place, summary in summaries.items()}
 
 
-def summarize(ensemble: Ensemble, plan: SamplingPlan) -> dict[str, Any]:
-    """summary.json of one target: options, geometry of the conformers, confidence in them, timing."""
+def summarize(ensemble: Ensemble, plan: SamplingPlan, target: Target) -> dict[str, Any]:
+    """summary.json of one target: options, geometry of the conformers, confidence in them, timing; and how well they
+    obey a secondary structure that was given."""
     structure, confidence = ensemble.structure, ensemble.confidence
     summary = {
         "name": structure.name,
-        "sequence": structure.sequence,
+        "sequence": with_separators(structure.sequence, structure.strands),
         "length": len(structure),
         "seed": plan.seed,
         "options": flatten(plan.options),
@@ -230,6 +236,7 @@ def summarize(ensemble: Ensemble, plan: SamplingPlan) -> dict[str, Any]:
         "redrawn": ensemble.redrawn,
         "geometry": conformer_geometry(structure),
     }
+    summary |= _given(structure, target)
     if ensemble.templates:
         summary["templates"] = [_rounded(asdict(use)) for use in ensemble.templates]
     if ensemble.best_first is not None:
@@ -246,6 +253,20 @@ def summarize(ensemble: Ensemble, plan: SamplingPlan) -> dict[str, Any]:
             "lddt_per_residue": [[round(value, DIGITS) for value in row] for row in confidence.lddt.tolist()],
         }
     return {**summary, "seconds": round(ensemble.seconds, 3)}
+
+
+def _given(structure: RNAStructure, target: Target) -> dict[str, Any]:
+    """What was given of the base pairs of a target, and how well the conformers obey it."""
+    found: dict[str, Any] = {}
+    if target.pair_matrix is not None:
+        found["pair_probabilities_sha256"] = target.pair_matrix.fingerprint
+    if target.pair_table is not None:
+        shares = [_rounded(one.shares) for one in obedience(structure, target.pair_table)]
+        found["secondary_structure"] = {
+            "given": target.secondary_structure,
+            **{name: [share[name] for share in shares] for name in ("given_present", "present_not_given")},
+        }
+    return found
 
 
 def _rounded(fields: dict[str, Any]) -> dict[str, Any]:

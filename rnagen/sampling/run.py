@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rnagen.config.sampling import SampleConfig
 from rnagen.devices import choose_device
-from rnagen.errors import InputError
+from rnagen.errors import ConfigError, InputError
 from rnagen.io.target import Target
 from rnagen.progress import Advance, Share, ignore
 from rnagen.sampling.checks import check_memory, check_targets, needed_memory
@@ -20,6 +20,7 @@ from rnagen.sampling.inputs import gather_targets, unique_targets
 from rnagen.sampling.memory import LESS_MEMORY, is_out_of_memory
 from rnagen.sampling.outputs import OutputFolder, clear_run, summarize
 from rnagen.sampling.solver import check_sampling, expected_evaluations
+from rnagen.sampling.structures import WithStructures, named_structure, with_structures
 
 Result = tuple[Target, Ensemble | InputError]
 """A target, and its ensemble or the reason for its failure."""
@@ -32,6 +33,7 @@ class SamplingRun:
         targets: in order; those that can be sampled.
         failures: an error for each record that cannot be used; sampling adds its own.
         models: the loaded checkpoints; None where no target is left.
+        structures: what the option `structure` gives for them.
 
     Args:
         config: all options.
@@ -44,21 +46,43 @@ class SamplingRun:
 
     def __init__(self, config: SampleConfig, targets: Sequence[Target] | None = None) -> None:
         self.config = config
+        place = named_structure(config.structure)
         if targets is None:
             files = [path for path in (config.fasta, config.csv) if path is not None]
-            found = gather_targets(files, config.sequence, config.name, config.structure)
+            structure = None if place is not None else config.structure
+            found = gather_targets(files, config.sequence, config.name, structure)
         else:
             found = unique_targets(targets)
         self.targets, self.failures = found
+        self.structures = self._with_structures(place, targets is not None)
         self.models: Models | None = None
         if not self.targets:
             return
         self.models = Models.load(config.ckpt, config.guide_ckpt, choose_device(config.device), config.known)
         guide = None if self.models.guide is None else self.models.guide.config
         check_sampling(self.models.structure.config, config.sampler, guide)
-        self._all, refused = check_targets(self.targets, config, self.models, from_files=targets is None)
+        asked = {one.name for one in targets or ()} | self.structures.conditioned
+        self._all, refused = check_targets(self.targets, config, self.models, asked)
         self.targets, self._too_large = check_memory(self._all, config, self.models)
         self.failures += refused + self._too_large
+
+    def _with_structures(self, place: Path | None, are_given: bool) -> WithStructures:
+        """What the option `structure` gives for the targets, which get it."""
+        config = self.config
+        owner = config.name if config.sequence is not None and not are_given else None
+        if place is None:
+            if config.structure is not None and owner is None:
+                raise ConfigError(
+                    "structure: belongs to --sequence, which is missing; for other RNAs give a file, or a folder of "
+                    "files named by target"
+                )
+            asked = [] if config.structure is None else [owner]
+            return WithStructures(self.targets, frozenset(filter(None, asked)))
+        if not self.targets:
+            return WithStructures([])
+        found = with_structures(self.targets, place, owner)
+        self.targets, self.failures = found.targets, self.failures + found.failures
+        return found
 
     @contextmanager
     def open(self, out: Path) -> Iterator[OutputFolder]:
@@ -167,5 +191,5 @@ class SamplingRun:
         if first:
             ensemble = folder.read_ensemble(target.name, target.sequence).extended(ensemble)
         write = folder.extend_target if first else folder.write_target
-        write(ensemble.structure, summarize(ensemble, self.config.plan), ensemble.b_factors)
+        write(ensemble.structure, summarize(ensemble, self.config.plan, target), ensemble.b_factors)
         return ensemble

@@ -20,7 +20,7 @@ def sampled_secondary_structures(
     features: RNAFeatures, name: str, conformers: list[int], seed: int, attempt: int = 0
 ) -> list[tuple[list[int], RNAFeatures]]:
     """A secondary structure from ViennaRNA's ensemble for each conformer of the RNA of the features [1, L]: a function
-    of the seed, the target's name and the conformer's number alone.
+    of the seed, the target's name and the conformer's number alone. The RNA has one strand: ViennaRNA samples no more.
 
     Returns:
         (conformers, features conditioned on their secondary structure) for each structure that was sampled.

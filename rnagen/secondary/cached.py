@@ -10,28 +10,36 @@ import RNA
 
 from rnagen.caches import cache_folder
 from rnagen.io.files import atomic_write
+from rnagen.io.pair_matrix import PairMatrix
 from rnagen.secondary import vienna
-from rnagen.secondary.pairs import MINIMUM_PROBABILITY, SparsePairs
+from rnagen.secondary.pairs import MINIMUM_PROBABILITY, SparsePairs, joined
+from rnagen.strands import SEPARATOR
 from rnagen.structure import ENERGIES
 
 SHORTEST = 100
 """nt; a shorter sequence is folded in about the time that a file takes."""
 
 
-def base_pairs(sequence: str, other_models: bool = False) -> SparsePairs:
-    """`rnagen.secondary.vienna.sparse_base_pairs`, with `other_models` those of `with_other_models`.
+def base_pairs(sequence: str, other_models: bool = False, given: PairMatrix | None = None) -> SparsePairs:
+    """`rnagen.secondary.vienna.sparse_base_pairs`, with `other_models` those of `with_other_models`. Those that are
+    given replace the probabilities under the standard energies, and are not cached.
 
+    Strands have `&` between them, which makes their file another than that of the joined sequence.
     A cache that cannot be read is made anew; one that cannot be written is done without, with a warning.
 
     Raises:
         ValueError: as `sparse_base_pairs`.
     """
+    if given is not None:
+        own = SparsePairs.of(given)
+        return joined(own, base_pairs(sequence, other_models)) if other_models else own
     if len(sequence) < SHORTEST:
         return _predicted(sequence, other_models)
     path = pairs_file(sequence, other_models)
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return SparsePairs(len(sequence), stored["pairs"], stored["probabilities"], stored["pair_features"])
+            length = len(sequence) - sequence.count(SEPARATOR)
+            return SparsePairs(length, stored["pairs"], stored["probabilities"], stored["pair_features"])
     except (OSError, BadZipFile, KeyError, ValueError, EOFError):
         found = _predicted(sequence, other_models)
     try:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Float32, Int16
 
+from rnagen.io.pair_matrix import PairMatrix
+
 MINIMUM_PROBABILITY = 1e-4
 """Less probable pairs are dropped; a residue of an RNA of 100 nt loses less than 1 % of its pairing probability."""
 
@@ -22,6 +24,12 @@ class SparsePairs:
     def __post_init__(self) -> None:
         if self.pair_features is None:
             object.__setattr__(self, "pair_features", np.zeros((len(self.pairs), 0), dtype=np.float32))
+
+    @classmethod
+    def of(cls, matrix: PairMatrix) -> "SparsePairs":
+        """What a user gives, without its pairs under `MINIMUM_PROBABILITY`."""
+        enough = matrix.probabilities >= MINIMUM_PROBABILITY
+        return cls(matrix.length, matrix.pairs[enough], matrix.probabilities[enough])
 
     def dense(self) -> Float32[np.ndarray, "L L"]:
         """The symmetric matrix of probabilities [L, L], zero on its diagonal and for pairs that are not listed."""

@@ -13,8 +13,10 @@ from jaxtyping import Float32, Int16
 
 from rnagen.io.dot_bracket import parse_dot_bracket
 from rnagen.io.files import atomic_write
+from rnagen.secondary.cofold import complexes
 from rnagen.secondary.local import local_base_pairs
 from rnagen.secondary.pairs import MINIMUM_PROBABILITY, SecondaryStructures, SparsePairs, as_pair_features, joined
+from rnagen.strands import SEPARATOR
 from rnagen.structure import ENERGIES
 
 MAXIMUM_LENGTH = 4500
@@ -42,6 +44,8 @@ OTHER_MODELS = {
 OTHERS_LENGTH = 1000
 """For longer sequences only the standard energies are used, and stand for the others too: a ribosomal RNA would take
 many minutes."""
+UNBOUND = 9e4
+"""kcal/mol; ViennaRNA gives strands that cannot bind to each other 100,000."""
 SAMPLED = 32
 """Secondary structures sampled for each chain of a dataset; the one nearest to its structure is stored."""
 
@@ -50,12 +54,15 @@ def sparse_base_pairs(sequence: str, model: EnergyModel = STANDARD) -> SparsePai
     """Pairs of the Boltzmann ensemble of a sequence (McCaskill's partition function, ViennaRNA's energies), by default
     at 37 °C; of one longer than `MAXIMUM_LENGTH` under the standard energies, its local pairs (`local_base_pairs`).
 
-    Residues `N` stay unpaired. Pairs under `MINIMUM_PROBABILITY` are left out.
+    Residues `N` stay unpaired. Pairs under `MINIMUM_PROBABILITY` are left out. Strands, with `&` between them, form a
+    complex (see `rnagen.secondary.cofold`); residues count through all of them.
 
     Raises:
-        ValueError: the sequence is empty, or longer than `rnagen.secondary.local.LONGEST` (under other energies, than
-            `MAXIMUM_LENGTH`).
+        ValueError: the sequence is empty, or longer than `rnagen.secondary.local.LONGEST` (under other energies, or of
+            several strands, than `MAXIMUM_LENGTH`).
     """
+    if SEPARATOR in sequence:
+        return _pairs_of_strands(sequence, model)
     if len(sequence) > MAXIMUM_LENGTH and model is STANDARD:
         return local_base_pairs(sequence)
     with _energies(model):
@@ -85,12 +92,19 @@ def base_pair_probabilities(sequence: str) -> Float32[np.ndarray, "L L"]:
 
 
 def mfe_dot_bracket(sequence: str) -> str:
-    """The minimum-free-energy structure in dot-bracket notation, without pseudoknots.
+    """The minimum-free-energy structure in dot-bracket notation, without pseudoknots; of strands, with `&` between them
+    in the sequence, without the `&`.
 
     Raises:
         ValueError: the sequence is empty or longer than `MAXIMUM_LENGTH`.
     """
-    return str(_fold_compound(sequence).mfe()[0])
+    if SEPARATOR not in sequence:
+        return str(_fold_compound(sequence).mfe()[0])
+    symbols = np.full(len(sequence) - sequence.count(SEPARATOR), ".")
+    for strands, places in complexes(sequence, _bind):
+        # Of two residues that bind weakly, ViennaRNA has no structure.
+        symbols[places] = list(str(_fold_compound(strands).mfe()[0]) or "." * len(places))
+    return "".join(symbols)
 
 
 def mfe_pairs(sequence: str) -> list[tuple[int, int]]:
@@ -174,6 +188,24 @@ def _partition_function(sequence: str, celsius: float, backtracks: bool = False)
     return compound
 
 
+def _bind(strands: str) -> bool:
+    return bool(_fold_compound(strands).mfe()[1] < UNBOUND)
+
+
+def _pairs_of_strands(sequence: str, model: EnergyModel) -> SparsePairs:
+    # Whether strands can bind does not depend on the energies.
+    parts = complexes(sequence, _bind)
+    with _energies(model):
+        found = [_probable_pairs(_partition_function(strands, model.celsius)) for strands, _ in parts]
+    pairs = np.concatenate([places[part.pairs] for part, (_, places) in zip(found, parts)])
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    return SparsePairs(
+        length=sum(part.length for part in found),
+        pairs=pairs[order].astype(np.int16),
+        probabilities=np.concatenate([part.probabilities for part in found])[order],
+    )
+
+
 def _probable_pairs(compound: RNA.fold_compound) -> SparsePairs:
     found = sorted((p.i - 1, p.j - 1, p.p) for p in compound.plist_from_probs(MINIMUM_PROBABILITY) if p.type == 0)
     return SparsePairs(
@@ -192,6 +224,7 @@ def _sampled(compound: RNA.fold_compound, seeds: list[int]) -> Int16[np.ndarray,
 
 
 def _fold_compound(sequence: str, details: RNA.md | None = None) -> RNA.fold_compound:
-    if not 0 < len(sequence) <= MAXIMUM_LENGTH:
-        raise ValueError(f"a sequence of {len(sequence)} nt is not supported (1 to {MAXIMUM_LENGTH} nt)")
+    length = len(sequence) - sequence.count(SEPARATOR)
+    if not 0 < length <= MAXIMUM_LENGTH:
+        raise ValueError(f"a sequence of {length} nt is not supported (1 to {MAXIMUM_LENGTH} nt)")
     return RNA.fold_compound(sequence, details or RNA.md())

@@ -11,6 +11,7 @@ from rnagen.io.kaggle import read_sequences
 from rnagen.io.labels import ATOM
 from rnagen.io.residues import clean_sequence
 from rnagen.io.tables import Table, read_table
+from rnagen.strands import SEPARATOR
 from rnagen.structure import RNAStructure
 
 
@@ -32,7 +33,8 @@ class TargetRows:
 
     @classmethod
     def of_sequence(cls, name: str, sequence: str) -> "TargetRows":
-        """Rows of a sequence over ACGUN, numbered from 1."""
+        """Rows of a sequence over ACGUN, numbered from 1 through all its strands, between which `&` may stand."""
+        sequence = sequence.replace(SEPARATOR, "")
         numbers = tuple(str(number) for number in range(1, len(sequence) + 1))
         return cls(name, sequence, tuple(f"{name}_{number}" for number in numbers), tuple(sequence), numbers)
 
@@ -55,7 +57,7 @@ def rows_of_sequences(path: Path) -> list[TargetRows]:
     found: dict[str, TargetRows] = {}
     for record in read_sequences(path):
         try:
-            sequence, _ = clean_sequence(record.sequence)
+            sequence, _ = clean_sequence(record.sequence.replace(SEPARATOR, ""))
         except ValueError as error:
             raise InputError(path, record.name, record.fault or str(error)) from None
         if record.fault or record.name in found:

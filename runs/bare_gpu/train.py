@@ -9,8 +9,12 @@ in half precision and in parts of 15 MiB; `join.py` makes checkpoints of them.
 """
 
 import argparse
+import atexit
 import json
+import shutil
 import sys
+import tarfile
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +24,7 @@ import numpy as np
 import torch
 from checks import plan
 from compact import read_compact
+from pack import unpack
 from safetensors.torch import load_file, save_file
 from trainer import Trainer
 
@@ -142,17 +147,24 @@ class Run:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="file of compact.py")
+    parser.add_argument("data", type=Path, help="file of compact.py, or of pack.py with all parts")
     parser.add_argument("--variants", type=Path, help="file of variants.py")
     parser.add_argument("--references", type=Path, help="file of runs/references.py")
     parser.add_argument("--weights", type=Path, help="to begin with, of a model that may lack parts of this one")
     parser.add_argument("--seconds", type=float, default=340, help="of training, after the compilation")
+    parser.add_argument("--until", type=float, help="seconds from the start of the program, compilation included")
     parser.add_argument("--steps", type=int, help="of training, instead of the time")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--batch", type=float, default=1.0, help="RNAs of a batch, as a share of those of the training")
     parser.add_argument("--config", type=Path, help="YAML file of options that replace those of the training")
     options = parser.parse_args()
+    started = time.monotonic()
+    if tarfile.is_tarfile(options.data):
+        unpacked = Path(tempfile.mkdtemp())
+        atexit.register(shutil.rmtree, unpacked, ignore_errors=True)
+        for name, path in unpack(options.data, unpacked).items():
+            setattr(options, name, path)
     config = CONFIG if options.config is None else load_config(CONFIG, load_yaml(options.config), str(options.config))
     data = read_compact(options.data, config.dataset.cutoff, config.model.atoms)
     variants = None if options.variants is None else Dataset.open(options.variants).chains
@@ -174,6 +186,9 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     run = Run(trainer, options.out, described)
     run.warm_up()
+    if options.until is not None:
+        # What is left: the schedule follows the clock.
+        options.seconds = max(1.0, options.until - (time.monotonic() - started))
     run.train(options.seconds, options.steps)
 
 

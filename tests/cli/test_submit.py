@@ -173,6 +173,13 @@ def test_a_run_alone_is_its_own_submission(tmp_path: Path) -> None:
     assert (tmp_path / "y.json").is_file()
 
 
+def test_strands_of_a_run_are_rows_of_one_target(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    rnagen.sample_targets({"duplex": "GGGGAAAC&GUUUCCCC"}, 5, steps=2, out=run)
+    assert submit(run, "--out", tmp_path / "x.csv") == 0
+    assert (tmp_path / "x.csv").read_bytes() == (run / "submission.csv").read_bytes()
+
+
 def test_a_source_that_lacks_something_is_replaced(
     tmp_path: Path, sequences: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

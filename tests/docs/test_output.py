@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from safetensors import safe_open
 
@@ -38,6 +39,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for seed in range(6):
             write_structure(synthetic_rna(seed, 24 + 4 * seed), folder / "structures" / f"mine{seed}.cif")
         run("sample --sequence GGGGCUUCGGCCCC --candidates 6 --n 5 --steps 2 --out out")
+        (folder / "in.fasta").write_text(">rna\nGGGGCUUCGGCCCC\n(((((....)))))\n")
+        np.save(folder / "rna.npy", np.zeros((14, 14)))
+        run("sample --fasta in.fasta --structure rna.npy --ckpt base --n 1 --steps 2 --out given")
         run("train --print-freq 1 --keep-freq 1", *TINY_FLAGS, *SHORT)
         run("prepare structures --assume-date 2020-01-01 --out data --splits splits --workers 1")
         head, *chains = (folder / "splits/train.csv").read_text().splitlines()
@@ -101,7 +105,8 @@ def test_run_json(written: Path) -> None:
 
 def test_summary_json(written: Path) -> None:
     options = set(flatten(SampleConfig().sampler))
-    found = generalised(fields_of_file(written / "out/rna/summary.json"), "options", options, "option")
+    fields = fields_of_file(written / "out/rna/summary.json") | fields_of_file(written / "given/rna/summary.json")
+    found = generalised(fields, "options", options, "option")
     assert found == documented("summary.json")
 
 

@@ -3,7 +3,9 @@
 import gzip
 import json
 import math
+import os
 import runpy
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,7 +26,7 @@ from tests.helpers.commands import ROOT
 pytestmark = pytest.mark.slow
 
 FOLDER = ROOT / "runs" / "bare_gpu"
-MODULES = ("compact", "mutations", "checks", "trainer", "variants")
+MODULES = ("compact", "mutations", "checks", "pack", "trainer", "variants")
 OPTIONS = "{embed_dim: 32, pair_dim: 8, trunk_layers: 1, num_layers: 2, mha_heads: 4, copies: 2, compile: false}"
 
 
@@ -123,6 +125,14 @@ def test_from_dataset_to_conformers(call, beads: Path, tmp_path: Path) -> None:
     assert last["step"] == 5
     assert not last["skipped"]
     assert all(math.isfinite(last[name]) for name in ("loss", "train/flow", "val/lddt"))
+
+    pack = tmp_path / "pack.tar"
+    call("pack.py", compact, pack, "--variants", variants)
+    recipe = [ROOT / "runs" / "bare_gpu.sh", pack, "1", "--device", "cpu", "--batch", "0.05", "--steps", "5"]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    recipe += ["--config", tmp_path / "tiny.yaml", "--out", tmp_path / "gpu"]
+    subprocess.run(list(map(str, recipe)), env=environment, check=True)
+    assert json.loads((tmp_path / "gpu" / "run.json").read_text())["weights"][-1]["step"] == 5
 
     call("join.py", out, tmp_path / "joined")
     joined = sorted(path.name for path in (tmp_path / "joined").glob("*.safetensors"))

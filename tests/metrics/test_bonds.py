@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -77,3 +79,16 @@ def test_good_crystal_structures_pass(shared_data) -> None:  # type: ignore[no-u
     found = [conformer_geometry(chain)[0] for file in files if file.exists() for chain in read_structures(file)]
     assert found
     assert all(geometry["bond_outliers"] < 0.02 and geometry["clashes"] <= 1 for geometry in found)
+
+
+def test_strands_are_not_bonded_and_their_ends_can_clash() -> None:
+    first, second = helix(6)
+    coords = np.concatenate([first, second[::-1]])[None].astype(np.float32)
+    joined = RNAStructure("duplex", "A" * 12, coords, np.ones((1, 12, 4), dtype=bool), BEADS)
+    (as_one,), (as_two,) = conformer_geometry(joined), conformer_geometry(replace(joined, strands=(6, 6)))
+    assert as_one["bonds"] - as_two["bonds"] == 3
+    assert (as_one["bond_outliers"] > 0, as_two["bond_outliers"]) == (True, 0)
+    close = coords.copy()
+    close[0, 6] += close[0, 5, 2] + 1 - close[0, 6, 2]
+    near = replace(joined, coords=close, strands=(6, 6))
+    assert conformer_geometry(near)[0]["clashes"] > conformer_geometry(replace(near, strands=()))[0]["clashes"]

@@ -14,6 +14,11 @@ def test_sequences_and_sample_give_the_same_rows(tmp_path: Path) -> None:
     assert found[1].ids[:2] == ("R1_1", "R1_2")
 
 
+def test_strands_follow_each_other(tmp_path: Path) -> None:
+    (found,) = rows_of_sequences(sequences_csv(tmp_path / "x.csv", {"R1": "GGA&UCC"}))
+    assert (found.sequence, found.resids) == ("GGAUCC", tuple("123456"))
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [

@@ -154,7 +154,9 @@ def refuse_unfit(
     for target in targets:
         length = len(target.sequence)
         need = max(estimated_memory(length, checkpoint.model.config) for checkpoint in models)
-        if length <= skipped:
+        if target.strands:
+            reason = f"{len(target.strands)} strands: reactivities are predicted for RNAs of one strand"
+        elif length <= skipped:
             reason = f"{length} nt, but the first and last {skipped} get no value (--skip-start, --skip-end)"
         elif length > LONGEST and pairs:
             reason = f"{length} nt: base pairs are predicted for at most {LONGEST} nt; cut the sequence into domains"
