@@ -182,16 +182,15 @@ def submit(
     """Build a submission to the Stanford RNA 3D Folding benchmark, or check one, as `rnagen submit` does.
 
     Args:
-        sources: folders of sampling runs, tables in the submission format, folders of structure files; each may have a
-            name, as `NAME=PATH`.
+        sources: run folders, tables, folders of structure files; each may have a name, as `NAME=PATH`.
         out: table to write; where there are problems, nothing is.
-        options: any option of `rnagen submit`: `sequences`, `sample`, `slots`, `check`.
+        options: any option of `rnagen submit`, such as `sequences`, `sample`, `slots`, `check`.
 
     Returns:
         the conformers by target and slot, notes, expected scores, and every problem (`good` for none).
 
     Raises:
-        InputError: no source can be read, or a table of targets cannot.
+        InputError: no source, or no table of targets, can be read.
         ConfigError: an option does not exist or cannot be used.
     """
     from rnagen.submission.run import submit as build
