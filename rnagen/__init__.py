@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from rnagen.version import __version__
 
 if TYPE_CHECKING:
-    from rnagen.api import compare, evaluate, library, prepare, reactivity, sample, sample_targets, train
+    from rnagen.api import compare, evaluate, library, prepare, reactivity, sample, sample_targets, submit, train
 
 __all__ = [
     "__version__",
@@ -16,6 +16,7 @@ __all__ = [
     "reactivity",
     "sample",
     "sample_targets",
+    "submit",
     "train",
 ]
 

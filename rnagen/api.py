@@ -19,6 +19,7 @@ from rnagen.config.library import LibraryConfig
 from rnagen.config.prepare import PrepareConfig
 from rnagen.config.reactivity import ReactivityOptions
 from rnagen.config.sampling import SampleConfig
+from rnagen.config.submission import SubmitConfig
 from rnagen.devices import choose_device
 from rnagen.errors import ConfigError, InputError
 from rnagen.evaluation.results import Evaluation
@@ -39,6 +40,7 @@ from rnagen.tasks.reactivity.infer import Prediction, load_models, predict_react
 if TYPE_CHECKING:
     from rnagen.preparation.library import BuiltLibrary
     from rnagen.preparation.run import Prepared
+    from rnagen.submission.results import Submission
 
 INPUTS = ("sequence", "name", "fasta", "csv")
 """Options of the command line that name the RNAs; here they are arguments of their own."""
@@ -172,6 +174,30 @@ def evaluate(predictions: str | Path, references: str | Path, **options: Any) ->
     config = load_config(EvaluateConfig(Path(), Path()), {**paths, **options}, "evaluate")
     with silenced(config.quiet):
         return _evaluate(config)
+
+
+def submit(
+    sources: str | Path | Sequence[str | Path] = (), out: str | Path = "submission.csv", **options: Any
+) -> "Submission":
+    """Build a submission to the Stanford RNA 3D Folding benchmark, or check one, as `rnagen submit` does.
+
+    Args:
+        sources: run folders, tables, folders of structure files; each may have a name, as `NAME=PATH`.
+        out: table to write; where there are problems, nothing is.
+        options: any option of `rnagen submit`, such as `sequences`, `sample`, `slots`, `check`.
+
+    Returns:
+        the conformers by target and slot, notes, expected scores, and every problem (`good` for none).
+
+    Raises:
+        InputError: no source, or no table of targets, can be read.
+        ConfigError: an option does not exist or cannot be used.
+    """
+    from rnagen.submission.run import submit as build
+
+    config = load_config(SubmitConfig(), {"sources": sources, "out": out, **options}, "submit")
+    with silenced(config.quiet):
+        return build(config)
 
 
 def reactivity(targets: Targets, *, ckpt: str | Path | Sequence[str | Path] = (), device: str = "auto") -> Prediction:

@@ -36,6 +36,9 @@ from rnagen.preparation.metadata import read_metadata
 from rnagen.preparation.parsed import ParsedCache
 from rnagen.preparation.sources import Source
 from rnagen.preparation.synthetic import synthetic_dataset
+from rnagen.submission.rows import rows_of_sample
+from rnagen.submission.run import check_file
+from rnagen.submission.slots import read_slots
 from rnagen.tasks.reactivity.outputs import measured_profiles
 from tests.helpers.binary_cif import structure
 from tests.helpers.rna_files import OTHER, SEQUENCE, mmcif, pdb, strand
@@ -84,6 +87,7 @@ TEXTS = {
     "ANNOTATION_DATA:1 datatype:standard\nREACTIVITY:1 0.1 0.2 0.3\nREACTIVITY_ERROR:1 0.1 0.1 0.1\n",
     "shape": "".join(f"{i} {0.1 * i:.2f}\n" for i in range(1, 25)),
     "yaml": "path_type: GVP\ncutoff: 2022-05-27\nembed_dim: 64\nlr: 1e-3\natoms: [P, C1']\ndata: data\n",
+    "slots": "bands:\n- {to: 160, slots: [1, 1, small, 2, base]}\n- {to: null, slots: [1, 2, 1, 2, 1]}\n",
     "run": json.dumps({"identity": {"format": "cif"}, "checkpoint": {"cutoff": "2022-05-27"}}),
 }
 """A valid file of each format."""
@@ -115,6 +119,9 @@ READERS: dict[str, tuple[str, Reader]] = {
     "alignment": (".a3m", lambda path: read_alignment(path, SEQUENCE)),
     "profiles": (".csv", _read_profiles),
     "yaml": (".yaml", lambda path: load_config(TrainConfig(), load_yaml(path), str(path))),
+    "submission": (".csv", check_file),
+    "sample submission": (".csv", rows_of_sample),
+    "slots": (".yaml", lambda path: read_slots(path, ["base", "small"])),
     "run.json": (".json", lambda path: read_cutoff(path.rename(path.with_name("run.json")).parent, None)),
 }
 """Suffix that a reader expects, and the reader."""
@@ -132,6 +139,9 @@ FITTING = {
     "alignment": ("a3m", "stockholm", "clustal", "fasta"),
     "profiles": ("profiles", "rdat", "shape"),
     "yaml": ("yaml",),
+    "submission": ("labels",),
+    "sample submission": ("labels",),
+    "slots": ("slots",),
     "run.json": ("run",),
 }
 """Formats that each reader is made for; one input in eight is of another."""

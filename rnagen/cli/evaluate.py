@@ -7,7 +7,7 @@ from rnagen.cli.options import guarded, parse
 from rnagen.config.evaluation import EvaluateConfig
 from rnagen.progress import silenced
 
-TABLE_WIDTH = 150
+TABLE_WIDTH = 170
 """Columns of the table where it is not printed on a terminal."""
 
 
@@ -36,6 +36,8 @@ def run(config: EvaluateConfig) -> int:
         print(f"rnagen evaluate: {note}", file=sys.stderr)
     console = Console() if sys.stdout.isatty() else Console(width=TABLE_WIDTH)
     console.print(result.table())
+    if len(result) == 1 and result.scores[0].rmsd is not None:
+        print(f"RMSD on C1' after superposition, lowest of five: {result.scores[0].rmsd:.2f} Å")
     for name, mode in (
         ("minus_helix", "matched by residue number"),
         ("independent_minus_helix", "sequence-independent"),

@@ -18,6 +18,7 @@ VERBS = {
     "sample": "draw conformers for sequences (sample.py is the same)",
     "reactivity": "predict chemical-mapping reactivity, or check a table of it",
     "evaluate": "score predictions against references, beside the baselines",
+    "submit": "several sources -> a checked table of five conformers per target",
     "compare": "runs of training side by side: options, metrics, paired gains, curves",
     "average": "the mean of the weights of several checkpoints of one training",
     "cache": "list or clear what rnagen has stored to save time",

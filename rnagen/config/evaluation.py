@@ -10,13 +10,14 @@ import tyro
 @dataclass(frozen=True)
 class EvaluateConfig:
     """Score predictions against references: TM-score on C1', both matched by residue number and sequence-independent,
-    best of one and of five; diversity, C1'-lDDT, and baselines on the same targets."""
+    best of one and of five, and which slot won; diversity, C1'-lDDT, RMSD, and baselines on the same targets."""
 
     predictions: Annotated[Path, tyro.conf.Positional]
     """Submission table; or a folder with submission.csv, with a folder of conformers per target, or with a structure
-    file per target."""
+    file per target; or one structure file."""
     references: Annotated[Path, tyro.conf.Positional]
-    """Table of labels, folder of structure files, or dataset made by `rnagen prepare`."""
+    """Table of labels, folder of structure files, or dataset made by `rnagen prepare`; or the structure file that one
+    structure file is held against, whatever the two are called."""
     split: Path | None = None
     """Table of the chains of a dataset that are the references (splits/val.csv)."""
     dates: Path | None = None

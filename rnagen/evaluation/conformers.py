@@ -6,10 +6,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from rnagen.metrics import c1_lddt, diversity, tm_scores
+from rnagen.metrics import c1_lddt, diversity, rmsd, tm_scores
 
 FAR = 1e5
 """Å."""
+MINIMUM = 3
+"""Points that a superposition needs."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,22 @@ def score_ensemble(
         lddt=_lddt(samples, sample_masks, refs, masks),
         one_minus_tm=diversity(samples, sample_masks).one_minus_tm,
     )
+
+
+def lowest_rmsd(
+    samples: Float[Tensor, "n L 3"],
+    sample_masks: Bool[Tensor, "n L"],
+    refs: Float[Tensor, "m L 3"],
+    masks: Bool[Tensor, "m L"],
+) -> float | None:
+    """Smallest RMSD in Å of a conformer from a reference, over the residues that both have; None where no two share
+    three. The arguments are those of `score_ensemble`."""
+    found = []
+    for sample, sample_mask in zip(samples, sample_masks):
+        both = masks & sample_mask
+        enough = both.sum(1) >= MINIMUM
+        found += rmsd(sample.expand_as(refs), refs, both)[enough].tolist()
+    return min(found, default=None)
 
 
 def _lddt(

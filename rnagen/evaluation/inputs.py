@@ -12,6 +12,7 @@ from rnagen.data.dataset import Dataset, is_dataset
 from rnagen.dates import parse_optional_date
 from rnagen.errors import InputError
 from rnagen.evaluation.layouts import find_conformers
+from rnagen.evaluation.origins import SUBMISSION, origins_of
 from rnagen.io.files import read_json
 from rnagen.io.formats import (
     is_structure_file,
@@ -27,7 +28,6 @@ from rnagen.io.read import read_structure_file
 from rnagen.io.tables import read_table
 from rnagen.structure import RNAStructure
 
-SUBMISSION = "submission.csv"
 RUN = "run.json"
 
 
@@ -65,6 +65,21 @@ def read_predictions(path: Path, wanted: Collection[str] = ()) -> Loaded:
     loaded = _read_files(found)
     loaded.notes += filter(None, [left_out(file for file in visible_files(path) if not is_structure_file(file))])
     return loaded
+
+
+def pair_files(predictions: Path, references: Path, predicted: Loaded, referenced: Loaded) -> Loaded:
+    """The predictions; of two structure files, one against one, whatever they are called: under the native's name.
+
+    Raises:
+        InputError: one of the two files has no chain that can be used.
+    """
+    if not all(path.is_file() and is_structure_file(path) for path in (predictions, references)):
+        return predicted
+    for path, loaded in ((predictions, predicted), (references, referenced)):
+        if not loaded.chains:
+            raise InputError(path, None, next(iter(loaded.failures.values()), "no RNA chain in it"))
+    (chains,), (name,) = predicted.chains.values(), referenced.chains
+    return replace(predicted, chains={name: chains})
 
 
 def read_references(path: Path, split: Path | None = None) -> Loaded:
@@ -115,7 +130,7 @@ def read_dates(path: Path) -> dict[str, str]:
 
 def read_cutoff(predictions: Path, checkpoint: Path | None) -> str:
     """Training cutoff (ISO date) of the checkpoint: from its JSON if given, else from the run.json beside the
-    predictions; empty where neither has one.
+    predictions, else the latest of the sources of a submission (`origins_of`); empty where none has one.
 
     Raises:
         InputError: the file given cannot be read or has no cutoff, or the cutoff is not a date.
@@ -128,7 +143,7 @@ def read_cutoff(predictions: Path, checkpoint: Path | None) -> str:
         return checked_date(described, "cutoff", cutoff)
     run = (predictions if predictions.is_dir() else predictions.parent) / RUN
     if not run.is_file():
-        return ""
+        return origins_of(predictions).cutoff
     described_checkpoint = read_json(run).get("checkpoint")
     cutoff = described_checkpoint.get("cutoff") if isinstance(described_checkpoint, dict) else None
     return checked_date(run, "checkpoint.cutoff", cutoff) if cutoff else ""

@@ -23,12 +23,15 @@ HEADINGS = {
     "rank_correlation": "rank corr.",
     "one_minus_tm": "1 − TM",
     "lddt": "lDDT",
+    "rmsd": "RMSD",
     "helix": "helix",
     "random_walk": "walk",
     "stems": "stems",
     "templates": "templates",
 }
 """Columns of the table, by the name of the score; those that it has no room for are in the files alone."""
+DIGITS = {"rmsd": 1}
+"""Of a column; else three."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,22 +103,27 @@ class Evaluation:
         return text.getvalue()
 
     def table(self) -> "Table":
-        """One row per target, then the means with their intervals."""
+        """One row per target, with the slot and source of the best of five (won), then the means with their intervals.
+        RMSD has room where there are no baselines."""
         from rich.table import Table
 
-        columns = [name for name in HEADINGS if name in self.summary]
+        left_out = "rmsd" if "helix" in self.summary else ""
+        columns = [name for name in HEADINGS if name in self.summary and name != left_out]
         cutoff = f"training cutoff {self.cutoff}" if self.cutoff else f"training {CUTOFF_UNKNOWN}"
         title = f"TM-score on C1', matched by residue number (indep.: sequence-independent); {cutoff}"
         table = Table("target", title=title)
         for heading in ("nt", "refs", "preds", *(HEADINGS[name] for name in columns)):
             table.add_column(heading, justify="right")
+        table.add_column("won")
         table.add_column("date filter")
         for score in self.scores:
             counts = (str(score.length), str(score.references), str(score.predictions))
-            table.add_row(score.target, *counts, *(f"{score.value(name):.3f}" for name in columns), score.date_filter)
+            won = f"{score.best_slot} {score.best_source}".strip()
+            values = (f"{score.value(name):.{DIGITS.get(name, 3)}f}" for name in columns)
+            table.add_row(score.target, *counts, *values, won, score.date_filter)
         table.add_section()
         rows = ((f"mean of {len(self.scores)}", "mean"), ("95 % from", "low"), ("to", "high"))
         for label, part in rows:
-            values = (f"{getattr(self.summary[name], part):.3f}" for name in columns)
-            table.add_row(label, "", "", "", *values, self.leakage)
+            values = (f"{getattr(self.summary[name], part):.{DIGITS.get(name, 3)}f}" for name in columns)
+            table.add_row(label, "", "", "", *values, "", self.leakage)
         return table

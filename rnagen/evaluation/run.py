@@ -10,10 +10,11 @@ from rnagen.dates import NO_DATE
 from rnagen.devices import choose_device
 from rnagen.errors import InputError
 from rnagen.evaluation.complexes import joined_complexes, on_complex
-from rnagen.evaluation.inputs import Loaded, read_cutoff, read_dates, read_predictions, read_references
+from rnagen.evaluation.inputs import Loaded, pair_files, read_cutoff, read_dates, read_predictions, read_references
 from rnagen.evaluation.layouts import plain
 from rnagen.evaluation.likelihood import checkpoint_of, conformer_likelihoods, with_all_atoms
 from rnagen.evaluation.obedience import obedience_note
+from rnagen.evaluation.origins import origins_of
 from rnagen.evaluation.pairing import count_paired, on_reference
 from rnagen.evaluation.results import Evaluation
 from rnagen.evaluation.scores import LEAKAGE, filter_by_date, score_target, summarize
@@ -40,6 +41,8 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     referenced = read_references(config.references, config.split)
     wanted = {*referenced.chains, *(chain.name for chains in referenced.chains.values() for chain in chains)}
     predicted = read_predictions(config.predictions, wanted)
+    predicted = pair_files(config.predictions, config.references, predicted, referenced)
+    origins = origins_of(config.predictions)
     pairs, left_out = _pairs(referenced, predicted, config)
     references = {name: reference for name, (_, reference) in pairs.items()}
     cutoff = read_cutoff(config.predictions, config.ckpt)
@@ -62,19 +65,20 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     with progress_bar("scoring", len(predictions)) as advance:
         for name, prediction in predictions.items():
             answer = None if searcher is None else template_answer(references[name], cutoff, searcher)
-            scores.append(
-                score_target(
-                    prediction,
-                    references[name],
-                    filters[name],
-                    config.baselines,
-                    config.seed,
-                    likelihoods.get(name),
-                    answer,
-                )
+            score = score_target(
+                prediction,
+                references[name],
+                filters[name],
+                config.baselines,
+                config.seed,
+                likelihoods.get(name),
+                answer,
             )
+            source = origins.source(given[name].name, score.best_slot)
+            scores.append(replace(score, best_source=source))
             advance(1, name)
     notes = [*predicted.notes, *referenced.notes, *_unpaired(given, predictions, references)]
+    notes += filter(None, [origins.note])
     notes += obedience_note(config.predictions, predictions.keys())
     result = Evaluation(scores, summarize(scores, config.seed), cutoff, leakage, left_out, notes, failures)
     if config.out is not None:

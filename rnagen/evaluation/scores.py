@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rnagen.dates import parse_date
 from rnagen.evaluation import baselines
-from rnagen.evaluation.conformers import score_ensemble
+from rnagen.evaluation.conformers import lowest_rmsd, score_ensemble
 from rnagen.evaluation.pairing import ATOM, on_reference
 from rnagen.metrics import (
     Agreement,
@@ -41,7 +41,7 @@ INDEPENDENT_BASELINES = {
 """Baselines that have a sequence-independent score too: its name, and that of the baseline."""
 SCORES = (
     *("best1", "best5", "independent1", "independent5"),
-    *(*RANKINGS, "one_minus_tm", "lddt", *BASELINES, *INDEPENDENT_BASELINES),
+    *(*RANKINGS, "one_minus_tm", "lddt", "rmsd", *BASELINES, *INDEPENDENT_BASELINES),
 )
 """Numbers of a target that have a mean."""
 
@@ -95,8 +95,14 @@ class TargetScore:
     """Mean over pairs of the first five predictions: 0 when they are all the same."""
     lddt: float
     """C1'-lDDT, best of the first five."""
+    rmsd: float | None
+    """Å on C1' after superposition, lowest of the first five; over the residues that both have."""
+    best_slot: int
+    """Place of the best of the first five by matched TM-score, from 1."""
     date_filter: str
     """What is known of the training cutoff against the date of the target."""
+    best_source: str = ""
+    """Source of that conformer, where `rnagen submit` made the submission; empty where it is not known."""
     agreement: Agreement | None = None
     """Coverage of the reference conformers, where there are several."""
     ranking: LikelihoodRanking | None = None
@@ -166,6 +172,8 @@ def score_target(
         independent5=float(best_of(independent)),
         one_minus_tm=scores.one_minus_tm,
         lddt=float(scores.lddt.max()),
+        rmsd=lowest_rmsd(samples, sample_masks, refs, masks),
+        best_slot=int(scores.tm.argmax()) + 1,
         date_filter=date_filter,
         agreement=agreement(samples, refs, masks & sample_masks.all(0)) if several else None,
         ranking=None if log_likelihoods is None else rank_by_likelihood(prediction, reference, log_likelihoods),

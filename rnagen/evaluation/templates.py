@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rnagen.dates import NO_DATE
 from rnagen.errors import InputError
+from rnagen.evaluation.origins import origins_of
 from rnagen.io.files import read_json
 from rnagen.sampling.claim import SUMMARY
 from rnagen.sampling.templates import entry_of
@@ -54,14 +55,14 @@ def answer_within(sequence: str, dates: DateFilter, searcher: Searcher) -> Float
 
 
 def newest_templates(predictions: Path) -> dict[str, str]:
-    """Release date of the newest template that a run of rnagen used, by target, be it of the library or of a file;
-    targets without are left out.
+    """Release date of the newest template that a run of rnagen used, or the sources of a submission (`origins_of`), by
+    target, be it of the library or of a file; targets without are left out.
 
     Raises:
         InputError: a summary cannot be read.
     """
     folder = predictions if predictions.is_dir() else predictions.parent
-    newest = {}
+    newest = dict(origins_of(predictions).newest)
     for path in sorted(folder.glob(f"*/{SUMMARY}")):
         summary = read_json(path)
         try:
@@ -69,5 +70,6 @@ def newest_templates(predictions: Path) -> dict[str, str]:
         except (KeyError, TypeError) as error:
             raise InputError(path, "templates", f"not as rnagen writes them: {error!r}") from error
         if dates:
-            newest[str(summary.get("name", path.parent.name))] = max(dates)
+            name = str(summary.get("name", path.parent.name))
+            newest[name] = max([*dates, newest.get(name, NO_DATE)])
     return newest

@@ -59,7 +59,11 @@ def read_table(path: Path) -> Table:
     Raises:
         InputError: the file cannot be read, is not CSV, or names a column twice.
     """
-    text = read_text(path)
+    return parse_table(read_text(path), path)
+
+
+def parse_table(text: str, path: Path) -> Table:
+    """The table of a text, which is or becomes the file named; see `read_table`."""
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     try:
         found = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)

@@ -38,7 +38,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(sample_set, "VALIDATION", 2)
         for seed in range(6):
             write_structure(synthetic_rna(seed, 24 + 4 * seed), folder / "structures" / f"mine{seed}.cif")
-        run("sample --sequence GGGGCUUCGGCCCC --candidates 3 --n 2 --steps 2 --out out")
+        run("sample --sequence GGGGCUUCGGCCCC --candidates 6 --n 5 --steps 2 --out out")
         (folder / "in.fasta").write_text(">rna\nGGGGCUUCGGCCCC\n(((((....)))))\n")
         np.save(folder / "rna.npy", np.zeros((14, 14)))
         run("sample --fasta in.fasta --structure rna.npy --ckpt base --n 1 --steps 2 --out given")
@@ -53,6 +53,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
             *SHORT,
         )
         run("reactivity --sequence GGGGCUUCGGCCCC --out mapping --format csv")
+        run("submit out --out merged/submission.csv")
         scores = evaluate("out/rna", "out/rna", likelihood=True, ckpt="runs/run/last.safetensors")
         (folder / "scores.json").write_text(scores.to_json())
         (folder / "scores.csv").write_text(scores.to_csv())
@@ -114,6 +115,10 @@ def test_submission_csv(written: Path) -> None:
     assert found == documented("submission.csv")
 
 
+def test_submission_json(written: Path) -> None:
+    assert fields_of_file(written / "merged/submission.json") == documented("submission.json")
+
+
 def test_metrics_jsonl(written: Path) -> None:
     (line,) = (written / "runs/run/metrics.jsonl").read_text().splitlines()
     assert set(fields_of(json.loads(line))) == documented("metrics.jsonl")
@@ -171,7 +176,7 @@ def test_files(written: Path) -> None:
             name = str(path.relative_to(folder))
             if path.is_file() and name not in named:
                 covered = [known for known in named if known.endswith("/") and name.startswith(known)]
-                assert covered or name == "rna/conformer_2.cif", name
+                assert covered or re.fullmatch(r"rna/conformer_[2-5]\.cif", name), name
                 found.update(covered)
             elif path.is_file():
                 found.add(name)

@@ -41,7 +41,7 @@ TABLE = {
     "base_val": "`base`, later chains, model alone",
 }
 """Rows of the README's table by stored results; those of `base` alone were made before there was a second mode."""
-PAGES = (README, DOCS / "sampling.md", DOCS / "training.md", DOCS / "inputs.md")
+PAGES = (README, DOCS / "sampling.md", DOCS / "training.md", DOCS / "inputs.md", DOCS / "submission.md")
 SHORT = "--epochs 1 --train-batches 2 --val-batches 1 --batch-size 2"
 SHORT_TRAINING = {
     "structure": f"{SHORT} --val-repeat 2 --copies 2 --steps 2",
