@@ -43,7 +43,7 @@ class SamplerConfig:
     diversity: float = 0.0
     """Strength at which the conformers of an RNA repel each other; 0 samples them independently."""
     restraints: bool = True
-    """In the last third of the time, draw estimates into the ranges that bead distances have in RNA: no broken bonds,
+    """In the last third of the time, pull estimates into the ranges that bead distances have in RNA: no broken bonds,
     no overlaps, and C1' of residues that are to be paired at the distance of pairs."""
     secondary_structures: StructureSource = "free"
     """Secondary structure of each conformer, for a model that can be conditioned on one: free, or sampled from

@@ -1,4 +1,4 @@
-"""Estimates drawn into the geometry that RNA has: a potential that is zero within ranges of bead distances.
+"""Estimates pulled into the geometry that RNA has: a potential that is zero within ranges of bead distances.
 
 Steering by potentials on the estimated structure is known from Boltz (Wohlwend et al. 2025). Here the potential is
 flat-bottomed, and instead of its gradient each step takes the mean of the moves that would satisfy each violated
@@ -15,7 +15,7 @@ from rnagen.bead_ranges import NEAREST, PAIRED, TO_NEXT_RESIDUE, WITHIN_RESIDUE
 from rnagen.features import RNAFeatures
 
 FROM = 2 / 3
-"""Time of the flow from which on estimates are drawn into the ranges."""
+"""Time of the flow from which on estimates are pulled into the ranges."""
 SWEEPS = 24
 """Moves of all beads in a step."""
 OVERSHOOT = 1.4
@@ -23,7 +23,7 @@ OVERSHOOT = 1.4
 WATCHED = 1.5
 """Å beyond `NEAREST` within which beads are watched during the sweeps of one step."""
 REACH = 8.0
-"""Å beyond the range within which residues are drawn together that are paired."""
+"""Å beyond the range within which residues that are to be paired are pulled together."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Restraints:
         return torch.cat(found)
 
     def _paired(self, points: Float[Tensor, "n N 3"]) -> Int[Tensor, "P 2"]:
-        """Points of paired residues that are near enough to be drawn together."""
+        """Points of paired residues that are near enough to be pulled together."""
         if not len(self.paired):
             return self.paired
         distance = (points[:, self.paired[:, 0]] - points[:, self.paired[:, 1]]).norm(dim=-1)

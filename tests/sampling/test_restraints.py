@@ -1,4 +1,4 @@
-"""Estimates are drawn into the geometry of RNA, and no further."""
+"""Estimates are pulled into the geometry of RNA, and no further."""
 
 from dataclasses import replace
 
