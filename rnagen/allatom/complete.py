@@ -9,13 +9,13 @@ from jaxtyping import Bool, Float, Int64
 from rnagen.allatom.energy import Energy
 from rnagen.allatom.library import fragments
 from rnagen.allatom.minimise import minimise
-from rnagen.allatom.placement import Beads, choose, full_atoms
+from rnagen.allatom.placement import Beads, choose, full_atoms, place_phosphate_oxygens
 from rnagen.allatom.restraints import Topology, restraints, too_close
 from rnagen.chemistry import COLUMN, has_atom, linked_by_number
 from rnagen.structure import BEADS, HEAVY_ATOMS, RNAStructure, encode_sequence
 
-JOINING = 60
-"""Steps without contacts: they close the chain and turn the bases."""
+JOINING = (40, 40)
+"""Steps without contacts: they close the chain and turn the bases. Before each, phosphate oxygens are placed anew."""
 ROUNDS, STEPS = 4, 45
 """Rounds with contacts, and steps of each; contacts are looked for again before each."""
 ATOMS_AT_ONCE = 200_000
@@ -77,7 +77,11 @@ def _completed(
     found = restraints(topology, start, beads, there)
     size = topology.mask.size
     x = torch.from_numpy(start).view(-1, 3)
-    x = minimise(Energy(found, batch, size), x, JOINING)
+    linked = torch.from_numpy(topology.linked)
+    for steps in JOINING:
+        place_phosphate_oxygens(x.view(batch, length, -1, 3), linked)
+        x = minimise(Energy(found, batch, size), x, steps)
+    place_phosphate_oxygens(x.view(batch, length, -1, 3), linked)
     for _ in range(ROUNDS):
         close = too_close(topology, x.view(batch, length, -1, 3).numpy())
         both = replace(found, distances=found.distances.followed_by(close))

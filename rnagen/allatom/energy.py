@@ -36,9 +36,10 @@ class Energy:
         off = length - found.ideal
         if found.pushes:
             off[-found.pushes :].clamp_(max=0)
-        force = found.weight * off
+        force = (found.weight * off).clamp(-found.most, found.most)
         along = gap * (force / length)[:, None]
-        return torch.cat([found.i, found.j]), 0.5 * force * off, torch.cat([along, -along])
+        energy = force * off - 0.5 * force.square() / found.weight
+        return torch.cat([found.i, found.j]), energy, torch.cat([along, -along])
 
     def _volumes(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         atoms, ideal = self.restraints.volumes

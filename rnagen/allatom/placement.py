@@ -20,6 +20,8 @@ OTHER_KIND = 1.0
 """Å²; added where one is a purine and the other a pyrimidine."""
 FITTED = {"P": 1.0, "C4'": 2.0, "C1'": 4.0, "N": 4.0, "P+": 1.0}
 """Weight of each bead when a fragment is laid on those of its residue."""
+P_OXYGEN, HALF = 1.484, torch.tensor(119.6).deg2rad() / 2
+"""Å and half of the angle OP1-P-OP2, as `rnagen.chemistry.Ideals` has them."""
 NEAREST = 8
 """Fragments that are laid on the beads, of which the best is taken."""
 
@@ -136,6 +138,23 @@ def place_base(points: Float[Tensor, "R 16 3"], base: str) -> Float[Tensor, "R n
     mobile = ideal[[columns.index(COLUMN[name]) for name in names]].expand_as(target)
     rotation, shift = kabsch(mobile, target, torch.ones(target.shape[:-1], dtype=torch.bool))
     return rotate(ideal.expand(len(points), -1, -1), rotation) + shift[:, None]
+
+
+def place_phosphate_oxygens(coords: Float[Tensor, "B L 27 3"], linked: Bool[Tensor, " L"]) -> None:
+    """Put OP1 and OP2 where O3' of the residue before, P and O5' want them, with the right handedness, in place.
+
+    Args:
+        coords: Å, on the grid of `HEAVY_ATOMS`.
+        linked: whether each residue is bonded to the next; other phosphates are left.
+    """
+    rows = linked.nonzero()[:, 0]
+    centre = coords[:, rows + 1, COLUMN["P"]]
+    before = torch.nn.functional.normalize(coords[:, rows, COLUMN["O3'"]] - centre, dim=-1)
+    after = torch.nn.functional.normalize(coords[:, rows + 1, COLUMN["O5'"]] - centre, dim=-1)
+    out = -torch.nn.functional.normalize(before + after, dim=-1)
+    aside = torch.nn.functional.normalize(torch.linalg.cross(after, before), dim=-1)
+    for name, sign in (("OP1", -1), ("OP2", 1)):
+        coords[:, rows + 1, COLUMN[name]] = centre + P_OXYGEN * (HALF.cos() * out + sign * HALF.sin() * aside)
 
 
 __all__ = ["CONTEXT", "Beads", "choose", "full_atoms", "nearest", "place_sugars"]

@@ -22,6 +22,8 @@ BEAD = {"P": 0.4, "C4'": 0.3, "C1'": 0.06, "N": 0.2}
 """σ of the distance of atoms from the beads."""
 PULL = {"P": 1.0, "C4'": 1.0, "C1'": 30.0, "N": 2.0}
 """1 / Å; largest force of a bead on its atom: farther away it grows no more."""
+PAIR_PULL = 15.0
+"""1 / Å; the same of a hydrogen bond."""
 CONTACT = 0.06
 """σ of the distance by which atoms are too close."""
 ROOM = -0.25
@@ -40,13 +42,14 @@ class Distances:
     j: Int64[Tensor, " K"]
     ideal: Float[Tensor, " K"]
     weight: Float[Tensor, " K"]
+    most: Float[Tensor, " K"]
+    """1 / Å; largest force."""
     pushes: int
     """The last so many only push."""
 
     def followed_by(self, other: "Distances") -> "Distances":
         """These, then others that only push."""
-        parts = [torch.cat([getattr(self, name), getattr(other, name)]) for name in ("i", "j", "ideal", "weight")]
-        return Distances(*parts, pushes=self.pushes + other.pushes)
+        return _joined([self, other])
 
 
 @dataclass(frozen=True)
@@ -116,8 +119,9 @@ def _distances(
     ties, lengths = hydrogen_bonds(find_pairs(beads, there, topology.bases), topology.bases)
     atoms = np.concatenate([bonds.atoms[free], angles.atoms[bent][:, [0, 2]], ties]) + shift
     ideal = np.concatenate([ideals().bonds[bonds.kinds[free], 0], across, lengths])
-    sigma = np.repeat([BOND, ANGLE, PAIR], [int(free.sum()), int(bent.sum()), len(ties)])
-    return Distances(*_tensors(atoms[:, 0], atoms[:, 1], ideal, sigma**-2), pushes=0)
+    counts = [int(free.sum()), int(bent.sum()), len(ties)]
+    weight, most = np.repeat([BOND, ANGLE, PAIR], counts) ** -2, np.repeat([np.inf, np.inf, PAIR_PULL], counts)
+    return Distances(*_tensors(atoms[:, 0], atoms[:, 1], ideal, weight, most), pushes=0)
 
 
 def _in_base(atoms: Int64[np.ndarray, "K n"]) -> Bool[np.ndarray, " K"]:
@@ -131,13 +135,13 @@ def too_close(topology: Topology, coords: Float[np.ndarray, "B L 27 3"]) -> Dist
     for k, one in enumerate(coords):
         pairs, sums = contacts(one.reshape(-1, 3), topology.mask.reshape(-1), topology.near, ROOM + SKIN)
         pairs = pairs + k * topology.mask.size
-        weight = np.full(len(pairs), CONTACT**-2)
-        found.append(Distances(*_tensors(pairs[:, 0], pairs[:, 1], sums + ROOM, weight), pushes=len(pairs)))
+        weight, most = np.full(len(pairs), CONTACT**-2), np.full(len(pairs), np.inf)
+        found.append(Distances(*_tensors(pairs[:, 0], pairs[:, 1], sums + ROOM, weight, most), pushes=len(pairs)))
     return _joined(found)
 
 
 def _joined(parts: list[Distances]) -> Distances:
-    columns = [torch.cat([getattr(one, name) for one in parts]) for name in ("i", "j", "ideal", "weight")]
+    columns = [torch.cat([getattr(one, name) for one in parts]) for name in ("i", "j", "ideal", "weight", "most")]
     return Distances(*columns, pushes=sum(one.pushes for one in parts))
 
 
