@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rnagen.allatom.restraints import BASE, VOLUME, Restraints
-from rnagen.geometry import kabsch, rotate
+from rnagen.metrics.superpose import rotation_from_covariance
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,11 @@ class Energy:
     def _bases(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Each base about its ideal shape, superposed: at the best superposition its motion has no gradient."""
         atoms, place, there = self.restraints.bases
-        target = x[atoms]
-        rotation, shift = kabsch(place, target, there[..., 0] > 0)
-        off = (target - rotate(place, rotation) - shift[:, None]) * there
+        target = x[atoms] * there
+        # The ideal place is centred and zero where there is no atom: the centre of the target drops out.
+        rotation = rotation_from_covariance(target.mT @ place)
+        middle = target.sum(1, keepdim=True) / there.sum(1, keepdim=True)
+        off = target - middle * there - place @ rotation.mT
         return atoms, 0.5 * off.square().sum((1, 2)) / BASE**2, off / BASE**2
 
     def _beads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
