@@ -200,7 +200,10 @@ class Ideals:
         bases = {base: np.round(xyz, precision).tolist() for base, xyz in self.bases.items()}
         parts = {**table, "bases": bases}
         lines = [
-            json.dumps(part) + ": {\n" + ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in rows.items()) + "\n}"
+            json.dumps(part)
+            + ": {\n"
+            + ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in rows.items())
+            + "\n}"
             for part, rows in parts.items()
         ]
         path.write_text("{" + ",\n".join(lines) + "}\n")

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
 
+from rnagen.allatom.distances import joined
 from rnagen.allatom.energy import Energy
 from rnagen.allatom.library import fragments
 from rnagen.allatom.minimise import minimise
@@ -75,17 +76,16 @@ def _completed(
     beads = np.where(present[:, None, None], beads - middle, 0).astype(np.float32)
     start = _placed(beads, there, topology)
     found = restraints(topology, start, beads, there)
-    size = topology.mask.size
     x = torch.from_numpy(start).view(-1, 3)
     linked = torch.from_numpy(topology.linked)
     for steps in JOINING:
         place_phosphate_oxygens(x.view(batch, length, -1, 3), linked)
-        x = minimise(Energy(found, batch, size), x, steps)
+        x = minimise(Energy(found, batch), x, steps)
     place_phosphate_oxygens(x.view(batch, length, -1, 3), linked)
     for _ in range(ROUNDS):
         close = too_close(topology, x.view(batch, length, -1, 3).numpy())
-        both = replace(found, distances=found.distances.followed_by(close))
-        x = minimise(Energy(both, batch, size), x, STEPS)
+        both = replace(found, distances=joined([found.distances, close]))
+        x = minimise(Energy(both, batch), x, STEPS)
     result = x.view(batch, length, -1, 3).numpy() + middle
     return np.where(topology.mask[..., None], result, 0)
 

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rnagen.allatom.distances import total
 from rnagen.allatom.restraints import BASE, VOLUME, Restraints
 from rnagen.metrics.superpose import rotation_from_covariance
 
@@ -16,30 +17,12 @@ class Energy:
 
     restraints: Restraints
     batch: int
-    size: int
 
     def __call__(self, x: Float[Tensor, "N 3"]) -> tuple[Float[Tensor, " B"], Float[Tensor, "N 3"]]:
-        """Energies of the conformers and the gradient, at coordinates in Å; N = B · G."""
-        gradient = torch.zeros_like(x)
-        energy = x.new_zeros(self.batch)
-        for part in (self._distances, self._volumes, self._bases, self._beads):
-            atoms, energies, forces = part(x)
-            gradient.index_add_(0, atoms.reshape(-1), forces.reshape(-1, 3))
-            first = atoms[: len(energies)] if atoms.dim() == 1 else atoms[:, 0]
-            energy.index_add_(0, first // self.size, energies)
-        return energy, gradient
-
-    def _distances(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        found = self.restraints.distances
-        gap = x[found.i] - x[found.j]
-        length = gap.square().sum(-1).sqrt().clamp(min=1e-3)
-        off = length - found.ideal
-        if found.pushes:
-            off[-found.pushes :].clamp_(max=0)
-        force = (found.weight * off).clamp(-found.most, found.most)
-        along = gap * (force / length)[:, None]
-        energy = force * off - 0.5 * force.square() / found.weight
-        return torch.cat([found.i, found.j]), energy, torch.cat([along, -along])
+        """Energies of the conformers and the gradient, at coordinates in Å."""
+        held = self.restraints
+        parts = [held.distances.energy(x), held.beads.energy(x), self._volumes(x), self._bases(x)]
+        return total(parts, self.batch, x)
 
     def _volumes(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         atoms, ideal = self.restraints.volumes
@@ -60,12 +43,3 @@ class Energy:
         middle = target.sum(1, keepdim=True) / there.sum(1, keepdim=True)
         off = target - middle * there - place @ rotation.mT
         return atoms, 0.5 * off.square().sum((1, 2)) / BASE**2, off / BASE**2
-
-    def _beads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Harmonic near the bead, of constant force farther away (Huber)."""
-        atoms, target, strength = self.restraints.beads
-        gap = x[atoms] - target
-        length = gap.square().sum(-1).sqrt().clamp(min=1e-6)
-        weight, most = strength.unbind(1)
-        force = (weight * length).minimum(most)
-        return atoms, force * length - 0.5 * force.square() / weight, gap * (force / length)[:, None]

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from rnagen.allatom.distances import Distances, Ties, joined, tensors
 from rnagen.allatom.pairing import find_pairs, hydrogen_bonds
 from rnagen.chemistry import COLUMN, WIDTH, base_columns, ideals, is_c2_endo, terms
 from rnagen.contacts import connected, contacts
@@ -35,24 +36,6 @@ _MOST_BASE = 12
 
 
 @dataclass(frozen=True)
-class Distances:
-    """Harmonic restraints on K distances; those of contacts push only."""
-
-    i: Int64[Tensor, " K"]
-    j: Int64[Tensor, " K"]
-    ideal: Float[Tensor, " K"]
-    weight: Float[Tensor, " K"]
-    most: Float[Tensor, " K"]
-    """1 / Å; largest force."""
-    pushes: int
-    """The last so many only push."""
-
-    def followed_by(self, other: "Distances") -> "Distances":
-        """These, then others that only push."""
-        return _joined([self, other])
-
-
-@dataclass(frozen=True)
 class Restraints:
     """Of B conformers with G atoms each on the grid; atoms of all conformers are numbered through."""
 
@@ -61,8 +44,8 @@ class Restraints:
     """Handed centres with their neighbours, and the ideal volumes."""
     bases: tuple[Int64[Tensor, "R 12"], Float[Tensor, "R 12 3"], Float[Tensor, "R 12 1"]]
     """Atoms of each base, their ideal place about its centre, and 1 or 0 where it has fewer."""
-    beads: tuple[Int64[Tensor, " A"], Float[Tensor, "A 3"], Float[Tensor, "A 2"]]
-    """Atoms, the beads that hold them, and weight and largest force."""
+    beads: Ties
+    """Of the atoms to their beads."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +83,7 @@ def restraints(
     batch, size = len(start), topology.mask.size
     shift = np.arange(batch)[:, None] * size
     return Restraints(
-        _joined([_distances(topology, start[k], beads[k], k * size) for k in range(batch)]),
+        joined([_distances(topology, start[k], beads[k], k * size) for k in range(batch)]),
         _volumes(topology, shift),
         _bases(topology, shift),
         _beads(topology, beads, there, shift),
@@ -120,8 +103,8 @@ def _distances(
     atoms = np.concatenate([bonds.atoms[free], angles.atoms[bent][:, [0, 2]], ties]) + shift
     ideal = np.concatenate([ideals().bonds[bonds.kinds[free], 0], across, lengths])
     counts = [int(free.sum()), int(bent.sum()), len(ties)]
-    weight, most = np.repeat([BOND, ANGLE, PAIR], counts) ** -2, np.repeat([np.inf, np.inf, PAIR_PULL], counts)
-    return Distances(*_tensors(atoms[:, 0], atoms[:, 1], ideal, weight, most), pushes=0)
+    sigma, most = np.repeat([BOND, ANGLE, PAIR], counts), np.repeat([np.inf, np.inf, PAIR_PULL], counts)
+    return Distances.of(atoms, ideal, ideal, sigma, most)
 
 
 def _in_base(atoms: Int64[np.ndarray, "K n"]) -> Bool[np.ndarray, " K"]:
@@ -135,14 +118,8 @@ def too_close(topology: Topology, coords: Float[np.ndarray, "B L 27 3"]) -> Dist
     for k, one in enumerate(coords):
         pairs, sums = contacts(one.reshape(-1, 3), topology.mask.reshape(-1), topology.near, ROOM + SKIN)
         pairs = pairs + k * topology.mask.size
-        weight, most = np.full(len(pairs), CONTACT**-2), np.full(len(pairs), np.inf)
-        found.append(Distances(*_tensors(pairs[:, 0], pairs[:, 1], sums + ROOM, weight, most), pushes=len(pairs)))
-    return _joined(found)
-
-
-def _joined(parts: list[Distances]) -> Distances:
-    columns = [torch.cat([getattr(one, name) for one in parts]) for name in ("i", "j", "ideal", "weight", "most")]
-    return Distances(*columns, pushes=sum(one.pushes for one in parts))
+        found.append(Distances.of(pairs, sums + ROOM, np.full(len(pairs), np.inf), np.full(len(pairs), CONTACT)))
+    return joined(found)
 
 
 def _volumes(topology: Topology, shift: Int64[np.ndarray, "B 1"]) -> tuple[Tensor, Tensor]:
@@ -171,7 +148,7 @@ def _beads(
     beads: Float[np.ndarray, "B L 4 3"],
     there: Bool[np.ndarray, "L 4"],
     shift: Int64[np.ndarray, "B 1"],
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> Ties:
     atoms, targets, strength = [], [], []
     for column, bead in enumerate(BEADS):
         names = [glycosidic_nitrogen(BASES[code]) if bead == "N" else bead for code in topology.bases]
@@ -182,11 +159,5 @@ def _beads(
         strength.append(np.tile([BEAD[bead] ** -2, PULL[bead]], (len(rows), 1)))
     index = (np.concatenate(atoms) + shift).reshape(-1)
     target = np.concatenate(targets, axis=1).reshape(-1, 3)
-    held = np.tile(np.concatenate(strength), (len(shift), 1))
-    return _tensors(index, target, held)  # type: ignore[return-value]
-
-
-def _tensors(*arrays: np.ndarray | Float64[np.ndarray, "..."]) -> tuple[Tensor, ...]:
-    """Numbers in single precision, atoms as they are."""
-    found = (torch.from_numpy(np.ascontiguousarray(array)) for array in arrays)
-    return tuple(one.float() if one.is_floating_point() else one for one in found)
+    weight, most = np.tile(np.concatenate(strength), (len(shift), 1)).T
+    return Ties(*tensors(index, target, weight, most))
