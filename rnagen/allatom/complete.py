@@ -11,6 +11,7 @@ from rnagen.allatom.energy import Energy
 from rnagen.allatom.library import fragments
 from rnagen.allatom.minimise import minimise
 from rnagen.allatom.placement import Beads, choose, full_atoms, place_phosphate_oxygens
+from rnagen.allatom.relax import relaxed
 from rnagen.allatom.restraints import Topology, restraints, too_close
 from rnagen.chemistry import COLUMN, has_atom, linked_by_number
 from rnagen.structure import BEADS, HEAVY_ATOMS, RNAStructure, encode_sequence
@@ -74,6 +75,7 @@ def _completed(
     # Coordinates far from the origin have fewer digits.
     middle = beads[:, present].mean((1, 2), keepdims=True)
     beads = np.where(present[:, None, None], beads - middle, 0).astype(np.float32)
+    beads = relaxed(beads, there & present[:, None], topology.linked)
     start = _placed(beads, there, topology)
     found = restraints(topology, start, beads, there)
     x = torch.from_numpy(start).view(-1, 3)
