@@ -21,7 +21,7 @@ BOND, ANGLE, VOLUME, BASE, PAIR = 0.015, 0.02, 0.15, 0.02, 0.12
 """σ of bonds, of distances across angles, of volumes, of atoms of bases about their ideal place, of hydrogen bonds."""
 BEAD = {"P": 0.4, "C4'": 0.3, "C1'": 0.04, "N": 0.1}
 """σ of the distance of atoms from the beads."""
-PULL = {"P": 1.0, "C4'": 1.0, "C1'": 100.0, "N": 6.0}
+PULL = {"P": 1.0, "C4'": 1.0, "C1'": 50.0, "N": 6.0}
 """1 / Å; largest force of a bead on its atom: farther away it grows no more."""
 PAIR_PULL = 15.0
 """1 / Å; the same of a hydrogen bond."""
