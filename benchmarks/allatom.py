@@ -2,8 +2,8 @@
 
     python benchmarks/allatom.py --data data --splits splits
 
-Bonds and angles are outliers beyond four standard deviations; clashes are overlaps of heavy atoms by more than 0.4 Å. C1'
-and TM-score are against the beads (matched, lowest and mean), heavy-atom RMSD against the experiment, without
+Bonds and angles are outliers beyond four standard deviations; clashes are overlaps of heavy atoms by more than 0.4 Å.
+C1' and TM-score are against the beads (matched, lowest and mean), heavy-atom RMSD against the experiment, without
 superposition. Seconds are of the processor, for 120 residues.
 """
 

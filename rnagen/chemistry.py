@@ -1,7 +1,8 @@
 """Bonds, angles and chirality of nucleotides, as lists of atoms, with their ideal values.
 
-The ideal values are medians of experimental structures (runs/nucleotides.py: X-ray, 2.0 Å or better), which were refined
-against those of Gelbin et al., J. Am. Chem. Soc. 118, 519 (1996) and Parkinson et al., Acta Cryst. D 52, 57 (1996).
+The ideal values are medians of experimental structures (runs/nucleotides.py: X-ray, 2.0 Å or better), which were
+refined against those of Gelbin et al., J. Am. Chem. Soc. 118, 519 (1996) and Parkinson et al., Acta Cryst. D 52, 57
+(1996).
 
 Atoms are numbered on the grid of residues and `HEAVY_ATOMS`: atom a of residue i is i · 27 + a.
 """
@@ -12,7 +13,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float, Int
 
 from rnagen.structure import BACKBONE_ATOMS, BASE_ATOMS, BASES, HEAVY_ATOMS, glycosidic_nitrogen
 
@@ -59,7 +60,7 @@ def _atom_table() -> Bool[np.ndarray, "5 27"]:
     return np.array([[name in atoms_of(base) for name in HEAVY_ATOMS] for base in BASES])
 
 
-def has_atom(bases: Int64[np.ndarray, " L"]) -> Bool[np.ndarray, "L 27"]:
+def has_atom(bases: Int[np.ndarray, " L"]) -> Bool[np.ndarray, "L 27"]:
     """Which atoms each residue has, by the codes of the bases."""
     return _atom_table()[bases]
 
@@ -68,9 +69,9 @@ def has_atom(bases: Int64[np.ndarray, " L"]) -> Bool[np.ndarray, "L 27"]:
 class Terms:
     """K bonds (n = 2), angles (n = 3) or handed centres (n = 4) of one kind of residue or of a chain."""
 
-    atoms: Int64[np.ndarray, "K n"]
+    atoms: Int[np.ndarray, "K n"]
     """On the grid; those of the next residue follow those of a residue."""
-    kinds: Int64[np.ndarray, " K"]
+    kinds: Int[np.ndarray, " K"]
     """Place of its name among those of `Ideals`."""
 
 
@@ -81,7 +82,7 @@ def _name(base: str, names: tuple[str, ...]) -> str:
 
 
 @cache
-def bonds_of(base: str) -> tuple[tuple[str, Int64[np.ndarray, " 2"]], ...]:
+def bonds_of(base: str) -> tuple[tuple[str, Int[np.ndarray, " 2"]], ...]:
     """Name and atoms of each bond of a residue; the last is that to the next one."""
     pairs = [(*bond.split("-"),) for bond in f"{_BACKBONE} {_BASE[base]}".split()]
     found = [(_name(base, pair), np.array([COLUMN[name] for name in pair])) for pair in pairs]
@@ -89,7 +90,7 @@ def bonds_of(base: str) -> tuple[tuple[str, Int64[np.ndarray, " 2"]], ...]:
 
 
 @cache
-def angles_of(base: str) -> tuple[tuple[str, Int64[np.ndarray, " 3"]], ...]:
+def angles_of(base: str) -> tuple[tuple[str, Int[np.ndarray, " 3"]], ...]:
     """Name and atoms of each angle of a residue, the middle one second; with those at the bond to the next one."""
     pairs = [tuple(atoms.tolist()) for _, atoms in bonds_of(base)]
     phosphate = [(COLUMN["P"] + WIDTH, COLUMN[name] + WIDTH) for name in ("OP1", "OP2", "O5'")]
@@ -108,7 +109,7 @@ def angles_of(base: str) -> tuple[tuple[str, Int64[np.ndarray, " 3"]], ...]:
 
 
 @cache
-def centres_of(base: str) -> tuple[tuple[str, Int64[np.ndarray, " 4"]], ...]:
+def centres_of(base: str) -> tuple[tuple[str, Int[np.ndarray, " 4"]], ...]:
     """Name and atoms of each handed centre of a residue: the centre, then its neighbours."""
     nitrogen = glycosidic_nitrogen(base)
     names = [(c, *(nitrogen if name == "N" else name for name in _NEIGHBOURS[c])) for c in CENTRES]
@@ -132,7 +133,7 @@ def _terms_of(base: str, size: int) -> Terms:
 
 
 def terms(
-    bases: Int64[np.ndarray, " L"], mask: Bool[np.ndarray, "L 27"], linked: Bool[np.ndarray, " L"], size: int
+    bases: Int[np.ndarray, " L"], mask: Bool[np.ndarray, "L 27"], linked: Bool[np.ndarray, " L"], size: int
 ) -> Terms:
     """The bonds (size 2), angles (3) or handed centres (4) of a chain.
 
@@ -153,7 +154,7 @@ def terms(
     return Terms(np.concatenate(atoms), np.concatenate(kinds))
 
 
-def linked_by_number(present: Bool[np.ndarray, " L"], residue_index: Int64[np.ndarray, " L"]) -> Bool[np.ndarray, " L"]:
+def linked_by_number(present: Bool[np.ndarray, " L"], residue_index: Int[np.ndarray, " L"]) -> Bool[np.ndarray, " L"]:
     """Whether each residue is bonded to the next: both are present, and their numbers follow."""
     linked = np.zeros(len(present), dtype=bool)
     linked[:-1] = present[:-1] & present[1:] & (np.diff(residue_index) == 1)
@@ -161,7 +162,7 @@ def linked_by_number(present: Bool[np.ndarray, " L"], residue_index: Int64[np.nd
 
 
 @cache
-def radii() -> Float64[np.ndarray, " 27"]:
+def radii() -> Float[np.ndarray, " 27"]:
     """Van der Waals radius of each of the heavy atoms, Å."""
     return np.array([RADII[name[0]] for name in HEAVY_ATOMS])
 
@@ -170,14 +171,14 @@ def radii() -> Float64[np.ndarray, " 27"]:
 class Ideals:
     """Ideal values, and how far experimental structures scatter about them."""
 
-    bonds: Float64[np.ndarray, "bonds 2"]
+    bonds: Float[np.ndarray, "bonds 2"]
     """Å and its standard deviation, by `names_of(2)`."""
-    angles: Float64[np.ndarray, "angles 2 2"]
+    angles: Float[np.ndarray, "angles 2 2"]
     """Radians and their standard deviation, by `names_of(3)`, in C3'-endo and in C2'-endo sugars."""
-    volumes: Float64[np.ndarray, "5 2"]
+    volumes: Float[np.ndarray, "5 2"]
     """Å³; volume that the bonds to three neighbours span, by `CENTRES`, with its standard deviation; the sign is the
     handedness."""
-    bases: dict[str, Float64[np.ndarray, "n 3"]]
+    bases: dict[str, Float[np.ndarray, "n 3"]]
     """Å; C1' and the atoms of each base in a plane, in the order of `base_columns`."""
 
     @classmethod
@@ -209,7 +210,7 @@ class Ideals:
         path.write_text("{" + ",\n".join(lines) + "}\n")
 
     @cached_property
-    def distances(self) -> Float64[np.ndarray, "angles 2 2"]:
+    def distances(self) -> Float[np.ndarray, "angles 2 2"]:
         """Å; distance between the ends of each angle and its standard deviation, from the angle and its two bonds."""
         lengths = {name: row[0] for name, row in zip(names_of(2), self.bonds)}
         ends = np.array([_sides(name, lengths) for name in names_of(3)])[:, :, None]
@@ -244,17 +245,17 @@ def ideals() -> Ideals:
 
 
 @cache
-def base_columns(base: str) -> Int64[np.ndarray, " n"]:
+def base_columns(base: str) -> Int[np.ndarray, " n"]:
     """Columns of C1' and of the atoms of a base."""
     return np.array([COLUMN["C1'"], *(COLUMN[name] for name in atoms_of(base) if name in BASE_ATOMS)])
 
 
 def torsion(
-    a: Float64[np.ndarray, "n 3"],
-    b: Float64[np.ndarray, "n 3"],
-    c: Float64[np.ndarray, "n 3"],
-    d: Float64[np.ndarray, "n 3"],
-) -> Float64[np.ndarray, " n"]:
+    a: Float[np.ndarray, "n 3"],
+    b: Float[np.ndarray, "n 3"],
+    c: Float[np.ndarray, "n 3"],
+    d: Float[np.ndarray, "n 3"],
+) -> Float[np.ndarray, " n"]:
     """Torsion angles about b–c, in degrees, from -180 to 180."""
     axis = c - b
     first, last = np.cross(b - a, axis), np.cross(axis, d - c)
@@ -262,6 +263,6 @@ def torsion(
     return np.degrees(np.arctan2(sine, (first * last).sum(-1)))
 
 
-def is_c2_endo(coords: Float64[np.ndarray, "L 27 3"]) -> Bool[np.ndarray, " L"]:
+def is_c2_endo(coords: Float[np.ndarray, "L 27 3"]) -> Bool[np.ndarray, " L"]:
     """Which sugars are C2'-endo, by δ; the others are C3'-endo."""
     return torsion(*(coords[:, COLUMN[name]] for name in ("C5'", "C4'", "C3'", "O3'"))) % 360 > ENDO

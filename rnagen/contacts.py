@@ -1,7 +1,7 @@
 """Atoms that may not come close: pairs that no three bonds connect."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int
 from scipy.sparse import coo_matrix, identity
 from scipy.spatial import cKDTree
 
@@ -11,7 +11,7 @@ BONDS = 3
 """Atoms that so many bonds connect are neither in contact nor in clash."""
 
 
-def connected(bonds: Int64[np.ndarray, "K 2"], atoms: int) -> Int64[np.ndarray, " pairs"]:
+def connected(bonds: Int[np.ndarray, "K 2"], atoms: int) -> Int[np.ndarray, " pairs"]:
     """Sorted keys i · atoms + j, i < j, of the pairs that up to `BONDS` bonds connect."""
     i, j = bonds.T
     one = coo_matrix((np.ones(len(bonds), dtype=bool), (i, j)), shape=(atoms, atoms)).tocsr()
@@ -24,8 +24,8 @@ def connected(bonds: Int64[np.ndarray, "K 2"], atoms: int) -> Int64[np.ndarray, 
 
 
 def contacts(
-    coords: Float[np.ndarray, "N 3"], mask: Bool[np.ndarray, " N"], near: Int64[np.ndarray, " pairs"], reach: float
-) -> tuple[Int64[np.ndarray, "K 2"], Float[np.ndarray, " K"]]:
+    coords: Float[np.ndarray, "N 3"], mask: Bool[np.ndarray, " N"], near: Int[np.ndarray, " pairs"], reach: float
+) -> tuple[Int[np.ndarray, "K 2"], Float[np.ndarray, " K"]]:
     """Pairs of atoms whose distance is under the sum of their radii plus `reach` (Å), and those sums.
 
     Args:

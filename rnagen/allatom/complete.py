@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int
 
 from rnagen.allatom.distances import joined
 from rnagen.allatom.energy import Energy
@@ -54,10 +54,10 @@ def complete(structure: RNAStructure) -> RNAStructure:
 
 
 def _topology(
-    bases: Int64[np.ndarray, " L"], there: Bool[np.ndarray, "L 4"], residue_index: Int64[np.ndarray, " L"]
+    bases: Int[np.ndarray, " L"], there: Bool[np.ndarray, "L 4"], residue_index: Int[np.ndarray, " L"]
 ) -> Topology:
     """Atoms that are to be placed, and which residues are bonded."""
-    present = there[:, 1:].all(1)
+    present = np.asarray(there[:, 1:].all(axis=1))
     linked = linked_by_number(present, residue_index)
     mask = has_atom(bases) & present[:, None]
     follows = np.concatenate([[False], linked[:-1]])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int, Int64
 from torch import Tensor
 
 
@@ -26,7 +26,7 @@ class Distances:
     @classmethod
     def of(
         cls,
-        atoms: Int64[np.ndarray, "K 2"],
+        atoms: Int[np.ndarray, "K 2"],
         lower: Float[np.ndarray, " K"],
         upper: Float[np.ndarray, " K"],
         sigma: Float[np.ndarray, " K"],
@@ -71,7 +71,7 @@ def joined(parts: Sequence[Distances]) -> Distances:
     return Distances(*(torch.cat([getattr(one, item.name) for one in parts]) for item in fields(Distances)))
 
 
-Part = tuple[Int64[Tensor, "..."], Float[Tensor, " K"], Float[Tensor, "... 3"]]
+Part = tuple[Int64[Tensor, "..."], Float[Tensor, "..."], Float[Tensor, "..."]]
 """Atoms of restraints, their energies, and gradients on the atoms."""
 
 

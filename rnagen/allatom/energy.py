@@ -32,7 +32,7 @@ class Energy:
         off = (a * by_a).sum(-1) - ideal
         force = (off / VOLUME**2)[:, None]
         parts = [force * by_a, force * by_b, force * by_c]
-        return atoms, 0.5 * force[:, 0] * off, torch.stack([-sum(parts), *parts], 1)  # type: ignore[list-item]
+        return atoms, 0.5 * force[:, 0] * off, torch.stack([-sum(parts), *parts], 1)
 
     def _bases(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Each base about its ideal shape, superposed: at the best superposition its motion has no gradient."""

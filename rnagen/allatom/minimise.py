@@ -1,7 +1,7 @@
 """L-BFGS with a fixed number of steps, of many conformers side by side: each has its own step and its own history.
 
-Nocedal and Wright, Numerical Optimization (2006), algorithm 7.4. A step that raises the energy is taken back and tried at
-a third of its length. Conformers do not change one another's steps.
+Nocedal and Wright, Numerical Optimization (2006), algorithm 7.4. A step that raises the energy is taken back and tried
+at a third of its length. Conformers do not change one another's steps.
 """
 
 from collections.abc import Callable

@@ -1,11 +1,11 @@
 """Canonical base pairs, seen on beads alone, and the hydrogen bonds that they have.
 
-The distances are medians of 1,992 pairs of crystal structures of 2.5 Å or better. Among residues that can pair, all five
-within 1 Å find 93–97 % of A-U and G-C pairs, and 87–95 % of what they find are pairs.
+The distances are medians of 1,992 pairs of crystal structures of 2.5 Å or better. Among residues that can pair, all
+five within 1 Å find 93–97 % of A-U and G-C pairs, and 87–95 % of what they find are pairs.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Bool, Float, Int
 
 from rnagen.chemistry import COLUMN, WIDTH
 from rnagen.structure import BASES, BEADS
@@ -30,7 +30,7 @@ CLOSEST = 3
 
 
 def find_pairs(
-    coords: Float[np.ndarray, "L 4 3"], mask: Bool[np.ndarray, "L 4"], bases: Int64[np.ndarray, " L"]
+    coords: Float[np.ndarray, "L 4 3"], mask: Bool[np.ndarray, "L 4"], bases: Int[np.ndarray, " L"]
 ) -> list[tuple[int, int]]:
     """Canonical pairs (purine, pyrimidine) on beads in Å; a residue is in one at most."""
     codes = [BASES.index(base) for base in "ACGU"]
@@ -56,7 +56,7 @@ def find_pairs(
     return found
 
 
-def _is_stacked(off: Float64[np.ndarray, "L L"], i: int, j: int) -> bool:
+def _is_stacked(off: Float[np.ndarray, "L L"], i: int, j: int) -> bool:
     """Whether a pair of the next residues inwards or outwards is possible too."""
     around = ((i + 1, j - 1), (i - 1, j + 1))
     return any(off[a, b] < STACKED for a, b in around if 0 <= a < len(off) and 0 <= b < len(off))
@@ -64,7 +64,7 @@ def _is_stacked(off: Float64[np.ndarray, "L L"], i: int, j: int) -> bool:
 
 def _deviation(
     first: Float[np.ndarray, "n 4 3"], second: Float[np.ndarray, "m 4 3"], kind: str
-) -> Float64[np.ndarray, "n m"]:
+) -> Float[np.ndarray, "n m"]:
     """Å by which the worst of the distances is off."""
     worst = np.zeros((len(first), len(second)))
     for (a, b), median in zip(_DISTANCES, _MEDIANS[kind]):
@@ -74,8 +74,8 @@ def _deviation(
 
 
 def hydrogen_bonds(
-    pairs: list[tuple[int, int]], bases: Int64[np.ndarray, " L"]
-) -> tuple[Int64[np.ndarray, "K 2"], Float64[np.ndarray, " K"]]:
+    pairs: list[tuple[int, int]], bases: Int[np.ndarray, " L"]
+) -> tuple[Int[np.ndarray, "K 2"], Float[np.ndarray, " K"]]:
     """Atoms on the grid of `rnagen.chemistry`, and their distances in Å."""
     atoms, lengths = [], []
     for i, j in pairs:

@@ -1,8 +1,8 @@
 """Beads of bad geometry, moved until the chain can run through them: few, and as little as it takes.
 
-Sampled conformers have breaks of up to 20 Å and beads on top of one another. All distances between beads of a residue and
-of the next one are brought between the bounds that fragments of experimental structures have; beads that are within
-them, as those of experimental structures, do not move.
+Sampled conformers have breaks of up to 20 Å and beads on top of one another. All distances between beads of a residue
+and of the next one are brought between the bounds that fragments of experimental structures have; beads that are within
+them, as almost all of experimental structures, do not move.
 """
 
 from functools import cache
@@ -10,7 +10,7 @@ from itertools import combinations
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Bool, Float, Int
 from scipy.spatial import cKDTree
 from torch import Tensor
 
@@ -31,7 +31,7 @@ ROUNDS, STEPS = 3, 60
 
 
 @cache
-def bounds() -> tuple[Int64[np.ndarray, "K 2"], Float64[np.ndarray, "K 2"]]:
+def bounds() -> tuple[Int[np.ndarray, "K 2"], Float[np.ndarray, "K 2"]]:
     """Pairs of beads of a residue (0–3) and the next one (4–7), and bounds of their distances in Å."""
     names = [*BEADS, *(f"{bead}+" for bead in BEADS)]
     pairs = [(a, b) for a, b in combinations(range(len(names)), 2) if a < len(BEADS)]

@@ -1,14 +1,14 @@
-"""What the minimiser keeps: bonds, angles, handedness, rigid bases, base pairs, the beads, and room between atoms.
+"""What the minimiser asks for: bonds, angles, handedness, rigid bases, base pairs, the beads, and room between atoms.
 
-Weights are 1 / σ² with σ in Å (Å³ for volumes): tighter than experimental structures scatter where outliers count, wider
-where the beads may be wrong.
+Weights are 1 / σ² with σ in Å (Å³ for volumes): tighter than experimental structures scatter where outliers count,
+wider where the beads may be wrong.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int, Int64
 from torch import Tensor
 
 from rnagen.allatom.distances import Distances, Ties, joined, tensors
@@ -52,15 +52,15 @@ class Restraints:
 class Topology:
     """What conformers of one sequence with the same atoms have in common."""
 
-    bases: Int64[np.ndarray, " L"]
+    bases: Int[np.ndarray, " L"]
     mask: Bool[np.ndarray, "L 27"]
     linked: Bool[np.ndarray, " L"]
-    near: Int64[np.ndarray, " pairs"]
+    near: Int[np.ndarray, " pairs"]
     """Of `rnagen.contacts.connected`."""
 
     @classmethod
     def of(
-        cls, bases: Int64[np.ndarray, " L"], mask: Bool[np.ndarray, "L 27"], linked: Bool[np.ndarray, " L"]
+        cls, bases: Int[np.ndarray, " L"], mask: Bool[np.ndarray, "L 27"], linked: Bool[np.ndarray, " L"]
     ) -> "Topology":
         """Of a chain."""
         return cls(bases, mask, linked, connected(terms(bases, mask, linked, 2).atoms, mask.size))
@@ -107,7 +107,7 @@ def _distances(
     return Distances.of(atoms, ideal, ideal, sigma, most)
 
 
-def _in_base(atoms: Int64[np.ndarray, "K n"]) -> Bool[np.ndarray, " K"]:
+def _in_base(atoms: Int[np.ndarray, "K n"]) -> Bool[np.ndarray, " K"]:
     """Terms of which all atoms are C1' or of the base."""
     return (atoms % WIDTH >= COLUMN["C1'"]).all(1) & (atoms // WIDTH == atoms[:, :1] // WIDTH).all(1)
 
@@ -122,13 +122,13 @@ def too_close(topology: Topology, coords: Float[np.ndarray, "B L 27 3"]) -> Dist
     return joined(found)
 
 
-def _volumes(topology: Topology, shift: Int64[np.ndarray, "B 1"]) -> tuple[Tensor, Tensor]:
+def _volumes(topology: Topology, shift: Int[np.ndarray, "B 1"]) -> tuple[Tensor, Tensor]:
     found = terms(topology.bases, topology.mask, topology.linked, 4)
     atoms = (found.atoms + shift[..., None]).reshape(-1, 4)
     return torch.from_numpy(atoms), torch.from_numpy(ideals().volumes[found.kinds, 0]).float().repeat(len(shift))
 
 
-def _bases(topology: Topology, shift: Int64[np.ndarray, "B 1"]) -> tuple[Tensor, Tensor, Tensor]:
+def _bases(topology: Topology, shift: Int[np.ndarray, "B 1"]) -> tuple[Tensor, Tensor, Tensor]:
     rows = np.flatnonzero(topology.mask[:, COLUMN["C1'"]])
     atoms = np.repeat(rows[:, None] * WIDTH + COLUMN["C1'"], _MOST_BASE, axis=1)
     place, there = np.zeros((len(rows), _MOST_BASE, 3)), np.zeros((len(rows), _MOST_BASE, 1))
@@ -147,7 +147,7 @@ def _beads(
     topology: Topology,
     beads: Float[np.ndarray, "B L 4 3"],
     there: Bool[np.ndarray, "L 4"],
-    shift: Int64[np.ndarray, "B 1"],
+    shift: Int[np.ndarray, "B 1"],
 ) -> Ties:
     atoms, targets, strength = [], [], []
     for column, bead in enumerate(BEADS):

@@ -1,8 +1,9 @@
 """Stereochemistry of all heavy atoms: bonds, angles, handedness, clashes and breaks, alike for models and experiments.
 
-An outlier is more than `OUTLIER` standard deviations of experimental structures (`rnagen.chemistry.Ideals`) from its ideal
-value. A clash is a pair of heavy atoms that overlap by more than `OVERLAP` and that no three bonds connect, as MolProbity
-counts them (Williams et al., Protein Sci. 27, 293 (2018)), but without hydrogen atoms: far fewer than with them.
+An outlier is more than `OUTLIER` standard deviations of experimental structures (`rnagen.chemistry.Ideals`) from its
+ideal value. A clash is a pair of heavy atoms that overlap by more than `OVERLAP` and that no three bonds connect, as
+MolProbity counts them (Williams et al., Protein Sci. 27, 293 (2018)), but without hydrogen atoms: far fewer than with
+them.
 """
 
 from dataclasses import dataclass
