@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from torch import Tensor
 
 from rnagen.allatom.distances import joined
 from rnagen.allatom.energy import Energy
@@ -12,14 +13,20 @@ from rnagen.allatom.library import fragments
 from rnagen.allatom.minimise import minimise
 from rnagen.allatom.placement import Beads, choose, full_atoms, place_phosphate_oxygens
 from rnagen.allatom.relax import relaxed
-from rnagen.allatom.restraints import Topology, restraints, too_close
+from rnagen.allatom.restraints import Restraints, Topology, restraints, too_close
 from rnagen.chemistry import COLUMN, has_atom, linked_by_number
+from rnagen.contacts import contacts
+from rnagen.metrics.all_atom import OVERLAP
 from rnagen.structure import BEADS, HEAVY_ATOMS, RNAStructure, encode_sequence
 
 JOINING = (40, 40)
 """Steps without contacts: they close the chain and turn the bases. Before each, phosphate oxygens are placed anew."""
 ROUNDS, STEPS = 4, 45
 """Rounds with contacts, and steps of each; contacts are looked for again before each."""
+CROWDED = 0.004
+"""Clashes per atom, over which a conformer is minimised further, with the beads holding it less."""
+LOOSER = 0.2
+"""Share of the largest force of the beads that is left then."""
 ATOMS_AT_ONCE = 200_000
 """Most atoms of conformers that are minimised together."""
 
@@ -70,26 +77,49 @@ def _completed(
     beads: Float[np.ndarray, "B L 4 3"], there: Bool[np.ndarray, "L 4"], topology: Topology
 ) -> Float[np.ndarray, "B L 27 3"]:
     """Coordinates of conformers with the same beads, zero where there is no atom."""
-    batch, length = beads.shape[:2]
     present = topology.mask[:, COLUMN["C1'"]]
     # Coordinates far from the origin have fewer digits.
     middle = beads[:, present].mean((1, 2), keepdims=True)
     beads = np.where(present[:, None, None], beads - middle, 0).astype(np.float32)
     beads = relaxed(beads, there & present[:, None], topology.linked)
     start = _placed(beads, there, topology)
-    found = restraints(topology, start, beads, there)
-    x = torch.from_numpy(start).view(-1, 3)
-    linked = torch.from_numpy(topology.linked)
+    result = _minimised(start, restraints(topology, start, beads, there), topology)
+    crowded = np.array([_clashes(one, topology) for one in result]) > CROWDED * topology.mask.sum()
+    if crowded.any():
+        found = restraints(topology, start[crowded], beads[crowded], there)
+        result[crowded] = _with_contacts(result[crowded], found.looser(LOOSER), topology)
+    return np.where(topology.mask[..., None], result + middle, 0)
+
+
+def _minimised(
+    start: Float[np.ndarray, "B L 27 3"], found: Restraints, topology: Topology
+) -> Float[np.ndarray, "B L 27 3"]:
+    """First the chain and the base pairs, then all."""
+    x, linked = start, torch.from_numpy(topology.linked)
     for steps in JOINING:
-        place_phosphate_oxygens(x.view(batch, length, -1, 3), linked)
-        x = minimise(Energy(found, batch), x, steps)
-    place_phosphate_oxygens(x.view(batch, length, -1, 3), linked)
+        x = minimise(Energy(found, len(x)), _turned(x, linked), steps).numpy().reshape(start.shape)
+    return _with_contacts(_turned(x, linked).numpy().reshape(start.shape), found, topology)
+
+
+def _turned(x: Float[np.ndarray, "B L 27 3"], linked: Bool[Tensor, " L"]) -> Float[Tensor, "N 3"]:
+    """With phosphate oxygens placed anew."""
+    coords = torch.from_numpy(x.copy())
+    place_phosphate_oxygens(coords, linked)
+    return coords.view(-1, 3)
+
+
+def _with_contacts(
+    x: Float[np.ndarray, "B L 27 3"], found: Restraints, topology: Topology
+) -> Float[np.ndarray, "B L 27 3"]:
+    """Rounds with contacts."""
     for _ in range(ROUNDS):
-        close = too_close(topology, x.view(batch, length, -1, 3).numpy())
-        both = replace(found, distances=joined([found.distances, close]))
-        x = minimise(Energy(both, batch), x, STEPS)
-    result = x.view(batch, length, -1, 3).numpy() + middle
-    return np.where(topology.mask[..., None], result, 0)
+        both = replace(found, distances=joined([found.distances, too_close(topology, x)]))
+        x = minimise(Energy(both, len(x)), torch.from_numpy(x).view(-1, 3), STEPS).numpy().reshape(x.shape)
+    return x
+
+
+def _clashes(x: Float[np.ndarray, "L 27 3"], topology: Topology) -> int:
+    return len(contacts(x.reshape(-1, 3), topology.mask.reshape(-1), topology.near, -OVERLAP)[0])
 
 
 def _placed(

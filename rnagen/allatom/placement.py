@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from rnagen.allatom.library import CONTEXT, FRAME, PLACE, PLANE, POINTS, Fragments, frames
+from rnagen.allatom.library import FRAME, PLACE, PLANE, POINTS, Fragments, frames
 from rnagen.chemistry import COLUMN, base_columns, ideals
 from rnagen.geometry import kabsch, rotate
 from rnagen.structure import BACKBONE_ATOMS, BASES, BEADS, HEAVY_ATOMS, glycosidic_nitrogen
@@ -22,8 +22,6 @@ FITTED = {"P": 1.0, "C4'": 2.0, "C1'": 4.0, "N": 4.0, "P+": 1.0}
 """Weight of each bead when a fragment is laid on those of its residue."""
 P_OXYGEN, HALF = 1.484, torch.tensor(119.6).deg2rad() / 2
 """Å and half of the angle OP1-P-OP2, as `rnagen.chemistry.Ideals` has them."""
-NEAREST = 8
-"""Fragments that are laid on the beads, of which the best is taken."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,8 @@ class Beads:
         return cls(points.flatten(0, 1), known.flatten(0, 1), purine.repeat(batch))
 
 
-def nearest(beads: Beads, fragments: Fragments, number: int) -> Int64[Tensor, "R k"]:
-    """The fragments with the smallest weighted squared distance to the beads of each residue, the best first."""
+def nearest(beads: Beads, fragments: Fragments) -> Int64[Tensor, " R"]:
+    """The fragment with the smallest weighted squared distance to the beads of each residue."""
     origin, along, aside = (beads.points[:, PLACE[name]] for name in FRAME)
     local = (beads.points - origin[:, None]) @ frames(origin, along, aside).mT
     weight = torch.tensor([MATCHED.get(name, 0.0) for name in PLACE])
@@ -74,21 +72,7 @@ def nearest(beads: Beads, fragments: Fragments, number: int) -> Int64[Tensor, "R
     squares -= 2 * (weights[..., None] * local).flatten(1) @ fragments.coords.flatten(1).T
     squares += OTHER_KIND * (beads.is_purine[:, None] != fragments.is_purine)
     # The squares of the beads themselves are the same for all fragments.
-    return squares.topk(min(number, len(fragments)), largest=False).indices
-
-
-def place_sugars(
-    beads: Beads, fragments: Fragments, chosen: Int64[Tensor, "R k"]
-) -> tuple[Float[Tensor, "R k 16 3"], Float[Tensor, "R k"]]:
-    """The points of fragments laid on the beads of each residue, and their weighted squared distance from them."""
-    mobile = fragments.coords[chosen]
-    weight = torch.tensor([FITTED.get(name, 0.0) for name in PLACE]) * beads.known
-    weights = weight[:, None].expand(chosen.shape + weight.shape[1:])
-    target = beads.points[:, None].expand_as(mobile)
-    rotation, shift = weighted_kabsch(mobile, target, weights)
-    moved = rotate(mobile, rotation) + shift[..., None, :]
-    misfit = ((moved - target).square().sum(-1) * weights).sum(-1)
-    return moved[:, :, : len(POINTS)], misfit
+    return squares.argmin(1)
 
 
 def weighted_kabsch(
@@ -108,8 +92,10 @@ def weighted_kabsch(
 
 def choose(beads: Beads, fragments: Fragments) -> Float[Tensor, "R 16 3"]:
     """The points of the best fragment of each residue, laid on its beads."""
-    chosen = nearest(beads, fragments, NEAREST)
-    return place_sugars(beads, fragments, chosen[:, :1])[0][:, 0]
+    mobile = fragments.coords[nearest(beads, fragments)]
+    weights = torch.tensor([FITTED.get(name, 0.0) for name in PLACE]) * beads.known
+    rotation, shift = weighted_kabsch(mobile, beads.points, weights)
+    return (rotate(mobile, rotation) + shift[:, None])[:, : len(POINTS)]
 
 
 def full_atoms(points: Float[Tensor, "R 16 3"], bases: Int64[Tensor, " R"]) -> Float[Tensor, "R 27 3"]:
@@ -155,6 +141,3 @@ def place_phosphate_oxygens(coords: Float[Tensor, "B L 27 3"], linked: Bool[Tens
     aside = torch.nn.functional.normalize(torch.linalg.cross(after, before), dim=-1)
     for name, sign in (("OP1", -1), ("OP2", 1)):
         coords[:, rows + 1, COLUMN[name]] = centre + P_OXYGEN * (HALF.cos() * out + sign * HALF.sin() * aside)
-
-
-__all__ = ["CONTEXT", "Beads", "choose", "full_atoms", "nearest", "place_sugars"]

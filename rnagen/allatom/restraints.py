@@ -4,7 +4,7 @@ Weights are 1 / σ² with σ in Å (Å³ for volumes): tighter than experimental
 wider where the beads may be wrong.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ BOND, ANGLE, VOLUME, BASE, PAIR = 0.015, 0.02, 0.15, 0.02, 0.12
 """σ of bonds, of distances across angles, of volumes, of atoms of bases about their ideal place, of hydrogen bonds."""
 BEAD = {"P": 0.4, "C4'": 0.3, "C1'": 0.04, "N": 0.1}
 """σ of the distance of atoms from the beads."""
-PULL = {"P": 1.0, "C4'": 1.0, "C1'": 50.0, "N": 6.0}
+PULL = {"P": 1.0, "C4'": 1.0, "C1'": 100.0, "N": 6.0}
 """1 / Å; largest force of a bead on its atom: farther away it grows no more."""
 PAIR_PULL = 15.0
 """1 / Å; the same of a hydrogen bond."""
@@ -46,6 +46,10 @@ class Restraints:
     """Atoms of each base, their ideal place about its centre, and 1 or 0 where it has fewer."""
     beads: Ties
     """Of the atoms to their beads."""
+
+    def looser(self, share: float) -> "Restraints":
+        """With this share of the largest force of the beads."""
+        return replace(self, beads=replace(self.beads, most=share * self.beads.most))
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ def test_a_fragment_finds_itself() -> None:
     known = torch.zeros(3, len(PLACE), dtype=torch.bool)
     known[:, [place for name, place in PLACE.items() if name.rstrip("+-") in BEADS]] = True
     points = torch.where(known[..., None], library.coords[rows], 0.0)
-    found = nearest(Beads(points, known, library.is_purine[rows]), library, 1)
-    assert found[:, 0].tolist() == rows.tolist()
+    found = nearest(Beads(points, known, library.is_purine[rows]), library)
+    assert found.tolist() == rows.tolist()
 
 
 def test_weights_choose_what_is_superposed() -> None:
