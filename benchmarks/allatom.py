@@ -4,12 +4,14 @@
 
 Bonds and angles are outliers beyond four standard deviations; clashes are overlaps of heavy atoms by more than 0.4 Å.
 C1' and TM-score are against the beads (matched, lowest and mean), heavy-atom RMSD against the experiment, without
-superposition. Seconds are of the processor, for 120 residues.
+superposition. Seconds are of the processor, for one structure.
+
+The last line compares C1' with the experiment before and after, of conformers sampled for validation RNAs.
 """
 
 import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -21,12 +23,13 @@ from rnagen import api
 from rnagen.aform import helix
 from rnagen.allatom import complete
 from rnagen.data.dataset import Dataset
-from rnagen.metrics import conformer_geometry, tm_scores
+from rnagen.metrics import c1_lddt, conformer_geometry, tm_scores
 from rnagen.metrics.all_atom import AllAtomGeometry, all_atom_geometry
 from rnagen.preparation.synthetic import synthetic_rna
 from rnagen.structure import BEADS, RNAStructure
 
 COMPLEMENT = {"A": "U", "C": "G", "G": "C", "U": "A"}
+SHORTEST, LONGEST = 35, 120
 COLUMNS = (
     "structures | residues | bead outliers | bonds | angles | clashes / 1,000 | handedness | breaks | RMSD (Å) | "
     "C1' (Å) | TM mean | TM lowest | s"
@@ -50,8 +53,10 @@ class Options:
         "GCGGAUUUAGCUCAGUUGGGAGAGCGCCAGACUGAAGAUCUGGAGGUCCUGUGUUCGAUCCACAGAAUUCGCACCA",
     )
     """RNAs that the shipped model samples."""
+    rnas: int = 14
+    """Validation RNAs of 35 to 120 residues, sampled as well."""
     n: int = 2
-    """Conformers of each."""
+    """Conformers of each RNA."""
     steps: int = 20
     """Steps of the solver."""
 
@@ -62,6 +67,7 @@ class Row:
 
     counts: dict[str, int] = field(default_factory=lambda: {item.name: 0 for item in fields(AllAtomGeometry)})
     residues: int = 0
+    structures: int = 0
     outliers: list[float] = field(default_factory=list)
     rmsd: list[float] = field(default_factory=list)
     c1: list[float] = field(default_factory=list)
@@ -71,11 +77,12 @@ class Row:
     def measure(self, structure: RNAStructure) -> None:
         """Add the geometry of all models."""
         self.residues += len(structure) * structure.num_models
+        self.structures += structure.num_models
         for one in all_atom_geometry(structure):
             for name in self.counts:
                 self.counts[name] += getattr(one, name)
 
-    def complete(self, structure: RNAStructure, reference: RNAStructure | None = None) -> None:
+    def complete(self, structure: RNAStructure, reference: RNAStructure | None = None) -> RNAStructure:
         """Complete the beads of a structure, and add what comes out."""
         beads = structure.select_atoms(BEADS)
         started = time.process_time()
@@ -92,6 +99,7 @@ class Row:
             both = full.mask & reference.mask
             squares = ((full.coords - reference.coords) ** 2).sum(-1)
             self.rmsd.append(float(np.sqrt(squares[both].mean())))
+        return full
 
     def line(self, name: str) -> str:
         """Of the table."""
@@ -107,7 +115,7 @@ class Row:
             f"{n['breaks']} of {n['links']:,}",
             *(f"{np.mean(values):.3f}" if values else "" for values in (self.rmsd, self.c1)),
             *(f"{of(self.tm):.4f}" if self.tm else "" for of in (np.mean, np.min)),
-            f"{self.seconds / self.residues * 120:.2f}" if self.seconds else "",
+            f"{self.seconds / self.structures:.2f}" if self.seconds else "",
         ]
         return f"| {' | '.join(cells)} |"
 
@@ -126,10 +134,35 @@ def run(options: Options) -> None:
     show("experiment, validation", measured(natives))
     show("beads of validation", completed(natives, natives))
     show("ideal A-form", completed([a_form(20)]))
-    show("synthetic RNA", completed([synthetic_rna(seed, 80) for seed in range(4)]))
+    show("synthetic RNA, 120 nt", completed([synthetic_rna(seed, 120) for seed in range(4)]))
     for sequence in options.sequences:
-        ensemble = api.sample(sequence, options.n, steps=options.steps, device="cpu")
-        show(f"sampled, {len(sequence)} nt", completed([ensemble.structure.models([k]) for k in range(options.n)]))
+        show(f"sampled, {len(sequence)} nt", completed(sampled(sequence, "rna", options)))
+    of = [row for row in validation if SHORTEST <= int(chains.lengths[row]) <= LONGEST][: options.rnas]
+    against_experiments([chains.structure(row).models([0]) for row in of], options)
+
+
+def sampled(sequence: str, name: str, options: Options) -> list[RNAStructure]:
+    """Conformers of the shipped model."""
+    structure = api.sample(sequence, options.n, name=name, steps=options.steps, device="cpu").structure
+    return [structure.models([k]) for k in range(structure.num_models)]
+
+
+def against_experiments(natives: Sequence[RNAStructure], options: Options) -> None:
+    """A row, and how TM-score and lDDT of sampled conformers change."""
+    row, changes = Row(), []
+    for native in natives:
+        reference = native.select_atoms(("C1'",))
+        ref, mask = torch.from_numpy(reference.coords[:, :, 0]), torch.from_numpy(reference.mask[:, :, 0])
+        for beads in sampled(native.sequence, native.name, options):
+            pairs = [
+                torch.from_numpy(one.select_atoms(("C1'",)).coords[:, :, 0]) for one in (beads, row.complete(beads))
+            ]
+            scores = [(float(tm_scores(c1, ref, mask)), float(c1_lddt(c1, ref, mask).mean)) for c1 in pairs]
+            changes.append(np.subtract(scores[1], scores[0]))
+    if changes:
+        show(f"sampled, {len(natives)} validation RNAs", row)
+        tm, lddt = np.mean(changes, axis=0)
+        print(f"\nagainst the experiment: TM-score {tm:+.4f}, lDDT {lddt:+.4f} (mean of {len(changes)})")
 
 
 def show(name: str, row: Row) -> None:
