@@ -27,7 +27,7 @@ CROWDED = 0.004
 """Clashes per atom, over which a conformer is minimised further, with the beads holding it less."""
 LOOSER = 0.2
 """Share of the largest force of the beads that is left then."""
-ATOMS_AT_ONCE = 200_000
+ATOMS_AT_ONCE = 60_000
 """Most atoms of conformers that are minimised together."""
 
 
@@ -42,7 +42,12 @@ def complete(structure: RNAStructure) -> RNAStructure:
 
     Returns:
         The structure with the atoms `HEAVY_ATOMS`, all models; the mask is False for atoms that a base does not have.
+
+    Raises:
+        ValueError: its atoms are not enough, as those of C1' alone.
     """
+    if not {"C4'", "C1'"} <= set(structure.atoms) or not {"N", "N1", "N9"} & set(structure.atoms):
+        raise ValueError(f"{structure.name}: all heavy atoms need {', '.join(BEADS)}, not {', '.join(structure.atoms)}")
     beads = structure.select_atoms(BEADS)
     bases = encode_sequence(structure.sequence).astype(np.int64)
     shape = (*beads.mask.shape[:2], len(HEAVY_ATOMS))

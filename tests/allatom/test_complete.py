@@ -90,6 +90,11 @@ def test_nothing_comes_of_nothing() -> None:
     assert not complete(beads).mask.any()
 
 
+def test_c1_alone_is_refused() -> None:
+    with pytest.raises(ValueError, match="need P, C4', C1', N, not C1'"):
+        complete(double_helix().select_atoms(("C1'",)))
+
+
 def test_a_single_residue_and_an_unknown_base() -> None:
     beads = double_helix("GA")
     one = RNAStructure("one", "N", beads.coords[:, :1], beads.mask[:, :1], BEADS)
