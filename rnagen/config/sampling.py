@@ -42,7 +42,7 @@ class SamplerConfig:
     reads no labels, without its inputs. Takes twice the evaluations."""
     diversity: float = 0.0
     """Strength at which the conformers of an RNA repel each other; 0 samples them independently."""
-    restraints: bool = True
+    restraints: bool = False
     """In the last third of the time, pull estimates into the ranges that bead distances have in RNA: no broken bonds,
     no overlaps, and C1' of residues that are to be paired at the distance of pairs."""
     secondary_structures: StructureSource = "free"

@@ -108,7 +108,7 @@ class Scaled(RNAFlowModel):
 def test_guidance_goes_from_the_model_without_the_label_through_the_one_with_it(scale: float, label: int) -> None:
     """u + scale·(c − u), with c = 2u for a label and c = u without one; the sequence stays."""
     features = from_sequence(LABELLED.model, SEQUENCE, label=label)
-    plan = SamplingPlan(2, options=replace(OPTIONS, cfg_scale=scale, restraints=False))
+    plan = SamplingPlan(2, options=replace(OPTIONS, cfg_scale=scale))
     found = draw_conformers(Flow(Scaled(LABELLED.model), Transport("Linear", "data")), features, "r", plan)
     expected = (1 + scale * (label != NO_LABEL)) * 16 * Scaled.shape
     torch.testing.assert_close(found.coords, expected.expand(2, -1, -1, -1), atol=1e-2, rtol=0)
