@@ -77,7 +77,7 @@ def test_conformers_are_added_wherever_the_files_lie(sample, capsys) -> None:
     assert sample("--n", "2", "--templates", "auto", "moved.cif") == 0
     assert Path("out/one/conformer_1.cif").read_bytes() == first
     assert sample("--n", "2", "--templates", "mine/two.cif", "auto") == 2
-    assert "files of templates or drafts: not the same" in capsys.readouterr().err
+    assert "files of templates, drafts, fixed parts or states: not the same" in capsys.readouterr().err
 
 
 def test_a_template_file_as_late_as_the_target_is_leakage(sample, capsys) -> None:

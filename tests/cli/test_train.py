@@ -15,10 +15,19 @@ from safetensors.torch import load_file
 
 from rnagen.checkpoints.structure import load_checkpoint
 from rnagen.cli.train import main
+from rnagen.model.model import RNAFlowModel
+from tests.helpers.tiny import TINY_MODEL
 from tests.helpers.training import FAST, assert_same, weights
 
 LOG = "log/version_0/metrics.csv"
 ROOT = Path(__file__).parents[2]
+
+REFERENCE_WEIGHTS = {
+    name
+    for name in RNAFlowModel(replace(TINY_MODEL, references=2)).state_dict()
+    if name.startswith(("trunk.references.", "latent.reference."))
+}
+"""Of the parts that read references."""
 
 
 def column(path: Path, name: str) -> list[float]:
@@ -106,7 +115,8 @@ def test_weights_alone_start_a_new_run(train, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("added", "new"),
     [
-        (("--references", "2"), {"reference.project.weight"}),
+        (("--references", "2"), REFERENCE_WEIGHTS),
+        (("--strands",), {"trunk.other_strand.weight"}),
         (("--pair-features", "turner1999", "langdon2018"), {"trunk.pair_features.weight"}),
         (
             ("--secondary-structure", "--structure-share", "1"),
@@ -128,20 +138,20 @@ def test_weights_start_a_model_that_reads_more(train, tmp_path: Path, added: tup
 
 
 def test_weights_start_no_model_of_another_shape(train, tmp_path: Path, capsys) -> None:
-    assert train("first", "--epochs", "1", "--train-batches", "2", "--recycling") == 0
+    assert train("first", "--epochs", "1", "--train-batches", "2", "--references", "2") == 0
     capsys.readouterr()
     start = tmp_path / "first" / "last.safetensors"
-    assert train("more", "--ckpt", start, "--recycling", "--self-conditioning") == 2
-    assert train("back", "--ckpt", start, "--no-recycling", "--pair-dim", "16") == 2
+    assert train("more", "--ckpt", start, "--references", "2", "--self-conditioning") == 2
+    assert train("back", "--ckpt", start, "--references", "0", "--pair-dim", "16") == 2
     more, back = capsys.readouterr().err.splitlines()
     shape = f"train.py: ckpt: {start} is a model of another shape than this configuration"
     assert more == f"{shape}: self_conditioning (False there, True here)"
-    assert back == f"{shape}: pair_dim (8 there, 16 here), recycling (True there, False here)"
+    assert back == f"{shape}: pair_dim (8 there, 16 here), references (2 there, 0 here)"
 
 
 def test_weights_bring_the_shape_of_their_model_and_its_path(train, dated: Path, tmp_path: Path) -> None:
     flags = ("--epochs", "1", "--train-batches", "1", "--no-validate")
-    assert train("first", *flags, "--recycling", "--path-type", "GVP", "--dropout", "0.1") == 0
+    assert train("first", *flags, "--references", "2", "--path-type", "GVP", "--dropout", "0.1") == 0
     start = tmp_path / "first" / "last.safetensors"
     places = ["--data", dated / "data", "--splits", dated, "--run-dir", tmp_path, "--run-name", "second"]
     limits = ["--crop", "24", "--batch-size", "2", "--accelerator", "cpu"]
@@ -173,7 +183,7 @@ def test_validate_only(train, tmp_path: Path) -> None:
     "flags",
     [
         ("--path-type", "Sqrt", "--prediction", "noise", "--sampling-method", "ddim"),
-        ("--prediction", "score", "--loss-weight", "velocity", "--self-conditioning", "--recycling"),
+        ("--prediction", "score", "--loss-weight", "velocity", "--self-conditioning", "--references", "1"),
         ("--prediction", "data", "--condition-dropout", "0.5", "--cfg-scale", "1.5", "--consistency-weight", "0.5"),
     ],
 )

@@ -105,7 +105,10 @@ def test_models_of_other_atoms_have_the_restraints_of_theirs(atoms: tuple[str, .
 
 
 def test_sampled_conformers_are_sane() -> None:
-    models, sequence = Models.load(None, None, "cpu"), "GCGGAUUUAGCUCAGUUGGGAGAGCGCCAGACUGAAGAUCUGGAGGUCCUGUGUUCGAUCCACAGAAUUCGCACCA"
+    models, sequence = (
+        Models.load(None, None, "cpu"),
+        "GCGGAUUUAGCUCAGUUGGGAGAGCGCCAGACUGAAGAUCUGGAGGUCCUGUGUUCGAUCCACAGAAUUCGCACCA",
+    )
     found = {}
     for restraints in (False, True):
         options = SamplerConfig(steps=8, restraints=restraints)
