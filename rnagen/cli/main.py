@@ -19,6 +19,7 @@ VERBS = {
     "reactivity": "predict chemical-mapping reactivity, or check a table of it",
     "evaluate": "score predictions against references, beside the baselines",
     "compare": "runs of training side by side: options, metrics, paired gains, curves",
+    "report": "a run of sample.py as one page: conformers in 3D, pairs, distances, figures",
     "average": "the mean of the weights of several checkpoints of one training",
     "cache": "list or clear what rnagen has stored to save time",
     "summary": "the layers of a configuration or checkpoint, with their parameter counts",
