@@ -3,6 +3,7 @@
 Every function takes the options of its verb as keywords, under the names of the command line with underscores.
 """
 
+import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -28,6 +29,7 @@ from rnagen.messages import quoted
 from rnagen.progress import progress_bar, silenced
 from rnagen.report.compare import Comparison
 from rnagen.report.compare import compare as _compare
+from rnagen.report.page.write import report_of_sampling
 from rnagen.sampling.ensemble import Ensemble
 from rnagen.sampling.inputs import Targets, gather_targets, given_file, given_target, given_targets, unique_targets
 from rnagen.sampling.results import SampledTargets
@@ -150,6 +152,8 @@ def _sample(function: str, targets: Targets | None, options: dict[str, Any]) -> 
             for target, result in job.draw(folder, advance):
                 if isinstance(result, Ensemble):
                     done[target.name] = result
+        if folder is not None and done and config.report and (unwritten := report_of_sampling(config.out)):
+            warnings.warn(unwritten, stacklevel=3)
     ordered = {name: done[name] for name in job.names if name in done}
     return SampledTargets(ordered, failures + job.failures)
 

@@ -15,6 +15,7 @@ const conformerColour = (k, n) => (n <= OKABE.length ? OKABE[k] : `hsl(${Math.ro
 
 // A map of rows × columns; value(i, j) in the range [low, high].
 function heat({ rows, columns, value, low, high, stops, label, describe, ticks, flat }) {
+  const spread = (all, count) => (all.length === count ? "justify-content:space-around" : null);
   const canvas = h("canvas", { width: columns, height: rows, role: "img", "aria-label": label });
   const context = canvas.getContext("2d"), image = context.createImageData(columns, rows);
   for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) {
@@ -34,8 +35,8 @@ function heat({ rows, columns, value, low, high, stops, label, describe, ticks, 
   if (flat) canvas.style.height = `${Math.min(Math.max(rows * 16, 24), 320)}px`;
   const key = h("div", { class: "legend" }, `${low}`, h("span", { class: "bar", style: `background:${gradient(stops)}` }), `${high}`);
   return [h("div", { class: flat ? "heat flat" : "heat" },
-    h("div", { class: "ys" }, ticks.y.map((one) => h("span", {}, String(one)))), canvas,
-    h("div", { class: "xs" }, ticks.x.map((one) => h("span", {}, String(one))))), key, read];
+    h("div", { class: "ys", style: spread(ticks.y, rows) }, ticks.y.map((one) => h("span", {}, String(one)))), canvas,
+    h("div", { class: "xs", style: spread(ticks.x, columns) }, ticks.x.map((one) => h("span", {}, String(one))))), key, read];
 }
 
 function someOf(length, most = 5) {
@@ -70,8 +71,8 @@ function distanceMap(rna) {
 }
 
 // Lines over the residues; each series has values, a name and a colour.
-function chart(series, { low, high, unit, label }) {
-  const [width, height, left, bottom, top] = [640, 190, 44, 26, 10];
+function chart(series, { low, high, unit, label, wide }) {
+  const [width, height, left, bottom, top] = [wide ? 1240 : 600, 200, 38, 24, 8];
   const length = series[0].values.length;
   const x = (k) => left + ((width - left - 8) * k) / Math.max(length - 1, 1);
   const y = (value) => height - bottom - ((height - bottom - top) * (value - low)) / (high - low || 1);
@@ -82,12 +83,11 @@ function chart(series, { low, high, unit, label }) {
     parts.push(`<text x="${left - 6}" y="${y(value) + 4}" text-anchor="end">${value.toFixed(high - low < 4 ? 2 : 0)}</text>`);
   }
   for (const residue of someOf(length, 9)) parts.push(`<text x="${x(residue - 1)}" y="${height - 8}" text-anchor="middle">${residue}</text>`);
-  parts.push(`<text x="${left}" y="${top - 1}">${unit}</text>`);
   for (const one of series) {
     const path = one.values.map((value, k) => `${x(k).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
     parts.push(`<polyline points="${path}" fill="none" stroke="${one.colour}" stroke-width="${one.width || 1.6}" opacity="${one.opacity || 1}"/>`);
   }
   const made = h("div", { role: "img", "aria-label": label });
   made.innerHTML = `<svg class="chart" viewBox="0 0 ${width} ${height}">${parts.join("")}</svg>`;
-  return made;
+  return [h("p", { class: "dim" }, unit), made];
 }

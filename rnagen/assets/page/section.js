@@ -47,7 +47,7 @@ function viewCard(rna, section) {
   const several = rna.n > 1 ? [h("button", { type: "button", "aria-label": "conformer before", onclick: () => { run(false); step(-1); } }, "◀"), play,
     h("button", { type: "button", "aria-label": "next conformer", onclick: () => { run(false); step(1); } }, "▶"), h("button", { type: "button", onclick: () => { run(false); choose(null); } }, "All")] : [];
   return card("Conformers", true, h("div", { class: "tools" }, h("label", {}, "show", which), several, h("label", {}, "colour by", colour), h("label", {}, "as", style),
-    h("button", { type: "button", onclick: () => { view.viewer.zoomTo(); view.viewer.render(); } }, "Reset view")), place, legend,
+    h("button", { type: "button", onclick: () => { view.reset(); } }, "Reset view")), place, legend,
     h("p", { class: "dim" }, rna.n > 1 ? `Superposed by C1' on conformer ${rna.medoid + 1}, which is nearest to all others. ` : "",
       rna.whole ? "" : `The files have the atoms ${rna.atoms.join(", ")}: the tube joins residues, and each stick points along the bond to the base.`));
 }
@@ -96,7 +96,7 @@ function likenessCard(rna) {
 function confidenceCard(rna) {
   if (!rna.lddt) return card("Confidence", false, h("p", {}, "There is no confidence: the checkpoint has no confidence model."));
   const mean = rna.lddt[0].map((_, i) => rna.lddt.reduce((total, row) => total + row[i], 0) / rna.n), ticks = someOf(rna.length, 9);
-  return card("Confidence", true, chart([{ values: mean, colour: "var(--mark)" }], { low: 0, high: 1, unit: "predicted lDDT, mean of the conformers", label: "Predicted lDDT along the sequence" }),
+  return card("Confidence", true, ...chart([{ values: mean, colour: "var(--mark)" }], { low: 0, high: 1, unit: "Predicted lDDT, mean of the conformers:", wide: true, label: "Predicted lDDT along the sequence" }),
     h("p", { class: "dim" }, "By conformer (rows):"),
     ...heat({ rows: rna.n, columns: rna.length, value: (i, j) => rna.lddt[i][j], low: 0, high: 1, stops: TRUST, flat: true, label: "Predicted lDDT by conformer", ticks: { x: ticks, y: rna.n > 1 ? [1, rna.n] : [1] },
       describe: (i, j, value) => `conformer ${i + 1}, ${rna.sequence[j]}${j + 1}: ${value.toFixed(2)}` }));
@@ -151,7 +151,7 @@ async function openSection(details) {
   details.dataset.state = "opening";
   const number = details.id.slice(4), { header, numbers } = await expanded(`data-${number}`), rna = new RNA({ header, numbers });
   const section = (details.section = { timer: null, view: null });
-  const rmsf = rna.rmsf ? card("Fluctuation", false, chart([{ values: rna.rmsf, colour: "var(--mark)" }], { low: 0, high: Math.max(1, Math.ceil(Math.max(...rna.rmsf))), unit: "RMSF, Å", label: "RMSF along the sequence" }),
+  const rmsf = rna.rmsf ? card("Fluctuation", false, ...chart([{ values: rna.rmsf, colour: "var(--mark)" }], { low: 0, high: Math.max(1, Math.ceil(Math.max(...rna.rmsf))), unit: "RMSF in Å:", label: "RMSF along the sequence" }),
     h("p", { class: "dim" }, "Root mean square distance of C1' from its mean position.")) : null;
   details.append(h("div", { class: "grid" }, viewCard(rna, section), pairsCard(rna), confidenceCard(rna), conformersCard(rna), rna.tm.length > 1 ? likenessCard(rna) : null,
     card("Mean distances between C1'", false, ...distanceMap(rna)), rmsf, scoresCard(rna), templatesCard(rna), filesCard(rna, number), settingsCard(rna)));

@@ -82,7 +82,12 @@ class View {
     if (!this.viewer) throw new Error("no WebGL");
     this.viewer.setBackgroundColor(0xffffff, 0);
     this.build();
+    this.reset();
+  }
+  reset() {
+    this.viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]);
     this.viewer.zoomTo();
+    this.viewer.zoom(1.35);
     this.viewer.render();
   }
   build() {

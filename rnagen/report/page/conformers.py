@@ -55,7 +55,8 @@ def c1_of(structure: RNAStructure) -> tuple[Float32[np.ndarray, "n L 3"], Bool[n
 
 
 def superposed_on(structure: RNAStructure, row: int) -> Float32[np.ndarray, "n L A 3"]:
-    """All conformers moved rigidly onto one of them by their C1', about the middle of that one; Å."""
+    """All conformers moved rigidly onto one of them by their C1', Å. The middle of that one is the origin, and its
+    longest axis x. No mirror images."""
     c1, known = (torch.from_numpy(array) for array in c1_of(structure))
     coords = torch.from_numpy(structure.coords)
     n, length, atoms = coords.shape[:3]
@@ -63,8 +64,11 @@ def superposed_on(structure: RNAStructure, row: int) -> Float32[np.ndarray, "n L
     both = known & known[row]
     counts = torch.cat([both, torch.zeros(n, length * atoms, dtype=torch.bool)], 1)
     moved = superpose(points, points[row].expand_as(points), counts)
-    middle = moved[row, :length][known[row]].mean(0)
-    return (moved[:, length:] - middle).view(n, length, atoms, 3).numpy()
+    reference = moved[row, :length][known[row]]
+    middle = reference.mean(0)
+    axes = torch.linalg.svd(reference - middle, full_matrices=True).Vh
+    axes[2] *= torch.linalg.det(axes)
+    return ((moved[:, length:] - middle) @ axes.T).view(n, length, atoms, 3).numpy()
 
 
 def fluctuation(c1: Float[np.ndarray, "n L 3"]) -> Float[np.ndarray, " L"]:

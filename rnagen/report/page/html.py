@@ -1,12 +1,15 @@
 """The page of a run: one file of HTML that has everything inside and loads nothing."""
 
+import re
+import struct
+import zlib
 from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Any
 
-from rnagen.report.page.pack import packed, to_integers
+from rnagen.report.page.pack import packed, to_integers, unpacked
 from rnagen.report.page.record import Record, described, index_row
 
 ASSETS = files("rnagen") / "assets" / "page"
@@ -24,8 +27,51 @@ COLUMNS = {
     "tm": "TM to reference",
 }
 """Heads of the index, by the keys of its rows."""
+PARTS = re.compile(
+    r'<script type="text/plain" id="data-\d+" data-key="(\w+)">([\w+/=]+)</script>\n'
+    r'<script type="text/plain" id="files-\d+">([\w+/=]+)</script>',
+    flags=re.ASCII,
+)
 HASH = 12
 """Characters of a hash that are written."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What the page has of one RNA."""
+
+    row: dict[str, Any]
+    """Of the index."""
+    data: str
+    """Packed header and coordinates."""
+    files: str
+    """Packed texts of the structure files by name."""
+    key: str = ""
+    """Hash of what it was made from."""
+
+
+def part_of(record: Record, scores: dict[str, Any] | None = None, key: str = "") -> Part:
+    """The part of an RNA.
+
+    Raises:
+        OSError: a structure file cannot be read.
+    """
+    numbers, step = to_integers(record.coords, record.rna.structure.mask)
+    row = index_row(record, scores)
+    header = {**described(record, scores), "step": step, "row": row}
+    texts = {name: path.read_text() for name, path in record.rna.files.items()}
+    return Part(row, packed(header, numbers), packed(texts), key)
+
+
+def parts_of(page: str) -> dict[str, Part]:
+    """The parts of a page that was written before, by their keys; those that are damaged are left out."""
+    found = {}
+    for key, data, files_there in PARTS.findall(page):
+        try:
+            found[key] = Part(unpacked(data)[0]["row"], data, files_there, key)
+        except (ValueError, KeyError, zlib.error, struct.error):
+            continue
+    return found
 
 
 @dataclass
@@ -39,20 +85,13 @@ class Page:
     rows: list[dict[str, Any]] = field(default_factory=list)
     data: list[str] = field(default_factory=list)
 
-    def add(self, record: Record, scores: dict[str, Any] | None = None) -> None:
-        """Add an RNA.
-
-        Raises:
-            OSError: a structure file cannot be read.
-        """
+    def add(self, part: Part) -> None:
+        """Add an RNA."""
         number = len(self.rows)
-        numbers, step = to_integers(record.coords, record.rna.structure.mask)
-        header = {**described(record, scores), "step": step}
-        texts = {name: path.read_text() for name, path in record.rna.files.items()}
-        self.rows.append(index_row(record, scores))
+        self.rows.append(part.row)
         self.data += [
-            f'<script type="text/plain" id="data-{number}">{packed(header, numbers)}</script>',
-            f'<script type="text/plain" id="files-{number}">{packed(texts)}</script>',
+            f'<script type="text/plain" id="{kind}-{number}"{given}>{text}</script>'
+            for kind, given, text in (("data", f' data-key="{part.key}"', part.data), ("files", "", part.files))
         ]
 
     def text(self) -> str:

@@ -1,16 +1,27 @@
 """Read a run, write its page and its figures."""
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from rnagen.config.report import PAGE, ReportConfig
 from rnagen.errors import InputError
-from rnagen.io.files import write_text
+from rnagen.io.files import hash_files, write_text
+from rnagen.messages import one_line
 from rnagen.progress import progress_bar
 from rnagen.report.page.folder import RunFolder
-from rnagen.report.page.html import Page
+from rnagen.report.page.html import Page, part_of, parts_of
 from rnagen.report.page.record import record_of
 from rnagen.report.page.scores import score_run
+from rnagen.sampling.claim import RUN, SUMMARY
+from rnagen.version import __version__
+
+FORMAT = 1
+"""Of what the page has of an RNA; a new number makes all pages anew."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,7 @@ def write_report(config: ReportConfig) -> Report:
                 advance(1, "")
                 continue
             record = record_of(rna)
-            page.add(record, scores.by_name.get(rna.name))
+            page.add(part_of(record, scores.by_name.get(rna.name)))
             if config.figures is not None:
                 from rnagen.report.page.figures import write_figures
 
@@ -56,3 +67,51 @@ def write_report(config: ReportConfig) -> Report:
     out = config.out or config.run / PAGE
     write_text(out, page.text())
     return Report(out, [row["name"] for row in page.rows], figures, failures)
+
+
+def report_of_sampling(folder: Path) -> str | None:
+    """Write the page of a run that has just been sampled, where it is missing or older than an RNA; RNAs that a page
+    has already are taken from it.
+
+    Returns:
+        why there is no page, in words; None where there is one. What was sampled is there in any case.
+    """
+    try:
+        run = RunFolder.open(folder)
+        if not _is_current(run):
+            _update(run)
+    except (OSError, ValueError, RuntimeError, MemoryError) as error:
+        return f"{PAGE} was not written ({one_line(error, 120)}); repeat with: rnagen report {folder}"
+    return None
+
+
+def _is_current(run: RunFolder) -> bool:
+    page = run.folder / PAGE
+    if not page.is_file():
+        return False
+    newest = max((run.folder / entry["folder"] / SUMMARY).stat().st_mtime_ns for entry in run.finished)
+    return page.stat().st_mtime_ns >= max(newest, (run.folder / RUN).stat().st_mtime_ns)
+
+
+def _update(run: RunFolder) -> None:
+    out = run.folder / PAGE
+    there = parts_of(out.read_text(encoding="utf-8")) if out.is_file() else {}
+    page, threads = Page(run.run), torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with progress_bar("report", len(run.finished)) as advance:
+            for entry in run.finished:
+                key = _key(run, entry)
+                page.add(there.get(key) or part_of(record_of(run.read(entry)), None, key))
+                advance(1, entry["name"])
+    finally:
+        torch.set_num_threads(threads)
+    write_text(out, page.text())
+
+
+def _key(run: RunFolder, entry: dict[str, Any]) -> str:
+    """Changes with everything that the part of an RNA is made from."""
+    place = run.folder / entry["folder"]
+    described = json.dumps([FORMAT, __version__, run.run["atoms"], entry], sort_keys=True)
+    files = hash_files([place / SUMMARY, place / f"ensemble.{run.format}"])
+    return hashlib.sha256(f"{described} {files}".encode()).hexdigest()[:32]
