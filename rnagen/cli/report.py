@@ -32,7 +32,7 @@ def run(config: ReportConfig) -> int:
         made = write_report(config)
     for failure in made.failures:
         print(f"{PROG}: left out: {failure}", file=sys.stderr)
-    print(f"{len(made.names)} RNAs: {made.page}")
+    print(f"{len(made.names)} RNA{'s' * (len(made.names) != 1)}: {made.page}")
     if config.figures is not None:
         print(f"{len(made.figures)} figures: {config.figures}")
     return 1 if made.failures else 0

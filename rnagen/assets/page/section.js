@@ -147,21 +147,32 @@ function settingsCard(rna) {
 }
 
 async function openSection(details) {
-  if (details.dataset.state) { if (details.section && !details.section.view) details.section.start(); return; }
+  if (details.dataset.state) return;
   details.dataset.state = "opening";
-  const number = details.id.slice(4), { header, numbers } = await expanded(`data-${number}`), rna = new RNA({ header, numbers });
+  const number = details.id.slice(4), rna = new RNA(await expanded(`data-${number}`));
+  if (!details.open) return closeSection(details);
   const section = (details.section = { timer: null, view: null });
-  const rmsf = rna.rmsf ? card("Fluctuation", false, ...chart([{ values: rna.rmsf, colour: "var(--mark)" }], { low: 0, high: Math.max(1, Math.ceil(Math.max(...rna.rmsf))), unit: "RMSF in Å:", label: "RMSF along the sequence" }),
-    h("p", { class: "dim" }, "Root mean square distance of C1' from its mean position.")) : null;
   details.append(h("div", { class: "grid" }, viewCard(rna, section), pairsCard(rna), confidenceCard(rna), conformersCard(rna), rna.tm.length > 1 ? likenessCard(rna) : null,
-    card("Mean distances between C1'", false, ...distanceMap(rna)), rmsf, scoresCard(rna), templatesCard(rna), filesCard(rna, number), settingsCard(rna)));
+    card("Mean distances between C1'", false, ...distanceMap(rna)), fluctuationCard(rna), scoresCard(rna), templatesCard(rna), filesCard(rna, number), settingsCard(rna)));
   details.dataset.state = "open";
   section.start();
 }
 
+function fluctuationCard(rna) {
+  if (!rna.rmsf) return null;
+  const high = Math.max(1, Math.ceil(Math.max(...rna.rmsf)));
+  return card("Fluctuation", false, ...chart([{ values: rna.rmsf, colour: "var(--mark)" }], { low: 0, high, unit: "RMSF in Å:", label: "RMSF along the sequence" }),
+    h("p", { class: "dim" }, "Root mean square distance of C1' from its mean position."));
+}
+
+// What was made of a section goes, so that a page of many RNAs stays light.
 function closeSection(details) {
-  if (!details.section) return;
-  details.section.stop();
-  if (details.section.view) details.section.view.close();
-  details.section.view = null;
+  const { section } = details;
+  if (section) {
+    section.stop();
+    if (section.view) section.view.close();
+  }
+  details.section = null;
+  details.replaceChildren(details.querySelector("summary"));
+  delete details.dataset.state;
 }

@@ -71,6 +71,16 @@ function allAtoms(rna, k) {
 }
 const isNext = (a, b) => ["P C4'", "C4' C1'", "C1' N1", "C1' N9"].includes(`${a} ${b}`);
 
+// One viewer for all RNAs, which moves to the section that is open: browsers have few contexts of WebGL, and a new one is slow.
+const stage = { box: h("div", { class: "stage" }), viewer: null };
+
+function newViewer() {
+  const viewer = viewerCode().createViewer(stage.box, { backgroundAlpha: 0, antialias: true, disableFog: true });
+  if (!viewer) throw new Error("no WebGL");
+  viewer.setBackgroundColor(0xffffff, 0);
+  return viewer;
+}
+
 class View {
   constructor(rna, place) {
     this.rna = rna;
@@ -78,9 +88,9 @@ class View {
     this.shown = rna.n <= 1 ? 0 : null;
     this.colour = "conformer";
     this.style = rna.whole ? "cartoon" : "C1'";
-    this.viewer = viewerCode().createViewer(place, { backgroundAlpha: 0, antialias: true, disableFog: true });
-    if (!this.viewer) throw new Error("no WebGL");
-    this.viewer.setBackgroundColor(0xffffff, 0);
+    place.append(stage.box);
+    this.viewer = stage.viewer ||= newViewer();
+    this.viewer.resize();
     this.build();
     this.reset();
   }
@@ -109,7 +119,7 @@ class View {
       if (this.style === "cartoon") {
         model.setStyle({}, { cartoon: { colorfunc }, stick: { radius: 0.12, colorfunc } });
         model.setStyle({ atom: ["P", "OP1", "OP2", "O5'", "O3'", "C5'", "C4'", "C3'", "O4'", "C2'", "O2'"] }, { cartoon: { colorfunc } });
-      } else if (this.style === "atoms") model.setStyle({}, { stick: { radius: 0.16, colorfunc }, sphere: { radius: 0.32, colorfunc } });
+      } else if (this.style === "atoms") model.setStyle({}, { stick: { radius: thin / 2, colorfunc } });
       else {
         model.setStyle({ atom: "T" }, { stick: { radius: thin, colorfunc } });
         model.setStyle({ atom: "B" }, { stick: { radius: thin / 2.4, colorfunc } });
@@ -131,10 +141,7 @@ class View {
   }
   image() { return this.viewer.pngURI(); }
   close() {
-    const canvas = this.place.querySelector("canvas"), context = canvas && (canvas.getContext("webgl2") || canvas.getContext("webgl"));
     this.viewer.removeAllModels();
-    const ending = context && context.getExtension("WEBGL_lose_context");
-    if (ending) ending.loseContext();
     this.place.replaceChildren();
   }
 }

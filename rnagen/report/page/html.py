@@ -46,11 +46,11 @@ class Part:
     """Packed header and coordinates."""
     files: str
     """Packed texts of the structure files by name."""
-    key: str = ""
+    key: str
     """Hash of what it was made from."""
 
 
-def part_of(record: Record, scores: dict[str, Any] | None = None, key: str = "") -> Part:
+def part_of(record: Record, scores: dict[str, Any] | None, key: str) -> Part:
     """The part of an RNA.
 
     Raises:

@@ -55,7 +55,8 @@ def write_report(config: ReportConfig) -> Report:
                 advance(1, "")
                 continue
             record = record_of(rna)
-            page.add(part_of(record, scores.by_name.get(rna.name)))
+            own = scores.by_name.get(rna.name)
+            page.add(part_of(record, own, _key(run, rna.entry, own)))
             if config.figures is not None:
                 from rnagen.report.page.figures import write_figures
 
@@ -109,9 +110,9 @@ def _update(run: RunFolder) -> None:
     write_text(out, page.text())
 
 
-def _key(run: RunFolder, entry: dict[str, Any]) -> str:
+def _key(run: RunFolder, entry: dict[str, Any], scores: dict[str, Any] | None = None) -> str:
     """Changes with everything that the part of an RNA is made from."""
     place = run.folder / entry["folder"]
-    described = json.dumps([FORMAT, __version__, run.run["atoms"], entry], sort_keys=True)
+    described = json.dumps([FORMAT, __version__, run.run["atoms"], entry, scores], sort_keys=True)
     files = hash_files([place / SUMMARY, place / f"ensemble.{run.format}"])
     return hashlib.sha256(f"{described} {files}".encode()).hexdigest()[:32]
