@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rnagen.config.evaluation import EvaluateConfig
+from rnagen.evaluation.layouts import plain
 from rnagen.evaluation.run import evaluate
 
 
@@ -15,6 +16,12 @@ class Scores:
     by_name: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     """Which RNAs the training may have seen, and what was not scored."""
+
+    def of(self, name: str) -> dict[str, Any] | None:
+        """The scores of an RNA, whose reference may have its name as files have it; None without a reference."""
+        if name in self.by_name:
+            return self.by_name[name]
+        return {plain(other): scores for other, scores in self.by_name.items()}.get(plain(name))
 
 
 def score_run(run: Path, references: Path | None) -> Scores:

@@ -55,7 +55,7 @@ def write_report(config: ReportConfig) -> Report:
                 advance(1, "")
                 continue
             record = record_of(rna)
-            own = scores.by_name.get(rna.name)
+            own = scores.of(rna.name)
             page.add(part_of(record, own, _key(run, rna.entry, own)))
             if config.figures is not None:
                 from rnagen.report.page.figures import write_figures
