@@ -19,6 +19,7 @@ from rnagen.config.files import load_config
 from rnagen.config.library import LibraryConfig
 from rnagen.config.prepare import PrepareConfig
 from rnagen.config.reactivity import ReactivityOptions
+from rnagen.config.report import ReportConfig
 from rnagen.config.sampling import SampleConfig
 from rnagen.devices import choose_device
 from rnagen.errors import ConfigError, InputError
@@ -29,7 +30,7 @@ from rnagen.messages import quoted
 from rnagen.progress import progress_bar, silenced
 from rnagen.report.compare import Comparison
 from rnagen.report.compare import compare as _compare
-from rnagen.report.page.write import report_of_sampling
+from rnagen.report.page.write import Report, report_of_sampling, write_report
 from rnagen.sampling.ensemble import Ensemble
 from rnagen.sampling.inputs import Targets, gather_targets, given_file, given_target, given_targets, unique_targets
 from rnagen.sampling.results import SampledTargets
@@ -176,6 +177,25 @@ def evaluate(predictions: str | Path, references: str | Path, **options: Any) ->
     config = load_config(EvaluateConfig(Path(), Path()), {**paths, **options}, "evaluate")
     with silenced(config.quiet):
         return _evaluate(config)
+
+
+def page(run: str | Path, **options: Any) -> Report:
+    """Make the page of a run of sampling, as `rnagen report` does.
+
+    Args:
+        run: folder of the run.
+        options: any option of `rnagen report`: `out`, `references`, `figures`.
+
+    Returns:
+        the file, the RNAs that it has, the figures, and the RNAs that could not be read.
+
+    Raises:
+        InputError: the run or the references cannot be used.
+        ConfigError: an option does not exist.
+    """
+    config = load_config(ReportConfig(Path()), {"run": run, **options}, "page")
+    with silenced(config.quiet), cached_in(None):
+        return write_report(config)
 
 
 def reactivity(targets: Targets, *, ckpt: str | Path | Sequence[str | Path] = (), device: str = "auto") -> Prediction:

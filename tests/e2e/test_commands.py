@@ -19,7 +19,7 @@ from tests.helpers.commands import (
 )
 
 CALLS = [(command, call) for command in all_commands() for call in python_calls(command.line)]
-VERBS = ("prepare", "library", "sample", "reactivity", "evaluate", "compare", "average", "summary", "cache")
+VERBS = ("prepare", "library", "sample", "reactivity", "evaluate", "compare", "average", "summary", "cache", "report")
 TASKS = ("structure", "reactivity", "confidence")
 
 

@@ -8,7 +8,7 @@ function card(title, wide, ...parts) {
 function viewCard(rna, section) {
   const place = h("div", { class: "view", tabindex: 0, role: "application", "aria-label": "3D view; left and right arrow: another conformer, space: play" });
   const legend = h("div", { class: "legend" });
-  const colours = ["conformer", "residue", "base", ...(rna.lddt ? ["confidence"] : [])];
+  const colours = [...(rna.n > 1 ? ["conformer"] : []), "residue", "base", ...(rna.lddt ? ["confidence"] : [])];
   const styles = rna.whole ? [["cartoon", "cartoon"], ["C1'", "tube through C1'"], ["atoms", "all atoms"]]
     : [["C1'", "tube through C1'"], ["P", "tube through P"], ["atoms", "beads of the files"]];
   const names = Array.from({ length: rna.n }, (_, k) => [String(k), `conformer ${k + 1}`]);
@@ -25,7 +25,7 @@ function viewCard(rna, section) {
     play.textContent = on ? "Stop" : "Play";
   }
   function explain() {
-    const kind = view ? view.colour : "conformer", swatch = (colour, text) => h("span", {}, h("i", { style: `background:${colour}` }), text);
+    const kind = view ? view.colour : colours[0], swatch = (colour, text) => h("span", {}, h("i", { style: `background:${colour}` }), text);
     const bar = (stops, low, high) => [low, h("span", { class: "bar", style: `background:${gradient(stops)}` }), high];
     legend.replaceChildren(...(kind === "residue" ? bar(VIRIDIS, "residue 1", String(rna.length))
       : kind === "confidence" ? bar(TRUST, "predicted lDDT 0", "1")
@@ -137,7 +137,7 @@ function filesCard(rna, number) {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
-  const files = [...rna.files].reverse();
+  const files = [...rna.files.slice(-1), ...rna.files.slice(0, -1)];
   return card("Structure files", false, h("div", { class: "tools", style: "max-height:11rem;overflow:auto" }, files.map((name) => h("button", { type: "button", "data-file": name, onclick: () => save(name) }, name))));
 }
 

@@ -86,7 +86,7 @@ class View {
     this.rna = rna;
     this.place = place;
     this.shown = rna.n <= 1 ? 0 : null;
-    this.colour = "conformer";
+    this.colour = rna.n > 1 ? "conformer" : "residue";
     this.style = rna.whole ? "cartoon" : "C1'";
     place.append(stage.box);
     this.viewer = stage.viewer ||= newViewer();

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from rnagen.report.page.pairs import DrawnPairs, plane_layout
+from rnagen.report.page.pairs import PlanePairs, plane_layout
 from rnagen.strands import bounds
 
 RADIUS = 5.5
@@ -12,7 +12,7 @@ MARGIN = 14
 EVERY = 10
 """Residues between two numbers."""
 FOUND = 0.5
-"""Share of the conformers from which a pair of theirs that is not in the structure is drawn, dashed."""
+"""Share of the conformers from which a pair of theirs that the structure lacks is dashed."""
 STYLE = (
     "text{font:7px sans-serif;text-anchor:middle;dominant-baseline:central;fill:#111}"
     ".number{fill:#777;font-size:7px}.chain{fill:none;stroke:#999;stroke-width:1.2}"
@@ -23,7 +23,7 @@ STYLE = (
 
 def diagram(
     sequence: str,
-    drawn: DrawnPairs,
+    plane: PlanePairs,
     shares: dict[tuple[int, int], float],
     strands: tuple[int, ...] = (),
     standalone: bool = False,
@@ -33,12 +33,12 @@ def diagram(
 
     Args:
         sequence: over the bases, without `&`.
-        drawn: the structure.
+        plane: the structure.
         shares: of the conformers, by pair.
         strands: lengths, for several.
         standalone: an SVG file; by default one for a page of HTML, without an address of its name space.
     """
-    points = plane_layout(drawn.pair_table)
+    points = plane_layout(plane.pair_table)
     low, high = points.min(0) - MARGIN - RADIUS, points.max(0) + MARGIN + RADIUS
     width, height = high - low
     head = ' xmlns="http://www.w3.org/2000/svg"' if standalone else ""
@@ -48,17 +48,17 @@ def diagram(
     for start, stop in bounds(strands, len(sequence)):
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points[start:stop])
         parts.append(f'<polyline class="chain" points="{path}"/>')
-    parts += _pairs(points, drawn, shares)
+    parts += _pairs(points, plane, shares)
     parts += _residues(points, sequence)
     return "".join([*parts, "</svg>"])
 
 
-def _pairs(points: Float[np.ndarray, "L 2"], drawn: DrawnPairs, shares: dict[tuple[int, int], float]) -> list[str]:
-    table, parts = drawn.pair_table.tolist(), []
+def _pairs(points: Float[np.ndarray, "L 2"], plane: PlanePairs, shares: dict[tuple[int, int], float]) -> list[str]:
+    table, parts = plane.pair_table.tolist(), []
     for i, j in enumerate(table):
         if j <= i:
             continue
-        probability, share = drawn.probability(i, j), shares.get((i, j), 0.0)
+        probability, share = plane.probability(i, j), shares.get((i, j), 0.0)
         colour = "#8888" if probability is None else blue(probability)
         known = "" if probability is None else f"probability {probability:.2f}, "
         (x, y), (u, v) = points[i], points[j]

@@ -1,5 +1,4 @@
-"""Figures of one RNA as files, for papers: distances, TM-scores, fluctuation, secondary structure; each .png and .svg.
-"""
+"""Figures of one RNA for papers: distances, TM-scores, fluctuation, secondary structure; each as .png and .svg."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -68,8 +67,8 @@ def rmsf_figure(record: Record) -> Figure:
 
 def plane_figure(record: Record) -> Figure:
     """The secondary structure, as in the page."""
-    structure, drawn = record.rna.structure, record.pairs
-    points = plane_layout(drawn.pair_table) * (1.0, -1.0)
+    structure, plane = record.rna.structure, record.pairs
+    points = plane_layout(plane.pair_table) * (1.0, -1.0)
     low, high = points.min(0) - 15, points.max(0) + 15
     width, height = np.maximum((high - low) / PER_INCH, 0.5)
     figure = _figure(float(width), float(height))
@@ -77,18 +76,18 @@ def plane_figure(record: Record) -> Figure:
     axes.set_axis_off()
     for start, stop in bounds(structure.strands, len(structure)):
         axes.plot(*points[start:stop].T, color="#999999", linewidth=0.7, zorder=1)
-    table = drawn.pair_table.tolist()
+    table = plane.pair_table.tolist()
     for i, j in enumerate(table):
         if j > i:
-            probability = drawn.probability(i, j)
+            probability = plane.probability(i, j)
             colour = "#888888" if probability is None else blue(probability)
             axes.plot(*points[[i, j]].T, color=colour, linewidth=1.4, zorder=2)
     for (i, j), share in pair_shares(record.tables).items():
         if share >= FOUND and table[i] != j:
             axes.plot(*points[[i, j]].T, color="#cc79a7", linewidth=0.8, linestyle="--", zorder=2)
-    for base, point in zip(structure.sequence, points):
-        axes.add_patch(Circle(tuple(point), 5.5, facecolor="white", edgecolor=COLOURS[base], linewidth=0.7, zorder=3))
-        axes.text(*point, base, fontsize=4.5, ha="center", va="center", color=COLOURS[base], zorder=4)
+    for base, (x, y) in zip(structure.sequence, points.tolist()):
+        axes.add_patch(Circle((x, y), 5.5, facecolor="white", edgecolor=COLOURS[base], linewidth=0.7, zorder=3))
+        axes.text(x, y, base, fontsize=4.5, ha="center", va="center", color=COLOURS[base], zorder=4)
     return figure
 
 

@@ -18,7 +18,7 @@ from rnagen.strands import SEPARATOR
 from rnagen.structure import BEADS, HEAVY_ATOMS, UNPAIRED, RNAStructure
 
 LONGEST_MFE = 1000
-"""nt; of a longer RNA, pairs of more than `LIKELY` are drawn, which takes no further folding."""
+"""nt; of a longer RNA, pairs above `LIKELY` stand for it, which takes no further folding."""
 LIKELY = 0.5
 """Probability above which pairs cannot cross."""
 LEAST_ATOMS = 20
@@ -26,8 +26,8 @@ LEAST_ATOMS = 20
 
 
 @dataclass(frozen=True)
-class DrawnPairs:
-    """The secondary structure that is drawn."""
+class PlanePairs:
+    """The secondary structure of the plane drawing."""
 
     pair_table: Int16[np.ndarray, " L"]
     """With pseudoknots, where they are given."""
@@ -49,7 +49,7 @@ class DrawnPairs:
         return dict(zip(map(tuple, self.probabilities.pairs.tolist()), self.probabilities.probabilities.tolist()))
 
 
-def drawn_pairs(entry: dict[str, Any]) -> DrawnPairs:
+def plane_pairs(entry: dict[str, Any]) -> PlanePairs:
     """The secondary structure of an entry of run.json: the one that was given, else ViennaRNA's."""
     sequence, given = entry["sequence"], entry.get("secondary_structure")
     length = len(sequence.replace(SEPARATOR, ""))
@@ -59,16 +59,16 @@ def drawn_pairs(entry: dict[str, Any]) -> DrawnPairs:
         probabilities = None
     if given:
         table = parse_dot_bracket(given.replace(SEPARATOR, ""))
-        return DrawnPairs(table, "given for this RNA", probabilities)
+        return PlanePairs(table, "given for this RNA", probabilities)
     if probabilities is None:
-        return DrawnPairs(np.full(length, UNPAIRED, np.int16), "not predicted: ViennaRNA cannot take it", None)
+        return PlanePairs(np.full(length, UNPAIRED, np.int16), "not predicted: ViennaRNA cannot take it", None)
     if length <= LONGEST_MFE:
         table = parse_dot_bracket(mfe_dot_bracket(sequence))
-        return DrawnPairs(table, "minimum free energy, ViennaRNA", probabilities)
+        return PlanePairs(table, "minimum free energy, ViennaRNA", probabilities)
     table = np.full(length, UNPAIRED, np.int16)
     for i, j in probabilities.pairs[probabilities.probabilities > LIKELY].tolist():
         table[i], table[j] = j, i
-    return DrawnPairs(table, f"pairs more probable than {LIKELY}, ViennaRNA", probabilities)
+    return PlanePairs(table, f"pairs more probable than {LIKELY}, ViennaRNA", probabilities)
 
 
 def found_pairs(structure: RNAStructure) -> list[Int16[np.ndarray, " L"]]:

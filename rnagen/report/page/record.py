@@ -16,7 +16,7 @@ from rnagen.report.page.conformers import (
 )
 from rnagen.report.page.diagram import diagram
 from rnagen.report.page.folder import SampledRNA
-from rnagen.report.page.pairs import DrawnPairs, as_text, drawn_pairs, found_pairs, has_bases, pair_shares
+from rnagen.report.page.pairs import PlanePairs, as_text, found_pairs, has_bases, pair_shares, plane_pairs
 from rnagen.strands import with_separators
 
 DIGITS = 3
@@ -30,7 +30,7 @@ class Record:
     comparison: Comparison
     coords: Float32[np.ndarray, "n L A 3"]
     """Superposed on the medoid, Å."""
-    pairs: DrawnPairs
+    pairs: PlanePairs
     tables: list[np.ndarray]
     """Pair table of each conformer."""
 
@@ -54,7 +54,7 @@ def record_of(rna: SampledRNA) -> Record:
     """Compare the conformers of an RNA, superpose them and find their pairs."""
     comparison = compare_conformers(c1_of(rna.structure)[0])
     coords = superposed_on(rna.structure, comparison.medoid)
-    return Record(rna, comparison, coords, drawn_pairs(rna.entry), found_pairs(rna.structure))
+    return Record(rna, comparison, coords, plane_pairs(rna.entry), found_pairs(rna.structure))
 
 
 def described(record: Record, scores: dict[str, Any] | None = None) -> dict[str, Any]:

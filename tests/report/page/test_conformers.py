@@ -4,8 +4,14 @@ import numpy as np
 import torch
 
 from rnagen.geometry import a_form_helix, random_rotations
-from rnagen.report.page.conformers import c1_of, clusters_of, compare_conformers, fluctuation, mean_distances
-from rnagen.report.page.conformers import superposed_on
+from rnagen.report.page.conformers import (
+    c1_of,
+    clusters_of,
+    compare_conformers,
+    fluctuation,
+    mean_distances,
+    superposed_on,
+)
 from rnagen.structure import RNAStructure
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnagen.report.page.pack import MISSING, STEP, packed, script_json, to_integers, unpacked
+from rnagen.report.page.pack import MISSING, STEP, packed, to_integers, unpacked
 
 
 def test_packed_data_come_back() -> None:

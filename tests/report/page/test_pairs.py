@@ -1,37 +1,37 @@
-"""Base pairs that are drawn, and those found in conformers."""
+"""Base pairs of the plane drawing, and those found in conformers."""
 
 import numpy as np
 
-from rnagen.report.page.pairs import as_text, drawn_pairs, found_pairs, has_bases, pair_shares, plane_layout
+from rnagen.report.page.pairs import as_text, found_pairs, has_bases, pair_shares, plane_layout, plane_pairs
 from rnagen.structure import BEADS, HEAVY_ATOMS, RNAStructure
 
 HAIRPIN = "GGGGCUUCGGCCCC"
 
 
 def test_a_structure_that_was_given_is_drawn() -> None:
-    drawn = drawn_pairs({"sequence": HAIRPIN, "secondary_structure": "((..........))"})
-    assert (as_text(drawn.pair_table), drawn.source) == ("((..........))", "given for this RNA")
-    assert drawn.probability(13, 0) == drawn.probability(0, 13)
-    assert drawn.probability(0, 5) == 0
+    plane = plane_pairs({"sequence": HAIRPIN, "secondary_structure": "((..........))"})
+    assert (as_text(plane.pair_table), plane.source) == ("((..........))", "given for this RNA")
+    assert plane.probability(13, 0) == plane.probability(0, 13)
+    assert plane.probability(0, 5) == 0
 
 
 def test_without_one_the_predicted_is_drawn() -> None:
-    drawn = drawn_pairs({"sequence": HAIRPIN, "secondary_structure": None})
-    assert as_text(drawn.pair_table) == "(((((....)))))"
-    assert drawn.probability(0, 13) > 0.9
+    plane = plane_pairs({"sequence": HAIRPIN, "secondary_structure": None})
+    assert as_text(plane.pair_table) == "(((((....)))))"
+    assert plane.probability(0, 13) > 0.9
 
 
 def test_of_a_long_rna_likely_pairs_are_drawn(monkeypatch) -> None:
     monkeypatch.setattr("rnagen.report.page.pairs.LONGEST_MFE", 10)
-    drawn = drawn_pairs({"sequence": HAIRPIN, "secondary_structure": None})
-    assert as_text(drawn.pair_table) == "(((((....)))))"
-    assert drawn.source.startswith("pairs more probable than 0.5")
+    plane = plane_pairs({"sequence": HAIRPIN, "secondary_structure": None})
+    assert as_text(plane.pair_table) == "(((((....)))))"
+    assert plane.source.startswith("pairs more probable than 0.5")
 
 
 def test_strands_are_drawn_as_one() -> None:
-    drawn = drawn_pairs({"sequence": "GGGGC&GCCCC", "secondary_structure": None})
-    assert as_text(drawn.pair_table) == "((((()))))"
-    assert plane_layout(drawn.pair_table).shape == (10, 2)
+    plane = plane_pairs({"sequence": "GGGGC&GCCCC", "secondary_structure": None})
+    assert as_text(plane.pair_table) == "((((()))))"
+    assert plane_layout(plane.pair_table).shape == (10, 2)
 
 
 def test_pairs_that_cannot_be_written_are_dots() -> None:
