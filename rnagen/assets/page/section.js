@@ -2,7 +2,7 @@
 const PLAY = 700;
 
 function card(title, wide, ...parts) {
-  return h("section", { class: wide ? "card wide" : "card" }, h("h2", {}, title), ...parts);
+  return h("section", { class: `card${wide ? " wide" : ""}${title === "Structure files" ? " no-print" : ""}` }, h("h2", {}, title), ...parts);
 }
 
 function viewCard(rna, section) {
@@ -36,12 +36,16 @@ function viewCard(rna, section) {
   const style = h("select", { onchange: () => { view.style = style.value; view.build(); } }, styles.map(option));
   place.addEventListener("keydown", (event) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (by && rna.n > 1) { run(false); step(by); event.preventDefault(); }
-    if (event.key === " " && rna.n > 1) { run(!section.timer); event.preventDefault(); }
+    if (by && view && rna.n > 1) { run(false); step(by); event.preventDefault(); }
+    if (event.key === " " && view && rna.n > 1) { run(!section.timer); event.preventDefault(); }
   });
   section.start = () => {
     try { view = section.view = new View(rna, place); explain(); }
-    catch (error) { place.replaceChildren(h("p", { class: "note" }, "This browser has no WebGL, which the 3D view needs; the structure files below open in any viewer.")); console.warn(String(error)); }
+    catch (error) {
+      place.previousElementSibling.hidden = legend.hidden = true;
+      place.style.height = "auto";
+      place.replaceChildren(h("p", { class: "note" }, "This browser has no WebGL, which the 3D view needs; the structure files below open in any viewer.")); console.warn(String(error));
+    }
   };
   section.stop = () => run(false);
   const several = rna.n > 1 ? [h("button", { type: "button", "aria-label": "conformer before", onclick: () => { run(false); step(-1); } }, "◀"), play,
@@ -127,7 +131,7 @@ function scoresCard(rna) {
   const names = [["best1", "TM-score of the first conformer"], ["best5", "TM-score, best of the first five"], ["independent1", "sequence-independent TM-score of the first"], ["independent5", "sequence-independent TM-score, best of five"],
     ["lddt", "C1'-lDDT, best of five"], ["one_minus_tm", "mean 1 − TM between the first five"]];
   const rows = names.filter(([key]) => rna.scores[key] !== undefined).map(([key, text]) => [text, fixed(rna.scores[key])]);
-  return card("Against references", false, table(["score", ""], rows), h("p", { class: "dim" }, `${rna.scores.references} reference structures. Date filter: ${rna.scores.date_filter}.`));
+  return card("Against references", false, table(["score", ""], rows), h("p", { class: "dim" }, `Reference structures: ${rna.scores.references}. Date filter: ${rna.scores.date_filter}.`));
 }
 
 function filesCard(rna, number) {

@@ -39,4 +39,4 @@ def score_run(run: Path, references: Path | None) -> Scores:
     for score in found.scores:
         values = asdict(score)
         scores[score.target] = {key: values[key] for key in values if key not in ("agreement", "ranking", "baselines")}
-    return Scores(scores, notes)
+    return Scores(scores, [f"against references: {note}" for note in notes])
