@@ -30,6 +30,7 @@ from rnagen.messages import quoted
 from rnagen.progress import progress_bar, silenced
 from rnagen.report.compare import Comparison
 from rnagen.report.compare import compare as _compare
+from rnagen.report.notebook import show as show
 from rnagen.report.page.write import Report, report_of_sampling, write_report
 from rnagen.sampling.ensemble import Ensemble
 from rnagen.sampling.inputs import Targets, gather_targets, given_file, given_target, given_targets, unique_targets

@@ -10,7 +10,7 @@ import torch
 
 from rnagen.config.report import PAGE, ReportConfig
 from rnagen.errors import InputError
-from rnagen.io.files import hash_files, write_text
+from rnagen.io.files import hash_files, read_json, write_text
 from rnagen.messages import one_line
 from rnagen.progress import progress_bar
 from rnagen.report.page.folder import RunFolder
@@ -111,8 +111,10 @@ def _update(run: RunFolder) -> None:
 
 
 def _key(run: RunFolder, entry: dict[str, Any], scores: dict[str, Any] | None = None) -> str:
-    """Changes with everything that the part of an RNA is made from."""
+    """Changes with everything that the part of an RNA is made from; not with the time that the RNA took, so that equal
+    runs have equal pages."""
     place = run.folder / entry["folder"]
-    described = json.dumps([FORMAT, __version__, run.run["atoms"], entry, scores], sort_keys=True)
-    files = hash_files([place / SUMMARY, place / f"ensemble.{run.format}"])
+    summary = {name: value for name, value in read_json(place / SUMMARY).items() if name != "seconds"}
+    described = json.dumps([FORMAT, __version__, run.run["atoms"], entry, summary, scores], sort_keys=True)
+    files = hash_files([place / f"ensemble.{run.format}"])
     return hashlib.sha256(f"{described} {files}".encode()).hexdigest()[:32]
