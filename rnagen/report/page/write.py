@@ -20,6 +20,8 @@ from rnagen.report.page.scores import score_run
 from rnagen.sampling.claim import RUN, SUMMARY
 from rnagen.version import __version__
 
+USED = ("name", "folder", "sequence", "secondary_structure", "label")
+"""Fields of an entry of run.json that the page depends on."""
 FORMAT = 1
 """Of what the page has of an RNA; a new number makes all pages anew."""
 
@@ -114,7 +116,8 @@ def _key(run: RunFolder, entry: dict[str, Any], scores: dict[str, Any] | None = 
     """Changes with everything that the part of an RNA is made from; not with the time that the RNA took, so that equal
     runs have equal pages."""
     place = run.folder / entry["folder"]
+    own = {name: entry.get(name) for name in USED}
     summary = {name: value for name, value in read_json(place / SUMMARY).items() if name != "seconds"}
-    described = json.dumps([FORMAT, __version__, run.run["atoms"], entry, summary, scores], sort_keys=True)
+    described = json.dumps([FORMAT, __version__, run.run["atoms"], own, summary, scores], sort_keys=True)
     files = hash_files([place / f"ensemble.{run.format}"])
     return hashlib.sha256(f"{described} {files}".encode()).hexdigest()[:32]
