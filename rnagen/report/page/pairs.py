@@ -34,7 +34,7 @@ class PlanePairs:
     source: str
     """A few words: where it is from."""
     probabilities: SparsePairs | None
-    """ViennaRNA's; None where it cannot fold the sequence."""
+    """ViennaRNA's; None where it cannot fold the sequence, or others were given."""
 
     def probability(self, i: int, j: int) -> float | None:
         """Of a pair; None where probabilities are not known."""
@@ -50,25 +50,32 @@ class PlanePairs:
 
 
 def plane_pairs(entry: dict[str, Any]) -> PlanePairs:
-    """The secondary structure of an entry of run.json: the one that was given, else ViennaRNA's."""
+    """The secondary structure of an entry of run.json: the one that was given, else ViennaRNA's.
+
+    Base-pair probabilities that were given for the RNA are not in the folder of a run: then there are none.
+    """
     sequence, given = entry["sequence"], entry.get("secondary_structure")
     length = len(sequence.replace(SEPARATOR, ""))
-    try:
-        probabilities: SparsePairs | None = base_pairs(sequence)
-    except ValueError:
-        probabilities = None
+    probabilities = None if entry.get("pair_probabilities_sha256") else _probabilities(sequence)
     if given:
         table = parse_dot_bracket(given.replace(SEPARATOR, ""))
         return PlanePairs(table, "given for this RNA", probabilities)
-    if probabilities is None:
-        return PlanePairs(np.full(length, UNPAIRED, np.int16), "not predicted: ViennaRNA cannot take it", None)
     if length <= LONGEST_MFE:
         table = parse_dot_bracket(mfe_dot_bracket(sequence))
         return PlanePairs(table, "minimum free energy, ViennaRNA", probabilities)
     table = np.full(length, UNPAIRED, np.int16)
+    if probabilities is None:
+        return PlanePairs(table, "nothing, for no base-pair probabilities of this RNA are there", None)
     for i, j in probabilities.pairs[probabilities.probabilities > LIKELY].tolist():
         table[i], table[j] = j, i
     return PlanePairs(table, f"pairs more probable than {LIKELY}, ViennaRNA", probabilities)
+
+
+def _probabilities(sequence: str) -> SparsePairs | None:
+    try:
+        return base_pairs(sequence)
+    except ValueError:
+        return None
 
 
 def found_pairs(structure: RNAStructure) -> list[Int16[np.ndarray, " L"]]:

@@ -20,7 +20,7 @@ from rnagen.report.page.scores import score_run
 from rnagen.sampling.claim import RUN, SUMMARY
 from rnagen.version import __version__
 
-USED = ("name", "folder", "sequence", "secondary_structure", "label")
+USED = ("name", "folder", "sequence", "secondary_structure", "pair_probabilities_sha256", "label")
 """Fields of an entry of run.json that the page depends on."""
 FORMAT = 1
 """Of what the page has of an RNA; a new number makes all pages anew."""

@@ -15,6 +15,12 @@ def test_a_structure_that_was_given_is_drawn() -> None:
     assert plane.probability(0, 5) == 0
 
 
+def test_probabilities_that_were_given_are_not_replaced() -> None:
+    plane = plane_pairs({"sequence": HAIRPIN, "pair_probabilities_sha256": "0f"})
+    assert as_text(plane.pair_table) == "(((((....)))))"
+    assert plane.probability(0, 13) is None
+
+
 def test_without_one_the_predicted_is_drawn() -> None:
     plane = plane_pairs({"sequence": HAIRPIN, "secondary_structure": None})
     assert as_text(plane.pair_table) == "(((((....)))))"
