@@ -5,17 +5,31 @@ from typing import TYPE_CHECKING, Any
 from rnagen.version import __version__
 
 if TYPE_CHECKING:
-    from rnagen.api import compare, evaluate, library, prepare, reactivity, sample, sample_targets, submit, train
+    from rnagen.api import (
+        compare,
+        evaluate,
+        library,
+        page,
+        prepare,
+        reactivity,
+        sample,
+        sample_targets,
+        show,
+        submit,
+        train,
+    )
 
 __all__ = [
     "__version__",
     "compare",
     "evaluate",
     "library",
+    "page",
     "prepare",
     "reactivity",
     "sample",
     "sample_targets",
+    "show",
     "submit",
     "train",
 ]

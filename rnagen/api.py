@@ -3,6 +3,7 @@
 Every function takes the options of its verb as keywords, under the names of the command line with underscores.
 """
 
+import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rnagen.after_sampling import page as page
+from rnagen.after_sampling import submit as submit
 from rnagen.caches import cached_in
 from rnagen.config.compare import CompareConfig
 from rnagen.config.evaluation import EvaluateConfig
@@ -19,7 +22,6 @@ from rnagen.config.library import LibraryConfig
 from rnagen.config.prepare import PrepareConfig
 from rnagen.config.reactivity import ReactivityOptions
 from rnagen.config.sampling import SampleConfig
-from rnagen.config.submission import SubmitConfig
 from rnagen.devices import choose_device
 from rnagen.errors import ConfigError, InputError
 from rnagen.evaluation.results import Evaluation
@@ -29,6 +31,8 @@ from rnagen.messages import quoted
 from rnagen.progress import progress_bar, silenced
 from rnagen.report.compare import Comparison
 from rnagen.report.compare import compare as _compare
+from rnagen.report.notebook import show as show
+from rnagen.report.page.write import report_of_sampling
 from rnagen.sampling.ensemble import Ensemble
 from rnagen.sampling.inputs import Targets, gather_targets, given_file, given_target, given_targets, unique_targets
 from rnagen.sampling.results import SampledTargets
@@ -40,7 +44,6 @@ from rnagen.tasks.reactivity.infer import Prediction, load_models, predict_react
 if TYPE_CHECKING:
     from rnagen.preparation.library import BuiltLibrary
     from rnagen.preparation.run import Prepared
-    from rnagen.submission.results import Submission
 
 INPUTS = ("sequence", "name", "fasta", "csv")
 """Options of the command line that name the RNAs; here they are arguments of their own."""
@@ -152,6 +155,8 @@ def _sample(function: str, targets: Targets | None, options: dict[str, Any]) -> 
             for target, result in job.draw(folder, advance):
                 if isinstance(result, Ensemble):
                     done[target.name] = result
+        if folder is not None and done and config.report and (unwritten := report_of_sampling(config.out)):
+            warnings.warn(unwritten, stacklevel=3)
     ordered = {name: done[name] for name in job.names if name in done}
     return SampledTargets(ordered, failures + job.failures)
 
@@ -174,30 +179,6 @@ def evaluate(predictions: str | Path, references: str | Path, **options: Any) ->
     config = load_config(EvaluateConfig(Path(), Path()), {**paths, **options}, "evaluate")
     with silenced(config.quiet):
         return _evaluate(config)
-
-
-def submit(
-    sources: str | Path | Sequence[str | Path] = (), out: str | Path = "submission.csv", **options: Any
-) -> "Submission":
-    """Build a submission to the Stanford RNA 3D Folding benchmark, or check one, as `rnagen submit` does.
-
-    Args:
-        sources: run folders, tables, folders of structure files; each may have a name, as `NAME=PATH`.
-        out: table to write; where there are problems, nothing is.
-        options: any option of `rnagen submit`, such as `sequences`, `sample`, `slots`, `check`.
-
-    Returns:
-        the conformers by target and slot, notes, expected scores, and every problem (`good` for none).
-
-    Raises:
-        InputError: no source, or no table of targets, can be read.
-        ConfigError: an option does not exist or cannot be used.
-    """
-    from rnagen.submission.run import submit as build
-
-    config = load_config(SubmitConfig(), {"sources": sources, "out": out, **options}, "submit")
-    with silenced(config.quiet):
-        return build(config)
 
 
 def reactivity(targets: Targets, *, ckpt: str | Path | Sequence[str | Path] = (), device: str = "auto") -> Prediction:

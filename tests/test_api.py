@@ -129,7 +129,7 @@ def test_an_ensemble_iterates_superposes_and_is_an_array() -> None:
 
 @pytest.mark.parametrize("structure_format", ["cif", "pdb"])
 def test_what_is_saved_is_what_a_run_writes(tmp_path: Path, structure_format: str) -> None:
-    result = rnagen.sample_targets(RNAS, 2, steps=2, out=str(tmp_path / "out"), format=structure_format)
+    result = rnagen.sample_targets(RNAS, 2, steps=2, out=str(tmp_path / "out"), format=structure_format, report=False)
     assert result.save(str(tmp_path / "saved"), structure_format) == tmp_path / "saved"
     ran = {name: text for name, text in contents(tmp_path / "out").items() if name not in ("run.json", ".lock")}
     assert contents(tmp_path / "saved") == ran

@@ -20,6 +20,7 @@ VERBS = {
     "evaluate": "score predictions against references, beside the baselines",
     "submit": "several sources -> a checked table of five conformers per target",
     "compare": "runs of training side by side: options, metrics, paired gains, curves",
+    "report": "a run of sample.py as one page: conformers in 3D, pairs, distances, figures",
     "average": "the mean of the weights of several checkpoints of one training",
     "cache": "list or clear what rnagen has stored to save time",
     "summary": "the layers of a configuration or checkpoint, with their parameter counts",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rnagen.caches import cached_in
 from rnagen.cli.options import guarded, parse, typed
+from rnagen.config.report import PAGE
 from rnagen.config.sampling import SampleConfig
 from rnagen.messages import one_line
 from rnagen.progress import silenced
@@ -64,6 +65,7 @@ def _templates(name: str, ensemble: "Ensemble") -> list[str]:
 
 def _sample(job: "SamplingRun", config: SampleConfig) -> None:
     from rnagen.progress import progress_bar
+    from rnagen.report.page.write import report_of_sampling
     from rnagen.sampling.ensemble import Ensemble
     from rnagen.sampling.outputs import SUBMISSION
 
@@ -98,6 +100,7 @@ def _sample(job: "SamplingRun", config: SampleConfig) -> None:
                     evaluations = max(evaluations, result.evaluations)
                     built += _templates(target.name, result)
         done, n = folder.submitted()
+        unwritten = report_of_sampling(config.out) if done and config.report else None
     for unused in [] if known is None else known.warnings:
         print(f"warning: {unused}", file=sys.stderr)
     if not done:
@@ -112,3 +115,7 @@ def _sample(job: "SamplingRun", config: SampleConfig) -> None:
         if len(built) > LISTED:
             print(f"  … and {len(built) - LISTED} more")
     print(f"submission table: {config.out / SUBMISSION}")
+    if unwritten:
+        print(f"warning: {unwritten}", file=sys.stderr)
+    elif config.report:
+        print(f"page: {config.out / PAGE}")

@@ -229,6 +229,8 @@ class SampleConfig:
     """Conformer k of target s depends on the seed, the name of s and k alone."""
     format: StructureFormat = "cif"
     """Format of the structure files."""
+    report: bool = True
+    """Also write report.html, a page with the conformers in 3D, base pairs, distances and confidence."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     cache: Path | None = None

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from rnagen.config.files import to_plain
+from rnagen.config.report import PAGE
 from rnagen.config.sampling import AUTO, NONE, SampleConfig
 from rnagen.dates import NO_DATE
 from rnagen.errors import ConfigError, InputError
@@ -20,10 +21,10 @@ from rnagen.sampling.ensemble import Models
 from rnagen.strands import with_separators
 from rnagen.version import __version__
 
-RESERVED_NAMES = (RUN, SUBMISSION, "report.html", LOCK)
+RESERVED_NAMES = (RUN, SUBMISSION, PAGE, LOCK)
 """Names that no target's folder can have."""
 REMEDY = "choose another --out, or replace that run with --overwrite"
-NOT_IDENTITY = {"out", "overwrite", "device", "cache", "quiet", "chunk", "ckpt", "guide_ckpt", "n"} | {
+NOT_IDENTITY = {"out", "overwrite", "device", "cache", "quiet", "report", "chunk", "ckpt", "guide_ckpt", "n"} | {
     *(
         "sequence",
         "structure",

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from rnagen.config.files import flatten
+from rnagen.config.report import PAGE
 from rnagen.config.sampling import SamplingPlan, StructureFormat
 from rnagen.io.complexes import join_chains
 from rnagen.io.files import TEMPORARY, lock_folder, read_json, write_text
@@ -57,7 +58,7 @@ def clear_run(folder: Path, run: dict[str, Any]) -> None:
     refuse_other_task(folder, found, run)
     with lock_folder(folder):
         targets = [summary.parent for summary in folder.glob(f"*/{SUMMARY}")]
-        for path in (folder / SUBMISSION, *folder.glob(f".*{WORKING}"), *targets):
+        for path in (folder / SUBMISSION, folder / PAGE, *folder.glob(f".*{WORKING}"), *targets):
             remove(path)
         # Last: a killed process leaves the former run with less in it, not its RNAs in the new one.
         write_description(folder, run)

@@ -19,7 +19,19 @@ from tests.helpers.commands import (
 )
 
 CALLS = [(command, call) for command in all_commands() for call in python_calls(command.line)]
-VERBS = ("prepare", "library", "sample", "reactivity", "evaluate", "submit", "compare", "average", "summary", "cache")
+VERBS = (
+    "prepare",
+    "library",
+    "sample",
+    "reactivity",
+    "evaluate",
+    "submit",
+    "report",
+    "compare",
+    "average",
+    "summary",
+    "cache",
+)
 TASKS = ("structure", "reactivity", "confidence")
 
 
