@@ -184,15 +184,15 @@ def thinned(coords: torch.Tensor, is_purine: torch.Tensor) -> torch.Tensor:
     """Which fragments [n, 21, 3] stay: each unless one of its kind that stays before it is near."""
     weights = torch.tensor([CONTEXT_WEIGHT if name in CONTEXT else 1.0 for name in PLACE], dtype=coords.dtype)
     scaled = (coords * (weights / weights.sum()).sqrt()[:, None]).flatten(1)
-    chosen = torch.zeros(len(coords), dtype=torch.bool)
+    stays = torch.zeros(len(coords), dtype=torch.bool)
     for kind in (True, False):
         rows = (is_purine == kind).nonzero()[:, 0]
         before, count = scaled.new_empty(len(rows), scaled.shape[1]), 0
         for row in rows.tolist():
             if count and float((before[:count] - scaled[row]).square().sum(-1).min()) < APART**2:
                 continue
-            before[count], count, chosen[row] = scaled[row], count + 1, True
-    return chosen
+            before[count], count, stays[row] = scaled[row], count + 1, True
+    return stays
 
 
 def main() -> None:
@@ -215,8 +215,8 @@ def main() -> None:
     rows = chosen(dataset, options.splits, FRAGMENT_RESOLUTION)
     parts = [candidates(model, ideals) for model in models(rows)]
     coords, is_purine = (torch.cat([part[k] for part in parts]) for k in (0, 1))
-    chosen = thinned(coords, is_purine)
-    fragments = Fragments(coords[chosen], is_purine[chosen])
+    stays = thinned(coords, is_purine)
+    fragments = Fragments(coords[stays], is_purine[stays])
     fragments.write(options.out / "nucleotides.safetensors")
     print(f"{len(fragments)} fragments of {len(coords)} residues of {len(rows)} chains")
     print(f"{options.out}: {time.monotonic() - started:.0f} s")
