@@ -19,7 +19,7 @@ from torch import Tensor
 from rnagen.errors import InputError
 from rnagen.io.files import atomic_write, parse_json
 from rnagen.structure import BEADS
-from rnagen.templates.library import FARTHEST, STEP, centred_beads
+from rnagen.templates.storage import FARTHEST, STEP, centred_beads
 from rnagen.version import __version__
 
 FORMAT = 1
@@ -110,7 +110,7 @@ class ChainReferences:
 
         Raises:
             OSError: the folder cannot be written or the disk is full.
-            ValueError: a reference reaches further from its centre than `rnagen.templates.library.FARTHEST`.
+            ValueError: a reference reaches further from its centre than `rnagen.templates.storage.FARTHEST`.
         """
         described = {"kind": KIND, "format": FORMAT, "rnagen": __version__}
         names = {"chains": self.chains, "templates": self.templates, "facts": [astuple(one) for one in self.facts]}

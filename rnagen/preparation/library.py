@@ -20,14 +20,13 @@ from rnagen.structure import BEADS
 from rnagen.templates.fragments import Fragments
 from rnagen.templates.library import (
     C1,
-    FARTHEST,
     SHIPPED,
     Library,
     TemplateChain,
     TemplateInfo,
-    centred_beads,
     is_library,
 )
+from rnagen.templates.storage import FARTHEST, centred_beads
 
 SHORTEST = 10
 """Residues with C1'; shorter chains carry no fold."""

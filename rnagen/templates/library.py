@@ -19,15 +19,12 @@ from rnagen.errors import InputError
 from rnagen.io.files import atomic_write, parse_json
 from rnagen.secondary.native import canonical_pair_table
 from rnagen.structure import BASES, BEADS, RNAStructure, encode_sequence
+from rnagen.templates.storage import FARTHEST, STEP, centred_beads
 from rnagen.version import __version__
 
 FORMAT = 1
 KIND = "template library"
 """Mark in the metadata: a dataset is a safetensors file too."""
-STEP = 0.01
-"""Å; coordinates are stored as whole numbers of it, about the centre of each chain."""
-FARTHEST = STEP * np.iinfo(np.int16).max
-"""Å from the centre that can be stored."""
 SHIPPED = Path(__file__).parents[1] / "assets" / "library.safetensors"
 C1 = BEADS.index("C1'")
 _AGAIN = "`rnagen library SOURCE --out FILE.safetensors` makes one"
@@ -234,8 +231,3 @@ def is_library(path: Path) -> bool:
             return bool(parse_json((file.metadata() or {})["rnagen"], path).get("kind") == KIND)
     except (SafetensorError, OSError, KeyError, InputError):
         return False
-
-
-def centred_beads(coords: Float32[np.ndarray, "L 4 3"], mask: Bool[np.ndarray, "L 4"]) -> Float32[np.ndarray, "L 4 3"]:
-    """Beads about their centroid; zero where masked."""
-    return np.where(mask[..., None], coords - coords[mask].mean(0), 0).astype(np.float32)

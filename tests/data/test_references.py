@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from rnagen.data.references import ChainReferences, ReferenceFacts
 from rnagen.errors import InputError
 from rnagen.preparation.synthetic import synthetic_dataset
-from rnagen.templates.library import FARTHEST
+from rnagen.templates.storage import FARTHEST
 from tests.helpers.templates import library
 
 FACTS = ReferenceFacts("2001-02-03", 0.5, 0.75, 0.25)
