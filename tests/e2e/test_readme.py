@@ -64,10 +64,12 @@ def takes_hours(command: str) -> bool:
 
 
 def needs_network_or_gpu(command: str) -> bool:
-    """The training of the checkpoint `base` and of what goes on from it: tests/e2e/test_bare_gpu.py and
+    """Also files that only other commands make. The training of the checkpoint `base` and of what goes on from it: tests/e2e/test_bare_gpu.py and
     tests/e2e/test_references.py run its programs."""
     made_there = ("runs/variants", "runs/references", "runs/reads", "runs/joined", "out/val_w60")
-    return any(part in command for part in ("--fetch", "runs/bare_gpu", *made_there))
+    # tests/cli/test_sample_structures.py makes files of secondary structures.
+    structures = ("--structure mine.ct", "--structure my_structures")
+    return any(part in command for part in ("--fetch", "runs/bare_gpu", *made_there, *structures))
 
 
 def needs_benchmark_tables(command: str) -> bool:
