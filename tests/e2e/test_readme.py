@@ -64,7 +64,7 @@ def takes_hours(command: str) -> bool:
 
 
 def needs_network_or_gpu(command: str) -> bool:
-    """Or files that nothing makes here. The training of `base` and of what goes on from it: tests/e2e/test_bare_gpu.py and
+    """Or files that nothing makes here. The training of `base` and what goes on from it: tests/e2e/test_bare_gpu.py and
     tests/e2e/test_references.py run its programs."""
     made_there = ("runs/variants", "runs/references", "runs/reads", "runs/joined", "out/val_w60")
     # tests/cli/test_sample_structures.py makes files of secondary structures.
