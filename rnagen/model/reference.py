@@ -4,7 +4,7 @@ Distances of several references are averaged before two pair blocks read them, a
 (supplement 1.7.1): one pass whatever their number. Distances do not see mirror images; the coordinates do.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from einops import rearrange
@@ -92,12 +92,16 @@ def distance_features(
 
 @dataclass(frozen=True)
 class PlacedReferences:
-    """What the latent model reads of the references: one pose for all copies."""
+    """What the latent model reads of the references: in one pose for all copies, or in that of each."""
 
-    coords: Float[Tensor, "B 1 L RA 3"]
+    coords: Float[Tensor, "B copies L RA 3"]
     """Model units about the centre of the first reference, 0 where unknown."""
     flags: Float[Tensor, "B 1 L channels"]
     """Which atoms are known, and the trust in each residue where any is."""
+
+    def turned(self, rotation: Float[Tensor, "B K 3 3"]) -> "PlacedReferences":
+        """The references in the pose of each copy."""
+        return replace(self, coords=turned(self.coords, rotation))
 
     @classmethod
     def of(cls, references: References, number: int, sigma_data: float) -> "PlacedReferences":
@@ -137,14 +141,31 @@ class ReferenceCoordinates(nn.Module):
         """What `forward` reads, once per RNA."""
         return PlacedReferences.of(references, self.number, self.sigma_data)
 
-    def forward(
-        self, placed: PlacedReferences, rotation: Float[Tensor, "B K 3 3"] | None = None
-    ) -> Float[Tensor, "B copies L d"]:
+    def forward(self, placed: PlacedReferences) -> Float[Tensor, "B copies L d"]:
         """Tokens of all copies at once, or those of each, with its references in a pose of its own."""
-        coords = placed.coords
-        if rotation is not None:
-            coords = turned(coords, rotation)
-        return GAIN * (_in_full(coords.flatten(-2), self.coordinates) + self.flags(placed.flags))
+        return GAIN * (_in_full(placed.coords.flatten(-2), self.coordinates) + self.flags(placed.flags))
+
+
+class ReferenceSteps(nn.Module):
+    """What the references add to the prediction of an atom: for each reference, a multiple of its coordinates there and
+    one of x_t, which the residue chooses; for a velocity on the linear path these are 1 / (1 − t) and its negative
+    where the reference is to be followed. Nothing before training, nothing where there is no reference."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.number, self.atoms = config.references, len(config.atoms)
+        self.multiples = nn.Linear(config.embed_dim, 2 * config.references)
+        nn.init.zeros_(self.multiples.weight)
+        nn.init.zeros_(self.multiples.bias)
+
+    @full_precision
+    def forward(
+        self, tokens: Float[Tensor, "B K L d"], x_t: Float[Tensor, "B K L A 3"], placed: PlacedReferences
+    ) -> Float[Tensor, "B K L A 3"]:
+        coords = placed.coords.unflatten(-2, (self.number, self.atoms))
+        known = placed.flags.unflatten(-1, (self.number, self.atoms + 1))[..., : self.atoms, None]
+        of_coords, of_x_t = self.multiples(tokens)[..., None, None].chunk(2, dim=-3)
+        return (known * (of_coords * coords + of_x_t * x_t[..., None, :, :])).sum(-3)
 
 
 @full_precision

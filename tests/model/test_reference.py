@@ -8,7 +8,7 @@ import torch
 from rnagen.features import References, RNAFeatures
 from rnagen.geometry import random_rotations
 from rnagen.model.model import RNAFlowModel
-from rnagen.model.reference import PlacedReferences
+from rnagen.model.reference import PlacedReferences, ReferenceSteps
 from tests.helpers.features import padded, random_features
 from tests.helpers.tiny import TINY_MODEL, stirred
 
@@ -143,3 +143,16 @@ def test_an_rna_without_condition_has_no_reference() -> None:
     blank = replace(features, references=references(features)).without_condition()
     assert blank.references is not None
     assert not blank.references.mask.any()
+
+
+def test_a_velocity_can_lead_straight_to_a_reference() -> None:
+    steps = ReferenceSteps(READS)
+    with torch.no_grad():
+        steps.multiples.bias.copy_(torch.tensor([1 / 0.6, 0.0, -1 / 0.6, 0.0]))
+    visible = references(random_features(9))
+    placed = PlacedReferences.of(visible, 2, 16.0)
+    x = torch.randn(2, 3, 9, ATOMS, 3, generator=torch.Generator().manual_seed(2))
+    arrived = x + 0.6 * steps(torch.zeros(2, 3, 9, READS.embed_dim), x, placed)
+    known = visible.mask[:, :1, ..., None]
+    expected = torch.where(known, placed.coords.unflatten(-2, (2, ATOMS))[:, :, :, 0], x)
+    torch.testing.assert_close(arrived, expected)
