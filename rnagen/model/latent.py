@@ -154,5 +154,5 @@ class LatentModel(nn.Module):
         tokens = modulate(self.final_norm(x), shift, scale)
         out = rearrange(in_full(tokens, self.out), "b k l (a xyz) -> b k l a xyz", xyz=3).float()
         if self.reference_steps is not None and references is not None:
-            out = out + self.reference_steps(tokens, x_t, references)
+            out = out + self.reference_steps(out, tokens, x_t, t, references)
         return out * context.mask[..., None]

@@ -24,6 +24,8 @@ WIDTH = 32
 BLOCKS = 2
 GAIN = 4.0
 """Of what references add: weights that start at zero, in a model that is trained already, have further to go."""
+LAST = 0.05
+"""Of the time from noise to data; later, a velocity goes only a part of the way to a reference."""
 CHANNELS = 2 * (DISTANCES[2] + 1)
 """Numbers per pair that `distance_features` gives."""
 
@@ -147,25 +149,40 @@ class ReferenceCoordinates(nn.Module):
 
 
 class ReferenceSteps(nn.Module):
-    """What the references add to the prediction of an atom: for each reference, a multiple of its coordinates there and
-    one of x_t, which the residue chooses; for a velocity on the linear path these are 1 / (1 − t) and its negative
-    where the reference is to be followed. Nothing before training, nothing where there is no reference."""
+    """What the references add to a velocity: in each residue, a share of the way from the estimated data to where the
+    reference has its atoms. The share is the trust, times what the tokens choose; half of it before training.
+
+    The way is that of the linear path, where a share of 1 leads to the reference; it does not depend on where a
+    reference lies, but on its orientation.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.number, self.atoms = config.references, len(config.atoms)
-        self.multiples = nn.Linear(config.embed_dim, 2 * config.references)
-        nn.init.zeros_(self.multiples.weight)
-        nn.init.zeros_(self.multiples.bias)
+        self.share = nn.Linear(config.embed_dim, config.references)
+        nn.init.zeros_(self.share.weight)
+        nn.init.constant_(self.share.bias, 0.5 / GAIN)
 
     @full_precision
     def forward(
-        self, tokens: Float[Tensor, "B K L d"], x_t: Float[Tensor, "B K L A 3"], placed: PlacedReferences
+        self,
+        velocity: Float[Tensor, "B K L A 3"],
+        tokens: Float[Tensor, "B K L d"],
+        x_t: Float[Tensor, "B K L A 3"],
+        t: Float[Tensor, "B K"],
+        placed: PlacedReferences,
     ) -> Float[Tensor, "B K L A 3"]:
-        coords = placed.coords.unflatten(-2, (self.number, self.atoms))
-        known = placed.flags.unflatten(-1, (self.number, self.atoms + 1))[..., : self.atoms, None]
-        of_coords, of_x_t = self.multiples(tokens)[..., None, None].chunk(2, dim=-3)
-        return (known * (of_coords * coords + of_x_t * x_t[..., None, :, :])).sum(-3)
+        left = 1 - t[..., None, None, None]
+        estimate = x_t + left * velocity
+        flags = placed.flags.unflatten(-1, (self.number, self.atoms + 1))
+        shares = GAIN * self.share(tokens) * flags[..., -1]
+        steps = torch.zeros_like(velocity)
+        for number, coords in enumerate(placed.coords.unflatten(-2, (self.number, self.atoms)).unbind(-3)):
+            known = flags[..., number, : self.atoms, None]
+            way = coords - estimate
+            way = known * (way - masked_mean(way, known > 0, (2, 3), keepdim=True))
+            steps = steps + shares[..., number, None, None] * way
+        return steps / (left + LAST)
 
 
 @full_precision
