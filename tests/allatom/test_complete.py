@@ -99,5 +99,5 @@ def test_a_single_residue_and_an_unknown_base() -> None:
     beads = double_helix("GA")
     one = RNAStructure("one", "N", beads.coords[:, :1], beads.mask[:, :1], BEADS)
     full = complete(one)
-    assert full.mask.sum() == 13
+    assert full.mask.sum() == 12
     assert sane(all_atom_geometry(full)[0])
