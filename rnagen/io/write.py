@@ -21,6 +21,7 @@ PDB_MAX_ATOMS = 99_999
 PDB_RANGE = (-999.999, 9998.999)
 """Å; what the eight columns of a PDB coordinate hold, without what stands for an unknown position."""
 
+SEQUENCE = "_entity_poly.pdbx_seq_one_letter_code"
 COMPUTED = "THEORETICAL MODEL"
 """Method of a structure that was computed: its files name rnagen as author and software."""
 _DEFAULT_CHAIN = "A"
@@ -132,6 +133,10 @@ def _residue(structure: RNAStructure, model: int, position: int, b_factor: float
     return residue
 
 
+def _is_computed(built: gemmi.Structure) -> bool:
+    return "_exptl.method" in built.info and built.info["_exptl.method"] == COMPUTED
+
+
 def _mmcif_text(built: gemmi.Structure, quality: PredictedQuality | None) -> str:
     groups = gemmi.MmcifOutputGroups(True)
     groups.cell = groups.symmetry = groups.ncs = groups.scale = groups.origx = False
@@ -142,7 +147,10 @@ def _mmcif_text(built: gemmi.Structure, quality: PredictedQuality | None) -> str
         row[1] = "'RNA linking'"
     for row in block.find("_entity_poly_seq.", ["hetero"]):
         row[0] = "n"
-    if built.info["_exptl.method"] == COMPUTED:
+    block.find_mmcif_category("_entity_poly.").loop.add_columns([f"{SEQUENCE}_can"], "?")
+    for row in block.find([SEQUENCE, f"{SEQUENCE}_can"]):
+        row[1] = row[0]
+    if _is_computed(built):
         for row in block.find("_software.", ["classification"]):
             row[0] = "'model building'"
     if quality is not None:
@@ -162,7 +170,7 @@ def _pdb_text(built: gemmi.Structure, quality: PredictedQuality | None) -> str:
         del built.info["_entry.id"]
     known = "PREDICTED LDDT OF C1' ATOMS, FROM 0 TO 100" if quality is not None else "-1 STANDS FOR UNKNOWN"
     remarks = [f"B FACTORS: {known}"]
-    if built.info["_exptl.method"] == COMPUTED:
+    if _is_computed(built):
         remarks.append(f"COMPUTED BY RNAGEN {__version__}")
     built.raw_remarks = [f"REMARK 999 {remark}".ljust(80) for remark in ["", *remarks]]
     return built.make_pdb_string()
