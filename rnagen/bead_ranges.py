@@ -29,11 +29,6 @@ class Range(NamedTuple):
         return self.low, self.high
 
     @property
-    def observed(self) -> tuple[float, float]:
-        """What 99.9 % have."""
-        return self.least, self.most
-
-    @property
     def possible(self) -> tuple[float, float]:
         """What is outside is wrong: that of 99.9 %, and `MARGIN` more."""
         return self.least - MARGIN, self.most + MARGIN
@@ -87,7 +82,7 @@ PAIRED = (9.8, 11.4)
 def chain_distances(
     follows: Bool[np.ndarray, " steps"],
     atoms: tuple[str, ...],
-    width: Literal["usual", "observed", "possible"],
+    width: Literal["usual", "possible"],
     only: Collection[tuple[int, tuple[str, str]]] | None = None,
 ) -> tuple[Int[np.ndarray, "M 2"], Float[np.ndarray, "M 2"]]:
     """All distances of a chain that have a range, as pairs of its points (residue · A + atom), and their bounds in Å.

@@ -1,8 +1,8 @@
 """Beads of bad geometry, moved until the chain can run through them: few, and as little as it takes.
 
 Sampled conformers have breaks of up to 20 Å and beads on top of one another. All distances between beads of a residue
-and of the next one are brought into the ranges that are observed (`rnagen.bead_ranges`); beads that are within them, as
-almost all of experimental structures, do not move.
+and of the next one are brought into the ranges that 99 % of experiments have (`rnagen.bead_ranges`); beads that are
+within them do not move.
 """
 
 import numpy as np
@@ -50,7 +50,7 @@ def relaxed(
 
 
 def _chain(there: Bool[np.ndarray, "L 4"], linked: Bool[np.ndarray, " L"], batch: int) -> Distances:
-    pairs, limits = chain_distances(linked[:-1], BEADS, "observed")
+    pairs, limits = chain_distances(linked[:-1], BEADS, "usual")
     known = there.reshape(-1)[pairs].all(1)
     of = np.concatenate([pairs[known] + k * there.size for k in range(batch)])
     limit = np.tile(limits[known], (batch, 1))

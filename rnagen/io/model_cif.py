@@ -50,8 +50,8 @@ def add_quality(
     _add(block, "_audit_conform.", ("dict_name", "dict_version"), [DICTIONARY])
     models = [[str(k), str(k), name, "1", "Other"] for k, name in enumerate(names, 1)]
     _add(block, "_ma_data.", ("id", "name", "content_type"), [["1", "coordinates", "model coordinates"]])
-    tags = ("ordinal_id", "model_id", "model_name", "data_id", "model_type")
-    _add(block, "_ma_model_list.", tags, models)
+    listed = ("ordinal_id", "model_id", "model_name", "data_id", "model_type")
+    _add(block, "_ma_model_list.", listed, models)
     _add(block, "_ma_software_group.", ("ordinal_id", "group_id", "software_id"), [["1", "1", "1"]])
     metrics = [[str(k), name, mode, kind, text, "1"] for k, (name, mode, kind, text) in enumerate(METRICS, 1)]
     _add(block, "_ma_qa_metric.", ("id", "name", "mode", "type", "description", "software_group_id"), metrics)
