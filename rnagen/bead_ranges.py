@@ -74,7 +74,7 @@ them most."""
 OVERLAP = 3.3
 """Å between beads of residues that are not neighbours; of the residues above, 12 have a nearer one."""
 NEAREST = 3.5
-"""Å that are kept between such beads."""
+"""Å between such beads, at least, where something restrains them."""
 PAIRED = (9.8, 11.4)
 """Å between C1' of a Watson-Crick or GU pair."""
 
