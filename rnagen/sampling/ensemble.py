@@ -32,6 +32,8 @@ from rnagen.sampling.selection import choose_behind
 from rnagen.sampling.templates import NOTHING, KnownStructures, TemplateUse
 from rnagen.structure import BEADS, RNAStructure
 
+FILE_DIGITS = 3
+"""Of coordinates in files, Å."""
 DIGITS = 4
 """Of a confidence, from 0 to 1, in files."""
 
@@ -289,7 +291,8 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated:
         strands=target.strands,
     )
     if plan.atoms == "all":
-        structure = complete(structure)
+        # As the files of `--atoms beads` have them: rounding of the last digits then decides nothing.
+        structure = complete(replace(structure, coords=structure.coords.round(FILE_DIGITS)))
     return Ensemble(
         structure=structure,
         numbers=[plan.first + row + 1 for row in rows],
