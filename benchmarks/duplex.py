@@ -112,7 +112,7 @@ def measure(models: Models, name: str, text: str, plan: SamplingPlan) -> Row:
 def run(options: Options) -> None:
     """Sample, score, print."""
     models = Models.load(options.ckpt, None, "cpu")
-    plan = SamplingPlan(n=options.n, seed=options.seed, options=SamplerConfig(steps=options.steps))
+    plan = SamplingPlan(n=options.n, seed=options.seed, options=SamplerConfig(steps=options.steps), atoms="beads")
     rng = np.random.default_rng(options.seed)
     columns = list(Row.__dataclass_fields__)
     print("bp".rjust(4), "strands".rjust(8), *(column.rjust(9) for column in columns))
