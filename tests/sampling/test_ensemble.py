@@ -32,8 +32,8 @@ def test_the_trunk_runs_once_per_rna_with_the_shipped_confidence_model(shipped, 
 
 def test_the_selected_are_conformers_of_the_candidates(shipped) -> None:
     target, options = make_target("test", "r", SEQUENCE), SamplerConfig(steps=2, tau=1.0)
-    everything = draw_ensemble(shipped, target, SamplingPlan(6, options=options))
-    selected = draw_ensemble(shipped, target, SamplingPlan(2, 6, options=options))
+    everything = draw_ensemble(shipped, target, SamplingPlan(6, options=options, atoms="beads"))
+    selected = draw_ensemble(shipped, target, SamplingPlan(2, 6, options=options, atoms="beads"))
     assert len(selected) == 2
     rows = [number - 1 for number in selected.numbers]
     np.testing.assert_array_equal(selected.coords, everything.coords[rows])
