@@ -138,7 +138,8 @@ def measure_target(models: Models, target: RNAStructure, options: Options) -> di
     """Conformers of one RNA, the first choice first, each scored."""
     start = time.perf_counter()
     wanted = Target(target.name, target.sequence)
-    ensemble = draw_ensemble(models, wanted, SamplingPlan(options.n, options.candidates, options.seed, options.sampler))
+    plan = SamplingPlan(options.n, options.candidates, options.seed, options.sampler, atoms="beads")
+    ensemble = draw_ensemble(models, wanted, plan)
     order = [ensemble.numbers.index(number) for number in ensemble.best_first or ensemble.numbers]
     seconds = time.perf_counter() - start
     scores = score_conformers(ensemble.structure.models(order), target)

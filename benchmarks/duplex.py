@@ -151,7 +151,7 @@ def run(options: Options) -> None:
     """Sample, score, print."""
     models = Models.load(options.ckpt, None, "cpu")
     chains = None if options.data is None else Dataset.open(options.data).chains
-    plan = SamplingPlan(n=options.n, seed=options.seed, options=SamplerConfig(steps=options.steps))
+    plan = SamplingPlan(n=options.n, seed=options.seed, options=SamplerConfig(steps=options.steps), atoms="beads")
     rng = np.random.default_rng(options.seed)
     columns = list(Row.__dataclass_fields__)
 

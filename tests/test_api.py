@@ -11,6 +11,7 @@ from rnagen import api
 from rnagen.cli.sample import main
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.read import read_structures
+from rnagen.structure import HEAVY_ATOMS
 from tests.helpers.outputs import contents
 
 RNAS = [("one", "GGGAAACCC"), ("two", "GGGCUUCGGCCC")]
@@ -113,8 +114,11 @@ def test_an_ensemble_iterates_superposes_and_is_an_array() -> None:
     assert repr(ensemble).startswith("Ensemble(rna: 3 conformers of 12 nt, predicted TM-score 0.")
     assert [one.num_models for one in ensemble] == [1, 1, 1]
     np.testing.assert_array_equal(np.stack([one.coords[0] for one in ensemble]), ensemble.to_numpy())
-    np.testing.assert_array_equal(ensemble.to_numpy("C1'"), ensemble.coords[:, :, 2])
-    with pytest.raises(ConfigError, match="'CA' is not an atom of this model; choose from P, C4', C1', N"):
+    np.testing.assert_array_equal(ensemble.to_numpy("C1'"), ensemble.coords[:, :, HEAVY_ATOMS.index("C1'")])
+    nitrogen = np.where([base in "AG" for base in ensemble.structure.sequence], "N9", "N1").tolist()
+    expected = [ensemble.coords[:, i, HEAVY_ATOMS.index(name)] for i, name in enumerate(nitrogen)]
+    np.testing.assert_array_equal(ensemble.to_numpy("N"), np.stack(expected, axis=1))
+    with pytest.raises(ConfigError, match="'CA' is not an atom; choose from P, OP1, OP2, O5'"):
         ensemble.to_numpy("CA")
     superposed = ensemble.superposed()
     np.testing.assert_allclose(superposed.coords[0], ensemble.coords[0], atol=1e-3)

@@ -16,6 +16,7 @@ LastStep = Literal["none", "mean", "tweedie", "euler"]
 StructureSource = Literal["free", "sampled"]
 TemplateUsage = Literal["copy", "condition", "both"]
 StructureFormat = Literal["cif", "pdb"]
+OutputAtoms = Literal["all", "beads"]
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,8 @@ class SamplingPlan:
     options: SamplerConfig = field(default_factory=SamplerConfig)
     first: int = 0
     """Conformers that are left out because they are there already."""
+    atoms: OutputAtoms = "all"
+    """Of the conformers that are returned: complete nucleotides, or what the model generates."""
 
     def __post_init__(self) -> None:
         if self.n < 1:
@@ -229,6 +232,9 @@ class SampleConfig:
     """Conformer k of target s depends on the seed, the name of s and k alone."""
     format: StructureFormat = "cif"
     """Format of the structure files."""
+    atoms: OutputAtoms = "all"
+    """Atoms of the conformers: all heavy atoms, built on those that the model generates (docs/allatom.md), or these
+    alone (beads)."""
     report: bool = True
     """Also write report.html, a page with the conformers in 3D, base pairs, distances and confidence."""
     device: str = "auto"
@@ -246,4 +252,4 @@ class SampleConfig:
     @property
     def plan(self) -> SamplingPlan:
         """What is sampled of each RNA."""
-        return SamplingPlan(self.n, self.candidates, self.seed, self.sampler)
+        return SamplingPlan(self.n, self.candidates, self.seed, self.sampler, atoms=self.atoms)

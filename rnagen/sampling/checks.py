@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from rnagen.allatom import can_complete
 from rnagen.config.categories import category_number
 from rnagen.config.sampling import SampleConfig
 from rnagen.errors import ConfigError, InputError
@@ -14,8 +15,10 @@ from rnagen.messages import one_line
 from rnagen.sampling.ensemble import Models
 from rnagen.sampling.memory import LESS_MEMORY, estimated_memory
 from rnagen.secondary.alignments import alignment_name, find_alignments
-from rnagen.structure import ALIGNED
+from rnagen.structure import ALIGNED, BEADS
 
+MOST_NAMED = 10
+"""Residues that a message lists."""
 Checked = tuple[list[Target], list[InputError]]
 """Targets that can be sampled, and an error for each of the others."""
 
@@ -30,10 +33,13 @@ def check_targets(targets: Sequence[Target], config: SampleConfig, models: Model
         asked: names of the targets whose secondary structure was asked for; that of others stood beside the sequence.
 
     Raises:
-        ConfigError: alignments or a label for a model that reads none, or a label that it does not know.
+        ConfigError: alignments or a label for a model that reads none, or a label that it does not know; or complete
+            nucleotides of a model that lacks the beads for them.
         InputError: the folder of alignments is missing, or two files have one name.
     """
     good = _with_labels(targets, config, models)
+    if config.atoms == "all":
+        good = _complete(good, models.structure.config.model.atoms)
     errors: list[InputError] = []
     if config.alignments is not None:
         good, errors = _with_alignments(good, config.alignments, models)
@@ -67,6 +73,25 @@ def check_memory(targets: Sequence[Target], config: SampleConfig, models: Models
         )
         errors.append(InputError("memory", target.name, reason))
     return good, errors
+
+
+def _complete(targets: list[Target], atoms: tuple[str, ...]) -> list[Target]:
+    """The targets with a warning where a base is unknown, whose atoms therefore are too."""
+    if not can_complete(atoms):
+        raise ConfigError(
+            f"atoms: this model generates {', '.join(atoms)} alone, and complete nucleotides need {', '.join(BEADS)}: "
+            "choose --atoms beads"
+        )
+    found = []
+    for target in targets:
+        unknown = [number for number, base in enumerate(target.sequence, 1) if base == "N"]
+        if unknown:
+            more = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""
+            listed = ", ".join(map(str, unknown[:MOST_NAMED])) + more
+            warning = f"residues of unknown base (N) get backbone and sugar alone: {listed}"
+            target = replace(target, warnings=(*target.warnings, warning))
+        found.append(target)
+    return found
 
 
 def _with_labels(targets: Sequence[Target], config: SampleConfig, models: Models) -> list[Target]:

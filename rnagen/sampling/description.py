@@ -19,6 +19,7 @@ from rnagen.messages import quoted
 from rnagen.sampling.claim import RUN, SUBMISSION, SUMMARY, refuse_difference
 from rnagen.sampling.ensemble import Models
 from rnagen.strands import with_separators
+from rnagen.structure import HEAVY_ATOMS
 from rnagen.version import __version__
 
 RESERVED_NAMES = (RUN, SUBMISSION, PAGE, LOCK)
@@ -77,7 +78,7 @@ def describe_run(targets: Sequence[Target], config: SampleConfig, models: Models
             "cutoff": checkpoint.metadata["cutoff"],
             "parameters": checkpoint.model.num_parameters,
         },
-        "atoms": list(checkpoint.config.model.atoms),
+        "atoms": list(HEAVY_ATOMS if config.atoms == "all" else checkpoint.config.model.atoms),
         "versions": {"rnagen": __version__, "torch": torch.__version__},
         "targets": [_entry(target, folders[target.name]) for target in targets],
     }
@@ -144,6 +145,8 @@ def _upgraded(folder: Path, targets: Sequence[Target], run: dict[str, Any], foun
     Raises:
         ConfigError: it is one of version 0.1.0 with other targets.
     """
+    # Earlier versions wrote the beads alone.
+    found = {**found, "identity": {"atoms": "beads", **found["identity"]}}
     if "targets_sha256" not in found["identity"]:
         return found
     identity = {name: value for name, value in found["identity"].items() if name not in FORMER_IDENTITY}

@@ -9,26 +9,31 @@ from typing import overload
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float32
 
+from rnagen.allatom import complete
 from rnagen.checkpoints.confidence import ConfidenceCheckpoint, find_confidence
 from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, Checkpoint, load_checkpoint
 from rnagen.config.categories import category_number
 from rnagen.config.sampling import SamplingPlan, StructureFormat, TemplateConfig
 from rnagen.errors import ConfigError
 from rnagen.features import from_sequence
+from rnagen.geometry import superpose
 from rnagen.io.alignment import read_alignment
+from rnagen.io.model_cif import PredictedQuality
 from rnagen.io.target import Target
-from rnagen.io.write import write_structure
+from rnagen.io.write import COMPUTED, write_structure
 from rnagen.messages import quoted
 from rnagen.metrics import tm_matrix
 from rnagen.sampling.confidence import Confidence, confidence_in
 from rnagen.sampling.conformers import SamplingError, draw_conformers
-from rnagen.sampling.denoiser import Evaluated, Flow, nothing, superpose_atoms
+from rnagen.sampling.denoiser import Evaluated, Flow, nothing
 from rnagen.sampling.selection import choose_behind
 from rnagen.sampling.templates import NOTHING, KnownStructures, TemplateUse
 from rnagen.structure import BEADS, RNAStructure
 
+FILE_DIGITS = 3
+"""Of coordinates in files, Å."""
 DIGITS = 4
 """Of a confidence, from 0 to 1, in files."""
 
@@ -134,23 +139,24 @@ class Ensemble:
         return f"Ensemble({self.structure.name}: {len(self)} conformers of {len(self.structure)} nt{tm})"
 
     def to_numpy(self, atom: str | None = None) -> Float32[np.ndarray, "n L *atoms 3"]:
-        """Coordinates in Å: [n, L, A, 3] of all atoms, or [n, L, 3] of the one that is named.
+        """Coordinates in Å: [n, L, A, 3] of all atoms, or [n, L, 3] of the one that is named; N is the glycosidic
+        nitrogen. Zero where a residue does not have the atom (`structure.mask`).
 
         Raises:
-            ConfigError: the model has no such atom.
+            ConfigError: there is no such atom.
         """
         atoms = self.structure.atoms
         if atom is None:
             return self.coords.copy()
-        if atom not in atoms:
-            raise ConfigError(f"to_numpy: {quoted(atom)} is not an atom of this model; choose from {', '.join(atoms)}")
-        return self.coords[:, :, atoms.index(atom)]
+        if atom not in (*atoms, "N"):
+            raise ConfigError(f"to_numpy: {quoted(atom)} is not an atom; choose from {', '.join(atoms)}")
+        return self.structure.select_atoms((atom,)).coords[:, :, 0]
 
     def superposed(self) -> "Ensemble":
         """The same conformers, each moved rigidly onto the first, all atoms counted."""
-        coords = torch.from_numpy(self.coords)
-        moved = superpose_atoms(coords, coords[:1].expand_as(coords)).numpy()
-        return replace(self, structure=replace(self.structure, coords=moved))
+        coords, mask = (torch.from_numpy(one).flatten(1, 2) for one in (self.coords, self.structure.mask))
+        moved = superpose(coords, coords[:1].expand_as(coords), mask & mask[:1]) * mask[..., None]
+        return replace(self, structure=replace(self.structure, coords=moved.view(self.coords.shape).numpy()))
 
     def save(self, place: str | Path, structure_format: StructureFormat = "cif") -> Path:
         """Write the conformers with the confidence as B factors: as the models of one file, if the place is named as
@@ -167,16 +173,19 @@ class Ensemble:
         """
         place = Path(place)
         if names_file(place):
-            write_structure(self.structure, place, self.b_factors)
+            write_structure(self.structure, place, self.quality)
         else:
-            write_conformers(self.structure, place, structure_format, self.b_factors)
+            write_conformers(self.structure, place, structure_format, self.quality)
         return place
 
     @property
-    def b_factors(self) -> Float[np.ndarray, "n L"] | None:
-        """Confidence in each residue in per cent, as a summary has it: conformers that are added later, when only that
-        is left, change no B factor of the others. None without a confidence model."""
-        return None if self.confidence is None else 100 * np.round(self.confidence.lddt.astype(float), DIGITS)
+    def quality(self) -> PredictedQuality | None:
+        """Confidence as the files have it, from the digits of a summary: conformers that are added later, when only
+        that is left, change nothing in the files of the others. None without a confidence model."""
+        if self.confidence is None:
+            return None
+        lddt, tm = (np.round(one.astype(float), DIGITS) for one in (self.confidence.lddt, self.confidence.tm))
+        return PredictedQuality(100 * lddt, tm)
 
     @property
     def coords(self) -> Float32[np.ndarray, "n L A 3"]:
@@ -211,10 +220,10 @@ def write_conformers(
     structure: RNAStructure,
     folder: Path,
     structure_format: StructureFormat,
-    b_factors: Float[np.ndarray, "n L"] | None = None,
+    quality: PredictedQuality | None = None,
     first: int = 0,
 ) -> None:
-    """Write conformers one by one and together, each file whole or not at all, with their B factors (0 by default). The
+    """Write conformers one by one and together, each file whole or not at all, with what is predicted of them. The
     first so many have their own files already.
 
     Raises:
@@ -222,9 +231,9 @@ def write_conformers(
         OSError: the folder cannot be written or the disk is full.
     """
     for k in range(first, structure.num_models):
-        own = None if b_factors is None else b_factors[k : k + 1]
+        own = None if quality is None else quality.of([k])
         write_structure(structure.models([k]), folder / f"conformer_{k + 1}.{structure_format}", own)
-    write_structure(structure, folder / f"ensemble.{structure_format}", b_factors)
+    write_structure(structure, folder / f"ensemble.{structure_format}", quality)
 
 
 def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated: Evaluated = nothing) -> Ensemble:
@@ -277,9 +286,13 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated:
         mask=np.ones(coords.shape[:-1], dtype=bool),
         atoms=flow.model.config.atoms,
         chain="A",
+        method=COMPUTED,
         title=f"{target.name}, sampled by rnagen",
         strands=target.strands,
     )
+    if plan.atoms == "all":
+        # As the files of `--atoms beads` have them: rounding of the last digits then decides nothing.
+        structure = complete(replace(structure, coords=structure.coords.round(FILE_DIGITS)))
     return Ensemble(
         structure=structure,
         numbers=[plan.first + row + 1 for row in rows],

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from rnagen.config.files import flatten
 from rnagen.config.report import PAGE
@@ -19,9 +18,11 @@ from rnagen.io.complexes import join_chains
 from rnagen.io.files import TEMPORARY, lock_folder, read_json, write_text
 from rnagen.io.folders import safe_name
 from rnagen.io.kaggle import write_submission
+from rnagen.io.model_cif import PredictedQuality
 from rnagen.io.read import read_structures
 from rnagen.io.target import Target
 from rnagen.metrics import conformer_geometry
+from rnagen.metrics.all_atom import all_atom_geometry, experimental_geometry
 from rnagen.sampling.claim import (
     RUN,
     SUBMISSION,
@@ -38,7 +39,7 @@ from rnagen.sampling.ensemble import DIGITS, Ensemble, write_conformers
 from rnagen.sampling.templates import TemplateUse
 from rnagen.secondary.obedience import obedience
 from rnagen.strands import SEPARATOR, with_separators
-from rnagen.structure import RNAStructure
+from rnagen.structure import HEAVY_ATOMS, RNAStructure
 
 WORKING = ".working"
 """Suffix of the file that marks a target as in work; a killed process leaves it behind."""
@@ -131,9 +132,9 @@ class OutputFolder:
             mark.unlink(missing_ok=True)
 
     def write_target(
-        self, structure: RNAStructure, summary: dict[str, Any], b_factors: Float[np.ndarray, "M L"] | None = None
+        self, structure: RNAStructure, summary: dict[str, Any], quality: PredictedQuality | None = None
     ) -> None:
-        """Write the conformers one by one and together, with their B factors (0 by default), and the summary, in place
+        """Write the conformers one by one and together, with what is predicted of them, and the summary, in place
         of what is there of the target.
 
         Raises:
@@ -144,7 +145,7 @@ class OutputFolder:
         unfinished = self.folder / f".{final.name}{UNFINISHED}"
         remove(unfinished)
         try:
-            self._write_files(unfinished, structure, summary, b_factors)
+            self._write_files(unfinished, structure, summary, quality)
             remove(final)
             os.replace(unfinished, final)
         except BaseException:
@@ -152,7 +153,7 @@ class OutputFolder:
             raise
 
     def extend_target(
-        self, structure: RNAStructure, summary: dict[str, Any], b_factors: Float[np.ndarray, "M L"] | None = None
+        self, structure: RNAStructure, summary: dict[str, Any], quality: PredictedQuality | None = None
     ) -> None:
         """Add conformers to a target that is there; its own come first in `structure`, and their files stay. The
         summary is written last: until then the target has as many conformers as before.
@@ -161,17 +162,17 @@ class OutputFolder:
             InputError, OSError: as `write_target`; what was there stays.
         """
         first = self.conformers(structure.name)
-        self._write_files(self.place(structure.name), structure, summary, b_factors, first)
+        self._write_files(self.place(structure.name), structure, summary, quality, first)
 
     def _write_files(
         self,
         folder: Path,
         structure: RNAStructure,
         summary: dict[str, Any],
-        b_factors: Float[np.ndarray, "M L"] | None,
+        quality: PredictedQuality | None,
         first: int = 0,
     ) -> None:
-        write_conformers(structure, folder, self.format, b_factors, first)
+        write_conformers(structure, folder, self.format, quality, first)
         write_text(folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
 
     def read_target(self, name: str, sequence: str) -> RNAStructure:
@@ -237,6 +238,11 @@ def summarize(ensemble: Ensemble, plan: SamplingPlan, target: Target) -> dict[st
         "redrawn": ensemble.redrawn,
         "geometry": conformer_geometry(structure),
     }
+    if structure.atoms == HEAVY_ATOMS:
+        summary["all_atom"] = {
+            "conformers": [_rounded(one.rates) for one in all_atom_geometry(structure)],
+            "experiments": experimental_geometry(),
+        }
     summary |= _given(structure, target)
     if ensemble.templates:
         summary["templates"] = [_rounded(asdict(use)) for use in ensemble.templates]

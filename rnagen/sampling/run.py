@@ -191,5 +191,5 @@ class SamplingRun:
         if first:
             ensemble = folder.read_ensemble(target.name, target.sequence).extended(ensemble)
         write = folder.extend_target if first else folder.write_target
-        write(ensemble.structure, summarize(ensemble, self.config.plan, target), ensemble.b_factors)
+        write(ensemble.structure, summarize(ensemble, self.config.plan, target), ensemble.quality)
         return ensemble

@@ -86,14 +86,14 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(run, fasta, tmp_path:
     write = OutputFolder.write_target
     calls = []
 
-    def killed(self, structure, summary, b_factors=None):
+    def killed(self, structure, summary, quality=None):
         calls.append(structure.name)
         if len(calls) == 2:
             # Killed in the middle of the second target: its folder is half written under another name.
             (self.folder / ".three.part").mkdir()
             (self.folder / ".three.part" / "conformer_1.cif").write_text("half")
             raise KeyboardInterrupt
-        return write(self, structure, summary, b_factors)
+        return write(self, structure, summary, quality)
 
     monkeypatch.setattr(OutputFolder, "write_target", killed)
     assert run("--fasta", fasta, out="parts") == 130

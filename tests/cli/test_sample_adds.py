@@ -46,7 +46,21 @@ def run(ckpt: Path, tmp_path: Path):
     """Run sample.py with the tiny checkpoint into tmp_path/OUT; returns the exit code."""
 
     def call(*flags: str, out: str = "out", n: int = 2) -> int:
-        return main(["--ckpt", str(ckpt), "--steps", "3", "--n", str(n), "--out", str(tmp_path / out), *flags])
+        return main(
+            [
+                "--ckpt",
+                str(ckpt),
+                "--steps",
+                "3",
+                "--atoms",
+                "beads",
+                "--n",
+                str(n),
+                "--out",
+                str(tmp_path / out),
+                *flags,
+            ]
+        )
 
     return call
 
@@ -257,7 +271,7 @@ def test_killed_while_it_adds_and_run_again(run, ckpt: Path, tmp_path: Path, fla
     for moment in moments:
         out = tmp_path / f"killed{moment}"
         assert run(*first, out=out.name) == 0
-        given = ["--ckpt", ckpt, "--steps", "3", "--n", 4, "--out", out, *flags]
+        given = ["--ckpt", ckpt, "--steps", "3", "--atoms", "beads", "--n", 4, "--out", out, *flags]
         done = subprocess.run(
             [sys.executable, "-c", KILLED, *map(str, [moment, *given])],
             cwd=ROOT,

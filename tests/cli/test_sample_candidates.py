@@ -33,7 +33,20 @@ def ckpt(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def sample(ckpt: Path, out: Path, *flags: str) -> int:
-    given = ["--sequence", SEQUENCE, "--steps", "3", "--tau", "0.5", "--ckpt", str(ckpt), "--out", str(out)]
+    given = [
+        "--sequence",
+        SEQUENCE,
+        "--atoms",
+        "beads",
+        "--steps",
+        "3",
+        "--tau",
+        "0.5",
+        "--ckpt",
+        str(ckpt),
+        "--out",
+        str(out),
+    ]
     return main([*given, "--templates", "none", *flags])
 
 
@@ -69,8 +82,8 @@ def test_the_selected_are_among_the_candidates_with_their_numbers(ckpt: Path, tm
 
 
 def test_the_api_selects_as_the_library_does(ckpt: Path, tmp_path: Path) -> None:
-    everything = rnagen.sample(SEQUENCE, 6, ckpt=ckpt, steps=3, tau=0.5, templates="none")
-    selected = rnagen.sample(SEQUENCE, 2, candidates=6, ckpt=ckpt, steps=3, tau=0.5, templates="none")
+    everything = rnagen.sample(SEQUENCE, 6, ckpt=ckpt, steps=3, tau=0.5, templates="none", atoms="beads")
+    selected = rnagen.sample(SEQUENCE, 2, candidates=6, ckpt=ckpt, steps=3, tau=0.5, templates="none", atoms="beads")
     if not confidence_path(ckpt).is_file():
         import torch
 

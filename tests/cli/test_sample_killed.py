@@ -45,7 +45,7 @@ def arguments(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     save_checkpoint(folder / "tiny.safetensors", tiny_model(), TINY, {"cutoff": "2022-05-27"})
     (folder / "in.fasta").write_text(FASTA)
     files = ["--ckpt", str(folder / "tiny.safetensors"), "--fasta", str(folder / "in.fasta")]
-    return [*files, "--steps", "2", "--n", "2", "--device", "cpu"]
+    return [*files, "--steps", "2", "--n", "2", "--atoms", "beads", "--device", "cpu"]
 
 
 @pytest.fixture

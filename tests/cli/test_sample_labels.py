@@ -33,7 +33,18 @@ def run(folder: Path, tmp_path: Path):
     """Run sample.py into tmp_path/OUT; returns the exit code."""
 
     def call(*flags: str | Path, out: str = "out", ckpt: str = "labelled") -> int:
-        given = ["--ckpt", folder / f"{ckpt}.safetensors", "--steps", "3", "--n", "2", "--out", tmp_path / out]
+        given = [
+            "--ckpt",
+            folder / f"{ckpt}.safetensors",
+            "--steps",
+            "3",
+            "--n",
+            "2",
+            "--atoms",
+            "beads",
+            "--out",
+            tmp_path / out,
+        ]
         return main([str(f) for f in (*given, "--sequence", SEQUENCE, *flags)])
 
     return call

@@ -9,7 +9,8 @@ function viewCard(rna, section) {
   const place = h("div", { class: "view", tabindex: 0, role: "application", "aria-label": "3D view; left and right arrow: another conformer, space: play" });
   const legend = h("div", { class: "legend" });
   const colours = [...(rna.n > 1 ? ["conformer"] : []), "residue", "base", ...(rna.lddt ? ["confidence"] : [])];
-  const styles = rna.whole ? [["cartoon", "cartoon"], ["C1'", "tube through C1'"], ["atoms", "all atoms"]]
+  const whole = [["cartoon", "cartoon"], ["C1'", "tube through C1'"], ["atoms", "all atoms"]];
+  const styles = rna.whole ? (drawsCartoon(rna) ? whole : [whole[1], whole[0], whole[2]])
     : [["C1'", "tube through C1'"], ["P", "tube through P"], ["atoms", "beads of the files"]];
   const names = Array.from({ length: rna.n }, (_, k) => [String(k), `conformer ${k + 1}`]);
   const option = ([value, text]) => h("option", { value }, text);
@@ -120,6 +121,18 @@ function conformersCard(rna) {
     h("p", { class: "dim" }, "Bond outliers: share of the bead distances that no RNA has. Clashes: pairs of beads that are too close."));
 }
 
+function geometryCard(rna) {
+  if (!rna.all_atom) return null;
+  const measures = [["bonds off", "bond_outliers", fine], ["angles off", "angle_outliers", fine], ["clashes / 1,000 atoms", "clashes_per_1000", (value) => value.toFixed(1)], ["handedness errors", "handedness_errors", count],
+    ["breaks", "breaks", count], ["C3'-endo", "c3_endo", percent], ["C2'-endo", "c2_endo", percent], ["backbone outliers", "backbone_outliers", percent]];
+  const row = (name, one, per) => [name, ...measures.map(([, key, text]) => text(one[key]) + (per && text === count ? " / 1,000 nt" : ""))];
+  const rows = [...rna.all_atom.conformers.map((one, k) => row(`conformer ${k + 1}`, one)), ...rna.all_atom.experiments.map((one) => row(one.structures, one, true))];
+  return card("Geometry beside experimental structures", true, table(["", ...measures.map(([name]) => name)], rows, [0]),
+    h("p", { class: "dim" }, "Off: more than four standard deviations from the ideal value. Clashes: heavy atoms that overlap by more than 0.4 Å. Backbone outliers: suites like none of the consensus conformers of Richardson et al. (2008)."));
+}
+const fine = (value) => `${(100 * value).toFixed(2)} %`;
+const count = (value) => String(Math.round(100 * value) / 100);
+
 function templatesCard(rna) {
   if (!rna.templates.length) return card("Templates", false, h("p", {}, "No conformer is built on a known structure."));
   const rows = rna.templates.map((one, k) => [k + 1, `${one.source} ${one.name}`, one.release_date || null, percent(one.identity), percent(one.coverage), fixed(one.score, 2), fixed(one.predicted_tm, 2)]);
@@ -156,7 +169,7 @@ async function openSection(details) {
   const number = details.id.slice(4), rna = new RNA(await expanded(`data-${number}`));
   if (!details.open) return closeSection(details);
   const section = (details.section = { timer: null, view: null });
-  details.append(h("div", { class: "grid" }, viewCard(rna, section), pairsCard(rna), confidenceCard(rna), conformersCard(rna), rna.tm.length > 1 ? likenessCard(rna) : null,
+  details.append(h("div", { class: "grid" }, viewCard(rna, section), pairsCard(rna), confidenceCard(rna), conformersCard(rna), geometryCard(rna), rna.tm.length > 1 ? likenessCard(rna) : null,
     card("Mean distances between C1'", false, ...distanceMap(rna)), fluctuationCard(rna), scoresCard(rna), templatesCard(rna), filesCard(rna, number), settingsCard(rna)));
   details.dataset.state = "open";
   section.start();

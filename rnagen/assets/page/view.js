@@ -1,5 +1,7 @@
 // The 3D view of one RNA: its conformers, superposed.
 const FEW = 12, MANY = 40;
+// Cartoons of more residues are slow to draw.
+const drawsCartoon = (rna) => rna.n * rna.length <= 3000;
 
 function viewerCode() {
   if (!window.$3Dmol) document.body.append(h("script", {}, $("viewer-code").textContent));
@@ -87,7 +89,7 @@ class View {
     this.place = place;
     this.shown = rna.n <= 1 ? 0 : null;
     this.colour = rna.n > 1 ? "conformer" : "residue";
-    this.style = rna.whole ? "cartoon" : "C1'";
+    this.style = rna.whole && drawsCartoon(rna) ? "cartoon" : "C1'";
     place.append(stage.box);
     this.viewer = stage.viewer ||= newViewer();
     this.viewer.resize();

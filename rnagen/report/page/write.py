@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from rnagen.config.report import PAGE, ReportConfig
 from rnagen.errors import InputError
 from rnagen.io.files import hash_files, read_json, write_text
 from rnagen.messages import one_line
+from rnagen.parallel import single_thread
 from rnagen.progress import progress_bar
 from rnagen.report.page.folder import RunFolder
 from rnagen.report.page.html import Page, part_of, parts_of
@@ -22,7 +21,7 @@ from rnagen.version import __version__
 
 USED = ("name", "folder", "sequence", "secondary_structure", "pair_probabilities_sha256", "label")
 """Fields of an entry of run.json that the page depends on."""
-FORMAT = 1
+FORMAT = 2
 """Of what the page has of an RNA; a new number makes all pages anew."""
 
 
@@ -99,16 +98,12 @@ def _is_current(run: RunFolder) -> bool:
 def _update(run: RunFolder) -> None:
     out = run.folder / PAGE
     there = parts_of(out.read_text(encoding="utf-8")) if out.is_file() else {}
-    page, threads = Page(run.run), torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with progress_bar("report", len(run.finished)) as advance:
-            for entry in run.finished:
-                key = _key(run, entry)
-                page.add(there.get(key) or part_of(record_of(run.read(entry)), None, key))
-                advance(1, entry["name"])
-    finally:
-        torch.set_num_threads(threads)
+    page = Page(run.run)
+    with single_thread(), progress_bar("report", len(run.finished)) as advance:
+        for entry in run.finished:
+            key = _key(run, entry)
+            page.add(there.get(key) or part_of(record_of(run.read(entry)), None, key))
+            advance(1, entry["name"])
     write_text(out, page.text())
 
 
