@@ -13,7 +13,6 @@ from torch import Tensor
 
 from rnagen.model.rows import channel_groups, row_blocks
 
-
 LONGEST_IN_FULL = 1500
 """Residues up to which sampling multiplies edges in the precision of the model, beyond it in bfloat16."""
 

@@ -117,7 +117,6 @@ class Trunk(nn.Module):
                 single, pair = block(single, pair, mask, pair_mask)
         return TrunkOutput(self.single_norm(single), pair)
 
-
     def _pairs(
         self, features: RNAFeatures, condition: TrunkCondition | None, rows: slice
     ) -> Float[Tensor, "B rows L c"]:

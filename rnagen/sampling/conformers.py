@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rnagen.config.sampling import SamplingPlan
 from rnagen.features import References, RNAFeatures
-from rnagen.model.model import Context
+from rnagen.model.model import TrunkContext
 from rnagen.sampling.denoiser import Denoiser, Evaluated, Fixed, Flow, adjustment, nothing
 from rnagen.sampling.secondary import sampled_secondary_structures, stable_seed
 from rnagen.sampling.solver import solver_of
@@ -42,7 +42,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Conformers:
-    """Conformers of one RNA, and the context that they were sampled from."""
+    """Conformers of one RNA, and what the trunk knew of it."""
 
     coords: Float[Tensor, "n L A 3"]
     """Å, centred, on the CPU."""
@@ -50,7 +50,7 @@ class Conformers:
     """Calls of the model per conformer; those of a guide count too."""
     redrawn: int
     """Conformers that were sampled again because their coordinates were unusable."""
-    context: Context
+    known: TrunkContext
 
 
 def conformer_generator(seed: int, name: str, conformer: int, attempt: int = 0) -> torch.Generator:
@@ -131,7 +131,7 @@ def draw_conformers(
                     coords[k - plan.first] = conformer
             waiting += [k for k, ok in zip(some, good) if not ok]
         if not waiting:
-            return Conformers(coords, evaluations, redrawn, own().context)
+            return Conformers(coords, evaluations, redrawn, own().context.of_trunk)
         redrawn += len(waiting)
         waiting.sort()
     numbers = ", ".join(str(k + 1) for k in waiting)

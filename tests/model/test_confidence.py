@@ -62,7 +62,9 @@ def test_frames_are_right_handed_and_zero_where_there_is_none() -> None:
     for length in (1, 2):
         assert not residue_frames(c1[:, :, :length], mask[:, :length]).any()
         assert not residue_frames(c1, torch.arange(LENGTH).expand(2, -1) < length).any()
-        assert torch.isfinite(pair_geometry(c1[:, :, :length], residue_frames(c1[:, :, :length], mask[:, :length]))).all()
+        assert torch.isfinite(
+            pair_geometry(c1[:, :, :length], residue_frames(c1[:, :, :length], mask[:, :length]))
+        ).all()
     straight = torch.arange(5.0)[:, None] * torch.tensor([1.0, 2.0, 3.0])
     assert not residue_frames(straight[None, None], mask[:1, :5])[..., 1:, :].any()
 
