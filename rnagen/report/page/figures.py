@@ -23,8 +23,8 @@ DPI = 300
 PER_INCH = 110.0
 """Units of the plane drawing per inch; residues that follow each other are 15 apart."""
 KINDS = ("png", "svg")
-MOST_DRAWN = 1000
-"""Rows of a map; of a longer RNA every second, third … residue is drawn, as in the page."""
+MOST_ROWS = 1000
+"""Rows of a map; of a longer RNA every second, third … residue counts, as in the page."""
 
 
 def write_figures(record: Record, folder: Path) -> list[Path]:
@@ -49,7 +49,7 @@ def write_figures(record: Record, folder: Path) -> list[Path]:
 def distance_figure(record: Record) -> Figure:
     """Mean distances between C1', Å."""
     length = record.c1.shape[1]
-    some = record.c1[:, :: -(-length // MOST_DRAWN)]
+    some = record.c1[:, :: -(-length // MOST_ROWS)]
     return _map(mean_distances(some), "viridis_r", "residue", "mean C1' distance (Å)", last=length)
 
 
