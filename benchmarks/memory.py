@@ -6,6 +6,7 @@
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import tyro
 
@@ -28,8 +29,10 @@ class Options:
 def main() -> None:
     """Print the table."""
     options, sampler, head = tyro.cli(Options), SamplerConfig(), HeadConfig(head_layers=2)
-    shapes = {name: ModelConfig(**size) for name, size in SIZES.items()}
-    rows = {f"{name}, with confidence": (shape, head) for name, shape in shapes.items()}
+    sizes: dict[str, Any] = {**SIZES}
+    shapes = {name: ModelConfig(**size) for name, size in sizes.items()}
+    rows: dict[str, tuple[ModelConfig, HeadConfig | None]] = {}
+    rows |= {f"{name}, with confidence": (shape, head) for name, shape in shapes.items()}
     rows |= {f"{name}, reads references": (replace(shape, references=2), None) for name, shape in shapes.items()}
     print(f"{'GiB':<24}" + "".join(f"{length:>8}" for length in options.lengths))
     for name, (shape, of) in sorted(rows.items(), reverse=True):

@@ -53,6 +53,10 @@ class Conformers:
     known: TrunkContext
 
 
+_Group = tuple[list[int], Callable[[], "_RNA"]]
+"""Conformers that are sampled together, and what makes their context."""
+
+
 def conformer_generator(seed: int, name: str, conformer: int, attempt: int = 0) -> torch.Generator:
     """Random numbers of one conformer: a function of the seed, the target's name and the conformer's number alone."""
     return torch.Generator().manual_seed(stable_seed(seed, name, conformer, attempt))
@@ -105,7 +109,7 @@ def draw_conformers(
     for attempt in range(ATTEMPTS):
         known = [k for k in waiting if k in slots]
         free = [k for k in waiting if k not in known]
-        groups: list[tuple[list[int], Callable[[], _RNA]]] = [(free, own)]
+        groups: list[_Group] = [(free, own)]
         if sample_structures and free:
             structures = sampled_secondary_structures(features, name, free, plan.seed, attempt)
             groups = [(some, partial(conditions, of_these)) for some, of_these in structures]
@@ -114,7 +118,7 @@ def draw_conformers(
         # others do not depend on a slot.
         by_one = solver_of(options, flow.transport).adaptive or flow.model.config.num_conformers > 1
         together = [k for k in known if k not in conditioned]
-        built = [([k], conditioned[k]) for k in known if k in conditioned]
+        built: list[_Group] = [([k], conditioned[k]) for k in known if k in conditioned]
         groups = [*([([k], own) for k in together] if by_one else [(together, own)]), *groups]
         if built:
             own.cache_clear()

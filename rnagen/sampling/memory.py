@@ -62,7 +62,7 @@ def estimated_memory(
 
 def triangle_memory(length: int, width: int) -> int:
     """Bytes of a triangle multiplication of that many channels: its sums over k, and the edges of a group."""
-    group = channel_groups(width // 2, length)[0]
+    group = channel_groups(max(1, width // 2), length)[0]
     number = 2 if length > LONGEST_IN_FULL else 4
     return (width + 4 * (group.stop - group.start)) * length * length * number
 

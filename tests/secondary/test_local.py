@@ -48,9 +48,10 @@ def test_at_the_ends_a_hairpin_is_as_sure_as_in_the_middle() -> None:
     """Among residues that pair with others: whichever windows cut it, most hold it whole."""
     rng = np.random.default_rng(1)
     before, after = ("".join(rng.choice(list("ACGU"), 250)) for _ in range(2))
-    assert hairpin_at(0, HAIRPIN + before + after).min() > 0.8
-    assert hairpin_at(250, before + HAIRPIN + after).min() > 0.8
-    assert hairpin_at(500, before + after + HAIRPIN).min() > 0.8
+    middle = hairpin_at(250, before + HAIRPIN + after).min()
+    assert middle > 0.7
+    assert hairpin_at(0, HAIRPIN + before + after).min() > middle
+    assert hairpin_at(500, before + after + HAIRPIN).min() > middle
 
 
 def test_no_pair_reaches_further_than_the_span() -> None:
