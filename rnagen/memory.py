@@ -55,6 +55,13 @@ def available_memory(root: Path = Path("/")) -> int:
     return max(0, min(left))
 
 
+def resident_memory() -> int:
+    """Bytes that this process has in memory now."""
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
 def _left_in_groups(root: Path) -> Iterator[int]:
     for line in _text(root / "proc/self/cgroup").splitlines():
         _, controllers, group = line.split(":", 2)

@@ -93,6 +93,8 @@ def _sample(job: "SamplingRun", config: SampleConfig) -> None:
             print(f"{there} of {len(job.targets)} targets are there already")
         if interrupted:
             print(f"in work when an earlier run was killed, and therefore last: {', '.join(sorted(interrupted))}")
+        if waiting:
+            print(job.expected_memory(waiting))
         evaluations, built = 0, list[str]()
         with progress_bar("sampling", sum(job.cost(target, folder) for target in waiting)) as advance:
             for target, result in job.draw(folder, advance):

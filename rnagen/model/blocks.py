@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnagen.model.embeddings import rotate
-from rnagen.model.triangles import gated_triangles
+from rnagen.model.rows import row_blocks
+from rnagen.model.triangles import gated_triangles, gated_triangles_by_rows
 
 
 class Transition(nn.Module):
@@ -91,10 +92,22 @@ class PairBias(nn.Module):
         self.project = nn.Linear(pair_dim, layers * heads, bias=False)
 
     def forward(self, pair: Float[Tensor, "B L L c"], mask: Bool[Tensor, "B L"]) -> Float[Tensor, "layers B 1 H L L"]:
-        bias = (self.project.weight @ self.norm(pair).flatten(0, -2).mT).unflatten(1, pair.shape[:-1])
+        blocks = row_blocks(pair.shape[1])
+        bias = self._rows(pair[:, blocks[0]])
+        if len(blocks) > 1:
+            first, bias = bias, bias.new_empty(*bias.shape[:2], *pair.shape[1:3])
+            bias[:, :, blocks[0]] = first
+            for rows in blocks[1:]:
+                bias[:, :, rows] = self._rows(pair[:, rows])
         bias = rearrange(bias, "(n h) b i j -> n b 1 h i j", h=self.heads)
         # Finite, so that a row with no key at all stays finite: its output is never used.
-        return bias.masked_fill(~mask[None, :, None, None, None, :], torch.finfo(torch.bfloat16).min / 4)
+        lowest = torch.finfo(torch.bfloat16).min / 4
+        if bias.requires_grad:
+            return bias.masked_fill(~mask[None, :, None, None, None, :], lowest)
+        return bias.masked_fill_(~mask[None, :, None, None, None, :], lowest)
+
+    def _rows(self, pair: Float[Tensor, "B rows L c"]) -> Float[Tensor, "layersH B rows L"]:
+        return (self.project.weight @ self.norm(pair).flatten(0, -2).mT).unflatten(1, pair.shape[:-1])
 
 
 class TriangleMultiplication(nn.Module):
@@ -118,6 +131,22 @@ class TriangleMultiplication(nn.Module):
         # Without a bias, a masked pair has edges of zero.
         normed = (self.norm(pair) * pair_mask).flatten(0, -2)
         update = gated_triangles((self.project.weight @ normed.mT).unflatten(1, shape))
+        return self._gated(update, normed).unflatten(0, shape)
+
+    def add_to(self, pair: Float[Tensor, "B L L c"], pair_mask: Float[Tensor, "B L L 1"]) -> Float[Tensor, "B L L c"]:
+        """`pair` and its update. Without gradients in place: beside it there are the sums over k and the edges of a few
+        channels."""
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return pair + self(pair, pair_mask)
+
+        def normed(rows: slice) -> Float[Tensor, "pairs c"]:
+            return (self.norm(pair[:, rows]) * pair_mask[:, rows]).flatten(0, -2)
+
+        update = gated_triangles_by_rows(normed, self.project.weight, pair.shape[:-1])
+        for rows in row_blocks(pair.shape[1]):
+            pair[:, rows] += self._gated(update[:, :, rows], normed(rows)).view_as(pair[:, rows])
+        return pair
+
+    def _gated(self, update: Float[Tensor, "c B rows L"], normed: Float[Tensor, "pairs c"]) -> Float[Tensor, "pairs c"]:
         # Sums over k grow with L; the norm takes that out again.
-        update = self.out(self.norm_out(update.flatten(1).mT)) * self.gate(normed).sigmoid()
-        return update.unflatten(0, shape)
+        return self.out(self.norm_out(update.flatten(1).mT.to(normed.dtype))) * self.gate(normed).sigmoid()

@@ -16,6 +16,7 @@ from rnagen.config.confidence import HeadConfig
 from rnagen.geometry import full_precision
 from rnagen.model.blocks import BiasedAttention, PairBias, Transition
 from rnagen.model.embeddings import radial
+from rnagen.model.rows import add_by_rows, by_rows
 from rnagen.model.trunk import TrunkOutput
 
 DISTANCES = (3.0, 57.0, 28)
@@ -59,9 +60,11 @@ class ConfidenceBlock(nn.Module):
         mask: Bool[Tensor, "N L"],
         shares: Float[Tensor, "N 2 L L"],
     ) -> tuple[Float[Tensor, "N L d"], Float[Tensor, "N L L c"]]:
+        """Single and pair representation after the block; without gradients, `pair` itself is changed."""
         left, right = self.outer(single).chunk(2, dim=-1)
-        pair = pair + left[:, :, None] + right[:, None, :]
-        pair = pair + self.pair_transition(self.pair_norm(pair))
+        pair = add_by_rows(pair, lambda rows: left[:, rows, None] + right[:, None, :])
+        before = pair
+        pair = add_by_rows(pair, lambda rows: self.pair_transition(self.pair_norm(before[:, rows])))
         single = single + self.attention(self.attention_norm(single)[:, None], self.bias(pair, mask)[0])[:, 0]
         single = single + self.gather(gathered(pair, shares))
         return single + self.transition(self.transition_norm(single)), pair
@@ -93,9 +96,14 @@ class ConfidenceHead(nn.Module):
     def forward(self, trunk: TrunkOutput, c1: Float[Tensor, "B K L 3"], mask: Bool[Tensor, "B L"]) -> ConfidenceLogits:
         """Logits in fp32 of K conformers of each of B RNAs; `c1` in Å, anything on padding."""
         conformers = c1.shape[1]
-        known = self.pair(self.pair_norm(trunk.pair))
-        geometry = self.geometry(pair_geometry(c1, mask).to(known.dtype))
-        pair = rearrange(known[:, None] + geometry, "b k i j c -> (b k) i j c")
+        frames = residue_frames(c1, mask)
+
+        def read(rows: slice) -> Float[Tensor, "N rows L c"]:
+            known = self.pair(self.pair_norm(trunk.pair[:, rows]))
+            geometry = self.geometry(pair_geometry(c1, frames, rows).to(known.dtype))
+            return rearrange(known[:, None] + geometry, "b k i j c -> (b k) i j c")
+
+        pair = by_rows(read, c1.shape[2])
         single = repeat(self.single(trunk.single), "b l d -> (b k) l d", k=conformers)
         shares = rearrange(pair_shares(c1, mask), "b k w i j -> (b k) w i j").to(single.dtype)
         everyone = repeat(mask, "b l -> (b k) l", k=conformers)
@@ -104,7 +112,8 @@ class ConfidenceHead(nn.Module):
         residues = self.norm(single)
         weights = (everyone / everyone.sum(-1, keepdim=True).clamp(min=1)).to(residues.dtype)
         of_residues = (residues * weights[..., None]).sum(1)
-        of_pairs = ((pair * shares[:, 1, :, :, None]).sum(2) * weights[..., None]).sum(1)
+        of_rows = by_rows(lambda rows: (pair[:, rows] * shares[:, 1, rows, :, None]).sum(2), c1.shape[2])
+        of_pairs = (of_rows * weights[..., None]).sum(1)
         length = everyone.sum(-1, keepdim=True).clamp(min=1).log().to(residues.dtype)
         whole = self.tm(torch.cat([of_residues, of_pairs, length], dim=-1))
         return ConfidenceLogits(
@@ -138,15 +147,22 @@ def pair_shares(c1: Float[Tensor, "B K L 3"], mask: Bool[Tensor, "B L"]) -> Floa
 
 
 @full_precision
-def pair_geometry(c1: Float[Tensor, "B K L 3"], mask: Bool[Tensor, "B L"]) -> Float[Tensor, "B K L L features"]:
+def pair_geometry(
+    c1: Float[Tensor, "B K L 3"], frames: Float[Tensor, "B K L 3 3"], rows: slice = slice(None)
+) -> Float[Tensor, "B K rows L features"]:
     """What residues i and j are to each other: radial functions of their C1' distance, and the unit vectors from i to j
     in the frame of i and from j to i in the frame of j. No motion of the whole changes it; a reflection does.
+
+    Args:
+        c1: Å.
+        frames: of each residue, see `residue_frames`.
+        rows: residues i; all by default.
     """
-    apart = c1[..., None, :, :] - c1[..., :, None, :]
-    distances = apart.norm(dim=-1)
-    frames = residue_frames(c1, mask)[..., :, None, :, :]
-    seen = (F.normalize(apart, dim=-1)[..., None, :] * frames).sum(-1)
-    return torch.cat([radial(distances, *DISTANCES), seen, seen.transpose(-2, -3)], dim=-1)
+    apart = c1[..., None, :, :] - c1[..., rows, None, :]
+    towards = F.normalize(apart, dim=-1)[..., None, :]
+    of_row = (towards * frames[..., rows, None, :, :]).sum(-1)
+    of_column = (-towards * frames[..., None, :, :, :]).sum(-1)
+    return torch.cat([radial(apart.norm(dim=-1), *DISTANCES), of_row, of_column], dim=-1)
 
 
 def residue_frames(c1: Float[Tensor, "B K L 3"], mask: Bool[Tensor, "B L"]) -> Float[Tensor, "B K L 3 3"]:

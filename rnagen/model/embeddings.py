@@ -75,7 +75,7 @@ class RelativePosition(nn.Module):
         self.max_distance = max_distance
         self.embedding = nn.Embedding(2 * max_distance + 1, dim)
 
-    def forward(self, residue_index: Int[Tensor, "B L"]) -> Float[Tensor, "B L L c"]:
-        difference = residue_index[:, :, None] - residue_index[:, None, :]
+    def forward(self, residue_index: Int[Tensor, "B L"], rows: slice = slice(None)) -> Float[Tensor, "B rows L c"]:
+        difference = residue_index[:, rows, None] - residue_index[:, None, :]
         clipped = difference.clamp(-self.max_distance, self.max_distance) + self.max_distance
         return self.embedding(clipped)

@@ -16,13 +16,24 @@ from rnagen.model.trunk import Distogram, Trunk, TrunkCondition, TrunkOutput
 
 
 @dataclass(frozen=True)
-class Context:
-    """What is known of a batch of RNAs before coordinates exist. Computed once per RNA; the denoiser, the confidence
-    head and the likelihood all work from it."""
+class TrunkContext:
+    """What the trunk knows of a batch of RNAs: all that is needed once there are coordinates."""
 
     features: RNAFeatures
     trunk: TrunkOutput
+
+
+@dataclass(frozen=True)
+class Context(TrunkContext):
+    """What is known of a batch of RNAs before coordinates exist. Computed once per RNA; the denoiser, the confidence
+    head and the likelihood all work from it."""
+
     latent: LatentContext
+
+    @property
+    def of_trunk(self) -> TrunkContext:
+        """The part that stays of a long RNA: the biases of the latent model are larger."""
+        return TrunkContext(self.features, self.trunk)
 
 
 class RNAFlowModel(nn.Module):

@@ -16,6 +16,7 @@ from rnagen.features import References
 from rnagen.geometry import full_precision, masked_mean
 from rnagen.model.blocks import Transition, TriangleMultiplication
 from rnagen.model.embeddings import radial
+from rnagen.model.rows import add_by_rows, by_rows
 
 DISTANCES = (3.25, 52.0, 39)
 """Centres of the radial functions of a distance: first, last (Å) and number."""
@@ -40,8 +41,9 @@ class PairBlock(nn.Module):
         self.transition = Transition(dim, 2)
 
     def forward(self, pair: Float[Tensor, "B L L c"], pair_mask: Float[Tensor, "B L L 1"]) -> Float[Tensor, "B L L c"]:
-        pair = pair + self.triangle(pair, pair_mask)
-        return pair + self.transition(self.norm(pair))
+        """The pairs after the block; without gradients, `pair` itself is changed."""
+        between = self.triangle.add_to(pair, pair_mask)
+        return add_by_rows(between, lambda rows: self.transition(self.norm(between[:, rows])))
 
 
 class ReferencePairs(nn.Module):
@@ -62,31 +64,38 @@ class ReferencePairs(nn.Module):
         self.out = nn.Linear(WIDTH, config.pair_dim, bias=False)
         nn.init.zeros_(self.out.weight)
 
-    def forward(
+    def add_to(
         self, pair: Float[Tensor, "B L L c"], references: References, mask: Bool[Tensor, "B L"]
     ) -> Float[Tensor, "B L L c"]:
+        """The pairs and what the references add; without gradients in place."""
         known = references.mask[..., self.atom] & mask[:, None]
-        seen = distance_features(references.coords[..., self.atom, :], known, references.trust)
-        between = self.distances(seen.to(pair.dtype)) + self.pair(self.pair_norm(pair))
+        c1 = references.coords[..., self.atom, :]
+
+        def read(rows: slice) -> Float[Tensor, "B rows L width"]:
+            seen = distance_features(c1, known, references.trust, rows)
+            return self.distances(seen.to(pair.dtype)) + self.pair(self.pair_norm(pair[:, rows]))
+
+        between = by_rows(read, mask.shape[1])
         pair_mask = (mask[:, :, None] & mask[:, None, :])[..., None].to(pair.dtype)
         for block in self.blocks:
             between = block(between, pair_mask)
-        return GAIN * self.out(self.norm(between)) * known.any(2).any(1)[:, None, None, None]
+        any_known = known.any(2).any(1)[:, None, None, None]
+        return add_by_rows(pair, lambda rows: GAIN * self.out(self.norm(between[:, rows])) * any_known)
 
 
 @full_precision
 def distance_features(
-    c1: Float[Tensor, "B R L 3"], known: Bool[Tensor, "B R L"], trust: Float[Tensor, "B R L"]
-) -> Float[Tensor, "B L L channels"]:
+    c1: Float[Tensor, "B R L 3"], known: Bool[Tensor, "B R L"], trust: Float[Tensor, "B R L"], rows: slice
+) -> Float[Tensor, "B rows L channels"]:
     """Radial functions of the distances of all pairs and 1 where they are known, which tells pairs that are far apart
     from unknown ones: their mean over the references that know a pair, and the same weighted by the trust in it."""
     c1 = torch.where(known[..., None], c1, 0.0)
-    both = (known[..., :, None] & known[..., None, :]).to(c1.dtype)
-    weighted = both * torch.minimum(trust[..., :, None], trust[..., None, :])
+    both = (known[..., rows, None] & known[..., None, :]).to(c1.dtype)
+    weighted = both * torch.minimum(trust[..., rows, None], trust[..., None, :])
     number = both.sum(1).clamp(min=1)
     means = c1.new_zeros(*number.shape, CHANNELS)
     for one, weights in zip(c1.unbind(1), torch.stack([both, weighted], -1).unbind(1)):
-        distances = torch.cdist(one, one, compute_mode="donot_use_mm_for_euclid_dist")
+        distances = torch.cdist(one[:, rows], one, compute_mode="donot_use_mm_for_euclid_dist")
         functions = torch.cat([radial(distances, *DISTANCES), torch.ones_like(distances)[..., None]], dim=-1)
         means = means + (functions[..., None, :] * weights[..., :, None]).flatten(-2)
     return means / number[..., None]

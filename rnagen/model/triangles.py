@@ -4,11 +4,17 @@ On CPUs it is one operator for the compiler: what that makes of the formulas wri
 through conditions element by element, which takes longer than the products.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from rnagen.model.rows import channel_groups, row_blocks
+
+LONGEST_IN_FULL = 1500
+"""Residues up to which sampling multiplies edges in the precision of the model, beyond it in bfloat16."""
 
 
 def gated_triangles(projected: Float[Tensor, "channels B L L"]) -> Float[Tensor, "quarter B L L"]:
@@ -33,6 +39,38 @@ def formulas(projected: Float[Tensor, "channels B L L"]) -> Float[Tensor, "quart
     value, gate = projected.chunk(2)
     left_out, right_out, left_in, right_in = (value * gate.sigmoid()).chunk(4)
     return torch.cat([left_out @ right_out.mT, left_in.mT @ right_in])
+
+
+def gated_triangles_by_rows(
+    normed: Callable[[slice], Float[Tensor, "pairs dim"]], weight: Float[Tensor, "channels dim"], shape: torch.Size
+) -> Float[Tensor, "quarter B L L"]:
+    """`gated_triangles` of what a projection makes of pairs, for sampling: only the edges of some channels are there at
+    once, and the pairs are read again for each group of channels.
+
+    Args:
+        normed: the pairs of a block of rows, as the projection reads them.
+        weight: of the projection; its channels are those of `gated_triangles`.
+        shape: B, L, L.
+    """
+    batch, length = shape[:2]
+    of_value, of_gate = (part.unflatten(0, (4, -1)) for part in weight.chunk(2))
+    sums = None
+    for group in channel_groups(of_value.shape[1], length):
+        of_group = torch.cat([of_value[:, group].flatten(0, 1), of_gate[:, group].flatten(0, 1)])
+        edges = None
+        for rows in row_blocks(length):
+            value, gate = (of_group @ normed(rows).mT).chunk(2)
+            if edges is None:
+                kind = torch.bfloat16 if length > LONGEST_IN_FULL else value.dtype
+                edges = value.new_empty(len(value), batch, length, length, dtype=kind)
+            edges[:, :, rows] = gate.sigmoid_().mul_(value).view(len(value), batch, -1, length)
+        assert edges is not None
+        sums = edges.new_empty(2, of_value.shape[1], batch, length, length) if sums is None else sums
+        left_out, right_out, left_in, right_in = _parts(edges, 4)
+        torch.bmm(left_out, right_out.mT, out=sums[0, group].flatten(0, 1))
+        torch.bmm(left_in.mT, right_in, out=sums[1, group].flatten(0, 1))
+    assert sums is not None
+    return sums.flatten(0, 1)
 
 
 @torch.library.custom_op("rnagen::gated_triangles", mutates_args=(), schema="(Tensor projected) -> Tensor")

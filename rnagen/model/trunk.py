@@ -14,6 +14,7 @@ from rnagen.features import RNAFeatures
 from rnagen.model.blocks import BiasedAttention, PairBias, Transition, TriangleMultiplication
 from rnagen.model.embeddings import RelativePosition, sinusoidal
 from rnagen.model.reference import ReferencePairs
+from rnagen.model.rows import add_by_rows, by_rows
 from rnagen.structure import BASES, PAIR_FEATURES, UNPAIRED
 
 
@@ -59,14 +60,15 @@ class TrunkBlock(nn.Module):
         mask: Bool[Tensor, "B L"],
         pair_mask: Float[Tensor, "B L L 1"],
     ) -> tuple[Float[Tensor, "B L d"], Float[Tensor, "B L L c"]]:
-        bias = self.bias(pair, mask)[0]
-        attended = self.attention(self.attention_norm(single)[:, None], bias)[:, 0]
+        """Single and pair representation after the block; without gradients, `pair` itself is changed."""
+        attended = self.attention(self.attention_norm(single)[:, None], self.bias(pair, mask)[0])[:, 0]
         single = single + self.dropout(attended)
         single = single + self.dropout(self.transition(self.transition_norm(single)))
         left, right = self.outer(self.outer_norm(single)).chunk(2, dim=-1)
-        pair = pair + self.outer_out(left[:, :, None] * right[:, None, :])
-        pair = pair + self.triangle(pair, pair_mask)
-        pair = pair + self.pair_transition(self.pair_norm(pair))
+        pair = add_by_rows(pair, lambda rows: self.outer_out(left[:, rows, None] * right[:, None, :]))
+        pair = self.triangle.add_to(pair, pair_mask)
+        before = pair
+        pair = add_by_rows(pair, lambda rows: self.pair_transition(self.pair_norm(before[:, rows])))
         return single, pair
 
 
@@ -95,32 +97,18 @@ class Trunk(nn.Module):
         self.references = ReferencePairs(config) if config.references else None
 
     def forward(self, features: RNAFeatures, condition: TrunkCondition | None = None) -> TrunkOutput:
-        mask, probabilities = features.mask, features.pair_probabilities
+        mask = features.mask
         single = self.base(features.bases) + self.paired(paired_upstream_downstream(features))
         single = single + self.chain_break(follows_gap(features)[..., None])
         if self.abs_pos_emb:
             single = single + sinusoidal(features.residue_index.float(), single.shape[-1])
-        pair = (
-            self.base_left(features.bases)[:, :, None]
-            + self.base_right(features.bases)[:, None, :]
-            + self.relative_position(features.residue_index)
-            + self.pair_probability(probabilities[..., None])
-        )
-        if self.pair_features is not None:
-            if features.pair_features is None:
-                raise ValueError("this model reads pair features, but the RNAFeatures carry none")
-            pair = pair + self.pair_features(features.pair_features[..., self.pair_feature_columns])
         if self.secondary_structure is not None and features.pair_table is not None:
-            known_single, known_pair = self.secondary_structure(features.pair_table)
-            single, pair = single + known_single, pair + known_pair
-        if self.other_strand is not None and features.strand is not None:
-            other = features.strand[:, :, None] != features.strand[:, None, :]
-            pair = pair + self.other_strand(other[..., None].to(pair.dtype))
+            single = single + self.secondary_structure(features.pair_table)
         if condition is not None:
             single = single + condition.single
-            pair = pair if condition.pair is None else pair + condition.pair
+        pair = by_rows(lambda rows: self._pairs(features, condition, rows), mask.shape[1])
         if self.references is not None and features.references is not None:
-            pair = pair + self.references(pair, features.references, mask)
+            pair = self.references.add_to(pair, features.references, mask)
         pair_mask = (mask[:, :, None] & mask[:, None, :])[..., None].to(pair.dtype)
         for block in self.blocks:
             if self.grad_checkpointing and torch.is_grad_enabled():
@@ -128,6 +116,27 @@ class Trunk(nn.Module):
             else:
                 single, pair = block(single, pair, mask, pair_mask)
         return TrunkOutput(self.single_norm(single), pair)
+
+    def _pairs(
+        self, features: RNAFeatures, condition: TrunkCondition | None, rows: slice
+    ) -> Float[Tensor, "B rows L c"]:
+        """Some rows of the pair representation before the first block."""
+        pair = (
+            self.base_left(features.bases[:, rows])[:, :, None]
+            + self.base_right(features.bases)[:, None, :]
+            + self.relative_position(features.residue_index, rows)
+            + self.pair_probability(features.pair_probabilities[:, rows, :, None])
+        )
+        if self.pair_features is not None:
+            if features.pair_features is None:
+                raise ValueError("this model reads pair features, but the RNAFeatures carry none")
+            pair = pair + self.pair_features(features.pair_features[:, rows][..., self.pair_feature_columns])
+        if self.secondary_structure is not None and features.pair_table is not None:
+            pair = pair + self.secondary_structure.pairs(features.pair_table, rows)
+        if self.other_strand is not None and features.strand is not None:
+            other = features.strand[:, rows, None] != features.strand[:, None, :]
+            pair = pair + self.other_strand(other[..., None].to(pair.dtype))
+        return pair if condition is None or condition.pair is None else pair + condition.pair[:, rows]
 
 
 class SecondaryStructure(nn.Module):
@@ -139,11 +148,15 @@ class SecondaryStructure(nn.Module):
         self.residue = zero_linear(2, dim)
         self.paired = zero_linear(1, pair_dim)
 
-    def forward(self, pair_table: Int[Tensor, "B L"]) -> tuple[Float[Tensor, "B L d"], Float[Tensor, "B L L c"]]:
+    def forward(self, pair_table: Int[Tensor, "B L"]) -> Float[Tensor, "B L d"]:
+        """What residues get."""
         known = torch.stack([pair_table >= 0, pair_table == UNPAIRED], dim=-1)
-        paired = pair_table[:, :, None] == torch.arange(pair_table.shape[1], device=pair_table.device)
-        kind = self.paired.weight.dtype
-        return self.residue(known.to(kind)), self.paired(paired[..., None].to(kind))
+        return self.residue(known.to(self.residue.weight.dtype))
+
+    def pairs(self, pair_table: Int[Tensor, "B L"], rows: slice) -> Float[Tensor, "B rows L c"]:
+        """What some rows of the pairs get."""
+        paired = pair_table[:, rows, None] == torch.arange(pair_table.shape[1], device=pair_table.device)
+        return self.paired(paired[..., None].to(self.paired.weight.dtype))
 
 
 def zero_linear(inputs: int, outputs: int) -> nn.Linear:

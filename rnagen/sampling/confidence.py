@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rnagen.config.confidence import HeadConfig
-from rnagen.model.confidence import GEOMETRY, ConfidenceHead, ConfidenceLogits, expected
-from rnagen.model.model import Context
+from rnagen.model.confidence import ConfidenceHead, ConfidenceLogits, expected
+from rnagen.model.model import TrunkContext
 
 CHUNK_PAIRS = 2**16
 """Pairs of residues, conformers counted, that are scored at once; at least one conformer."""
@@ -34,16 +34,16 @@ class Confidence:
 
 
 @torch.no_grad()
-def confidence_logits(head: ConfidenceHead, context: Context, c1: Float[Tensor, "n L 3"]) -> ConfidenceLogits:
+def confidence_logits(head: ConfidenceHead, known: TrunkContext, c1: Float[Tensor, "n L 3"]) -> ConfidenceLogits:
     """Logits [1, n, …] on the CPU for n conformers of one RNA, a few at a time.
 
     Args:
         head: in evaluation mode, on the device of the context.
-        context: of the RNA, by the structure model that the head belongs to.
+        known: of the RNA, by the structure model that the head belongs to.
         c1: C1' coordinates in Å, not reflected.
     """
-    device, mask = context.trunk.single.device, context.features.mask
-    parts = [head(context.trunk, some[None].to(device), mask) for some in c1.split(chunk_of(c1.shape[1]))]
+    device, mask = known.trunk.single.device, known.features.mask
+    parts = [head(known.trunk, some[None].to(device), mask) for some in c1.split(chunk_of(c1.shape[1]))]
     return ConfidenceLogits(torch.cat([p.lddt for p in parts], 1).cpu(), torch.cat([p.tm for p in parts], 1).cpu())
 
 
@@ -52,9 +52,9 @@ def confidence_of(logits: ConfidenceLogits) -> Confidence:
     return Confidence(expected(logits.lddt)[0].numpy(), expected(logits.tm)[0].numpy())
 
 
-def confidence_in(head: ConfidenceHead, context: Context, c1: Float[Tensor, "n L 3"]) -> Confidence:
+def confidence_in(head: ConfidenceHead, known: TrunkContext, c1: Float[Tensor, "n L 3"]) -> Confidence:
     """Confidence in n conformers of one RNA; the arguments are those of `confidence_logits`."""
-    return confidence_of(confidence_logits(head, context, c1))
+    return confidence_of(confidence_logits(head, known, c1))
 
 
 def chunk_of(length: int) -> int:
@@ -62,10 +62,7 @@ def chunk_of(length: int) -> int:
     return max(1, CHUNK_PAIRS // length**2)
 
 
-def confidence_memory(length: int, head: HeadConfig, pair_dim: int) -> int:
-    """Peak bytes of scoring conformers, beside the trunk itself.
-
-    For each pair of each conformer of a chunk: the geometry twice, and about eight tensors of the head's width.
-    """
-    per_pair = chunk_of(length) * (2 * GEOMETRY + 8 * head.head_pair_dim) + 2 * pair_dim
-    return per_pair * length**2 * 4
+def confidence_memory(length: int, head: HeadConfig) -> int:
+    """Peak bytes of scoring conformers, beside the context: the pair representation of each of a chunk, and about eight
+    matrices for the shares of its residues, or the bias of an attention."""
+    return chunk_of(length) * (head.head_pair_dim + 8 + head.head_heads) * length**2 * 4

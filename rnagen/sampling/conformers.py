@@ -1,7 +1,8 @@
 """The conformers of one RNA: one context, then the solver for all of them at once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache, partial
 
 import torch
 from jaxtyping import Bool, Float
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from rnagen.config.sampling import SamplingPlan
 from rnagen.features import References, RNAFeatures
-from rnagen.model.model import Context
+from rnagen.model.model import TrunkContext
 from rnagen.sampling.denoiser import Denoiser, Evaluated, Fixed, Flow, adjustment, nothing
 from rnagen.sampling.secondary import sampled_secondary_structures, stable_seed
 from rnagen.sampling.solver import solver_of
@@ -41,7 +42,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Conformers:
-    """Conformers of one RNA, and the context that they were sampled from."""
+    """Conformers of one RNA, and what the trunk knew of it."""
 
     coords: Float[Tensor, "n L A 3"]
     """Å, centred, on the CPU."""
@@ -49,7 +50,11 @@ class Conformers:
     """Calls of the model per conformer; those of a guide count too."""
     redrawn: int
     """Conformers that were sampled again because their coordinates were unusable."""
-    context: Context
+    known: TrunkContext
+
+
+_Group = tuple[list[int], Callable[[], "_RNA"]]
+"""Conformers that are sampled together, and what makes their context."""
 
 
 def conformer_generator(seed: int, name: str, conformer: int, attempt: int = 0) -> torch.Generator:
@@ -89,45 +94,50 @@ def draw_conformers(
         SamplingError: a conformer stayed unusable; nothing is returned.
     """
     slots = slots or {}
-    rna = _RNA(flow, features, name, plan, guide)
+    options, conditions = plan.options, partial(_RNA, flow, name=name, plan=plan, guide=guide)
+    # Made when they are needed, those with references first: of a long RNA, memory holds one context, not several.
+    own = cache(lambda: conditions(features))
     conditioned = {
-        k: _RNA(flow, replace(features, references=slot.references), name, plan, guide)
+        k: partial(conditions, replace(features, references=slot.references))
         for k, slot in slots.items()
         if slot.references is not None and plan.first <= k < plan.total
     }
-    sample_structures = plan.options.secondary_structures == "sampled" and features.pair_table is None
+    sample_structures = options.secondary_structures == "sampled" and features.pair_table is None
     waiting = list(range(plan.first, plan.total))
     coords = torch.empty(len(waiting), features.bases.shape[1], len(flow.model.config.atoms), 3)
     redrawn = evaluations = 0
     for attempt in range(ATTEMPTS):
         known = [k for k in waiting if k in slots]
         free = [k for k in waiting if k not in known]
-        groups = [(free, rna)]
+        groups: list[_Group] = [(free, own)]
         if sample_structures and free:
             structures = sampled_secondary_structures(features, name, free, plan.seed, attempt)
-            groups = [(some, _RNA(flow, conditions, name, plan, guide)) for some, conditions in structures]
+            groups = [(some, partial(conditions, of_these)) for some, of_these in structures]
         waiting = []
         # A solver that takes conformers one by one cannot tell which of several slots it is at; and in a group, the
         # others do not depend on a slot.
-        by_one = rna.solver.adaptive or flow.model.config.num_conformers > 1
-        alone = [k for k in known if k in conditioned or by_one]
-        built = [([k], conditioned.get(k, rna)) for k in alone]
-        built.append(([k for k in known if k not in alone], rna))
+        by_one = solver_of(options, flow.transport).adaptive or flow.model.config.num_conformers > 1
+        together = [k for k in known if k not in conditioned]
+        built: list[_Group] = [([k], conditioned[k]) for k in known if k in conditioned]
+        groups = [*([([k], own) for k in together] if by_one else [(together, own)]), *groups]
+        if built:
+            own.cache_clear()
         for some, of in [*built, *groups]:
             if not some:
                 continue
-            new, used = of.draw(some, attempt, evaluated, slots if some[0] in known else None)
+            new, used = of().draw(some, attempt, evaluated, slots if some[0] in known else None)
             evaluations = max(evaluations, used)
             good = usable(new)
-            if plan.options.diversity and not good.all():
+            if options.diversity and not good.all():
                 good = torch.zeros_like(good)
             for k, ok, conformer in zip(some, good, new):
                 if ok:
                     coords[k - plan.first] = conformer
             waiting += [k for k, ok in zip(some, good) if not ok]
         if not waiting:
-            return Conformers(coords, evaluations, redrawn, rna.context)
+            return Conformers(coords, evaluations, redrawn, own().context.of_trunk)
         redrawn += len(waiting)
+        waiting.sort()
     numbers = ", ".join(str(k + 1) for k in waiting)
     raise SamplingError(f"{name}: conformers {numbers} had non-finite or exploded coordinates {ATTEMPTS} times")
 

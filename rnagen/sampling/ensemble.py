@@ -272,7 +272,7 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated:
     c1 = conformers.coords[:, :, flow.model.config.atoms.index("C1'")]
     confidence = None
     if models.confidence is not None:
-        confidence = confidence_in(models.confidence.head, conformers.context, c1)
+        confidence = confidence_in(models.confidence.head, conformers.known, c1)
     rows, best_first = list(range(len(c1))), None
     if plan.candidates is not None:
         distances = 1 - tm_matrix(c1).numpy()

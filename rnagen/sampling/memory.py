@@ -5,6 +5,9 @@ from rnagen.config.encoder import EncoderConfig
 from rnagen.config.sampling import SamplerConfig
 from rnagen.config.structure import ModelConfig
 from rnagen.model.encoders import encoder_memory, pair_width
+from rnagen.model.reference import WIDTH
+from rnagen.model.rows import channel_groups
+from rnagen.model.triangles import LONGEST_IN_FULL
 from rnagen.sampling.confidence import confidence_memory
 from rnagen.sampling.denoiser import conformers_at_once
 from rnagen.structure import PAIR_FEATURES
@@ -21,33 +24,47 @@ def estimated_memory(
     encoder: EncoderConfig | None = None,
     head: HeadConfig | None = None,
 ) -> int:
-    """Peak bytes of sampling n conformers of `length` residues, slightly overestimated.
+    """Peak bytes of sampling n conformers of `length` residues, beside the models.
 
-    The trunk holds about 14 pair-sized tensors at once; its output and the biases of all latent layers stay in memory
-    throughout; the latent attention holds about three score matrices per head and conformer of a chunk. A fifth and
-    64 MiB are added for everything else; `benchmarks/sampling.py` compares the estimate with what is measured. A
-    pretrained encoder runs before the trunk, which then holds its pair representation too. A confidence head runs after
-    sampling. Only a chunk of the conformers counts, however many there are.
+    That of the largest of the stages, which follow each other and work by blocks of rows: tensors of the size of the
+    pair representation are counted, a tenth and 64 MiB added for everything else. The trunk holds the pair
+    representation, and beside it the sums and edges of one triangle multiplication, or the bias of one attention; with
+    references, also the pair representation of those. Its output and the biases of all latent layers then stay. Guided
+    by itself, a model runs again when the first context is there. A pretrained encoder runs before the trunk, which
+    then holds its pair representation too. A confidence head runs last. Only a chunk of the conformers counts, however
+    many there are. `benchmarks/memory.py` prints a table.
     """
     pairs = length * length * 4
-    models = 1 if options.cfg_scale == 1 else 2
-    # All channels that an RNA has stay in memory; the trunk reads its own from them.
-    pair_features = len(PAIR_FEATURES) * pairs if config.pair_features else 0
-    trunk = (14 * config.pair_dim + len(config.pair_features)) * pairs
-    contexts = models * (2 * config.num_layers * config.mha_heads + config.pair_dim) * pairs
+    # Probabilities and mask; all channels of pair features that an RNA has stay, the trunk reads its own from them.
+    features = (2 + (len(PAIR_FEATURES) if config.pair_features else 0)) * pairs
+    triangle = triangle_memory(length, config.pair_dim)
+    trunk = config.pair_dim * pairs + max(triangle, config.mha_heads * pairs, 3 * pairs)
+    if config.references:
+        trunk = max(trunk, (config.pair_dim + WIDTH) * pairs + triangle_memory(length, WIDTH))
+    context = (config.num_layers * config.mha_heads + config.pair_dim) * pairs
+    if config.ipa != "none":
+        # Scores, squared distances and weights of all heads, with what makes one of the others.
+        context += 5 * config.mha_heads * pairs
     group = config.num_conformers
     chunk = min(-(-n // group) * group, conformers_at_once(options.chunk, length, group))
-    attention = 3 * chunk * config.mha_heads * pairs
-    folding = 8 * pairs
+    tokens = chunk * length * config.embed_dim * 4
     encoding = 0
     if encoder is not None:
         encoding = encoder_memory(length, encoder)
-        trunk += 3 * pair_width(encoder) * pairs
-    # Guided by itself, a model runs again when the first context is there.
-    encoding += contexts if models == 2 else 0
-    confidence = 0 if head is None else contexts + confidence_memory(length, head, config.pair_dim)
-    peak = max(encoding, trunk + contexts, contexts + attention, folding, confidence)
-    return int(1.2 * peak + pair_features) + 64 * 2**20
+        trunk += (3 * pair_width(encoder) + config.pair_dim) * pairs
+    models = 1 if options.cfg_scale == 1 else 2
+    before = (models - 1) * context
+    confidence = 0 if head is None else config.pair_dim * pairs + confidence_memory(length, head)
+    folding = 8 * pairs
+    peak = max(folding, before + encoding, before + trunk, models * context + 16 * tokens, confidence)
+    return int(1.1 * (peak + features)) + 64 * 2**20
+
+
+def triangle_memory(length: int, width: int) -> int:
+    """Bytes of a triangle multiplication of that many channels: its sums over k, and the edges of a group."""
+    group = channel_groups(max(1, width // 2), length)[0]
+    number = 2 if length > LONGEST_IN_FULL else 4
+    return (width + 4 * (group.stop - group.start)) * length * length * number
 
 
 def is_out_of_memory(error: Exception) -> bool:

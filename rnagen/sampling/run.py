@@ -10,6 +10,7 @@ from rnagen.config.sampling import SampleConfig
 from rnagen.devices import choose_device
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.target import Target
+from rnagen.memory import resident_memory
 from rnagen.progress import Advance, Share, ignore
 from rnagen.sampling.checks import check_memory, check_targets, needed_memory
 from rnagen.sampling.claim import claimed, read_description
@@ -133,6 +134,13 @@ class SamplingRun:
             (target for target in self.targets if folder is None or not self._has_all(folder, target.name)),
             key=lambda target: (target.name in interrupted, needed_memory(target, self.config, models)),
         )
+
+    def expected_memory(self, waiting: Sequence[Target]) -> str:
+        """The most memory that this process will take for those targets, with what it has, as a line."""
+        assert self.models is not None
+        sizes = [needed_memory(target, self.config, self.models) for target in waiting]
+        need, length = max(zip(sizes, (len(target.sequence) for target in waiting)))
+        return f"memory: about {(resident_memory() + need) / 2**30:.1f} GiB at most, for {length} nt"
 
     def cost(self, target: Target, folder: OutputFolder | None = None) -> int:
         """Residues of the conformers that are still to be sampled. The time grows a little faster than that."""

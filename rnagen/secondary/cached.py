@@ -16,6 +16,8 @@ from rnagen.secondary.pairs import MINIMUM_PROBABILITY, SparsePairs, joined
 from rnagen.strands import SEPARATOR
 from rnagen.structure import ENERGIES
 
+LOCAL = "local 2"
+"""Which local folding a file is of; a new number makes those of long sequences anew."""
 SHORTEST = 100
 """nt; a shorter sequence is folded in about the time that a file takes."""
 
@@ -53,7 +55,9 @@ def base_pairs(sequence: str, other_models: bool = False, given: PairMatrix | No
 def pairs_file(sequence: str, other_models: bool) -> Path:
     """File that holds, or will hold, the base pairs of a sequence; in many folders, because there may be very many."""
     energies = ENERGIES if other_models else ()
-    key = hashlib.sha256(f"{RNA.__version__} {MINIMUM_PROBABILITY} {energies} {sequence}".encode()).hexdigest()[:32]
+    local = f"{LOCAL} " if vienna.is_local(sequence) else ""
+    text = f"{RNA.__version__} {MINIMUM_PROBABILITY} {energies} {local}{sequence}"
+    key = hashlib.sha256(text.encode()).hexdigest()[:32]
     return cache_folder() / "base_pairs" / key[:2] / f"{key}.npz"
 
 

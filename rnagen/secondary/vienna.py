@@ -20,8 +20,10 @@ from rnagen.strands import SEPARATOR
 from rnagen.structure import ENERGIES
 
 MAXIMUM_LENGTH = 4500
-"""Longest sequence that is folded as a whole: time grows with the cube of the length (about 80 s at 2,900 nt), memory
-with its square (0.25 GB at 2,900 nt)."""
+"""Longest sequence that is folded as a whole where nothing else does: time grows with the cube of the length (67 s at
+2,900 nt), memory with its square (0.15 GB at 2,900 nt)."""
+LONGEST_WHOLE = 2500
+"""Longest sequence whose base pairs are those of the whole: that takes up to a minute."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ SAMPLED = 32
 
 def sparse_base_pairs(sequence: str, model: EnergyModel = STANDARD) -> SparsePairs:
     """Pairs of the Boltzmann ensemble of a sequence (McCaskill's partition function, ViennaRNA's energies), by default
-    at 37 °C; of one longer than `MAXIMUM_LENGTH` under the standard energies, its local pairs (`local_base_pairs`).
+    at 37 °C; of one longer than `LONGEST_WHOLE` under the standard energies, its local pairs (`local_base_pairs`).
 
     Residues `N` stay unpaired. Pairs under `MINIMUM_PROBABILITY` are left out. Strands, with `&` between them, form a
     complex (see `rnagen.secondary.cofold`); residues count through all of them.
@@ -63,10 +65,16 @@ def sparse_base_pairs(sequence: str, model: EnergyModel = STANDARD) -> SparsePai
     """
     if SEPARATOR in sequence:
         return _pairs_of_strands(sequence, model)
-    if len(sequence) > MAXIMUM_LENGTH and model is STANDARD:
+    if is_local(sequence) and model is STANDARD:
         return local_base_pairs(sequence)
     with _energies(model):
         return _probable_pairs(_partition_function(sequence, model.celsius))
+
+
+def is_local(sequence: str) -> bool:
+    """Whether a sequence is too long to be folded as a whole, and its base pairs are local ones; of several strands
+    they never are."""
+    return SEPARATOR not in sequence and len(sequence) > LONGEST_WHOLE
 
 
 def with_other_models(pairs: SparsePairs, sequence: str, compute: bool = True) -> SparsePairs:

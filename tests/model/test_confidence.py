@@ -62,7 +62,9 @@ def test_frames_are_right_handed_and_zero_where_there_is_none() -> None:
     for length in (1, 2):
         assert not residue_frames(c1[:, :, :length], mask[:, :length]).any()
         assert not residue_frames(c1, torch.arange(LENGTH).expand(2, -1) < length).any()
-        assert torch.isfinite(pair_geometry(c1[:, :, :length], mask[:, :length])).all()
+        assert torch.isfinite(
+            pair_geometry(c1[:, :, :length], residue_frames(c1[:, :, :length], mask[:, :length]))
+        ).all()
     straight = torch.arange(5.0)[:, None] * torch.tensor([1.0, 2.0, 3.0])
     assert not residue_frames(straight[None, None], mask[:1, :5])[..., 1:, :].any()
 
@@ -70,7 +72,8 @@ def test_frames_are_right_handed_and_zero_where_there_is_none() -> None:
 def test_geometry_by_hand() -> None:
     # Three residues at a right angle: from the middle one, the next is along e1, the one before along e2.
     c1 = torch.tensor([[0.0, 5.0, 0.0], [0.0, 0.0, 0.0], [5.0, 0.0, 0.0]])
-    geometry = pair_geometry(c1[None, None], torch.ones(1, 3, dtype=torch.bool))[0, 0]
+    frames = residue_frames(c1[None, None], torch.ones(1, 3, dtype=torch.bool))
+    geometry = pair_geometry(c1[None, None], frames)[0, 0]
     assert geometry[1, 2, :28].argmax() == 1
     torch.testing.assert_close(geometry[1, 2, 28:31], torch.tensor([1.0, 0.0, 0.0]))
     torch.testing.assert_close(geometry[1, 0, 28:31], torch.tensor([0.0, 1.0, 0.0]))

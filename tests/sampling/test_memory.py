@@ -1,12 +1,19 @@
-"""The estimate of memory grows with what takes memory."""
+"""The estimate of memory grows with what takes memory, and is what a run is then measured to take."""
 
+import os
+import re
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rnagen.config.confidence import HeadConfig
 from rnagen.config.encoder import EncoderConfig
 from rnagen.config.sampling import SamplerConfig
+from rnagen.config.structure import SIZES, ModelConfig
 from rnagen.sampling.memory import estimated_memory
 from rnagen.structure import PAIR_FEATURES
 from tests.helpers.encoders import KINDS
@@ -19,8 +26,8 @@ def test_memory_grows_with_length_and_shrinks_with_the_chunk() -> None:
     need = [estimated_memory(length, 5, TINY.model, OPTIONS) for length in (100, 200, 4000)]
     assert need == sorted(need)
     assert need[2] > 10 * need[1]
-    all_at_once, one_by_one = (replace(OPTIONS, chunk=chunk) for chunk in (50, 1))
-    assert estimated_memory(900, 50, TINY.model, all_at_once) > 2 * estimated_memory(900, 50, TINY.model, one_by_one)
+    all_at_once, one_by_one = (replace(OPTIONS, chunk=chunk) for chunk in (500, 1))
+    assert estimated_memory(900, 500, TINY.model, all_at_once) > 2 * estimated_memory(900, 500, TINY.model, one_by_one)
 
 
 def test_memory_grows_by_the_pair_features() -> None:
@@ -48,3 +55,34 @@ def test_memory_counts_chunks_of_conformers() -> None:
     # A head wider than the trunk is what counts.
     wide = HeadConfig(head_pair_dim=96)
     assert estimated_memory(1000, 5, TINY.model, options, None, wide) > estimated_memory(1000, 5, TINY.model, options)
+
+
+def test_a_context_is_counted_twice_where_two_models_are_needed() -> None:
+    options = replace(OPTIONS, cfg_scale=2.0)
+    more = estimated_memory(2000, 5, TINY.model, options) - estimated_memory(2000, 5, TINY.model, OPTIONS)
+    context = 4 * 2000**2 * (TINY.model.num_layers * TINY.model.mha_heads + TINY.model.pair_dim)
+    assert more >= context
+
+
+def test_a_ribosomal_rna_fits_a_machine_of_24_gigabytes() -> None:
+    head = HeadConfig()
+    for size in ("small", "base"):
+        shape = ModelConfig(**SIZES[size], references=4)
+        assert estimated_memory(4300, 5, shape, SamplerConfig(), None, head) < 12 * 2**30
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("length", [700, 1600])
+def test_the_estimate_that_is_printed_is_what_is_measured(length: int, tmp_path: Path) -> None:
+    sequence = "".join(np.random.default_rng(0).choice(list("ACGU"), length))
+    script = "import sys; from rnagen.cli.main import main; sys.exit(main(['sample', *sys.argv[1:]]))"
+    command = [sys.executable, "-c", script, "--sequence", sequence, "--out", str(tmp_path / "out")]
+    flags = ["--n", "2", "--steps", "1", "--device", "cpu", "--no-report"]
+    process = subprocess.Popen([*command, *flags], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    printed = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0
+    found = re.search(r"memory: about ([\d.]+) GiB", printed)
+    assert found is not None
+    assert float(found[1]) == pytest.approx(usage.ru_maxrss / 2**20, rel=0.3, abs=0.05)

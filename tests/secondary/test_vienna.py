@@ -84,7 +84,7 @@ def test_a_longer_sequence_has_the_pairs_of_its_windows() -> None:
     rng = np.random.default_rng(0)
     stem = "GGGCGCAUCGAGCC"
     turned = stem[::-1].translate(str.maketrans("ACGU", "UGCA"))
-    before, after = ("".join(rng.choice(list("ACGU"), length)) for length in (1000, basepairs.MAXIMUM_LENGTH - 1000))
+    before, after = ("".join(rng.choice(list("ACGU"), length)) for length in (1000, basepairs.LONGEST_WHOLE - 1000))
     sequence = before + stem + "GAAA" + turned + after
     pairs = sparse_base_pairs(sequence)
     assert pairs.length == len(sequence)
@@ -102,7 +102,7 @@ def test_a_longer_sequence_has_the_pairs_of_its_windows() -> None:
 
 def test_local_pairs_of_a_short_sequence_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = base_pair_probabilities(HAIRPIN)
-    monkeypatch.setattr(basepairs, "MAXIMUM_LENGTH", 10)
+    monkeypatch.setattr(basepairs, "LONGEST_WHOLE", 10)
     np.testing.assert_allclose(base_pair_probabilities(HAIRPIN), whole, atol=1e-3)
     assert len(sparse_base_pairs("A" * 20).pairs) == 0
 

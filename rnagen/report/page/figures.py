@@ -23,6 +23,8 @@ DPI = 300
 PER_INCH = 110.0
 """Units of the plane drawing per inch; residues that follow each other are 15 apart."""
 KINDS = ("png", "svg")
+MOST_ROWS = 1000
+"""Rows of a map; of a longer RNA every second, third … residue counts, as in the page."""
 
 
 def write_figures(record: Record, folder: Path) -> list[Path]:
@@ -46,7 +48,9 @@ def write_figures(record: Record, folder: Path) -> list[Path]:
 
 def distance_figure(record: Record) -> Figure:
     """Mean distances between C1', Å."""
-    return _map(mean_distances(record.c1), "viridis_r", "residue", "mean C1' distance (Å)")
+    length = record.c1.shape[1]
+    some = record.c1[:, :: -(-length // MOST_ROWS)]
+    return _map(mean_distances(some), "viridis_r", "residue", "mean C1' distance (Å)", last=length)
 
 
 def tm_figure(record: Record) -> Figure:
@@ -92,11 +96,16 @@ def plane_figure(record: Record) -> Figure:
 
 
 def _map(
-    values: np.ndarray, colours: str, axis: str, label: str, limits: tuple[float | None, float | None] = (0.0, None)
+    values: np.ndarray,
+    colours: str,
+    axis: str,
+    label: str,
+    limits: tuple[float | None, float | None] = (0.0, None),
+    last: int | None = None,
 ) -> Figure:
     figure = _figure(INCHES, 2.8)
     axes = figure.add_subplot()
-    size = len(values) + 0.5
+    size = (len(values) if last is None else last) + 0.5
     image = axes.imshow(
         values, cmap=colours, vmin=limits[0], vmax=limits[1], extent=(0.5, size, size, 0.5), interpolation="nearest"
     )
