@@ -3,8 +3,8 @@ that a list of any length takes no memory there; the ensembles come back to this
 
 import logging
 import tempfile
-from asyncio import CancelledError
 from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
@@ -128,7 +128,8 @@ class Workers:
         except KilledWorker as error:
             died = error.allowed_failures + 1
             return failed(
-                target, f"{died} workers were killed with it, as the system does where memory runs out: {LESS_MEMORY}"
+                target,
+                f"{died} workers were killed while they sampled it, as happens where memory runs out: {LESS_MEMORY}",
             )
         except CancelledError as error:
             raise _gone(error) from error
