@@ -127,10 +127,8 @@ class Workers:
             return result
         except KilledWorker as error:
             died = error.allowed_failures + 1
-            return failed(
-                target,
-                f"{died} workers were killed while they sampled it, as happens where memory runs out: {LESS_MEMORY}",
-            )
+            reason = f"{died} workers were killed while they sampled it, as happens where memory runs out"
+            return failed(target, f"{reason}: {LESS_MEMORY}")
         except CancelledError as error:
             raise _gone(error) from error
         except ModuleNotFoundError as error:
@@ -169,6 +167,8 @@ def _local(number: int) -> "Iterator[Client]":
     import dask
     from distributed import Client, LocalCluster
 
+    from rnagen.sampling.worker import WithoutInterrupts
+
     settings = {
         "distributed.scheduler.allowed-failures": MOST_DEATHS,
         **{f"distributed.{part}.http.routes": [] for part in ("scheduler", "worker")},
@@ -187,6 +187,7 @@ def _local(number: int) -> "Iterator[Client]":
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
+        client.register_plugin(WithoutInterrupts())
         yield client
 
 

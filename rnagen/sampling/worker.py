@@ -1,12 +1,13 @@
 """What a worker of a cluster does: it loads the models once, then samples one target after another."""
 
+import signal
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from distributed import get_worker
+from distributed import Worker, WorkerPlugin, get_worker
 
 from rnagen.caches import cached_in
 from rnagen.config.sampling import SampleConfig, SamplingPlan
@@ -36,6 +37,13 @@ class Job:
         """The job of a run that samples with these models."""
         located = replace(_located(config), known=_located(config.known))
         return cls(located, fingerprints_of(models), threads)
+
+
+class WithoutInterrupts(WorkerPlugin):
+    """A worker on this machine, which Ctrl-C in the terminal reaches too, leaves it to the process that started it."""
+
+    def setup(self, worker: Worker) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _located(options: Any) -> Any:

@@ -85,9 +85,8 @@ def make_trainer(
             callbacks=[*([ProgressBar(run.print_freq)] if shows_bar else []), StepLog(run.print_freq), *callbacks],
         )
     except MisconfigurationException as error:
-        raise ConfigError(
-            f"accelerator {run.accelerator}, devices {processes.devices}: {one_line(error, 200)}"
-        ) from error
+        what = f"accelerator {run.accelerator}, devices {processes.devices}"
+        raise ConfigError(f"{what}: {one_line(error, 200)}") from error
 
 
 class ProgressBar(TQDMProgressBar):

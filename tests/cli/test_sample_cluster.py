@@ -34,7 +34,7 @@ def arguments(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     known, other = synthetic_rna(3, 40), synthetic_rna(5, 30)
     write_structure(known, folder / "known.cif")
     records = [f">rna {k}\n{known.sequence}\n" for k in range(NUMBER)]
-    (folder / "in.fasta").write_text(f">other\n{other.sequence}\n{''.join(records)}>bad\nGGXX\n")
+    (folder / "in.fasta").write_text(f">other\n{other.sequence}\n{''.join(records)}>bad\nGGJJ\n")
     files = ["--ckpt", folder / "tiny.safetensors", "--fasta", folder / "in.fasta", "--templates", folder / "known.cif"]
     return [str(word) for word in [*files, "--steps", "20", "--n", "3", "--device", "cpu", "--out"]]
 
