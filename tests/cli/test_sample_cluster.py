@@ -21,7 +21,7 @@ from tests.helpers.tiny import TINY, tiny_model
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-NUMBER = 60
+NUMBER = 16
 PATIENCE = 300
 """Seconds for what takes some on an idle machine."""
 
@@ -33,7 +33,7 @@ def arguments(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     save_checkpoint(folder / "tiny.safetensors", tiny_model(), TINY, {"cutoff": "2022-05-27"})
     known, other = synthetic_rna(3, 40), synthetic_rna(5, 30)
     write_structure(known, folder / "known.cif")
-    records = [f">rna {k}\n{known.sequence}\n" for k in range(NUMBER)]
+    records = [f">rna_{k}\n{known.sequence}\n" for k in range(NUMBER)]
     (folder / "in.fasta").write_text(f">other\n{other.sequence}\n{''.join(records)}>bad\nGGJJ\n")
     files = ["--ckpt", folder / "tiny.safetensors", "--fasta", folder / "in.fasta", "--templates", folder / "known.cif"]
     return [str(word) for word in [*files, "--steps", "20", "--n", "3", "--device", "cpu", "--out"]]
