@@ -153,7 +153,7 @@ def connected(config: SampleConfig, models: Models) -> Iterator[Workers]:
 
     from rnagen.sampling.worker import Job
 
-    # What Dask logs is told by errors of our own.
+    # Errors of our own say what Dask would log.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     number = config.local_workers
     threads = None if number is None else max(1, torch.get_num_threads() // number)

@@ -184,8 +184,7 @@ class SamplingRun:
             OSError: the folder cannot be written or the disk is full.
         """
         with self._connected():
-            drawn = self._here if self._workers is None else self._elsewhere
-            yield from drawn(folder, advance)
+            yield from (self._here if self._workers is None else self._elsewhere)(folder, advance)
         done, n = ([], 0) if folder is None else folder.submitted()
         if folder is not None and done:
             folder.write_submission(done, n)
