@@ -181,6 +181,8 @@ def _local(number: int) -> "Iterator[Client]":
             threads_per_worker=1,
             memory_limit=0,
             dashboard_address=None,
+            # No page, but a port: any, for others may have taken Dask's own.
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
             security=True,
             silence_logs=logging.CRITICAL,
             local_directory=folder,
