@@ -69,5 +69,5 @@ def test_the_job_with_workers_samples_and_leaves_no_process(submitted: dict[str,
     own = {"FASTA": "parts/3.fasta", "OUT": "out/all", "PORT": str(port)}
     subprocess.run([ROOT / "examples/slurm/sample_cluster.sbatch"], env={**submitted, **own}, check=True, timeout=500)
     assert {path.parent.name for path in (tmp_path / "out/all").glob("*/summary.json")} == {"one", "two"}
-    with socket.socket() as freed:
-        freed.bind((socket.gethostname(), port))
+    with socket.socket() as caller:
+        assert caller.connect_ex((socket.gethostname(), port)), "the scheduler is still there"
