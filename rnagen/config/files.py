@@ -147,7 +147,9 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
     if origin is Annotated:
         return _convert(value, args[0], where)
     if origin in (typing.Union, types.UnionType):
-        return None if value is None else _convert(value, next(a for a in args if a is not type(None)), where)
+        if (value is None and type(None) in args) or any(value in typing.get_args(a) for a in args):
+            return value
+        return _convert(value, args[0], where)
     if origin is Literal:
         good = value in args
     elif origin is tuple:
@@ -174,7 +176,7 @@ def expected(kind: Any) -> str:
     if origin is Annotated:
         return expected(args[0])
     if origin in (typing.Union, types.UnionType):
-        return f"{expected(next(a for a in args if a is not type(None)))}, or None"
+        return ", or ".join("None" if a is type(None) else expected(a) for a in args)
     if origin is Literal:
         return f"one of {', '.join(map(str, args))}" if len(args) > 1 else str(args[0])
     return "a list" if origin is tuple else _NAMES.get(kind, str(kind))

@@ -1,5 +1,6 @@
 """Every option of `sample.py`. No heavy import here: `--help` must answer at once."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,10 @@ StructureSource = Literal["free", "sampled"]
 TemplateUsage = Literal["copy", "condition", "both"]
 StructureFormat = Literal["cif", "pdb"]
 OutputAtoms = Literal["all", "beads"]
+MOST_WORKERS = 1024
+"""Processes of one machine."""
+_LOCAL = re.compile(r"local:(\d{1,9})")
+_ADDRESS = re.compile(r"[a-z]+://[^/\s]+:\d{1,5}")
 
 
 @dataclass(frozen=True)
@@ -239,6 +244,9 @@ class SampleConfig:
     """Also write report.html, a page with the conformers in 3D, base pairs, distances and confidence."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
+    cluster: str | None = None
+    """Sample in several processes: `local:N`, N of this machine, which share its cores and GPUs, or the address of a
+    Dask scheduler (tcp://HOST:PORT) whose workers see the same files. Needs `pip install rnagen[cluster]`."""
     cache: Path | None = None
     """Folder for base pairs that were predicted once; by default that of RNAGEN_CACHE, or one per user."""
     quiet: bool = False
@@ -248,8 +256,18 @@ class SampleConfig:
 
     def __post_init__(self) -> None:
         self.plan  # noqa: B018 (its checks are ours)
+        local = self.local_workers is not None and 1 <= self.local_workers <= MOST_WORKERS
+        if self.cluster is not None and not local and not _ADDRESS.fullmatch(self.cluster):
+            wanted = f"local:N with N from 1 to {MOST_WORKERS}, or the address of a Dask scheduler: tcp://HOST:PORT"
+            raise ConfigError(f"cluster: {quoted(self.cluster)} cannot be used (expected {wanted})")
 
     @property
     def plan(self) -> SamplingPlan:
         """What is sampled of each RNA."""
         return SamplingPlan(self.n, self.candidates, self.seed, self.sampler, atoms=self.atoms)
+
+    @property
+    def local_workers(self) -> int | None:
+        """Processes of this machine that sample; None where the option names none."""
+        found = _LOCAL.fullmatch(self.cluster or "")
+        return None if found is None else int(found[1])

@@ -181,9 +181,21 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         OSError: the folder cannot be written or the disk is full.
     """
-    data = text.encode()
+    write_parts(path, [text])
+
+
+def write_parts(path: Path, parts: Iterable[str]) -> None:
+    """Write texts one behind the other, as `write_text` writes their whole, which need not be in memory.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full.
+    """
+    packer = zlib.compressobj(9, wbits=16 + zlib.MAX_WBITS) if path.suffix == ".gz" else None
     with atomic_write(path) as file:
-        file.write(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+        for part in parts:
+            file.write(part.encode() if packer is None else packer.compress(part.encode()))
+        if packer is not None:
+            file.write(packer.flush())
 
 
 @contextmanager

@@ -59,8 +59,9 @@ def needed_memory(target: Target, config: SampleConfig, models: Models) -> int:
 
 
 def check_memory(targets: Sequence[Target], config: SampleConfig, models: Models) -> Checked:
-    """Refuse what the memory cannot hold now."""
-    free = available_memory()
+    """Refuse what the memory cannot hold now; workers of this machine share it."""
+    free, workers = available_memory(), config.local_workers or 1
+    free //= workers
     good, errors = [], []
     for target in targets:
         need = needed_memory(target, config, models)
@@ -68,8 +69,8 @@ def check_memory(targets: Sequence[Target], config: SampleConfig, models: Models
             good.append(target)
             continue
         reason = (
-            f"{len(target.sequence)} nt need about {need / 2**30:.1f} GiB of memory, {free / 2**30:.1f} GiB are free: "
-            f"{LESS_MEMORY}"
+            f"{len(target.sequence)} nt need about {need / 2**30:.1f} GiB of memory, {free / 2**30:.1f} GiB are free"
+            f"{f' for each of {workers} workers' if workers > 1 else ''}: {LESS_MEMORY}"
         )
         errors.append(InputError("memory", target.name, reason))
     return good, errors

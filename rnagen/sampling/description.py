@@ -25,7 +25,19 @@ from rnagen.version import __version__
 RESERVED_NAMES = (RUN, SUBMISSION, PAGE, LOCK)
 """Names that no target's folder can have."""
 REMEDY = "choose another --out, or replace that run with --overwrite"
-NOT_IDENTITY = {"out", "overwrite", "device", "cache", "quiet", "report", "chunk", "ckpt", "guide_ckpt", "n"} | {
+NOT_IDENTITY = {
+    "out",
+    "overwrite",
+    "device",
+    "cluster",
+    "cache",
+    "quiet",
+    "report",
+    "chunk",
+    "ckpt",
+    "guide_ckpt",
+    "n",
+} | {
     *(
         "sequence",
         "structure",

@@ -192,7 +192,7 @@ class OutputFolder:
         """submission.csv of the first n conformers of finished targets (name, sequence), in the order given. Read back
         from the files, so that an interrupted and an uninterrupted run give the same bytes."""
         path = self.folder / SUBMISSION
-        write_submission(path, [self.read_target(name, sequence) for name, sequence in targets], n)
+        write_submission(path, (self.read_target(name, sequence) for name, sequence in targets), n)
         return path
 
     def read_ensemble(self, name: str, sequence: str) -> Ensemble:

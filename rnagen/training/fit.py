@@ -27,6 +27,7 @@ from rnagen.training.callbacks import AtStart, CheckpointWriter, MetricsWriter, 
 from rnagen.training.ending import EarlyEnd
 from rnagen.training.loggers import check_loggers
 from rnagen.training.pictures import PictureWriter
+from rnagen.training.processes import check_processes, is_first
 from rnagen.training.resume import CONFIG, STATE, record_of, refuse_changes, refuse_missing_data, same, start_from
 from rnagen.training.state import check_state, read_state, restoring
 from rnagen.training.stream import ResumableData
@@ -76,6 +77,7 @@ def _fit(task: Task[Any, Any, Any]) -> TrainedRun:
     run = config.run
     deadline = None if run.max_time is None else started + seconds_of(run.max_time)
     folder = run.run_dir / run.run_name
+    check_processes(run)
     check_accelerator(run)
     check_loggers(run)
     state, weights = start_from(run.ckpt)
@@ -107,8 +109,7 @@ def _fit(task: Task[Any, Any, Any]) -> TrainedRun:
         over = f"max_time: {run.max_time} was over when the data were read"
         raise TrainingError(f"{over}: no step was taken (allow more)")
     # The first of several processes holds the folder for all.
-    first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
-    with lock_folder(folder) if first else nullcontext():
+    with lock_folder(folder) if is_first() else nullcontext():
         _refuse_overwriting(folder, state, run)
         return _train(task, data, folder, state, steps, deadline)
 
@@ -150,7 +151,8 @@ def _train(
     if state is not None:
         check_state(state, module)
     parameters = sum(parameter.numel() for parameter in module.network.parameters())
-    print(f"{parameters:,} parameters; {data.contents}; {steps} steps")
+    if is_first():
+        print(f"{parameters:,} parameters; {data.contents}; {steps} steps")
     export = partial(task.export, data)
     writer = CheckpointWriter(folder, run.ckpt_freq, run.keep_freq, task.score, task.lower_is_better, export)
     early, count = EarlyEnd(deadline), StepCount()
