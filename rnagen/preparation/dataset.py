@@ -10,7 +10,6 @@ out/work                 what makes the next run quick: downloads, parsed files,
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
@@ -173,9 +172,10 @@ def _contents(
 
 
 def _remove_unused(folder: Path, used: set[Path]) -> None:
-    for path in folder.iterdir():
+    """Remove parsed files that no source needs any more; what else lies there is not of rnagen."""
+    for path in folder.glob("*.npz"):
         if path not in used:
-            path.unlink() if path.is_file() else shutil.rmtree(path)
+            path.unlink()
 
 
 def _remove_leftovers(out: Path) -> None:

@@ -132,7 +132,7 @@ def _refuse_overwriting(folder: Path, state: Path | None, run: RunOptions) -> No
 def _begin_folder(folder: Path, config: TaskConfig, start: Path | None) -> None:
     """Write the options, except of a validation of the run that is there, and remove what a killed process had begun to
     write."""
-    for left in folder.glob(f"*{TEMPORARY}"):
+    for left in folder.glob(f".*{TEMPORARY}"):
         left.unlink()
     if config.run.validate_only and (folder / STATE).exists():
         return
