@@ -161,11 +161,11 @@ class AtStart(L.Callback):
     def _validate(self, trainer: L.Trainer) -> None:
         """The validation during which an earlier process was killed, as it was to be: at the end of its epoch."""
         place = trainer.fit_loop.epoch_progress.current
-        place.processed -= 1
+        place.completed -= 1
         trainer.validating = True
         trainer.fit_loop.epoch_loop.val_loop.run()
         trainer.training = True
-        place.processed += 1
+        place.completed += 1
 
 
 class StepCount(L.Callback):

@@ -174,7 +174,15 @@ def resumed(command: Command, whole: Reference, out: Path) -> list[str]:
         return [f"run again: exit code {again.code}: {again.errors.strip()[:300]}"]
     found = command.contents(out)
     names = sorted(found.keys() | whole.contents.keys())
-    return [f"differs: {name}" for name in names if found.get(name) != whole.contents.get(name)][:5]
+    differ = [name for name in names if found.get(name) != whole.contents.get(name)]
+    return [f"differs: {name}: {_difference(whole.contents.get(name), found.get(name))}" for name in differ][:5]
+
+
+def _difference(old: object, new: object) -> str:
+    """Where two values part."""
+    one, other = str(old), str(new)
+    place = next((k for k, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))
+    return f"…{one[max(place - 60, 0) : place + 40]!r}, now …{other[max(place - 60, 0) : place + 40]!r}"
 
 
 def _wrong(ended: Ended, kind: Kind) -> list[str]:
