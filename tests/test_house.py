@@ -39,8 +39,8 @@ def test_no_test_imports_another_test() -> None:
 
 
 def test_each_test_file_is_named_after_its_module() -> None:
-    """tests/<room>/test_<module>.py, or with more words after the module's name; e2e, docs, cases, campaign and benchmarks
-    have none."""
+    """tests/<room>/test_<module>.py, or with more words after the module's name; e2e, docs, cases, campaign and
+    benchmarks have none."""
     strangers = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         room = path.parent.relative_to(ROOT / "tests")

@@ -219,7 +219,7 @@ class MetricsWriter(L.Callback):
         print(f"step {trainer.global_step}: {means}")
 
 
-def records_before(file: Path, step: float) -> list[str]:
+def records_before(file: Path, step: int | float) -> list[str]:
     """The lines of a record of validations, without those at or after a step, and without what is not one."""
     if not file.is_file():
         return []
