@@ -200,8 +200,19 @@ _POWER_OF_TEN = re.compile(r"[-+]?\d{1,30}(\.\d{0,30})?[eE][-+]?\d{1,3}")
 """Numbers such as 1e-3, which YAML takes for text."""
 
 
+MOST_CHARACTERS = 1_000_000
+"""Of a file of options; reading it takes ten seconds."""
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML whose dates are text: no option is a date, and a cutoff is checked where it is used."""
+    """YAML whose dates are text: no option is a date, and a cutoff is checked where it is used. There are no aliases:
+    a few lines of aliases of aliases stand for more values than any memory holds."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            where = self.peek_event().start_mark
+            raise yaml.composer.ComposerError(None, None, "aliases (*) are not read: write out the value", where)
+        return super().compose_node(parent, index)
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -217,7 +228,11 @@ def load_yaml(path: Path) -> dict[str, Any]:
         ConfigError: the file is missing, unreadable, not YAML or not a mapping of option names.
     """
     try:
-        values = yaml.load(path.read_text(encoding="utf-8-sig"), _Loader)
+        with open(path, encoding="utf-8-sig") as file:
+            text = file.read(MOST_CHARACTERS + 1)
+        if len(text) > MOST_CHARACTERS:
+            raise ConfigError(f"{path}: has more than {MOST_CHARACTERS:,} characters: not a file of options")
+        values = yaml.load(text, _Loader)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except UnicodeDecodeError:

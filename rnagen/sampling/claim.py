@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from rnagen.errors import ConfigError, InputError
-from rnagen.io.files import LOCK, TEMPORARY, lock_folder, read_json, write_text
+from rnagen.io.files import LOCK, lock_folder, read_json, write_text
+from rnagen.io.folders import safe_name
+from rnagen.io.temporary import TEMPORARY
+from rnagen.messages import quoted
 
 RUN = "run.json"
 SUBMISSION = "submission.csv"
@@ -141,10 +144,30 @@ def read_description(folder: Path) -> dict[str, Any]:
     """The run.json of a folder, with an identity.
 
     Raises:
-        InputError: it cannot be read, or is not the description of a run.
+        InputError: it cannot be read, or is not the description of a run; or a target of it has a folder elsewhere.
     """
     path = folder / RUN
     found = read_json(path)
     if not isinstance(found.get("identity"), dict):
         raise InputError(path, "identity", f"missing: not the description of a run; {REMEDY}")
+    check_places(folder, found.get("targets", []))
     return found
+
+
+def check_places(folder: Path, targets: Any) -> None:
+    """Refuse a run.json whose targets lie elsewhere than in its folder: a run may come from a stranger, and what has
+    the name of a target is replaced.
+
+    Raises:
+        InputError: names the target, whose folder is not a plain name there, or is a link.
+    """
+    links = {found.name for found in os.scandir(folder) if found.is_symlink()}
+    for entry in targets if isinstance(targets, list) else []:
+        if not isinstance(entry, dict) or "folder" not in entry:
+            continue
+        place = entry["folder"]
+        if not isinstance(place, str) or not place or safe_name(place) != place:
+            record = str(entry.get("name", "targets"))
+            raise InputError(folder / RUN, record, f"its folder {quoted(place)} is not the name of one; {REMEDY}")
+        if place in links:
+            raise InputError(folder / place, None, f"is a link: nothing is read or written through it; {REMEDY}")

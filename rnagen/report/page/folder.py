@@ -7,7 +7,7 @@ from typing import Any
 
 from rnagen.errors import InputError
 from rnagen.io.files import read_json
-from rnagen.sampling.claim import RUN, SUMMARY
+from rnagen.sampling.claim import RUN, SUMMARY, check_places
 from rnagen.sampling.outputs import OutputFolder
 from rnagen.strands import SEPARATOR
 from rnagen.structure import BASES, RNAStructure
@@ -60,6 +60,7 @@ class RunFolder:
         keys = {"name", "folder", "sequence"}
         if not isinstance(targets, list) or not all(isinstance(one, dict) and keys <= one.keys() for one in targets):
             raise InputError(folder / RUN, "targets", "not a list of RNAs as rnagen writes it")
+        check_places(folder, targets)
         finished = [one for one in targets if (folder / one["folder"] / SUMMARY).is_file()]
         if not finished:
             raise InputError(folder, None, "has no finished RNA")

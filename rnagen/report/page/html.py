@@ -153,10 +153,9 @@ def _index_line(number: int, row: dict[str, Any], columns: list[str]) -> str:
 
 def section_of(number: int, row: dict[str, Any]) -> str:
     """An empty section, which is filled when it is opened."""
-    what = f"{row['length']} nt, {row['conformers']} conformer{'s' * (row['conformers'] != 1)}"
-    return (
-        f'<details class="rna" id="rna-{number}"><summary>{escape(row["name"])} <span>{what}</span></summary></details>'
-    )
+    what = escape(f"{row['length']} nt, {row['conformers']} conformer{'s' * (row['conformers'] != 1)}")
+    summary = f"<summary>{escape(row['name'])} <span>{what}</span></summary>"
+    return f'<details class="rna" id="rna-{number}">{summary}</details>'
 
 
 def settings_of(run: dict[str, Any]) -> str:
