@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int16
-from scipy.spatial import cKDTree
 
 from rnagen.structure import BEADS, HEAVY_ATOMS, UNKNOWN, UNPAIRED, RNAStructure
 
@@ -54,6 +53,9 @@ def bead_pair_table(
     one side or the other, is too. Of 400 chains with C1' alone, whose other beads were rebuilt, 96 % of the pairs are
     those of `canonical_pair_table`, and 89 % of these are found.
     """
+    # Slow to import, and most commands need no pairs of a structure.
+    from scipy.spatial import cKDTree
+
     c1 = BEADS.index("C1'")
     known = np.flatnonzero(mask[:, c1])
     low, high = np.array([BEAD_DISTANCES[bead] for bead in BEADS]).T
@@ -76,6 +78,8 @@ def _nearest_edges(
     sequence: str, edges: Float32[np.ndarray, "L 3"], c1: Float32[np.ndarray, "L 3"], known: np.ndarray
 ) -> dict[int, int]:
     """For each residue that could pair, the residue whose edge is nearest."""
+    from scipy.spatial import cKDTree
+
     nearest: dict[int, tuple[float, int]] = {}
     for a, b in cKDTree(edges[known]).query_pairs(EDGE_DISTANCE):
         i, j = sorted((int(known[a]), int(known[b])))

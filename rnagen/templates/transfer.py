@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Float64
-from scipy.optimize import brentq
 
 from rnagen.aform import beads_on_backbone
 from rnagen.geometry import a_form_helix, kabsch, rotate
@@ -82,6 +81,9 @@ def _arc(
     if distance > 0.98 * STEP * steps:
         height = _BULGE * np.sin(np.pi * fractions)
         return start + fractions[:, None] * chord + height[:, None] * out
+    # Slow to import, and most templates have no gap.
+    from scipy.optimize import brentq
+
     # A regular polygon's chords: sin(steps·θ/2) / sin(θ/2) is the number of steps that the chord is long.
     angle = brentq(lambda x: np.sin(steps * x / 2) / np.sin(x / 2) - distance / STEP, 1e-6, 2 * np.pi / steps)
     radius = STEP / (2 * np.sin(angle / 2))
