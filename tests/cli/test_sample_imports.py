@@ -9,7 +9,7 @@ UNUSED = (
     *("lightning", "pytorch_lightning", "torchmetrics", "wandb", "tensorboard", "matplotlib", "pandas", "pyarrow"),
     *("scipy", "rapidfuzz", "torchdiffeq", "sympy", "torch._dynamo", "torch._inductor", "rich", "py3Dmol"),
 )
-"""Packages of training, of figures and of other commands. torch's compiler takes as long to import as the rest of it."""
+"""Packages of training, figures and other commands; torch's compiler takes as long to import as the rest of it."""
 
 
 def test_a_plain_sample_imports_what_it_needs(tmp_path: Path) -> None:
