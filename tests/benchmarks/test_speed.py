@@ -21,7 +21,7 @@ def test_a_part_measures_what_its_command_line_asks_for(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("| nt | folding, ms |")
     found = json.loads(out.read_text())
-    assert [row["length"] for row in found["rows"]] == [70, 120, 250, 500]
+    assert [row["length"] for row in found["rows"]] == [70, 120, 250]
     assert all(row["seconds"] > 0 for row in found["rows"])
     # From the cache of the first call.
     assert found["rows"][-1]["again"] < found["rows"][-1]["seconds"]
@@ -87,7 +87,7 @@ def test_both_stages_are_counted_whole() -> None:
             task()
         counted[name] = counter.get_total_flops()
     trunk, latent = counted["trunk"], counted["latent model × 20"]
-    # Every weight of a linear layer is used once for each residue (for each pair, those of the pairs).
+    # A weight is used once for each residue of each copy; those that read the time, once for each copy.
     config = model.config
     triangles = config.trunk_layers * 2 * config.pair_dim * length**3
     assert trunk > triangles
@@ -95,26 +95,27 @@ def test_both_stages_are_counted_whole() -> None:
     weights = sum(w.numel() for block in model.latent.blocks for name, w in block.named_parameters() if w.ndim == 2)
     modulation = sum(block.modulation.weight.numel() for block in model.latent.blocks)
     attention = config.num_layers * 4 * 20 * length**2 * config.embed_dim
-    assert latent == pytest.approx(2 * tokens * (weights - modulation) + attention, rel=0.02)
+    assert latent == pytest.approx(2 * tokens * (weights - modulation) + 2 * 20 * modulation + attention, rel=0.01)
 
 
-def test_the_plain_way_solves_the_same_equation(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_plain_way_solves_the_same_equation() -> None:
     import plain_reference as benchmark
 
-    from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
     from rnagen.config.sampling import SamplerConfig, SamplingPlan
     from rnagen.features import from_sequence
     from rnagen.sampling.conformers import draw_conformers
     from rnagen.sampling.denoiser import Flow
+    from rnagen.transport.flow import Transport
+    from tests.helpers.tiny import TINY, tiny_model
 
-    flow = Flow.of(load_checkpoint(DEFAULT_CHECKPOINT))
+    flow = Flow(tiny_model(), Transport(TINY.transport.path_type, TINY.transport.prediction))
     features = from_sequence(flow.model.config, "GGGAAACCC")
     plain = benchmark.Plain(flow, features)
     plan = SamplingPlan(2, options=SamplerConfig(sampling_method="dopri5"))
     expected = draw_conformers(flow, features, "rna", plan).coords
     with torch.no_grad():
         found = torch.stack([plain.conformer("rna", k) for k in range(2)])
-    assert torch.allclose(found, expected, atol=1e-2)
+    assert torch.allclose(found, expected, atol=1e-3)
     assert plain.evaluations > 20
 
 
