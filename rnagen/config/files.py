@@ -85,10 +85,10 @@ RENAMED_VALUES = {("secondary_structures", "drawn"): "sampled"}
 
 def current_name(config: Any, name: str) -> str:
     """The present name of an option of a configuration (or of its class); any other name is returned as it is."""
-    known = {item.name for item in dataclasses.fields(config)} if isinstance(config, type) else flatten(config)
-    if name in known:
+    if name not in RENAMED:
         return name
-    return next((new for new in RENAMED.get(name, ()) if new in known), name)
+    known = {item.name for item in dataclasses.fields(config)} if isinstance(config, type) else flatten(config)
+    return name if name in known else next((new for new in RENAMED[name] if new in known), name)
 
 
 def presets_of(config: Any) -> dict[str, dict[str, dict[str, Any]]]:

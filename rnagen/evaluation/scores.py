@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy.stats import spearmanr
 from torch import Tensor
 
 from rnagen.dates import parse_date
@@ -22,6 +21,7 @@ from rnagen.metrics import (
     independent_tm_scores,
     tm_scores,
 )
+from rnagen.metrics.statistics import rank_correlation
 from rnagen.secondary.vienna import mfe_pairs
 from rnagen.strands import with_separators
 from rnagen.structure import RNAStructure
@@ -211,7 +211,7 @@ def rank_by_likelihood(
     return LikelihoodRanking(
         list(log_likelihoods),
         scores[int(np.argmax(log_likelihoods))],
-        float(spearmanr(log_likelihoods, scores).statistic) if can_rank else None,
+        rank_correlation(np.array(log_likelihoods), np.array(scores)) if can_rank else None,
     )
 
 

@@ -1,8 +1,9 @@
 """The canonical base pairs of a structure, from its coordinates."""
 
+from collections.abc import Iterator
+
 import numpy as np
-from jaxtyping import Bool, Float32, Int16
-from scipy.spatial import cKDTree
+from jaxtyping import Bool, Float32, Int16, Int64
 
 from rnagen.structure import BEADS, HEAVY_ATOMS, UNKNOWN, UNPAIRED, RNAStructure
 
@@ -58,8 +59,7 @@ def bead_pair_table(
     known = np.flatnonzero(mask[:, c1])
     low, high = np.array([BEAD_DISTANCES[bead] for bead in BEADS]).T
     apart: dict[tuple[int, int], float] = {}
-    for a, b in cKDTree(coords[known, c1]).query_pairs(high[c1]):
-        i, j = sorted((int(known[a]), int(known[b])))
+    for i, j in _within(high[c1], coords[:, c1], known):
         distances = np.linalg.norm(coords[i] - coords[j], axis=-1)
         fits = ((low <= distances) & (distances <= high)) | ~(mask[i] & mask[j])
         if j - i >= SEPARATION and sequence[i] + sequence[j] in CANONICAL and fits.all():
@@ -73,12 +73,11 @@ def bead_pair_table(
 
 
 def _nearest_edges(
-    sequence: str, edges: Float32[np.ndarray, "L 3"], c1: Float32[np.ndarray, "L 3"], known: np.ndarray
+    sequence: str, edges: Float32[np.ndarray, "L 3"], c1: Float32[np.ndarray, "L 3"], known: Int64[np.ndarray, " N"]
 ) -> dict[int, int]:
     """For each residue that could pair, the residue whose edge is nearest."""
     nearest: dict[int, tuple[float, int]] = {}
-    for a, b in cKDTree(edges[known]).query_pairs(EDGE_DISTANCE):
-        i, j = sorted((int(known[a]), int(known[b])))
+    for i, j in _within(EDGE_DISTANCE, edges, known):
         across = float(np.linalg.norm(c1[i] - c1[j]))
         if j - i < SEPARATION or sequence[i] + sequence[j] not in CANONICAL or not _between(across, C1_DISTANCES):
             continue
@@ -86,6 +85,18 @@ def _nearest_edges(
         for one, other in ((i, j), (j, i)):
             nearest[one] = min(nearest.get(one, (np.inf, -1)), (distance, other))
     return {i: j for i, (_, j) in nearest.items()}
+
+
+def _within(
+    distance: float, points: Float32[np.ndarray, "L 3"], known: Int64[np.ndarray, " N"]
+) -> Iterator[tuple[int, int]]:
+    """Known points i < j that are so close, in Å. Without a search tree, whose import takes longer than a thousand
+    residues do here."""
+    there = points[known].astype(np.float64)
+    for place, i in enumerate(known.tolist()):
+        squares = np.square(there[place + 1 :] - there[place]).sum(-1)
+        for j in known[place + 1 :][squares <= distance**2].tolist():
+            yield i, j
 
 
 def _between(value: float, limits: tuple[float, float]) -> bool:
