@@ -15,12 +15,15 @@ from rnagen.sampling.checks import check_memory, check_targets, needed_memory
 from rnagen.sampling.claim import claimed, read_description
 from rnagen.sampling.conformers import SamplingError
 from rnagen.sampling.description import describe_run, joined
-from rnagen.sampling.ensemble import Ensemble, Models, draw_ensemble
+from rnagen.sampling.ensemble import Ensemble, Models
 from rnagen.sampling.inputs import gather_targets, unique_targets
 from rnagen.sampling.memory import LESS_MEMORY, is_out_of_memory
 from rnagen.sampling.outputs import OutputFolder, clear_run, summarize
+from rnagen.sampling.ranking import order_of, ranked
+from rnagen.sampling.sharing import draw_shared, load_models
 from rnagen.sampling.solver import check_sampling, expected_evaluations
 from rnagen.sampling.structures import WithStructures, named_structure, with_structures
+from rnagen.sampling.templates import KnownStructures
 
 Result = tuple[Target, Ensemble | InputError]
 """A target, and its ensemble or the reason for its failure."""
@@ -32,7 +35,7 @@ class SamplingRun:
     Attributes:
         targets: in order; those that can be sampled.
         failures: an error for each record that cannot be used; sampling adds its own.
-        models: the loaded checkpoints; None where no target is left.
+        models: the loaded checkpoints, in their order; empty where no target is left.
         structures: what the option `structure` gives for them.
 
     Args:
@@ -55,16 +58,23 @@ class SamplingRun:
             found = unique_targets(targets)
         self.targets, self.failures = found
         self.structures = self._with_structures(place, targets is not None)
-        self.models: Models | None = None
+        self.models: list[Models] = []
         if not self.targets:
             return
-        self.models = Models.load(config.ckpt, config.guide_ckpt, choose_device(config.device), config.known)
-        guide = None if self.models.guide is None else self.models.guide.config
-        check_sampling(self.models.structure.config, config.sampler, guide)
+        self.models = load_models(config, choose_device(config.device))
         asked = {one.name for one in targets or ()} | self.structures.conditioned
-        self._all, refused = check_targets(self.targets, config, self.models, asked)
+        self._all = self.targets
+        for one in self.models:
+            check_sampling(one.structure.config, config.sampler, None if one.guide is None else one.guide.config)
+            self._all, refused = check_targets(self._all, config, one, asked)
+            self.failures += refused
         self.targets, self._too_large = check_memory(self._all, config, self.models)
-        self.failures += refused + self._too_large
+        self.failures += self._too_large
+
+    @property
+    def known(self) -> KnownStructures | None:
+        """The known structures of all checkpoints."""
+        return self.models[0].known if self.models else None
 
     def _with_structures(self, place: Path | None, are_given: bool) -> WithStructures:
         """What the option `structure` gives for the targets, which get it."""
@@ -95,7 +105,6 @@ class SamplingRun:
             InputError: its run.json is damaged.
             OSError: the folder cannot be written.
         """
-        assert self.models is not None
         # Of all targets: how much memory is free changes neither the run nor the name of a folder.
         run = describe_run(self._all, self.config, self.models)
         if self.config.overwrite:
@@ -103,7 +112,6 @@ class SamplingRun:
         with claimed(out, run, partial(joined, out, self._all, run)):
             places = {entry["name"]: entry["folder"] for entry in read_description(out)["targets"]}
             folder = OutputFolder(out, self.config.format, places)
-            folder.sweep()
             there = [error for error in self._too_large if self._has_all(folder, str(error.record))]
             self.failures = [error for error in self.failures if error not in there]
             yield folder
@@ -126,12 +134,10 @@ class SamplingRun:
         Those that need most memory come last, and after them those that were in work when a run was killed: if they
         get this one killed too, the others are there.
         """
-        models = self.models
-        assert models is not None
         interrupted = set() if folder is None else folder.interrupted(self.config.n)
         return sorted(
             (target for target in self.targets if folder is None or not self._has_all(folder, target.name)),
-            key=lambda target: (target.name in interrupted, needed_memory(target, self.config, models)),
+            key=lambda target: (target.name in interrupted, needed_memory(target, self.config, self.models)),
         )
 
     def cost(self, target: Target, folder: OutputFolder | None = None) -> int:
@@ -163,6 +169,7 @@ class SamplingRun:
             yield target, result
         done, n = ([], 0) if folder is None else folder.submitted()
         if folder is not None and done:
+            folder.write_ranking([name for name, _ in done])
             folder.write_submission(done, n)
 
     def _draw_one(self, target: Target, folder: OutputFolder | None, advance: Advance) -> Ensemble | InputError:
@@ -171,9 +178,10 @@ class SamplingRun:
         steps = (self.config.plan.total - first) * expected_evaluations(self.config.sampler)
         share = Share(advance, self.cost(target, folder), steps, what)
         try:
-            assert self.models is not None
-            ensemble = draw_ensemble(self.models, target, replace(self.config.plan, first=first), share)
-            return ensemble if folder is None else self._written(target, ensemble, folder, first)
+            new = draw_shared(self.models, target, replace(self.config.plan, first=first), share)
+            if folder is None:
+                return ranked(new)
+            return self._written(target, new, folder, first)
         except (SamplingError, InputError) as error:
             reason = str(error)
         except (MemoryError, RuntimeError) as error:
@@ -186,10 +194,11 @@ class SamplingRun:
         self.failures.append(failure)
         return failure
 
-    def _written(self, target: Target, ensemble: Ensemble, folder: OutputFolder, first: int) -> Ensemble:
-        """The ensemble with the conformers that are there, written."""
-        if first:
-            ensemble = folder.read_ensemble(target.name, target.sequence).extended(ensemble)
-        write = folder.extend_target if first else folder.write_target
-        write(ensemble.structure, summarize(ensemble, self.config.plan, target), ensemble.b_factors)
+    def _written(self, target: Target, new: Ensemble, folder: OutputFolder, first: int) -> Ensemble:
+        """The new conformers with those that are there, in their order, written."""
+        together = folder.read_ensemble(target.name, target.sequence).extended(new) if first else new
+        together = together.of(order_of(together))
+        ensemble = together.superposed()
+        summary = summarize(ensemble, self.config.plan, target, self.config.format)
+        folder.write_target(ensemble.structure, summary, ensemble.b_factors, together.coords)
         return ensemble

@@ -106,12 +106,12 @@ def index_row(record: Record, scores: dict[str, Any] | None = None) -> dict[str,
     rna, tm = record.rna, record.comparison.tm
     confidence, geometry = rna.summary.get("confidence"), rna.summary.get("geometry", [])
     apart = tm[np.triu_indices(len(tm), 1)]
-    best = None if not confidence else max(confidence["tm"])
+    known = [value for value in confidence["tm"] if value is not None] if confidence else []
     return {
         "name": rna.name,
         "length": len(rna.structure),
         "conformers": rna.structure.num_models,
-        "confidence": best,
+        "confidence": max(known, default=None),
         "diversity": round(float(1 - apart.mean()), DIGITS) if len(apart) else None,
         "clusters": None if record.comparison.clusters is None else int(record.comparison.clusters.max()),
         "clashing": round(float(np.mean([one["clashing_residues"] for one in geometry])), 4) if geometry else None,
