@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import overload
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float32
 
 from rnagen.checkpoints.confidence import ConfidenceCheckpoint, find_confidence
@@ -82,8 +81,8 @@ class Ensemble:
     structure: RNAStructure
     """The conformers as models, Å."""
     numbers: list[int]
-    """The number, from 1, under which each was sampled. A conformer is a function of the seed, the name and its number; its
-    place among the others is not."""
+    """The number, from 1, under which each was sampled. A conformer is a function of the seed, the name and its number;
+    its place among the others is not."""
     confidence: Confidence | None
     """In each conformer, NaN where its checkpoint has no confidence model; None where no checkpoint has one."""
     evaluations: int

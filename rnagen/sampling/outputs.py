@@ -1,7 +1,6 @@
 """The folder that a sampling run writes: whole targets or none, and which target is in work."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from rnagen.config.files import flatten
 from rnagen.config.report import PAGE
 from rnagen.config.sampling import SamplingPlan, StructureFormat
 from rnagen.io.complexes import join_chains
-from rnagen.io.files import TEMPORARY, lock_folder, read_json, write_text
+from rnagen.io.files import lock_folder, read_json, write_text
 from rnagen.io.folders import safe_name
 from rnagen.io.kaggle import write_submission
 from rnagen.io.read import read_structures
@@ -38,7 +37,7 @@ from rnagen.sampling.claim import (
 from rnagen.sampling.ensemble import Ensemble, write_conformers
 from rnagen.sampling.overview import Finished, ranking_text
 from rnagen.sampling.ranking import describe_order
-from rnagen.sampling.stored import SAMPLED, describe_ensemble, ensemble_of, read_sampled, rounded, write_sampled
+from rnagen.sampling.stored import SAMPLED, describe_ensemble, ensemble_of, read_coordinates, rounded, write_coordinates
 from rnagen.secondary.obedience import obedience
 from rnagen.strands import SEPARATOR, with_separators
 from rnagen.structure import RNAStructure
@@ -149,7 +148,7 @@ class OutputFolder:
         try:
             write_conformers(structure, unfinished, self.format, b_factors)
             if sampled is not None:
-                write_sampled(unfinished / SAMPLED, sampled)
+                write_coordinates(unfinished / SAMPLED, sampled)
             write_text(unfinished / SUMMARY, json.dumps(summary, indent=1) + "\n")
             replace_folder(unfinished, final)
         except BaseException:
@@ -187,11 +186,15 @@ class OutputFolder:
         return path
 
     def read_ensemble(self, name: str, sequence: str) -> Ensemble:
-        """A finished target: its conformers in their order with the coordinates that they were sampled with, the atoms
-        of the model, and the confidence of its summary."""
+        """A finished target: its conformers in their order, superposed, with the atoms of the model and the confidence
+        of its summary."""
+        return self.read_sampled(name, sequence).superposed()
+
+    def read_sampled(self, name: str, sequence: str) -> Ensemble:
+        """As `read_ensemble`, with the coordinates as they were sampled, to which others can be added."""
         atoms = tuple(read_json(self.folder / RUN)["atoms"])
         structure = self.read_target(name, sequence).select_atoms(atoms)
-        coords = read_sampled(self.place(name) / SAMPLED)
+        coords = read_coordinates(self.place(name) / SAMPLED)
         structure = structure if coords is None else replace(structure, coords=coords)
         return ensemble_of(structure, read_json(self.place(name) / SUMMARY))
 

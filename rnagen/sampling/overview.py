@@ -8,6 +8,7 @@ from typing import Any
 
 from rnagen.config.sampling import StructureFormat
 from rnagen.messages import one_line
+from rnagen.sampling.stored import conformers_of, templates_of
 
 LOW_TM = 0.2
 """Predicted TM-score under which a conformer should not be interpreted; one helix scores as much."""
@@ -42,10 +43,8 @@ class Finished:
     summary: dict[str, Any]
 
     def conformers(self, structure_format: StructureFormat) -> list[dict[str, Any]]:
-        """What the summary has of each conformer, in their order. One of version 0.1.0 has their number alone."""
-        n = len(self.summary.get("geometry", []))
-        former = [{"file": f"conformer_{k}.{structure_format}", "sample": k} for k in range(1, n + 1)]
-        return list(self.summary.get("conformers", former))
+        """What the summary has of each conformer, in their order."""
+        return conformers_of(self.summary, structure_format)
 
     @property
     def lddt(self) -> list[float | None]:
@@ -55,8 +54,7 @@ class Finished:
     @property
     def templates(self) -> dict[int, str]:
         """Source and name of the templates, by the number of the conformer."""
-        uses = enumerate(self.summary.get("templates", []), start=1)
-        return {use.get("conformer", k): f"{use['source']} {use['name']}" for k, use in uses}
+        return {use["conformer"]: f"{use['source']} {use['name']}" for use in templates_of(self.summary)}
 
 
 def caution(conformer: dict[str, Any]) -> str:

@@ -1,9 +1,10 @@
 """The order of an RNA's conformers: the one to trust most comes first, and the others lie superposed on it.
 
 By the predicted TM-score, where there is one of every conformer: that of its template for a conformer that was built on
-one, else that of the confidence model. Where there is not, by agreement: the mean TM-score with the others.
-`benchmarks/order.py` compares what the first conformer is worth in this and other orders. Two kinds of ensembles keep
-the order that they have: medoids of clusters, the largest cluster first; and the way from one state to another.
+one, else that of the confidence model. Where there is not, by agreement: the mean TM-score with the others, or the
+predicted one where that is higher. `benchmarks/order.py` compares what the first conformer is worth in this and other
+orders. Two kinds of ensembles keep the order that they have: medoids of clusters, the largest cluster first; and the
+way from one state to another.
 
 Ranks are not part of a conformer: they are counted anew when others are added, while its number stays.
 """
@@ -65,9 +66,10 @@ def order_of(ensemble: Ensemble) -> list[int]:
     rule = rule_of(ensemble)
     if rule in ("way", "size of cluster"):
         return list(range(len(ensemble)))
-    trust = predicted_tm(ensemble) if rule == "predicted TM-score" else agreement(ensemble)
-    order: list[int] = np.lexsort([ensemble.numbers, -trust]).tolist()
-    return order
+    trust = predicted_tm(ensemble)
+    if rule == "agreement":
+        trust = np.fmax(trust, agreement(ensemble))
+    return sorted(range(len(ensemble)), key=lambda row: (-trust[row], ensemble.numbers[row]))
 
 
 def ranked(ensemble: Ensemble) -> Ensemble:

@@ -196,7 +196,7 @@ class SamplingRun:
 
     def _written(self, target: Target, new: Ensemble, folder: OutputFolder, first: int) -> Ensemble:
         """The new conformers with those that are there, in their order, written."""
-        together = folder.read_ensemble(target.name, target.sequence).extended(new) if first else new
+        together = folder.read_sampled(target.name, target.sequence).extended(new) if first else new
         together = together.of(order_of(together))
         ensemble = together.superposed()
         summary = summarize(ensemble, self.config.plan, target, self.config.format)

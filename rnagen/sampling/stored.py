@@ -9,6 +9,7 @@ import safetensors.numpy
 from jaxtyping import Float32
 from safetensors import SafetensorError
 
+from rnagen.config.sampling import StructureFormat
 from rnagen.errors import InputError
 from rnagen.io.files import atomic_write, read_bytes
 from rnagen.messages import one_line
@@ -22,7 +23,7 @@ SAMPLED = "sampled.safetensors"
 the byte, however often others are added."""
 
 
-def write_sampled(path: Path, coords: Float32[np.ndarray, "n L A 3"]) -> None:
+def write_coordinates(path: Path, coords: Float32[np.ndarray, "n L A 3"]) -> None:
     """Write coordinates in Å.
 
     Raises:
@@ -32,8 +33,8 @@ def write_sampled(path: Path, coords: Float32[np.ndarray, "n L A 3"]) -> None:
         file.write(safetensors.numpy.save({"coords": np.ascontiguousarray(coords)}))
 
 
-def read_sampled(path: Path) -> Float32[np.ndarray, "n L A 3"] | None:
-    """What `write_sampled` wrote; None where there is no such file, as in folders of version 0.1.0.
+def read_coordinates(path: Path) -> Float32[np.ndarray, "n L A 3"] | None:
+    """What `write_coordinates` wrote; None where there is no such file, as in folders of version 0.1.0.
 
     Raises:
         InputError: the file cannot be read.
@@ -67,30 +68,52 @@ def describe_ensemble(ensemble: Ensemble) -> dict[str, Any]:
 
 def ensemble_of(structure: RNAStructure, summary: dict[str, Any]) -> Ensemble:
     """The ensemble of a summary; of version 0.1.0 too, whose conformers stood in the order of their numbers."""
-    n = structure.num_models
-    selection, confidence = summary.get("selection", {}), None
-    conformers = summary.get("conformers", [{}] * n)
-    former = selection.get("numbers", range(1, n + 1))
+    confidence = None
     if "confidence" in summary:
         found = summary["confidence"]
         unknown = [np.nan] * len(structure)
         lddt = [unknown if row is None else row for row in found["lddt_per_residue"]]
         confidence = Confidence(np.array(lddt), np.array(found["tm"], dtype=np.float64))
-    templates: list[TemplateUse | None] = [None] * n
-    for k, use in enumerate(summary.get("templates", []), start=1):
-        place = use.get("conformer", k) - 1
-        templates[place] = TemplateUse(**{name: value for name, value in use.items() if name != "conformer"})
+    templates: list[TemplateUse | None] = [None] * structure.num_models
+    for use in templates_of(summary):
+        templates[use["conformer"] - 1] = TemplateUse(**{key: use[key] for key in use if key != "conformer"})
+    conformers = conformers_of(summary, "cif")
     return Ensemble(
         structure=structure,
-        numbers=[one.get("sample", former[k]) for k, one in enumerate(conformers)],
+        numbers=[one["sample"] for one in conformers],
         confidence=confidence,
         evaluations=summary["evaluations"],
         redrawn=summary["redrawn"],
         seconds=summary["seconds"],
         templates=templates,
-        checkpoints=[one.get("checkpoint", "") for one in conformers],
-        candidates=selection.get("candidates"),
+        checkpoints=[one["checkpoint"] for one in conformers],
+        candidates=summary.get("selection", {}).get("candidates"),
     )
+
+
+def conformers_of(summary: dict[str, Any], structure_format: StructureFormat) -> list[dict[str, Any]]:
+    """What a summary has of each conformer, in their order: for one of version 0.1.0 the file, its number, and the
+    TM-score that was predicted for its template or for itself."""
+    if "conformers" in summary:
+        return list(summary["conformers"])
+    n = len(summary.get("geometry", []))
+    numbers = summary.get("selection", {}).get("numbers", range(1, n + 1))
+    predicted = dict(enumerate(summary.get("confidence", {}).get("tm", []), start=1))
+    predicted |= {use["conformer"]: use["predicted_tm"] for use in templates_of(summary)}
+    return [
+        {
+            "file": f"conformer_{k}.{structure_format}",
+            "sample": numbers[k - 1],
+            "checkpoint": "",
+            "predicted_tm": predicted.get(k),
+        }
+        for k in range(1, n + 1)
+    ]
+
+
+def templates_of(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """The templates of a summary, each with the number of its conformer: in version 0.1.0, those of the first ones."""
+    return [{"conformer": k, **use} for k, use in enumerate(summary.get("templates", []), start=1)]
 
 
 def _known(values: np.ndarray) -> list[float | None]:
