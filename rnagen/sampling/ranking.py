@@ -52,6 +52,12 @@ def agreement(ensemble: Ensemble) -> Float64[np.ndarray, " n"]:
     return mean
 
 
+def clashes_per_1000(ensemble: Ensemble) -> list[float]:
+    """Pairs of beads of each conformer that are too close, per 1,000 beads."""
+    beads = len(BEADS) * len(ensemble.structure)
+    return [round(1000 * one["clashes"] / beads, 1) for one in conformer_geometry(ensemble.structure)]
+
+
 def rule_of(ensemble: Ensemble) -> Rule:
     """What decides the order."""
     if any(use is not None and use.source in ("start", "between", "end") for use in ensemble.templates):
@@ -83,8 +89,7 @@ def describe_order(ensemble: Ensemble, structure_format: StructureFormat) -> dic
     everything = torch.ones(1, c1.shape[1], dtype=torch.bool)
     tm = tm_scores(c1, c1[:1], everything, seeds=ALIKE_SEEDS)[:, 0].numpy().round(DIGITS)
     rmsd = (c1 - c1[0]).square().sum(-1).mean(-1).sqrt().numpy()
-    clashes = [one["clashes"] for one in conformer_geometry(ensemble.structure)]
-    beads = len(BEADS) * len(ensemble.structure)
+    clashes = clashes_per_1000(ensemble)
     return {
         "ordered_by": rule_of(ensemble),
         "spread": round(float((1 - tm[1:]).mean()), DIGITS) if n > 1 else None,
@@ -94,7 +99,7 @@ def describe_order(ensemble: Ensemble, structure_format: StructureFormat) -> dic
                 "sample": ensemble.numbers[k],
                 "checkpoint": ensemble.checkpoints[k],
                 "predicted_tm": float(known[k]) if np.isfinite(known[k]) else None,
-                "clashes_per_1000": round(1000 * clashes[k] / beads, 1),
+                "clashes_per_1000": clashes[k],
                 "tm_to_first": float(tm[k]),
                 "rmsd_to_first": round(float(rmsd[k]), 3),
             }
