@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import overload
+from typing import Literal, overload
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -96,6 +96,8 @@ class Ensemble:
     """The name of the checkpoint that made each."""
     candidates: int | None = None
     """Conformers that they were selected from; None without selection."""
+    selected_by: Literal["confidence", "clusters"] | None = None
+    """How they were selected."""
 
     def __len__(self) -> int:
         """Number of conformers."""

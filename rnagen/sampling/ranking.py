@@ -62,7 +62,7 @@ def rule_of(ensemble: Ensemble) -> Rule:
     """What decides the order."""
     if any(use is not None and use.source in ("start", "between", "end") for use in ensemble.templates):
         return "way"
-    if ensemble.candidates is not None and (ensemble.confidence is None or not ensemble.confidence.is_complete):
+    if ensemble.selected_by == "clusters":
         return "size of cluster"
     return "predicted TM-score" if np.isfinite(predicted_tm(ensemble)).all() else "agreement"
 

@@ -83,4 +83,5 @@ def selected(sampled: Ensemble, n: int) -> Ensemble:
     distances = 1 - tm_matrix(c1).numpy()
     known = None if sampled.confidence is None or not sampled.confidence.is_complete else sampled.confidence.tm
     fixed = [row for row, use in enumerate(sampled.templates) if use is not None]
-    return replace(sampled.of(choose_behind(fixed, distances, n, known)), candidates=len(sampled))
+    chosen = sampled.of(choose_behind(fixed, distances, n, known))
+    return replace(chosen, candidates=len(sampled), selected_by="clusters" if known is None else "confidence")

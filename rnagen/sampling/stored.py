@@ -55,8 +55,7 @@ def describe_ensemble(ensemble: Ensemble) -> dict[str, Any]:
     if uses:
         found["templates"] = [{"conformer": k, **rounded(asdict(use))} for k, use in uses]
     if ensemble.candidates is not None:
-        by = "clusters" if confidence is None or not confidence.is_complete else "confidence"
-        found["selection"] = {"candidates": ensemble.candidates, "by": by}
+        found["selection"] = {"candidates": ensemble.candidates, "by": ensemble.selected_by}
     if confidence is not None:
         found["confidence"] = {
             "tm": _known(confidence.tm),
@@ -88,6 +87,7 @@ def ensemble_of(structure: RNAStructure, summary: dict[str, Any]) -> Ensemble:
         templates=templates,
         checkpoints=[one["checkpoint"] for one in conformers],
         candidates=summary.get("selection", {}).get("candidates"),
+        selected_by=summary.get("selection", {}).get("by"),
     )
 
 

@@ -15,6 +15,7 @@ from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.cli.sample import main
 from rnagen.errors import ConfigError
 from rnagen.evaluation.inputs import read_cutoff
+from rnagen.sampling.ensemble import Ensemble
 from tests.helpers.outputs import contents
 from tests.helpers.scored import tiny_head
 from tests.helpers.tiny import TINY, tiny_model
@@ -28,8 +29,12 @@ def ckpts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.chdir(tmp_path)
     for folder, cutoff in (("one", "2022-05-27"), ("two", "2020-01-01")):
         Path(folder).mkdir()
-        torch.manual_seed(len(cutoff) + ord(folder[0]))
-        save_checkpoint(Path(folder, "best.safetensors"), tiny_model(), TINY, {"cutoff": cutoff})
+        model = tiny_model()
+        if folder == "two":
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    parameter.mul_(1.1)
+        save_checkpoint(Path(folder, "best.safetensors"), model, TINY, {"cutoff": cutoff})
     first = Path("one/best.safetensors")
     save_confidence_checkpoint(confidence_path(first), tiny_head(), StructureModelId.of(load_checkpoint(first)), {})
     return ["one/best.safetensors", "two/best.safetensors"]
@@ -40,7 +45,7 @@ def sample(ckpts: list[str], out: str, n: int, *flags: str) -> int:
     return main([*given, "--ckpt", *ckpts, *flags])
 
 
-def by_number(result: rnagen.api.Ensemble) -> dict[int, np.ndarray]:
+def by_number(result: Ensemble) -> dict[int, np.ndarray]:
     return dict(zip(result.numbers, result.to_numpy("C1'")))
 
 

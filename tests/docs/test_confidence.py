@@ -40,7 +40,8 @@ def test_the_gains_are_those_that_are_stored() -> None:
     }
 
 
-def test_the_orders_are_those_that_are_stored(capsys) -> None:
+def test_the_orders_are_those_that_are_stored(capsys, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
     benchmark = runpy.run_path(str(ROOT / "benchmarks" / "order.py"))
     stored = json.loads((ROOT / "benchmarks" / "results" / "order_small.json").read_text())
     benchmark["show"](list(stored.values()))

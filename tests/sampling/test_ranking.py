@@ -44,9 +44,9 @@ def test_without_a_prediction_the_agreement_counts_or_the_prediction_where_it_is
 
 
 def test_medoids_and_the_way_between_two_states_keep_their_order() -> None:
-    medoids = replace(ensemble(n=3), numbers=[5, 2, 9], candidates=9)
+    medoids = replace(ensemble(n=3), numbers=[5, 2, 9], candidates=9, selected_by="clusters")
     assert (rule_of(medoids), ranked(medoids).numbers) == ("size of cluster", [5, 2, 9])
-    selected = replace(ensemble([0.1, 0.3]), numbers=[5, 2], candidates=9)
+    selected = replace(ensemble([0.1, 0.3]), numbers=[5, 2], candidates=9, selected_by="confidence")
     assert (rule_of(selected), ranked(selected).numbers) == ("predicted TM-score", [2, 5])
     way = ensemble([0.1, 0.9, 0.5], [template(0.5, source) for source in ("start", "between", "end")])
     assert (rule_of(way), ranked(way).numbers) == ("way", [1, 2, 3])
