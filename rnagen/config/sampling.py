@@ -176,6 +176,8 @@ class SamplingPlan:
     """Conformers that are left out because they are there already."""
     atoms: OutputAtoms = "all"
     """Of the conformers that are returned: complete nucleotides, or what the model generates."""
+    turn: tuple[int, int] = (0, 1)
+    """Of checkpoints that take turns: the place of this one, from 0, and their number."""
 
     def __post_init__(self) -> None:
         if self.n < 1:
@@ -187,6 +189,12 @@ class SamplingPlan:
     def total(self) -> int:
         """Conformers to sample, those that are there already too."""
         return self.candidates or self.n
+
+    @property
+    def places(self) -> range:
+        """Positions, from 0, of the conformers that this checkpoint samples now."""
+        place, number = self.turn
+        return range(self.first + (place - self.first) % number, self.total, number)
 
     @property
     def independent(self) -> bool:
@@ -228,9 +236,9 @@ class SampleConfig:
     added to those that are there."""
     overwrite: bool = False
     """Remove the run that is in `out`, with all its RNAs, and begin anew."""
-    ckpt: Path | None = None
+    ckpt: tuple[Path, ...] = ()
     """Weights (.safetensors, with their .json beside them), or a shipped checkpoint by its name: small (default) or
-    base (more accurate, slower, without a confidence model)."""
+    base (more accurate, slower, without a confidence model). Several make the conformers of each RNA in turn."""
     guide_ckpt: Path | None = None
     """Weights of a worse model (smaller, or earlier in training) to be guided away from, with `cfg_scale`."""
     seed: int = 0

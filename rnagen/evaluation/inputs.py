@@ -144,9 +144,11 @@ def read_cutoff(predictions: Path, checkpoint: Path | None) -> str:
     run = (predictions if predictions.is_dir() else predictions.parent) / RUN
     if not run.is_file():
         return origins_of(predictions).cutoff
-    described_checkpoint = read_json(run).get("checkpoint")
-    cutoff = described_checkpoint.get("cutoff") if isinstance(described_checkpoint, dict) else None
-    return checked_date(run, "checkpoint.cutoff", cutoff) if cutoff else ""
+    found = read_json(run)
+    # Of version 0.1.0: one checkpoint.
+    listed = found.get("checkpoints", [found.get("checkpoint")])
+    cutoffs = [one.get("cutoff") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    return max((checked_date(run, "checkpoints.cutoff", cutoff) for cutoff in cutoffs if cutoff), default="")
 
 
 def checked_date(file: Path, record: str, value: Any) -> str:

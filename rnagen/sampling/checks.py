@@ -49,16 +49,19 @@ def check_targets(targets: Sequence[Target], config: SampleConfig, models: Model
     return good, errors + unfit + refused + unfoldable
 
 
-def needed_memory(target: Target, config: SampleConfig, models: Models) -> int:
-    """Bytes that sampling a target takes at most, beside what the models take."""
-    checkpoint = models.structure
-    encoder = None if checkpoint.encoder is None else checkpoint.encoder.config
-    head = None if models.confidence is None else models.confidence.head.config
-    length, total = len(target.sequence), config.plan.total
-    return estimated_memory(length, total, checkpoint.config.model, config.sampler, encoder, head)
+def needed_memory(target: Target, config: SampleConfig, models: Sequence[Models]) -> int:
+    """Bytes that sampling a target takes at most, beside what the models take: one works after the other."""
+    needs = []
+    for one in models:
+        checkpoint = one.structure
+        encoder = None if checkpoint.encoder is None else checkpoint.encoder.config
+        head = None if one.confidence is None else one.confidence.head.config
+        length, total = len(target.sequence), -(-config.plan.total // len(models))
+        needs.append(estimated_memory(length, total, checkpoint.config.model, config.sampler, encoder, head))
+    return max(needs)
 
 
-def check_memory(targets: Sequence[Target], config: SampleConfig, models: Models) -> Checked:
+def check_memory(targets: Sequence[Target], config: SampleConfig, models: Sequence[Models]) -> Checked:
     """Refuse what the memory cannot hold now; workers of this machine share it."""
     free, workers = available_memory(), config.local_workers or 1
     free //= workers

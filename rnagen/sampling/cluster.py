@@ -3,7 +3,7 @@ that a list of any length takes no memory there; the ensembles come back to this
 
 import logging
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import replace
@@ -143,7 +143,7 @@ def _gone(error: Exception) -> ConfigError:
 
 
 @contextmanager
-def connected(config: SampleConfig, models: Models) -> Iterator[Workers]:
+def connected(config: SampleConfig, models: Sequence[Models]) -> Iterator[Workers]:
     """The workers of `config.cluster` until the block ends; those of this machine end with it, however it ends.
 
     Raises:

@@ -17,11 +17,14 @@ from rnagen.sampling.attempt import Result, attempt
 from rnagen.sampling.checks import check_memory, check_targets, needed_memory
 from rnagen.sampling.claim import claimed, read_description
 from rnagen.sampling.description import describe_run, joined
-from rnagen.sampling.ensemble import Ensemble, Models, draw_ensemble
+from rnagen.sampling.ensemble import Ensemble, Models
 from rnagen.sampling.inputs import gather_targets, unique_targets
 from rnagen.sampling.outputs import OutputFolder, clear_run, summarize
+from rnagen.sampling.ranking import order_of, ranked
+from rnagen.sampling.sharing import draw_shared, load_models
 from rnagen.sampling.solver import check_sampling, expected_evaluations
 from rnagen.sampling.structures import WithStructures, named_structure, with_structures
+from rnagen.sampling.templates import KnownStructures
 
 if TYPE_CHECKING:
     from rnagen.sampling.cluster import Workers
@@ -33,7 +36,7 @@ class SamplingRun:
     Attributes:
         targets: in order; those that can be sampled.
         failures: an error for each record that cannot be used; sampling adds its own.
-        models: the loaded checkpoints; None where no target is left.
+        models: the loaded checkpoints, in their order; empty where no target is left.
         structures: what the option `structure` gives for them.
 
     Args:
@@ -61,20 +64,26 @@ class SamplingRun:
             found = unique_targets(targets)
         self.targets, self.failures = found
         self.structures = self._with_structures(place, targets is not None)
-        self.models: Models | None = None
+        self.models: list[Models] = []
         if not self.targets:
             return
         # Workers have devices of their own, which those of other machines know.
-        device = "cpu" if config.cluster is not None else choose_device(config.device)
-        self.models = Models.load(config.ckpt, config.guide_ckpt, device, config.known)
-        guide = None if self.models.guide is None else self.models.guide.config
-        check_sampling(self.models.structure.config, config.sampler, guide)
+        self.models = load_models(config, "cpu" if config.cluster is not None else choose_device(config.device))
         asked = {one.name for one in targets or ()} | self.structures.conditioned
-        self._all, refused = check_targets(self.targets, config, self.models, asked)
+        self._all = self.targets
+        for one in self.models:
+            check_sampling(one.structure.config, config.sampler, None if one.guide is None else one.guide.config)
+            self._all, refused = check_targets(self._all, config, one, asked)
+            self.failures += refused
         # A worker on another machine knows how much memory it has.
         elsewhere = config.cluster is not None and config.local_workers is None
         self.targets, self._too_large = (self._all, []) if elsewhere else check_memory(self._all, config, self.models)
-        self.failures += refused + self._too_large
+        self.failures += self._too_large
+
+    @property
+    def known(self) -> KnownStructures | None:
+        """The known structures of all checkpoints."""
+        return self.models[0].known if self.models else None
 
     def _with_structures(self, place: Path | None, are_given: bool) -> WithStructures:
         """What the option `structure` gives for the targets, which get it."""
@@ -105,7 +114,6 @@ class SamplingRun:
             InputError: its run.json is damaged.
             OSError: the folder cannot be written.
         """
-        assert self.models is not None
         # Of all targets: how much memory is free changes neither the run nor the name of a folder.
         run = describe_run(self._all, self.config, self.models)
         with ExitStack() as stack:
@@ -115,7 +123,6 @@ class SamplingRun:
             stack.enter_context(claimed(out, run, partial(joined, out, self._all, run)))
             places = {entry["name"]: entry["folder"] for entry in read_description(out)["targets"]}
             folder = OutputFolder(out, self.config.format, places)
-            folder.sweep()
             there = [error for error in self._too_large if self._has_all(folder, str(error.record))]
             self.failures = [error for error in self.failures if error not in there]
             yield folder
@@ -153,12 +160,10 @@ class SamplingRun:
         Those that need most memory come last, and after them those that were in work when a run was killed: if they
         get this one killed too, the others are there.
         """
-        models = self.models
-        assert models is not None
         interrupted = set() if folder is None else folder.interrupted(self.config.n)
         return sorted(
             (target for target in self.targets if folder is None or not self._has_all(folder, target.name)),
-            key=lambda target: (target.name in interrupted, needed_memory(target, self.config, models)),
+            key=lambda target: (target.name in interrupted, needed_memory(target, self.config, self.models)),
         )
 
     def expected_memory(self, waiting: Sequence[Target]) -> str:
@@ -195,19 +200,18 @@ class SamplingRun:
             yield from (self._here if self._workers is None else self._elsewhere)(folder, advance)
         done, n = ([], 0) if folder is None else folder.submitted()
         if folder is not None and done:
+            folder.write_ranking([name for name, _ in done])
             folder.write_submission(done, n)
 
     def _here(self, folder: OutputFolder | None, advance: Advance) -> Iterator[tuple[Target, Result]]:
         """Sampled in this process."""
-        models = self.models
-        assert models is not None
         for target in self.waiting(folder):
             with nullcontext() if folder is None else folder.in_work(target.name):
                 what, plan = f"{target.name} ({len(target.sequence)} nt)", self._plan(target, folder)
                 advance(0, f"base pairs of {what}")
                 steps = (plan.total - plan.first) * expected_evaluations(self.config.sampler)
                 share = Share(advance, self.cost(target, folder), steps, what)
-                result = attempt(target, partial(draw_ensemble, models, target, plan, share))
+                result = attempt(target, partial(draw_shared, self.models, target, plan, share))
                 share.finish()
                 result = self._kept(target, result, folder)
             if isinstance(result, InputError):
@@ -247,16 +251,19 @@ class SamplingRun:
         return replace(self.config.plan, first=self._first(target, folder))
 
     def _kept(self, target: Target, result: Result, folder: OutputFolder | None) -> Result:
-        """The result, written if there is a folder."""
-        if folder is None or isinstance(result, InputError):
+        """The result in its order, written if there is a folder."""
+        if isinstance(result, InputError):
             return result
         return attempt(target, partial(self._written, target, result, folder))
 
-    def _written(self, target: Target, ensemble: Ensemble, folder: OutputFolder) -> Ensemble:
-        """The ensemble with the conformers that are there, written."""
+    def _written(self, target: Target, new: Ensemble, folder: OutputFolder | None) -> Ensemble:
+        """The new conformers with those that are there, in their order, superposed, written."""
+        if folder is None:
+            return ranked(new)
         first = self._first(target, folder)
-        if first:
-            ensemble = folder.read_ensemble(target.name, target.sequence).extended(ensemble)
-        write = folder.extend_target if first else folder.write_target
-        write(ensemble.structure, summarize(ensemble, self.config.plan, target), ensemble.quality)
+        together = folder.read_sampled(target.name, target.sequence).extended(new) if first else new
+        together = together.of(order_of(together))
+        ensemble = together.superposed()
+        summary = summarize(ensemble, self.config.plan, target, self.config.format)
+        folder.write_target(ensemble.structure, summary, ensemble.quality, together.coords)
         return ensemble

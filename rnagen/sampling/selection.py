@@ -44,14 +44,16 @@ def choose(
 
 
 def choose_behind(
-    first: int, distances: Float[np.ndarray, "N N"], k: int, confidence: Float[np.ndarray, " N"] | None = None
+    first: list[int], distances: Float[np.ndarray, "N N"], k: int, confidence: Float[np.ndarray, " N"] | None = None
 ) -> list[int]:
-    """As `choose`, where the first so many conformers are selected in any case, in their order."""
-    fixed = list(range(min(first, k)))
+    """As `choose`, where the conformers at some positions are selected in any case, first and in their order."""
+    fixed = first[:k]
     if len(fixed) == k:
         return fixed
-    rest = None if confidence is None else confidence[first:]
-    return fixed + [first + position for position in choose(distances[first:, first:], k - len(fixed), rest)]
+    others = np.setdiff1d(np.arange(len(distances)), first)
+    rest = None if confidence is None else confidence[others]
+    chosen = choose(distances[np.ix_(others, others)], k - len(fixed), rest)
+    return fixed + [int(others[position]) for position in chosen]
 
 
 def _confident_and_different(

@@ -1,6 +1,7 @@
 """What a worker of a cluster does: it loads the models once, then samples one target after another."""
 
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -17,7 +18,8 @@ from rnagen.io.target import Target
 from rnagen.progress import silenced
 from rnagen.sampling.attempt import Result, attempt
 from rnagen.sampling.checks import check_memory
-from rnagen.sampling.ensemble import Models, draw_ensemble
+from rnagen.sampling.ensemble import Models
+from rnagen.sampling.sharing import draw_shared, load_models
 from rnagen.version import __version__
 
 
@@ -33,7 +35,7 @@ class Job:
     """Torch threads of a worker; None: those that it has."""
 
     @classmethod
-    def of(cls, config: SampleConfig, models: Models, threads: int | None) -> "Job":
+    def of(cls, config: SampleConfig, models: Sequence[Models], threads: int | None) -> "Job":
         """The job of a run that samples with these models."""
         located = replace(_located(config), known=_located(config.known))
         return cls(located, fingerprints_of(models), threads)
@@ -53,24 +55,31 @@ def _located(options: Any) -> Any:
         if isinstance(value, Path) and value.exists():
             found[name] = value.absolute()
         elif isinstance(value, tuple):
-            found[name] = tuple(str(Path(one).absolute()) if Path(one).exists() else one for one in value)
+            found[name] = tuple(type(one)(Path(one).absolute()) if Path(one).exists() else one for one in value)
     return replace(options, **found)
 
 
-def fingerprints_of(models: Models) -> tuple[tuple[str, str | None], ...]:
+def fingerprints_of(models: Sequence[Models]) -> tuple[tuple[str, str | None], ...]:
     """(what conformers depend on besides the options, its version or hash), the same in all processes of a run."""
-    known = None if models.known is None else models.known.fingerprint
+    known, guide = models[0].known, models[0].guide
+    of_checkpoints = [
+        part
+        for one in models
+        for part in (
+            ("ckpt", one.structure.fingerprint),
+            ("confidence model", None if one.confidence is None else one.confidence.fingerprint),
+        )
+    ]
     return (
         ("version of rnagen", __version__),
-        ("ckpt", models.structure.fingerprint),
-        ("guide_ckpt", None if models.guide is None else models.guide.fingerprint),
-        ("confidence model", None if models.confidence is None else models.confidence.fingerprint),
-        ("template library, or files of templates", known),
+        *of_checkpoints,
+        ("guide_ckpt", None if guide is None else guide.fingerprint),
+        ("template library, or files of templates", None if known is None else known.fingerprint),
     )
 
 
 @lru_cache(maxsize=1)
-def _models(job: Job) -> Models:
+def _models(job: Job) -> Sequence[Models]:
     """The models of the job that this worker is at.
 
     Raises:
@@ -80,7 +89,7 @@ def _models(job: Job) -> Models:
     if job.threads is not None:
         torch.set_num_threads(job.threads)
     config = job.config
-    models = Models.load(config.ckpt, config.guide_ckpt, _device(config), config.known)
+    models = load_models(config, _device(config))
     for (what, wanted), (_, found) in zip(job.fingerprints, fingerprints_of(models)):
         if found != wanted:
             where = f"the worker {get_worker().address}"
@@ -105,4 +114,4 @@ def draw(job: Job, target: Target, plan: SamplingPlan) -> Result:
             too_large = check_memory([target], job.config, models)[1]
             if too_large:
                 return too_large[0]
-        return attempt(target, partial(draw_ensemble, models, target, plan))
+        return attempt(target, partial(draw_shared, models, target, plan))

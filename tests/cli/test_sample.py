@@ -67,7 +67,7 @@ def test_every_documented_file_is_there(run, fasta: Path, tmp_path: Path, struct
     header = (out / "submission.csv").read_text().splitlines()[0]
     assert header == "ID,resname,resid,x_1,y_1,z_1,x_2,y_2,z_2"
     described = json.loads((out / "run.json").read_text())
-    assert described["checkpoint"]["cutoff"] == "2022-05-27"
+    assert [one["cutoff"] for one in described["checkpoints"]] == ["2022-05-27"]
 
 
 def test_the_order_and_number_of_targets_change_no_byte(run, tmp_path: Path) -> None:

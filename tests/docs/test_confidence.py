@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 from pathlib import Path
 
 from rnagen.checkpoints.confidence import confidence_path, find_confidence
@@ -36,4 +37,15 @@ def test_the_gains_are_those_that_are_stored() -> None:
             "{:+.3f} [{:+.3f}, {:+.3f}]".format(row["gain"], *row["gain_interval"]),
         ]
         for name, row in stored["rows"].items()
+    }
+
+
+def test_the_orders_are_those_that_are_stored(capsys, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    benchmark = runpy.run_path(str(ROOT / "benchmarks" / "order.py"))
+    stored = json.loads((ROOT / "benchmarks" / "results" / "order_small.json").read_text())
+    benchmark["show"](list(stored.values()))
+    printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    assert visible("order") == {
+        cells[0]: cells[1:] for line in printed[2:] for cells in [[cell.strip() for cell in line.strip("|").split("|")]]
     }

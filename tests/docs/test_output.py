@@ -110,6 +110,10 @@ def test_summary_json(written: Path) -> None:
     assert found == documented("summary.json")
 
 
+def test_ranking_csv(written: Path) -> None:
+    assert set(columns(written / "out/ranking.csv")) == documented("ranking.csv")
+
+
 def test_submission_csv(written: Path) -> None:
     found = {re.sub(r"_\d+$", "_<k>", column) for column in columns(written / "out/submission.csv")}
     assert found == documented("submission.csv")

@@ -8,6 +8,7 @@ from rnagen.config.sampling import SamplerConfig, SamplingPlan
 from rnagen.io.target import make_target
 from rnagen.model.trunk import Trunk
 from rnagen.sampling.ensemble import Models, draw_ensemble
+from rnagen.sampling.sharing import draw_shared
 from rnagen.structure import BEADS
 
 SEQUENCE = "GGGAAACUUCGGUUUCCC"
@@ -24,7 +25,7 @@ def test_the_trunk_runs_once_per_rna_with_the_shipped_confidence_model(shipped, 
     forward = Trunk.forward
     monkeypatch.setattr(Trunk, "forward", lambda self, *given: passes.append(1) or forward(self, *given))
     plan = SamplingPlan(2, candidates, options=SamplerConfig(steps=2))
-    ensemble = draw_ensemble(shipped, make_target("test", "r", SEQUENCE), plan)
+    ensemble = draw_shared([shipped], make_target("test", "r", SEQUENCE), plan)
     assert ensemble.confidence is not None
     assert ensemble.confidence.lddt.shape == (2, len(SEQUENCE))
     assert len(passes) == 1
@@ -32,13 +33,13 @@ def test_the_trunk_runs_once_per_rna_with_the_shipped_confidence_model(shipped, 
 
 def test_the_selected_are_conformers_of_the_candidates(shipped) -> None:
     target, options = make_target("test", "r", SEQUENCE), SamplerConfig(steps=2, tau=1.0)
-    everything = draw_ensemble(shipped, target, SamplingPlan(6, options=options, atoms="beads"))
-    selected = draw_ensemble(shipped, target, SamplingPlan(2, 6, options=options, atoms="beads"))
+    everything = draw_ensemble(shipped, target, SamplingPlan(6, options=options))
+    selected = draw_shared([shipped], target, SamplingPlan(2, 6, options=options))
     assert len(selected) == 2
     rows = [number - 1 for number in selected.numbers]
     np.testing.assert_array_equal(selected.coords, everything.coords[rows])
     np.testing.assert_allclose(selected.confidence.tm, everything.confidence.tm[rows], atol=1e-6)
-    assert selected.best_first[0] - 1 == int(np.argmax(everything.confidence.tm))
+    assert rows[0] == int(np.argmax(everything.confidence.tm))
 
 
 def test_coordinates_are_centred_and_finite(shipped) -> None:

@@ -133,7 +133,7 @@ class View {
     const { rna } = this, k = atom.properties.conformer, i = atom.resi - 1;
     if (this.colour === "residue") return hex(scale(VIRIDIS, i / Math.max(rna.length - 1, 1)));
     if (this.colour === "base") return BASES[rna.sequence[i]] || BASES.N;
-    if (this.colour === "confidence" && rna.lddt) return hex(scale(TRUST, rna.lddt[k][i]));
+    if (this.colour === "confidence") return rna.lddt[k] ? hex(scale(TRUST, rna.lddt[k][i])) : UNKNOWN;
     return hex(rgbOf(conformerColour(k, rna.n)));
   }
   show(which) {

@@ -26,15 +26,13 @@ class Comparison:
     """TM-scores."""
     clusters: Int[np.ndarray, " m"] | None
     """Number of the cluster of each, from 1, the largest first; None for fewer than `LEAST_CLUSTERED`."""
-    medoid: int
-    """The conformer that is nearest to all others."""
 
 
 def compare_conformers(c1: Float32[np.ndarray, "n L 3"]) -> Comparison:
-    """TM-scores, clusters and medoid of the first `MOST_COMPARED` conformers; C1' in Å."""
+    """TM-scores and clusters of the first `MOST_COMPARED` conformers; C1' in Å."""
     scores = tm_matrix(torch.from_numpy(c1[:MOST_COMPARED])).numpy()
     clusters = clusters_of(scores) if len(scores) >= LEAST_CLUSTERED else None
-    return Comparison(scores, clusters, int(scores.sum(0).argmax()))
+    return Comparison(scores, clusters)
 
 
 def clusters_of(tm: Float[np.ndarray, "m m"]) -> Int[np.ndarray, " m"]:

@@ -116,14 +116,19 @@ class Page:
 
 def facts_of(run: dict[str, Any]) -> str:
     """The line below the title."""
-    checkpoint, versions = run.get("checkpoint", {}), run.get("versions", {})
+    checkpoints, versions = checkpoints_of(run), run.get("versions", {})
     parts = [
-        f"Sampled with {checkpoint.get('file', 'an unknown checkpoint')}",
-        f"training cutoff {checkpoint.get('cutoff', 'unknown')}",
+        f"Sampled with {' and '.join(one.get('file', 'an unknown checkpoint') for one in checkpoints)}",
+        f"training cutoff {max(one.get('cutoff', 'unknown') for one in checkpoints)}",
         f"seed {run['identity'].get('seed', 0)}",
         f"rnagen {versions.get('rnagen', '')}".strip(),
     ]
     return ", ".join(parts) + "."
+
+
+def checkpoints_of(run: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those of a run.json; in version 0.1.0 one."""
+    return list(run.get("checkpoints") or [run.get("checkpoint", {})])
 
 
 def index_of(rows: list[dict[str, Any]]) -> str:
@@ -161,8 +166,9 @@ def section_of(number: int, row: dict[str, Any]) -> str:
 def settings_of(run: dict[str, Any]) -> str:
     """Options, checkpoint and versions as a list."""
     parts = []
-    for part, before in (("identity", ""), ("checkpoint", "checkpoint "), ("versions", "version of ")):
-        for name, value in run.get(part, {}).items():
+    named = [("", run.get("identity", {})), *(("checkpoint ", one) for one in checkpoints_of(run))]
+    for before, values in [*named, ("version of ", run.get("versions", {}))]:
+        for name, value in values.items():
             text = ", ".join(map(str, value)) if isinstance(value, list) else "none" if value is None else str(value)
             text = text[:HASH] if name.endswith("sha256") else text
             parts.append(f"<dt>{escape(before + name.replace('_', ' '))}</dt><dd>{escape(text)}</dd>")
