@@ -159,7 +159,7 @@ class ReferenceCoordinates(nn.Module):
 
 class ReferenceSteps(nn.Module):
     """What the references add to a velocity: in each residue, a share of the way from the estimated data to where the
-    reference has its atoms. The share is the trust, times what the tokens choose; half of it before training.
+    reference has its atoms. The share is the trust, times what the tokens choose, 0 to 1; half of it before training.
 
     The way is that of the linear path, where a share of 1 leads to the reference; it does not depend on where a
     reference lies, but on its orientation.
@@ -184,7 +184,7 @@ class ReferenceSteps(nn.Module):
         left = 1 - t[..., None, None, None]
         estimate = x_t + left * velocity
         flags = placed.flags.unflatten(-1, (self.number, self.atoms + 1))
-        shares = GAIN * self.share(tokens) * flags[..., -1]
+        shares = (GAIN * self.share(tokens)).clamp(0, 1) * flags[..., -1]
         steps = torch.zeros_like(velocity)
         for number, coords in enumerate(placed.coords.unflatten(-2, (self.number, self.atoms)).unbind(-3)):
             known = flags[..., number, : self.atoms, None]

@@ -15,7 +15,9 @@ from rnagen.io.target import Target, make_target
 from rnagen.sampling import checks, cluster, worker
 from rnagen.sampling.cluster import Work, Workers
 from rnagen.sampling.ensemble import Models
+from rnagen.sampling.ranking import ranked
 from rnagen.sampling.run import SamplingRun
+from rnagen.sampling.sharing import load_models
 from rnagen.sampling.worker import Job, fingerprints_of
 from tests.helpers.tiny import TINY, tiny_model
 
@@ -38,8 +40,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def job_of(checkpoint: Path, **options) -> Job:
-    config = SampleConfig(ckpt=checkpoint, device="cpu", n=1, **options)
-    return Job.of(config, Models.load(checkpoint, None, "cpu", config.known), 1)
+    config = SampleConfig(ckpt=(checkpoint,), device="cpu", n=1, **options)
+    return Job.of(config, load_models(config, "cpu"), 1)
 
 
 def works(names: list[str], taken: list[str]) -> Iterator[Work]:
@@ -86,9 +88,9 @@ def test_a_worker_samples_what_this_process_samples(client, checkpoint) -> None:
     config = replace(job_of(checkpoint).config, n=2, known=TemplateConfig(templates=("none",)))
     targets = [make_target("test", name, "GGGAAACUUCCC") for name in ("one", "two")]
     here = {target.name: result for target, result in SamplingRun(config, targets).draw()}
-    job = Job.of(config, Models.load(checkpoint, None, "cpu", config.known), None)
+    job = Job.of(config, load_models(config, "cpu"), None)
     for target, result in Workers(client, job).draw((target, config.plan) for target in targets):
-        assert (result.coords == here[target.name].coords).all()
+        assert (ranked(result).coords == here[target.name].coords).all()
 
 
 def test_a_worker_with_other_weights_is_refused(client, checkpoint) -> None:
@@ -101,18 +103,18 @@ def test_a_worker_with_other_weights_is_refused(client, checkpoint) -> None:
 def test_paths_of_a_job_do_not_depend_on_the_folder(checkpoint, monkeypatch, tmp_path: Path) -> None:
     monkeypatch.chdir(checkpoint.parent)
     (checkpoint.parent / "mine.cif").touch()
-    config = SampleConfig(ckpt=Path(checkpoint.name), guide_ckpt=Path("small"))
+    config = SampleConfig(ckpt=(Path(checkpoint.name),), guide_ckpt=Path("small"))
     config = replace(config, known=replace(config.known, templates=("auto", "mine.cif"), fix=("1-3", "mine.cif")))
-    models = Models.load(checkpoint, None, "cpu")
+    models = [Models.load(checkpoint, None, "cpu")]
     located = Job.of(config, models, None).config
-    assert (located.ckpt, located.guide_ckpt) == (checkpoint, Path("small"))
+    assert (located.ckpt, located.guide_ckpt) == ((checkpoint,), Path("small"))
     mine = str(checkpoint.parent / "mine.cif")
     assert (located.known.templates, located.known.fix) == (("auto", mine), ("1-3", mine))
-    assert dict(fingerprints_of(models))["ckpt"] == models.structure.fingerprint
+    assert dict(fingerprints_of(models))["ckpt"] == models[0].structure.fingerprint
 
 
 def test_workers_of_a_machine_share_its_memory(checkpoint, monkeypatch) -> None:
-    models, target = Models.load(checkpoint, None, "cpu"), make_target("test", "one", "GGGAAACCC")
+    models, target = [Models.load(checkpoint, None, "cpu")], make_target("test", "one", "GGGAAACCC")
     need = checks.needed_memory(target, SampleConfig(), models)
     monkeypatch.setattr(checks, "available_memory", lambda: 3 * need)
     assert checks.check_memory([target], SampleConfig(cluster="local:3"), models) == ([target], [])
@@ -136,7 +138,7 @@ def test_the_libraries_are_asked_for(monkeypatch) -> None:
 
 def test_a_scheduler_that_is_not_there_is_named_before_anything_is_written(monkeypatch, checkpoint, tmp_path) -> None:
     monkeypatch.setattr(cluster, "ANSWER", "100 ms")
-    config = SampleConfig(sequence="GGGAAACCC", ckpt=checkpoint, cluster="tcp://127.0.0.1:9", out=tmp_path / "out")
+    config = SampleConfig(sequence="GGGAAACCC", ckpt=(checkpoint,), cluster="tcp://127.0.0.1:9", out=tmp_path / "out")
     run = SamplingRun(config)
     with (
         pytest.raises(ConfigError, match=r"cluster: no Dask scheduler answers at tcp://127\.0\.0\.1:9"),
