@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rnagen.io.files import atomic_write, write_text
+from rnagen.io.temporary import remove_leftovers
 
 WRITER = """
 import sys
@@ -46,6 +47,13 @@ def test_a_leftover_is_told_from_a_file_in_work(tmp_path: Path, ends: str) -> No
     assert path.read_text() == "half"
 
 
+def test_leftovers_of_every_name_are_removed(tmp_path: Path) -> None:
+    for name in (".a.txt.abcdefgh.tmp", ".b.abcdefgh.tmp", ".mine.tmp"):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    assert os.listdir(tmp_path) == [".mine.tmp"]
+
+
 def test_files_of_others_are_left(tmp_path: Path) -> None:
     """Of another name, of another program, and a link."""
     for name in (".b.txt.abcdefgh.tmp", ".a.txt.tmp", ".a.txt.ABCDEFGH.tmp", "a.txt.abcdefgh.tmp"):
@@ -54,6 +62,21 @@ def test_files_of_others_are_left(tmp_path: Path) -> None:
     before = sorted(os.listdir(tmp_path))
     write_text(tmp_path / "a.txt", "mine")
     assert sorted(os.listdir(tmp_path)) == sorted([*before, "a.txt"])
+
+
+@pytest.mark.parametrize("call", ["open", "dup", "fsync", "chmod"])
+def test_a_signal_at_any_moment_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """It comes right after the system has done its part, before the next line of Python."""
+    done = getattr(os, call)
+
+    def interrupted(*given: object) -> None:
+        done(*given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, call, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_text(tmp_path / "a", "text")
+    assert os.listdir(tmp_path) == []
 
 
 def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
