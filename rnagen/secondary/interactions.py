@@ -104,10 +104,11 @@ def _of_model(sequence: str, coords: Float32[np.ndarray, "L 27 3"], mask: Bool[n
     residues = []
     for k in np.flatnonzero(mask.any(1)).tolist():
         label = ResidueLabel(CHAIN, k + 1, sequence[k])
-        atoms = tuple(
-            Atom(None, label, None, 1, HEAVY_ATOMS[a], *map(float, coords[k, a]), None) for a in np.flatnonzero(mask[k])
-        )
-        residues.append(Residue3D(label, None, 1, sequence[k], atoms))
+        atoms = []
+        for a in np.flatnonzero(mask[k]):
+            x, y, z = coords[k, a].tolist()
+            atoms.append(Atom(None, label, None, 1, HEAVY_ATOMS[a], x, y, z, None))
+        residues.append(Residue3D(label, None, 1, sequence[k], tuple(atoms)))
     found = _annotator().extract_base_interactions(Structure3D(residues))
     pairs = []
     for pair in found.base_pairs:
