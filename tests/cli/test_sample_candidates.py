@@ -7,6 +7,7 @@ from pathlib import Path
 import gemmi
 import numpy as np
 import pytest
+import torch
 
 import rnagen
 from rnagen.checkpoints.confidence import StructureModelId, confidence_path, save_confidence_checkpoint
@@ -15,7 +16,7 @@ from rnagen.cli.sample import main
 from rnagen.errors import ConfigError
 from rnagen.io.read import read_structures
 from rnagen.metrics import tm_matrix
-from rnagen.sampling.selection import choose
+from rnagen.sampling.selection import AGREEMENT_WEIGHT, agreement_of, choose
 from tests.helpers.outputs import contents
 from tests.helpers.scored import C1, tiny_head
 from tests.helpers.tiny import TINY, tiny_model
@@ -56,8 +57,10 @@ def test_the_selected_are_among_the_candidates_with_their_numbers(ckpt: Path, tm
         return
     for name in ("tm", "lddt", "lddt_per_residue"):
         assert summary["confidence"][name] == [whole["confidence"][name][row] for row in rows]
-    best = np.array(whole["confidence"]["tm"])
-    assert best[selection["best_first"][0] - 1] == best.max()
+    tm = np.array(whole["confidence"]["tm"])
+    c1 = torch.from_numpy(sampled.select_atoms(("C1'",)).coords[:, :, 0])
+    best = tm + AGREEMENT_WEIGHT * agreement_of(1 - tm_matrix(c1).numpy())
+    assert best[selection["best_first"][0] - 1] == pytest.approx(best.max(), abs=1e-3)
     # B factors are per cent, in the single files as in that of all.
     expected = 100 * np.array(summary["confidence"]["lddt_per_residue"])
     for k in range(3):
