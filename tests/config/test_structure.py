@@ -40,7 +40,7 @@ PRESETS = sorted(path for path in CONFIGS.rglob("*.yaml") if path.stem != "submi
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda p: p.stem)
 def test_presets_are_valid(preset: Path) -> None:
     values = load_yaml(preset)
-    kind = SampleConfig if preset.stem == "slots" else TASKS[values.get("task", "structure")]
+    kind = SampleConfig if preset.stem in ("slots", "ensemble") else TASKS[values.get("task", "structure")]
     config = load_config(kind(), values, str(preset))
     assert {name: to_plain(config)[name] for name in values} == values
 
