@@ -36,6 +36,7 @@ from rnagen.devices import choose_device
 from rnagen.evaluation.scores import baseline_scores, score_conformers
 from rnagen.io.target import Target
 from rnagen.sampling.ensemble import Models
+from rnagen.sampling.ranking import ranked
 from rnagen.sampling.sharing import draw_shared
 from rnagen.sampling.solver import check_sampling
 from rnagen.structure import RNAStructure
@@ -140,7 +141,7 @@ def measure_target(models: Models, target: RNAStructure, options: Options) -> di
     start = time.perf_counter()
     wanted = Target(target.name, target.sequence)
     plan = SamplingPlan(options.n, options.candidates, options.seed, options.sampler, atoms="beads")
-    ensemble = draw_shared([models], wanted, plan)
+    ensemble = ranked(draw_shared([models], wanted, plan))
     seconds = time.perf_counter() - start
     scores = score_conformers(ensemble.structure, target)
     return {

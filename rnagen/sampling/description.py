@@ -163,7 +163,8 @@ def _upgraded(folder: Path, targets: Sequence[Target], run: dict[str, Any], foun
         ConfigError: it is one of version 0.1.0 with other targets.
     """
     # Earlier versions wrote the beads alone.
-    found = {**found, "identity": {"atoms": "beads", **found["identity"]}}
+    if "atoms" not in found["identity"]:
+        found = {**found, "identity": {"atoms": "beads", **found["identity"]}}
     if "checkpoint_sha256" in found["identity"]:
         identity = {**found["identity"]}
         identity["checkpoints_sha256"] = [identity.pop("checkpoint_sha256")]

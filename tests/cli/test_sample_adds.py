@@ -174,7 +174,7 @@ def test_confidence_and_b_factors_stay_when_conformers_are_added(tmp_path: Path)
     assert more.confidence.tm.shape == (4,)
     rows = [more.numbers.index(number) for number in first.numbers]
     assert more.confidence.tm[rows] == pytest.approx(first.confidence.tm, abs=1e-4)
-    np.testing.assert_array_equal(more.of(rows).b_factors, first.b_factors)
+    np.testing.assert_array_equal(more.quality.of(rows).lddt, first.quality.lddt)
     ensemble = after["ensemble.cif"].decode().splitlines()
     single = [line.split()[14] for line in after["conformer_1.cif"].decode().splitlines() if line.startswith("ATOM")]
     assert [line.split()[14] for line in ensemble if line.startswith("ATOM")][: len(single)] == single

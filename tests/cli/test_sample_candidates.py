@@ -7,7 +7,6 @@ from pathlib import Path
 import gemmi
 import numpy as np
 import pytest
-import torch
 
 import rnagen
 from rnagen.checkpoints.confidence import StructureModelId, confidence_path, save_confidence_checkpoint

@@ -115,9 +115,10 @@ def test_secondary_structures_are_sampled_under_the_old_option_too(run, folder: 
 
 
 def test_an_alignment_is_found_by_name_and_acts(run, folder: Path, tmp_path: Path, capsys) -> None:
-    assert run("--fasta", folder / "in.fasta", "--alignments", folder / "msa") == 0
+    alone = ("--fasta", folder / "in.fasta", "--templates", "none")
+    assert run(*alone, "--alignments", folder / "msa") == 0
     assert "1 of 2 targets have an alignment" in capsys.readouterr().out
-    assert run("--fasta", folder / "in.fasta", out="without") == 0
+    assert run(*alone, out="without") == 0
     with_it, without = (coords(tmp_path / out / "a") for out in ("out", "without"))
     assert np.abs(with_it - without).max() > 1e-2
     np.testing.assert_array_equal(coords(tmp_path / "out" / "b"), coords(tmp_path / "without" / "b"))

@@ -272,7 +272,7 @@ def test_a_run_json_that_is_not_one_is_named(arguments, tmp_path: Path, capsys) 
 
 def test_what_cannot_be_folded_fails_alone(arguments, tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.setattr("rnagen.secondary.local.LONGEST", 15)
-    monkeypatch.setattr("rnagen.secondary.vienna.MAXIMUM_LENGTH", 10)
+    monkeypatch.setattr("rnagen.secondary.vienna.LONGEST_WHOLE", 10)
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 1
     assert "long: 18 nt; base pairs are predicted for at most 15 nt" in capsys.readouterr().err
     assert (tmp_path / "out" / "middle").is_dir()

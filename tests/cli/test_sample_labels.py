@@ -70,7 +70,7 @@ def test_a_label_and_guidance_by_it_act_and_are_recorded(run, folder: Path, tmp_
     for out, label in (("out", "tRNA"), ("free", None)):
         (entry,) = json.loads((tmp_path / out / "run.json").read_text())["targets"]
         assert entry["label"] == label
-    options = {"n": 2, "ckpt": folder / "labelled.safetensors", "steps": 3}
+    options = {"n": 2, "ckpt": folder / "labelled.safetensors", "steps": 3, "atoms": "beads"}
     np.testing.assert_allclose(rnagen.sample(SEQUENCE, label="tRNA", **options).coords, found["out"], atol=2e-3)
     guided = rnagen.sample(SEQUENCE, label="tRNA", cfg_scale=3.0, **options)
     np.testing.assert_allclose(guided.coords, found["guided"], atol=2e-3)

@@ -83,6 +83,8 @@ def test_options_of_the_prose_exist(monkeypatch: pytest.MonkeyPatch, capsys: pyt
             subcommands = ("run", "table", "flow") if script.stem == "experiments" else ("",)
             for subcommand in subcommands:
                 parse_only([*call, *subcommand.split(), "--help"], monkeypatch)
+    for call in (["benchmarks/workers.py", "--help"], ["-m", "tests.campaign", "--help"]):
+        parse_only(call, monkeypatch)
     known = set(re.findall(r"--[a-z][\w-]*", capsys.readouterr().out, flags=re.IGNORECASE)) | {
         "--config",
         "--help-all",
