@@ -7,7 +7,17 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 UNUSED = (
     *("lightning", "pytorch_lightning", "torchmetrics", "wandb", "tensorboard", "matplotlib", "pandas", "pyarrow"),
-    *("scipy", "rapidfuzz", "torchdiffeq", "sympy", "torch._dynamo", "torch._inductor", "rich", "py3Dmol"),
+    *(
+        "scipy.stats",
+        "scipy.optimize",
+        "rapidfuzz",
+        "torchdiffeq",
+        "sympy",
+        "torch._dynamo",
+        "torch._inductor",
+        "rich",
+        "py3Dmol",
+    ),
 )
 """Packages of training, figures and other commands; torch's compiler takes as long to import as the rest of it."""
 

@@ -103,7 +103,6 @@ def test_a_matrix_replaces_the_base_pairs_of_every_model(run, models: Path, ckpt
         ckpt=models / f"{ckpt}.safetensors",
         steps=2,
         atoms="beads",
-        atoms="beads",
         templates="none",
     )
     np.testing.assert_allclose(api.coords, coords("out/a"), atol=2e-3)
