@@ -36,9 +36,10 @@ from rnagen.sampling.claim import (
 from rnagen.sampling.confidence import Confidence
 from rnagen.sampling.ensemble import DIGITS, Ensemble, write_conformers
 from rnagen.sampling.templates import TemplateUse
+from rnagen.secondary.interactions import can_annotate, interactions
 from rnagen.secondary.obedience import obedience
 from rnagen.strands import SEPARATOR, with_separators
-from rnagen.structure import RNAStructure
+from rnagen.structure import HEAVY_ATOMS, RNAStructure
 
 WORKING = ".working"
 """Suffix of the file that marks a target as in work; a killed process leaves it behind."""
@@ -237,6 +238,8 @@ def summarize(ensemble: Ensemble, plan: SamplingPlan, target: Target) -> dict[st
         "redrawn": ensemble.redrawn,
         "geometry": conformer_geometry(structure),
     }
+    if structure.atoms == HEAVY_ATOMS and can_annotate():
+        summary["base_pairs"] = [one.to_plain() for one in interactions(structure)]
     summary |= _given(structure, target)
     if ensemble.templates:
         summary["templates"] = [_rounded(asdict(use)) for use in ensemble.templates]
