@@ -130,6 +130,7 @@ def test_an_alignment_is_found_by_name_and_acts(run, folder: Path, tmp_path: Pat
         ckpt=folder / "conditioned.safetensors",
         steps=3,
         atoms="beads",
+        templates="none",
     )
     np.testing.assert_allclose(by_api.coords, with_it, atol=2e-3)
 

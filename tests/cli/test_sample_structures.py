@@ -134,7 +134,7 @@ def test_a_folder_and_a_file_of_several_records_go_by_name(run, models: Path, ca
     np.testing.assert_array_equal(coords("file/a"), coords("out/a"))
     assert summary("file/b_c")["secondary_structure"]["given"] == SHORT
     ckpt = models / "conditioned.safetensors"
-    options = {"ckpt": ckpt, "steps": 2, "templates": "none"}
+    options = {"ckpt": ckpt, "steps": 2, "templates": "none", "atoms": "beads"}
     result = rnagen.sample_targets({"a": SEQUENCE, "x": SEQUENCE}, 2, structure="mine", **options)
     np.testing.assert_allclose(result["a"].coords, coords("out/a"), atol=2e-3)
     assert "x" in result
