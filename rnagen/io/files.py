@@ -7,7 +7,6 @@ import io
 import json
 import os
 import stat
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import IO, Any
 from filelock import FileLock, Timeout
 
 from rnagen.errors import ConfigError, InputError
+from rnagen.io.temporary import open_temporary
 
 MAXIMUM_EXPANSION = 200
 """Largest ratio of the contents of a packed file to its size. Tables and structures reach 10, alignments 40; a file of
@@ -45,8 +45,6 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-TEMPORARY = ".tmp"
-"""Suffix of files that are being written; a killed process leaves them behind."""
 LOCK = ".lock"
 """File whose lock a process holds while it writes to the folder; the file itself stays."""
 
@@ -172,13 +170,16 @@ def expand_gzip(data: bytes, limit: int) -> bytes:
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Open a binary file that takes the name `path` when the block ends well; after an error nothing is left.
 
-    The folder is made if needed. A reader sees the old file or the whole new one, also after a power failure.
+    The folder is made if needed. A reader sees the old file or the whole new one, also after a power failure. What a
+    killed process left of a file of this name is removed.
 
     Raises:
         OSError: the folder cannot be written or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY)
+    handle, temporary = open_temporary(path)
+    # Held until it has its name: the file is closed before.
+    held = os.dup(handle)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -187,8 +188,10 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         os.chmod(temporary, 0o666 & ~_UMASK)
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(held)
 
 
 def _read_umask() -> int:

@@ -23,7 +23,8 @@ from rnagen.data.dataset import FILE, FORMER, Dataset, write_dataset
 from rnagen.errors import InputError
 from rnagen.features import Chain
 from rnagen.io import alignment
-from rnagen.io.files import LOCK, TEMPORARY, atomic_write, hash_files, lock_folder
+from rnagen.io.files import LOCK, atomic_write, hash_files, lock_folder
+from rnagen.io.temporary import TEMPORARY
 from rnagen.parallel import parallel_map
 from rnagen.preparation import chains as chains_module
 from rnagen.preparation import choice, clusters, metadata

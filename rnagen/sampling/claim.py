@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from rnagen.errors import ConfigError, InputError
-from rnagen.io.files import LOCK, TEMPORARY, lock_folder, read_json, write_text
+from rnagen.io.files import LOCK, lock_folder, read_json, write_text
 from rnagen.io.folders import safe_name
+from rnagen.io.temporary import TEMPORARY
 from rnagen.messages import quoted
 
 RUN = "run.json"

@@ -16,11 +16,12 @@ from rnagen.config.files import flatten
 from rnagen.config.report import PAGE
 from rnagen.config.sampling import SamplingPlan, StructureFormat
 from rnagen.io.complexes import join_chains
-from rnagen.io.files import TEMPORARY, lock_folder, read_json, write_text
+from rnagen.io.files import lock_folder, read_json, write_text
 from rnagen.io.folders import safe_name
 from rnagen.io.kaggle import write_submission
 from rnagen.io.read import read_structures
 from rnagen.io.target import Target
+from rnagen.io.temporary import TEMPORARY
 from rnagen.metrics import conformer_geometry
 from rnagen.sampling.claim import (
     RUN,

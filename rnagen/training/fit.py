@@ -18,17 +18,18 @@ from lightning.fabric.utilities import rank_zero_only
 
 from rnagen.config.shared import RunOptions, TaskConfig
 from rnagen.errors import ConfigError
-from rnagen.io.files import TEMPORARY, lock_folder, write_text
+from rnagen.io.files import lock_folder, write_text
+from rnagen.io.temporary import TEMPORARY
 from rnagen.memory import keep_freed_memory
 from rnagen.messages import one_line, quoted
 from rnagen.progress import silenced
 from rnagen.sampling.conformers import SamplingError
-from rnagen.training.callbacks import AtStart, CheckpointWriter, MetricsWriter, StepCount
+from rnagen.training.callbacks import OWES_VALIDATION, AtStart, CheckpointWriter, MetricsWriter, StepCount
 from rnagen.training.ending import EarlyEnd
 from rnagen.training.loggers import check_loggers
 from rnagen.training.pictures import PictureWriter
 from rnagen.training.resume import CONFIG, STATE, record_of, refuse_changes, refuse_missing_data, same, start_from
-from rnagen.training.state import check_state, read_state, restoring
+from rnagen.training.state import WRITER, check_state, read_state, restoring
 from rnagen.training.stream import ResumableData
 from rnagen.training.task import Task
 from rnagen.training.trainer import check_accelerator, make_trainer
@@ -99,7 +100,8 @@ def _fit(task: Task[Any, Any, Any]) -> TrainedRun:
         raise ConfigError("validate_only: there is nothing to validate on")
     steps = _steps(config, data)
     done = 0 if state is None else read_state(state)["global_step"]
-    if done >= steps and not run.validate_only:
+    owes = state is not None and read_state(state)["callbacks"][WRITER].get(OWES_VALIDATION, False)
+    if done >= steps and not run.validate_only and not (owes and done == steps):
         so_far = f"{run.epochs} are {steps} steps, and {done} are done: no step is left"
         print(f"warning: epochs: {so_far} (needs more --epochs)", file=sys.stderr)
         return TrainedRun(folder, "finished", data.left_out)
@@ -155,10 +157,11 @@ def _train(
     writer = CheckpointWriter(folder, run.ckpt_freq, run.keep_freq, task.score, task.lower_is_better, export)
     early, count = EarlyEnd(deadline), StepCount()
     begin = partial(_begin_folder, folder, config, state or run.ckpt)
-    start = AtStart(begin, run.fresh_schedule, data.batches_per_epoch)
+    start = AtStart(begin, run.fresh_schedule, data.batches_per_epoch, steps)
     # The last one sees what came while the others worked.
     callbacks = [count, start, MetricsWriter(folder), writer, PictureWriter(folder), early]
-    trainer = make_trainer(config, folder, steps, data.validates, callbacks)
+    # One more than there are: of a finished run that owes its validation none is left, and it would not start.
+    trainer = make_trainer(config, folder, steps + (state is not None), data.validates, callbacks)
     with clear_errors(folder), restoring(state, lambda: count.started):
         act = trainer.validate if run.validate_only else trainer.fit
         # The state is this program's own file; it is loaded without unpickling code.
