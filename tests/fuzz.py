@@ -1,8 +1,8 @@
 """Mutated inputs for every reader: `python -m tests.fuzz --inputs 20000`.
 
 Each input is a valid file of some format with a few mutations. A reader may return a result or raise a documented error
-(InputError, ConfigError) of at most 500 characters that names the file; anything else, more than 10 s or more than 1 GB
-of memory is a fault.
+(InputError, ConfigError) of at most 500 characters that names the file; anything else, more than 10 s of a processor or
+more than 1 GB of memory is a fault.
 Faults are printed with their seed, and `--seed SEED --inputs 1` makes the same input again.
 """
 
@@ -336,8 +336,8 @@ def one_input(seed: int, folder: Path, binaries: Binaries) -> tuple[str, str]:
     """(reader, what it did with the input of this seed): `result`, `error`, or a fault."""
     draw = random.Random(seed)
     name = draw.choice((*READERS, *BINARY))
-    started = time.monotonic()
-    signal.setitimer(signal.ITIMER_REAL, LONGEST_SECONDS)
+    started = time.process_time()
+    signal.setitimer(signal.ITIMER_PROF, LONGEST_SECONDS)
     try:
         if name in BINARY:
             binaries.read(name, draw)
@@ -353,8 +353,8 @@ def one_input(seed: int, folder: Path, binaries: Binaries) -> tuple[str, str]:
     except Exception as error:
         outcome = f"{type(error).__name__}: {str(error)[:200]}"
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    seconds = time.monotonic() - started
+        signal.setitimer(signal.ITIMER_PROF, 0)
+    seconds = time.process_time() - started
     return name, outcome if seconds < LONGEST_SECONDS else f"{seconds:.1f} s"
 
 
@@ -376,7 +376,7 @@ def _too_long(number: int, frame: object) -> None:
 
 def run(inputs: int, first_seed: int) -> tuple[Counter[tuple[str, str]], list[str]]:
     """Counts by (reader, result or error), and the faults."""
-    signal.signal(signal.SIGALRM, _too_long)
+    signal.signal(signal.SIGPROF, _too_long)
     counts: Counter[tuple[str, str]] = Counter()
     faults = []
     with tempfile.TemporaryDirectory() as text_folder, tempfile.TemporaryDirectory() as binary_folder:

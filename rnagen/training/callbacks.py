@@ -154,17 +154,20 @@ class AtStart(L.Callback):
             if self.fresh_schedule:
                 assert isinstance(config.scheduler, Schedule)
                 config.scheduler.restart()
-        if any(isinstance(one, CheckpointWriter) and one.owes_validation for one in trainer.callbacks):  # type: ignore[attr-defined]
-            self._validate(trainer)
+        for one in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(one, CheckpointWriter) and one.owes_validation:
+                self._end_epoch(trainer, pl_module, one)
         trainer.fit_loop.epoch_loop.max_steps = self.steps
 
-    def _validate(self, trainer: L.Trainer) -> None:
-        """The validation during which an earlier process was killed, as it was to be: at the end of its epoch."""
+    def _end_epoch(self, trainer: L.Trainer, pl_module: L.LightningModule, writer: CheckpointWriter) -> None:
+        """The validation during which an earlier process was killed, and what follows it, as at the end of its
+        epoch."""
         place = trainer.fit_loop.epoch_progress.current
         place.completed -= 1
         trainer.validating = True
         trainer.fit_loop.epoch_loop.val_loop.run()
         trainer.training = True
+        writer.on_train_epoch_end(trainer, pl_module)
         place.completed += 1
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 Kind = Literal["none", "kill", "terminate", "interrupt", "disk full", "file cut", "out of memory", "clock back"]
-MEMORY = 64 << 20
+MEMORY = 4 << 20
 """Bytes that a process without memory may still get, at most."""
 _CHANGES = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
