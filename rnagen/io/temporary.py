@@ -1,4 +1,4 @@
-"""Files that are being written: each is held by its process, so that what a killed one left can be told and removed."""
+"""Files that are being written: each is held by its process, so that those of killed ones can be removed."""
 
 import os
 import re
@@ -31,6 +31,14 @@ def open_temporary(path: Path) -> tuple[int, Path]:
             os.close(handle)  # another process took it for a leftover before it was held
             continue
         return handle, Path(name)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the files that processes which are gone were writing to a folder."""
+    found = _leftovers(folder.absolute())
+    for leftover in [path for paths in found.values() for path in paths]:
+        _remove_unheld(leftover)
+    found.clear()
 
 
 @lru_cache(maxsize=64)

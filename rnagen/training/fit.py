@@ -19,7 +19,7 @@ from lightning.fabric.utilities import rank_zero_only
 from rnagen.config.shared import RunOptions, TaskConfig
 from rnagen.errors import ConfigError
 from rnagen.io.files import lock_folder, write_text
-from rnagen.io.temporary import TEMPORARY
+from rnagen.io.temporary import remove_leftovers
 from rnagen.memory import keep_freed_memory
 from rnagen.messages import one_line, quoted
 from rnagen.progress import silenced
@@ -104,6 +104,9 @@ def _fit(task: Task[Any, Any, Any]) -> TrainedRun:
     if done >= steps and not run.validate_only and not (owes and done == steps):
         so_far = f"{run.epochs} are {steps} steps, and {done} are done: no step is left"
         print(f"warning: epochs: {so_far} (needs more --epochs)", file=sys.stderr)
+        # A run that was killed when it saved its end for the last time.
+        if folder.is_dir():
+            remove_leftovers(folder)
         return TrainedRun(folder, "finished", data.left_out)
     if deadline is not None and time.monotonic() >= deadline and not run.validate_only:
         over = f"max_time: {run.max_time} was over when the data were read"
@@ -134,8 +137,7 @@ def _refuse_overwriting(folder: Path, state: Path | None, run: RunOptions) -> No
 def _begin_folder(folder: Path, config: TaskConfig, start: Path | None) -> None:
     """Write the options, except of a validation of the run that is there, and remove what a killed process had begun to
     write."""
-    for left in folder.glob(f".*{TEMPORARY}"):
-        left.unlink()
+    remove_leftovers(folder)
     if config.run.validate_only and (folder / STATE).exists():
         return
     write_text(folder / CONFIG, yaml.safe_dump(record_of(config, start), sort_keys=False, allow_unicode=True))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rnagen.io.files import atomic_write, write_text
+from rnagen.io.temporary import remove_leftovers
 
 WRITER = """
 import sys
@@ -44,6 +45,13 @@ def test_a_leftover_is_told_from_a_file_in_work(tmp_path: Path, ends: str) -> No
     subprocess.run(words, input="\n", text=True, check=True, stdout=subprocess.DEVNULL)
     assert not leftover.exists()
     assert path.read_text() == "half"
+
+
+def test_leftovers_of_every_name_are_removed(tmp_path: Path) -> None:
+    for name in (".a.txt.abcdefgh.tmp", ".b.abcdefgh.tmp", ".mine.tmp"):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    assert os.listdir(tmp_path) == [".mine.tmp"]
 
 
 def test_files_of_others_are_left(tmp_path: Path) -> None:
