@@ -108,6 +108,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--others", type=int, default=10, help="trials of each other fault with each command")
     parser.add_argument("--inputs", type=int, default=100_000, help="mutated inputs")
     parser.add_argument("--commands", nargs="+", default=["prepare", "library", "train", "sample", "report"])
+    parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS, help="of faults")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save", type=Path, help="JSON file of the results")
     options = parser.parse_args(arguments)
@@ -118,7 +119,7 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as place:
         os.environ["RNAGEN_CACHE"] = f"{place}/cache"
         campaign = Campaign(Path(place), options.seed, options.commands)
-        for kind in KINDS:
+        for kind in options.kinds:
             campaign.faults(kind, options.kills if kind == "kill" else options.others)
         if options.others:
             campaign.of_folders(min(options.others, 3))

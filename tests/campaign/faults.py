@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 Kind = Literal["none", "kill", "terminate", "interrupt", "disk full", "file cut", "out of memory", "clock back"]
-MEMORY = 4 << 20
-"""Bytes that a process without memory may still get, at most."""
+MEMORY = 16 << 20
+"""Bytes that a process of little memory may get beyond those of its imports, at most."""
 _CHANGES = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
@@ -46,6 +46,9 @@ def inject(fault: Fault, folder: Path, strike: Callable[[], None]) -> Callable[[
     seen, place = [0], str(folder)
     if fault.kind == "clock back":
         _turn_back_the_clock()
+    if fault.kind == "out of memory":
+        # From the beginning: what these small commands need they take before their first file.
+        _limit_memory(fault.share)
 
     def hook(event: str, given: tuple[Any, ...]) -> None:
         if event not in _CHANGES or not _is_change(event, given) or not _below(given[0], place):
@@ -67,10 +70,12 @@ def _begin(fault: Fault, strike: Callable[[], None]) -> None:
         # Python ignores the signal that comes with it: the write ends early, with an error.
         left = 1024 + int(fault.share * 4096)
         resource.setrlimit(resource.RLIMIT_FSIZE, (left, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
-    elif fault.kind == "out of memory":
-        taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        limit = taken + int(fault.share * MEMORY)
-        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+def _limit_memory(share: float) -> None:
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    limit = taken + int(share * MEMORY)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
 def _is_change(event: str, given: tuple[Any, ...]) -> bool:
