@@ -16,7 +16,7 @@ from typing import IO, Any
 from filelock import FileLock, Timeout
 
 from rnagen.errors import ConfigError, InputError
-from rnagen.io.temporary import open_temporary
+from rnagen.io.temporary import create_held, temporary_name
 
 MAXIMUM_EXPANSION = 200
 """Largest ratio of the contents of a packed file to its size. Tables and structures reach 10, alignments 40; a file of
@@ -177,11 +177,12 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         OSError: the folder cannot be written or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = open_temporary(path)
-    # Held until it has its name: the file is closed before.
-    held = os.dup(handle)
+    # The name is there before the file: whatever ends this, a signal too, finds what it has to remove.
+    temporary, held = temporary_name(path), -1
     try:
-        with os.fdopen(handle, "wb") as file:
+        held = create_held(temporary)
+        # Held until it has its name: the file is closed before.
+        with os.fdopen(os.dup(held), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -191,7 +192,8 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
         raise
     finally:
-        os.close(held)
+        if held >= 0:
+            os.close(held)
 
 
 def _read_umask() -> int:

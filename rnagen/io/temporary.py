@@ -2,7 +2,7 @@
 
 import os
 import re
-import tempfile
+import secrets
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,21 +16,25 @@ TEMPORARY = ".tmp"
 _NAME = re.compile(r"\.(.+)\.[a-z0-9_]{8}" + re.escape(TEMPORARY))
 
 
-def open_temporary(path: Path) -> tuple[int, Path]:
-    """(descriptor, path) of a new file beside `path`, under a name of its own; it is held until the last copy of the
-    descriptor is closed. Those of this name that no process holds are removed.
+def temporary_name(path: Path) -> Path:
+    """A new name beside `path`. Files under such a name of this `path` that no process holds are removed."""
+    for leftover in _leftovers(path.parent.absolute()).pop(path.name, ()):
+        _remove_unheld(leftover)
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+
+
+def create_held(temporary: Path) -> int:
+    """The descriptor of a new file, which is held until the last copy of the descriptor is closed.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    for leftover in _leftovers(path.parent.absolute()).pop(path.name, ()):
-        _remove_unheld(leftover)
     while True:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY)
+        handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         if _hold(handle, wait=True) and os.fstat(handle).st_nlink == 0:
             os.close(handle)  # another process took it for a leftover before it was held
             continue
-        return handle, Path(name)
+        return handle
 
 
 def remove_leftovers(folder: Path) -> None:

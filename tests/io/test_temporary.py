@@ -64,6 +64,21 @@ def test_files_of_others_are_left(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == sorted([*before, "a.txt"])
 
 
+@pytest.mark.parametrize("call", ["open", "dup", "fsync", "chmod"])
+def test_a_signal_at_any_moment_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """It comes right after the system has done its part, before the next line of Python."""
+    done = getattr(os, call)
+
+    def interrupted(*given: object) -> None:
+        done(*given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, call, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_text(tmp_path / "a", "text")
+    assert os.listdir(tmp_path) == []
+
+
 def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     before = len(os.listdir("/dev/fd"))
     for ends in (True, False):
