@@ -57,13 +57,17 @@ def bead_pair_table(
     c1 = BEADS.index("C1'")
     known = np.flatnonzero(mask[:, c1])
     low, high = np.array([BEAD_DISTANCES[bead] for bead in BEADS]).T
-    apart: dict[tuple[int, int], float] = {}
-    for a, b in cKDTree(coords[known, c1]).query_pairs(high[c1]):
-        i, j = sorted((int(known[a]), int(known[b])))
-        distances = np.linalg.norm(coords[i] - coords[j], axis=-1)
-        fits = ((low <= distances) & (distances <= high)) | ~(mask[i] & mask[j])
-        if j - i >= SEPARATION and sequence[i] + sequence[j] in CANONICAL and fits.all():
-            apart[i, j] = abs(float(distances[c1]) - C1_IDEAL)
+    near = known[cKDTree(coords[known, c1]).query_pairs(high[c1], output_type="ndarray")]
+    i, j = np.sort(near, axis=1).T
+    paired = np.array(sorted(CANONICAL)).view("<U1").reshape(-1, 2)
+    bases = np.array(list(sequence))
+    canonical = ((bases[i, None] == paired[:, 0]) & (bases[j, None] == paired[:, 1])).any(1)
+    # All at once: a crowded conformer of a ribosomal RNA has millions of such neighbours.
+    i, j = (rows[canonical & (j - i >= SEPARATION)] for rows in (i, j))
+    distances = np.linalg.norm(coords[i] - coords[j], axis=-1)
+    fits = (((low <= distances) & (distances <= high)) | ~(mask[i] & mask[j])).all(1)
+    off = np.abs(distances[:, c1].astype(float) - C1_IDEAL)
+    apart = dict(zip(zip(i[fits].tolist(), j[fits].tolist()), off[fits].tolist()))
     stacked = [(i, j) for i, j in apart if (i + 1, j - 1) in apart or (i - 1, j + 1) in apart]
     pair_table = np.where(mask[:, c1], UNPAIRED, UNKNOWN).astype(np.int16)
     for i, j in sorted(stacked, key=lambda pair: (apart[pair], pair)):
