@@ -35,7 +35,9 @@ from rnagen.config.sampling import SamplerConfig, SamplingPlan
 from rnagen.devices import choose_device
 from rnagen.evaluation.scores import baseline_scores, score_conformers
 from rnagen.io.target import Target
-from rnagen.sampling.ensemble import Models, draw_ensemble
+from rnagen.sampling.ensemble import Models
+from rnagen.sampling.ranking import ranked
+from rnagen.sampling.sharing import draw_shared
 from rnagen.sampling.solver import check_sampling
 from rnagen.structure import RNAStructure
 
@@ -138,10 +140,10 @@ def measure_target(models: Models, target: RNAStructure, options: Options) -> di
     """Conformers of one RNA, the first choice first, each scored."""
     start = time.perf_counter()
     wanted = Target(target.name, target.sequence)
-    ensemble = draw_ensemble(models, wanted, SamplingPlan(options.n, options.candidates, options.seed, options.sampler))
-    order = [ensemble.numbers.index(number) for number in ensemble.best_first or ensemble.numbers]
+    plan = SamplingPlan(options.n, options.candidates, options.seed, options.sampler, atoms="beads")
+    ensemble = ranked(draw_shared([models], wanted, plan))
     seconds = time.perf_counter() - start
-    scores = score_conformers(ensemble.structure.models(order), target)
+    scores = score_conformers(ensemble.structure, target)
     return {
         "length": len(target),
         "references": target.num_models,

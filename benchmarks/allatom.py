@@ -143,7 +143,7 @@ def run(options: Options) -> None:
 
 def sampled(sequence: str, name: str, options: Options) -> list[RNAStructure]:
     """Conformers of the shipped model."""
-    structure = api.sample(sequence, options.n, name=name, steps=options.steps, device="cpu").structure
+    structure = api.sample(sequence, options.n, name=name, steps=options.steps, device="cpu", atoms="beads").structure
     return [structure.models([k]) for k in range(structure.num_models)]
 
 

@@ -3,10 +3,10 @@
     python benchmarks/references.py CKPT --data data --splits splits
 
 Validation chains; each conformer has one reference, on which the model is conditioned and of which nothing is copied.
-A reference is the native structure, bent by waves along the chain, with holes; the wrong one is the native structure
-mirrored and bent. Trust is what the reference deserves (the TM-score of its known residues), unless the row names it.
-TM-scores are matched, means over conformers and chains; in brackets 95 % bootstrap intervals over the chains of what a
-row differs from the first, the model without a reference.
+A reference is the native structure, bent by waves along the chain, with holes; a wrong one is a piece of another RNA,
+or the native structure mirrored and bent, whose distances are right. Trust is what the reference deserves (the TM-score
+of its known residues), unless the row names it. TM-scores are matched, means over conformers and chains; in brackets
+95 % bootstrap intervals over the chains of what a row differs from the first, the model without a reference.
 """
 
 from dataclasses import dataclass
@@ -22,13 +22,14 @@ from torch import Tensor
 from rnagen.checkpoints.structure import load_checkpoint
 from rnagen.config.sampling import SamplingPlan
 from rnagen.data.dataset import Dataset
-from rnagen.features import References, from_chain
+from rnagen.features import Chain, References, from_chain
 from rnagen.geometry import superpose
 from rnagen.metrics import tm_scores
 from rnagen.metrics.statistics import bootstrap_interval
 from rnagen.metrics.tm import tm_d0
 from rnagen.sampling.conformers import Slot, draw_conformers
 from rnagen.sampling.denoiser import Flow
+from rnagen.structure import BEADS
 from rnagen.tasks.structure.references import Chance, waves
 
 
@@ -42,6 +43,8 @@ class Kind:
     trust: float | None = None
     """What it deserves where None."""
     mirrored: bool = False
+    another: bool = False
+    """The first residues of another chain."""
 
 
 KINDS = {
@@ -56,8 +59,10 @@ KINDS = {
     "three quarters": Kind(coverage=0.75),
     "half": Kind(coverage=0.5),
     "a quarter": Kind(coverage=0.25),
-    "wrong, trust 0.1": Kind(8.0, trust=0.1, mirrored=True),
-    "wrong, trust 0.9": Kind(8.0, trust=0.9, mirrored=True),
+    "another RNA, trust 0.1": Kind(trust=0.1, another=True),
+    "another RNA, trust 0.9": Kind(trust=0.9, another=True),
+    "mirrored, trust 0.1": Kind(8.0, trust=0.1, mirrored=True),
+    "mirrored, trust 0.9": Kind(8.0, trust=0.9, mirrored=True),
 }
 
 
@@ -83,19 +88,20 @@ def run(options: Options) -> None:
     """Sample, score, print."""
     flow = Flow.of(load_checkpoint(options.ckpt))
     dataset = Dataset.open(options.data)
-    rows = dataset.split("val", options.splits)[:: options.every]
-    chains = [row for row in rows if int(dataset.chains.lengths[row]) <= options.longest]
+    rows = dataset.split("val", options.splits)
+    chains = [row for row in rows[:: options.every] if int(dataset.chains.lengths[row]) <= options.longest]
     scores: dict[str, list[float]] = {name: [] for name in KINDS}
     own: dict[str, list[float]] = {name: [] for name in KINDS}
     for row in track(chains, transient=True):
-        chain = dataset.chains.select([row], flow.model.config.atoms).chain(0)
+        chain = chain_of(dataset, row)
         c1 = flow.model.config.atoms.index("C1'")
         native = torch.from_numpy(chain.coords[:, :, c1])
         there = torch.from_numpy(chain.mask[:, :, c1])
         for number, (name, kind) in enumerate(KINDS.items()):
             plan, slots = SamplingPlan(options.n), None
             if kind is not None:
-                coords, mask, trust = reference(chain, kind, number, c1)
+                of = another(dataset, rows, row) if kind.another else chain
+                coords, mask, trust = reference(of, kind, number, len(native[0]), c1)
                 references = References(coords[None, None], mask[None, None], trust[None, None])
                 slots = dict.fromkeys(range(options.n), Slot(coords, mask, 0.0, references))
                 own[name].append(float(tm_scores(coords[None, :, c1], native, there).max()))
@@ -110,11 +116,24 @@ def run(options: Options) -> None:
         print(f"| {name} | {copied} | {np.mean(values):.3f} | {gain} |", flush=True)
 
 
-def reference(chain, kind: Kind, seed: int, c1: int) -> tuple[Float[Tensor, "L A 3"], Bool[Tensor, "L A"], Tensor]:
+def chain_of(dataset: Dataset, row: int) -> Chain:
+    """A chain with the beads alone."""
+    return dataset.chains.select([row], BEADS).chain(0)
+
+
+def another(dataset: Dataset, rows: list[int], row: int) -> Chain:
+    """The shortest chain of the others that is as long."""
+    length = dataset.chains.lengths[row]
+    longer = [other for other in rows if other != row and dataset.chains.lengths[other] >= length]
+    return chain_of(dataset, min(longer, key=lambda other: int(dataset.chains.lengths[other])))
+
+
+def reference(
+    chain: Chain, kind: Kind, seed: int, length: int, c1: int
+) -> tuple[Float[Tensor, "L A 3"], Bool[Tensor, "L A"], Float[Tensor, " L"]]:
     """Coordinates, mask and trust."""
     chance = Chance(torch.Generator().manual_seed(seed), 1, slice(None), torch.device("cpu"))
-    native, mask = torch.from_numpy(chain.coords[0].copy()), torch.from_numpy(chain.mask[0].copy())
-    length = len(native)
+    native, mask = torch.from_numpy(chain.coords[0, :length]), torch.from_numpy(chain.mask[0, :length].copy())
     bend = waves(1, 3, length, chance)[0, 0]
     bend = bend * kind.error / bend.square().sum(-1).mean().sqrt().clamp(min=1e-6)
     coords = native * torch.tensor([-1.0 if kind.mirrored else 1.0, 1, 1]) + bend[:, None]

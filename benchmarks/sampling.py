@@ -1,91 +1,155 @@
-"""Time and peak memory of sampling against length; checks the memory estimate that refuses too long RNAs.
+"""Conformers a second and peak memory of sampling, against length and number of conformers.
 
-    python benchmarks/sampling.py --lengths 60 120 240 480 720
+    python benchmarks/sampling.py
 
-Each length runs in a process of its own, so that its peak memory is its own.
+Random sequences, shipped weights, without templates; the time is that of base pairs, trunk and solver. Cases that
+compute as many conformers at once share a process, and with it the peak memory beyond what the loaded model takes; it
+is held against the estimate that refuses too long RNAs. A large case (≈) is put together of its parts, each measured
+once: trunk, and one call of the latent model. What the estimate refuses on this machine is left out.
 """
 
 import json
+import math
 import resource
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import tyro
+import torch
+from timing import Row, benchmark, digits, environment, markdown, random_sequence
+
+from rnagen.caches import CACHE
+from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, Checkpoint, load_checkpoint
+from rnagen.config.sampling import SamplerConfig, SamplingPlan
+from rnagen.features import RNAFeatures, from_sequence
+from rnagen.memory import available_memory
+from rnagen.sampling.conformers import draw_conformers
+from rnagen.sampling.denoiser import Flow, conformers_at_once
+from rnagen.sampling.memory import estimated_memory
+
+LENGTHS = (30, 70, 120, 250, 500, 1000, 2000, 4300)
+QUICK = (30, 120, 250)
+NUMBERS = (1, 5, 50)
+WHOLE = 6000
+"""Residues of all conformers up to which a case is sampled as it stands."""
 
 
-@dataclass
-class Options:
-    """What to measure."""
+def measure(quick: bool) -> list[Row]:
+    """Rows of all cases."""
+    rows: list[Row] = []
+    with TemporaryDirectory() as folder:
+        for length in QUICK if quick else LENGTHS:
+            for numbers in together(length):
+                request = json.dumps({"length": length, "numbers": numbers})
+                done = subprocess.run(
+                    [sys.executable, __file__, "--child", request],
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    check=True,
+                    env=environment(**{CACHE: folder}),
+                )
+                rows += json.loads(done.stdout.splitlines()[-1])
+    return rows
 
-    lengths: tuple[int, ...] = (60, 120, 240, 480, 720)
-    """Residues."""
-    n: int = 5
-    """Conformers."""
-    steps: int = 20
-    """Solver steps."""
-    ckpt: Path | None = None
-    """Weights; the shipped ones by default."""
-    out: Path | None = None
-    """Write the rows as JSON too."""
+
+def together(length: int) -> list[list[int]]:
+    """Numbers of conformers, those that compute as many at once in one list."""
+
+    groups: dict[int, list[int]] = {}
+    for n in NUMBERS:
+        groups.setdefault(min(n, conformers_at_once(0, length, 1)), []).append(n)
+    return list(groups.values())
 
 
-def measure(length: int, options: Options) -> dict[str, float]:
-    """One row: seconds of each part, peak memory beyond what the loaded model takes, and its estimate."""
-    import torch
+def child(length: int, numbers: list[int]) -> list[Row]:
+    """Rows of the numbers of conformers of one length."""
 
-    from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
-    from rnagen.config.sampling import SamplerConfig, SamplingPlan
-    from rnagen.features import from_sequence
-    from rnagen.sampling.conformers import draw_conformers
-    from rnagen.sampling.denoiser import Flow
-    from rnagen.sampling.memory import estimated_memory
-
-    checkpoint = load_checkpoint(options.ckpt or DEFAULT_CHECKPOINT)
-    encoder = None if checkpoint.encoder is None else checkpoint.encoder.config
-    generator = torch.Generator().manual_seed(length)
-    sequence = "".join("ACGU"[i] for i in torch.randint(4, (length,), generator=generator))
-    plan, shape = SamplingPlan(options.n, options=SamplerConfig(steps=options.steps)), checkpoint.config.model
-    from_sequence(shape, "GGGAAACCC")  # ViennaRNA reads its parameters
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    checkpoint = load_checkpoint(DEFAULT_CHECKPOINT)
+    config = checkpoint.config.model
+    estimate, free = estimated_memory(length, max(numbers), config, SamplerConfig()), available_memory()
+    rows: list[Row] = [{"length": length, "n": n, "estimate": estimate} for n in numbers]
+    if estimate > free:
+        return [{**row, "free": free} for row in rows]
+    from_sequence(config, "GGGAAACCC")  # ViennaRNA reads its parameters
+    before = peak()
     start = time.perf_counter()
-    features = from_sequence(shape, sequence)
-    folded = time.perf_counter()
-    draw_conformers(Flow.of(checkpoint), features, "benchmark", plan)
-    finished = time.perf_counter()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {
-        "length": length,
-        "folding_s": round(folded - start, 2),
-        "sampling_s": round(finished - folded, 2),
-        "peak_mib": round((peak - before) / 1024),
-        "estimate_mib": round(estimated_memory(length, options.n, shape, plan.options, encoder) / 2**20),
-    }
+    features = from_sequence(config, random_sequence(length))
+    folding = time.perf_counter() - start
+    whole = [n for n in numbers if n * length <= WHOLE]
+    taken = {n: sampled(checkpoint, features, n) for n in whole}
+    if whole != numbers:
+        trunk, call, copies = parts(checkpoint, features, max(numbers))
+        calls = {n: SamplerConfig().steps * math.ceil(n / copies) for n in numbers if n not in taken}
+        taken |= {n: trunk + count * call for n, count in calls.items()}
+    used = peak() - before
+    return [
+        {**row, "folding": folding, "seconds": taken[row["n"]], "whole": row["n"] in whole, "peak": used}
+        for row in rows
+    ]
 
 
-def main() -> None:
-    """Run every length in a child process and print the table."""
-    if len(sys.argv) == 3 and sys.argv[1] == "--child":
-        request = json.loads(sys.argv[2])
-        ckpt = Path(request["ckpt"]) if request["ckpt"] else None
-        options = Options(n=request["n"], steps=request["steps"], ckpt=ckpt)
-        print(json.dumps(measure(request["length"], options)))
-        return
-    options = tyro.cli(Options)
-    rows = []
-    for length in options.lengths:
-        request = {"length": length, "n": options.n, "steps": options.steps, "ckpt": str(options.ckpt or "")}
-        command = [sys.executable, __file__, "--child", json.dumps(request)]
-        rows.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-    print(f"{options.n} conformers, {options.steps} steps")
-    print(f"{'nt':>6}{'folding s':>12}{'sampling s':>12}{'peak MiB':>12}{'estimate MiB':>14}")
+def sampled(checkpoint: Checkpoint, features: RNAFeatures, n: int) -> float:
+    """Seconds of n conformers."""
+
+    start = time.perf_counter()
+    draw_conformers(Flow.of(checkpoint), features, "benchmark", SamplingPlan(n))
+    return time.perf_counter() - start
+
+
+def parts(checkpoint: Checkpoint, features: RNAFeatures, n: int) -> tuple[float, float, int]:
+    """Seconds of the trunk and of a call of the latent model, and the conformers that one call computes."""
+
+    model, length = checkpoint.model, features.bases.shape[1]
+    copies = min(n, conformers_at_once(0, length, 1))
+    with torch.no_grad():
+        start = time.perf_counter()
+        context = model.condition(features)
+        conditioned = time.perf_counter()
+        x, t = torch.randn(1, copies, length, len(model.config.atoms), 3), torch.full((1, copies), 0.5)
+        model(x, t, context)  # the first call allocates
+        ready = time.perf_counter()
+        model(x, t, context)
+    return conditioned - start, time.perf_counter() - ready, copies
+
+
+def peak() -> int:
+    """Bytes that this process has held at most."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def table(rows: list[Row]) -> list[str]:
+    """A line for each case."""
+    cells = []
     for row in rows:
-        print("{length:>6}{folding_s:>12}{sampling_s:>12}{peak_mib:>12}{estimate_mib:>14}".format(**row))
-    if options.out:
-        options.out.write_text(json.dumps(rows, indent=1) + "\n")
+        estimate = digits(row["estimate"] / 2**20)
+        if "free" in row:
+            left_out = f"left out: {row['free'] / 2**20:,.0f} MiB are free"
+            cells.append((row["length"], row["n"], left_out, "", "", "", "", estimate))
+            continue
+        alone = next(one for one in rows if one["length"] == row["length"] and one["n"] == 1)
+        # The others read the base pairs that the first case has computed.
+        taken = alone["folding"] + row["seconds"]
+        each = taken / row["n"]
+        cells.append(
+            (
+                row["length"],
+                row["n"],
+                ("" if row["whole"] else "≈ ") + digits(taken),
+                digits(1 / each),
+                f"{(alone['folding'] + alone['seconds']) / each:.1f}",
+                digits(row["folding"]) if row["n"] == 1 else "",
+                digits(row["peak"] / 2**20),
+                estimate,
+            )
+        )
+    header = ("nt", "n", "s", "conformers a second", "× n = 1", "of it base pairs, s", "peak, MiB", "estimate, MiB")
+    return markdown(header, cells)
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--child"]:
+        print(json.dumps(child(**json.loads(sys.argv[2]))))
+    else:
+        benchmark(measure, table)

@@ -1,18 +1,15 @@
-"""How well copies of known structures match RNAs of the library itself, and how fast the search is.
+"""How well copies of known structures match RNAs of the library itself; benchmarks/search.py tells how fast it is.
 
-    python benchmarks/templates.py compare --library library.safetensors
-    python benchmarks/templates.py compare --settings pair=1 overhang=0.2,gap_extend=1 number=20
-    python benchmarks/templates.py speed
+    python benchmarks/templates.py --library library.safetensors
+    python benchmarks/templates.py --settings pair=1 overhang=0.2,gap_extend=1 number=20
 
 Queries are chains of the library with all atoms, one of a cluster, chosen by a seed; benchmark chains and what was
-released on or after the cutoff neither ask nor answer. Templates come from other clusters and other entries. `compare`
-prints TM-scores (matched) of the first copy and the best of five, and what each setting gains, query by query, with an
-interval over the queries; `number` is how many chains are aligned, the others are those of `Scoring`. `speed` searches
-random sequences. Neither validation nor CASP15 chains are touched.
+released on or after the cutoff neither ask nor answer. Templates come from other clusters and other entries. Printed
+are TM-scores (matched) of the first copy and the best of five, and what each setting gains, query by query, with an
+interval over the queries; `number` is how many chains are aligned, the others are those of `Scoring`. Neither
+validation nor CASP15 chains are touched.
 """
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -27,11 +24,9 @@ from rnagen.config.files import load_config
 from rnagen.metrics.paired import PairedGain
 from rnagen.metrics.tm import FAST_SEEDS, tm_scores
 from rnagen.secondary.cached import base_pairs
-from rnagen.structure import BASES
 from rnagen.templates.library import C1, SHIPPED, Library, TemplateChain
 from rnagen.templates.match import Match
 from rnagen.templates.query import Query
-from rnagen.templates.scan import scan
 from rnagen.templates.scoring import DEFAULT, Scoring
 from rnagen.templates.search import ALIGNED, Searcher
 from rnagen.templates.transfer import transfer
@@ -56,16 +51,6 @@ class Compare:
     """RNAs that templates are searched for, at most."""
     seed: int = 0
     """Of the choice of the queries."""
-
-
-@dataclass
-class Speed:
-    """Time of a search."""
-
-    library: Path = SHIPPED
-    """Template library."""
-    lengths: tuple[int, ...] = (20, 120, 720, 4300)
-    """nt of the random sequences."""
 
 
 class World:
@@ -150,34 +135,6 @@ def lines(found: np.ndarray, before: np.ndarray) -> list[str]:
     return cells
 
 
-def speed(options: Speed) -> None:
-    """Search for random sequences, without their base pairs, on one core."""
-    torch.set_num_threads(1)
-    library = Library.open(options.library)
-    searcher = Searcher(library)
-    everything = np.ones(len(library), dtype=bool)
-    rng = np.random.default_rng(0)
-    print(
-        f"{len(library)} chains, {library.lengths.sum():,} nt; made ready in {seconds(lambda: searcher.buckets):.2f} s"
-    )
-    for length in options.lengths:
-        sequence = "".join(BASES[k] for k in rng.integers(4, size=length))
-        query = Query.of(sequence, np.zeros((length, length), np.float32))
-        scanned = seconds(lambda query=query: scan(query, searcher.buckets, DEFAULT))
-        searched = seconds(lambda query=query: searcher.search(query, everything))
-        print(f"{length:5} nt: scan {len(library) / scanned:8,.0f} chains/s, search {searched:6.2f} s", flush=True)
-
-
-def seconds(task: Callable[[], object]) -> float:
-    """Processor time of a call: other programs do not count."""
-    start = time.process_time()
-    task()
-    return time.process_time() - start
-
-
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    verbs = {"compare": compare, "speed": speed}
-    kinds = {"compare": Compare, "speed": Speed}
-    chosen = tyro.extras.subcommand_cli_from_dict(kinds)
-    next(verbs[name] for name, kind in kinds.items() if isinstance(chosen, kind))(chosen)
+    compare(tyro.cli(Compare))

@@ -66,7 +66,8 @@ def measure(root: Path, config: TrainConfig, folder: Path) -> Measured:
     places = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(worker), str(options), str(STEPS)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=places, check=True)
-    return Measured(config.optim.precision, **json.loads(done.stdout.splitlines()[-1]))
+    found = json.loads(done.stdout.splitlines()[-1])
+    return Measured(config.optim.precision, found["seconds"], found["losses"], found["gib"])
 
 
 def trained(config: TrainConfig, compiled: bool, precision: Literal["32", "bf16"]) -> TrainConfig:

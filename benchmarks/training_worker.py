@@ -1,6 +1,6 @@
 """Some training steps of one way to train: what benchmarks/training.py compares, one process each.
 
-python benchmarks/training_worker.py options.json STEPS     on the rnagen in PYTHONPATH
+python benchmarks/training_worker.py options.json STEPS [THREADS]     on the rnagen in PYTHONPATH
 """
 
 import json
@@ -74,15 +74,16 @@ class Training:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
     torch.set_float32_matmul_precision("high")
     keep_freed_memory()
     config = load_config(TrainConfig(), json.loads(Path(sys.argv[1]).read_text()), sys.argv[1])
     batches, training = full_batches(config), Training(config)
-    seconds, losses = [], []
+    seconds, wall, losses = [], [], []
     for step in range(int(sys.argv[2])):
-        started = time.process_time()
+        started, clock = time.process_time(), time.perf_counter()
         losses.append(training.step(batches[step % len(batches)], step))
         seconds.append(time.process_time() - started)
+        wall.append(time.perf_counter() - clock)
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(json.dumps({"seconds": seconds, "losses": losses, "gib": most}))
+    print(json.dumps({"seconds": seconds, "wall": wall, "losses": losses, "gib": most}))

@@ -63,7 +63,8 @@ def sample(
         options: any other option of `sample.py`, such as `out`, `seed`, `candidates`, `ckpt`, `device`, `steps`, `tau`.
 
     Returns:
-        coordinates [n, L, A, 3] in Å (`coords`, `structure`) and the confidence in them (`confidence`). It iterates
+        coordinates [n, L, A, 3] of all heavy atoms (`atoms="beads"`: of those that the model generates) in Å (`coords`,
+        `structure`) and the confidence in them (`confidence`). It iterates
         over the conformers; `save` writes them.
 
     Raises:
@@ -74,11 +75,11 @@ def sample(
     >>> ensemble  # doctest: +ELLIPSIS
     Ensemble(rna: 2 conformers of 14 nt, predicted TM-score ...)
     >>> ensemble.coords.shape, ensemble.to_numpy("C1'").shape
-    ((2, 14, 4, 3), (2, 14, 3))
+    ((2, 14, 27, 3), (2, 14, 3))
     >>> [conformer.num_models for conformer in ensemble.superposed()]
     [1, 1]
-    >>> ensemble.structure.atoms
-    ('P', "C4'", "C1'", 'N')
+    >>> ensemble.structure.atoms[:5]  # where a residue has no such atom, structure.mask is False
+    ('P', 'OP1', 'OP2', "O5'", "C5'")
     """
     if not isinstance(sequence, str):
         wanted = "one sequence; sample_targets takes several, and files"

@@ -8,6 +8,7 @@ Atoms are numbered on the grid of residues and `HEAVY_ATOMS`: atom a of residue 
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from rnagen.strands import strand_numbers
 from rnagen.structure import BACKBONE_ATOMS, BASE_ATOMS, BASES, HEAVY_ATOMS, glycosidic_nitrogen
 
 IDEALS = Path(__file__).parent / "assets" / "nucleotides.json"
@@ -154,10 +156,13 @@ def terms(
     return Terms(np.concatenate(atoms), np.concatenate(kinds))
 
 
-def linked_by_number(present: Bool[np.ndarray, " L"], residue_index: Int[np.ndarray, " L"]) -> Bool[np.ndarray, " L"]:
-    """Whether each residue is bonded to the next: both are present, and their numbers follow."""
+def linked_by_number(
+    present: Bool[np.ndarray, " L"], residue_index: Int[np.ndarray, " L"], strands: Sequence[int] = ()
+) -> Bool[np.ndarray, " L"]:
+    """Whether each residue is bonded to the next: both are present and of one strand, and their numbers follow."""
     linked = np.zeros(len(present), dtype=bool)
-    linked[:-1] = present[:-1] & present[1:] & (np.diff(residue_index) == 1)
+    together = np.diff(strand_numbers(strands, len(present))) == 0
+    linked[:-1] = present[:-1] & present[1:] & (np.diff(residue_index) == 1) & together
     return linked
 
 

@@ -1,4 +1,4 @@
-"""Map a function over many inputs in worker processes that end with this one, at most one item later."""
+"""Functions mapped over many inputs in worker processes that end with this one, at most one item later; one thread."""
 
 import multiprocessing
 import os
@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rnagen.progress import progress_bar
@@ -66,3 +67,17 @@ def _follow_the_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """One thread of torch until the block ends: small tensors are no faster with more, and rounding does not depend on
+    their number."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

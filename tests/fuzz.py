@@ -1,8 +1,8 @@
 """Mutated inputs for every reader: `python -m tests.fuzz --inputs 20000`.
 
 Each input is a valid file of some format with a few mutations. A reader may return a result or raise a documented error
-(InputError, ConfigError) of at most 500 characters; anything else, more than 10 s or more than 1 GB of memory is a
-fault.
+(InputError, ConfigError) of at most 500 characters that names the file; anything else, more than 10 s of a processor or
+more than 1 GB of memory is a fault.
 Faults are printed with their seed, and `--seed SEED --inputs 1` makes the same input again.
 """
 
@@ -21,6 +21,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
 from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.config.files import load_config, load_yaml
 from rnagen.config.structure import TrainConfig
@@ -30,16 +33,21 @@ from rnagen.evaluation.inputs import read_cutoff, read_dates, read_predictions, 
 from rnagen.io.alignment import read_alignment
 from rnagen.io.kaggle import read_sequences
 from rnagen.io.labels import read_labels_table
+from rnagen.io.pair_matrix import read_pair_matrix
 from rnagen.io.read import read_structure_file
+from rnagen.io.structure_file import structure_records
 from rnagen.io.targets import read_targets
 from rnagen.preparation.metadata import read_metadata
 from rnagen.preparation.parsed import ParsedCache
 from rnagen.preparation.sources import Source
-from rnagen.preparation.synthetic import synthetic_dataset
+from rnagen.preparation.synthetic import synthetic_dataset, synthetic_rna
 from rnagen.submission.rows import rows_of_sample
 from rnagen.submission.run import check_file
 from rnagen.submission.slots import read_slots
 from rnagen.tasks.reactivity.outputs import measured_profiles
+from rnagen.templates.files import read_template_files
+from rnagen.templates.library import Library, TemplateChain, TemplateInfo
+from rnagen.training.state import PARTS, WRITER, read_state
 from tests.helpers.binary_cif import structure
 from tests.helpers.rna_files import OTHER, SEQUENCE, mmcif, pdb, strand
 from tests.helpers.tiny import TINY, tiny_model
@@ -88,6 +96,8 @@ TEXTS = {
     "shape": "".join(f"{i} {0.1 * i:.2f}\n" for i in range(1, 25)),
     "yaml": "path_type: GVP\ncutoff: 2022-05-27\nembed_dim: 64\nlr: 1e-3\natoms: [P, C1']\ndata: data\n",
     "slots": "bands:\n- {to: 160, slots: [1, 1, small, 2, base]}\n- {to: null, slots: [1, 2, 1, 2, 1]}\n",
+    "dot plot": f"%!PS-Adobe-3.0 EPSF-3.0\n/sequence {{ (\\\n{SEQUENCE}\\\n) }} def\n/ubox {{ }} def\n"
+    "1 24 0.99 ubox\n2 23 0.95 ubox\n1 24 0.95 lbox\nshowpage\n",
     "run": json.dumps({"identity": {"format": "cif"}, "checkpoint": {"cutoff": "2022-05-27"}}),
 }
 """A valid file of each format."""
@@ -120,6 +130,10 @@ READERS: dict[str, tuple[str, Reader]] = {
     "profiles": (".csv", _read_profiles),
     "yaml": (".yaml", lambda path: load_config(TrainConfig(), load_yaml(path), str(path))),
     "submission": (".csv", check_file),
+    "templates": (".pdb", lambda path: read_template_files([path])),
+    "template table": (".csv", lambda path: read_template_files([path])),
+    "secondary structure": (".txt", structure_records),
+    "pair matrix": (".txt", lambda path: read_pair_matrix(path, SEQUENCE)),
     "sample submission": (".csv", rows_of_sample),
     "slots": (".yaml", lambda path: read_slots(path, ["base", "small"])),
     "run.json": (".json", lambda path: read_cutoff(path.rename(path.with_name("run.json")).parent, None)),
@@ -140,6 +154,10 @@ FITTING = {
     "profiles": ("profiles", "rdat", "shape"),
     "yaml": ("yaml",),
     "submission": ("labels",),
+    "templates": ("pdb", "plain pdb", "mmcif"),
+    "template table": ("labels",),
+    "secondary structure": ("fasta", "rnafold", "stockholm", "ct", "bpseq"),
+    "pair matrix": ("dot plot",),
     "sample submission": ("labels",),
     "slots": ("slots",),
     "run.json": ("run",),
@@ -277,6 +295,14 @@ class Binaries:
         self.described = (folder / "m.json").read_bytes()
         self.dataset = (folder / "data" / "chains.safetensors").read_bytes()
         self.binary_cif = structure(SEQUENCE, _WHOLE)
+        chains = [
+            TemplateChain.of(synthetic_rna(k, 24), TemplateInfo(f"9zz{k}_A", f"9zz{k}", "2020-01-01")) for k in (1, 2)
+        ]
+        Library.of(chains).write(folder / "l.safetensors")
+        state = {part: kind() for part, kind in PARTS.items()} | {"callbacks": {WRITER: {"best": 0.5}}}
+        torch.save(state | {"state_dict": {"a": torch.zeros(3)}}, folder / "s.ckpt")
+        np.save(folder / "p.npy", np.zeros((24, 24)))
+        self.others = {name: (folder / name).read_bytes() for name in ("l.safetensors", "s.ckpt", "p.npy")}
 
     def read(self, which: str, draw: random.Random) -> Any:
         """Mutate one part and read the whole."""
@@ -286,6 +312,10 @@ class Binaries:
         if which == "BinaryCIF":
             (self.folder / "x.bcif").write_bytes(mutated(self.binary_cif, draw))
             return read_structure_file(self.folder / "x.bcif")
+        if which in OTHERS:
+            name, reader = OTHERS[which]
+            (self.folder / name).write_bytes(mutated(self.others[name], draw))
+            return reader(self.folder / name)
         weights = mutated(self.weights, draw) if which == "weights" else self.weights
         described = mutated(self.described, draw) if which == "description" else self.described
         (self.folder / "m.safetensors").write_bytes(weights)
@@ -293,15 +323,21 @@ class Binaries:
         return load_checkpoint(self.folder / "m.safetensors")
 
 
-BINARY = ("weights", "description", "dataset", "BinaryCIF")
+OTHERS: dict[str, tuple[str, Reader]] = {
+    "library": ("l.safetensors", Library.open),
+    "training state": ("s.ckpt", read_state),
+    "pair array": ("p.npy", lambda path: read_pair_matrix(path, SEQUENCE)),
+}
+"""Files of one part, and their readers."""
+BINARY = ("weights", "description", "dataset", "BinaryCIF", *OTHERS)
 
 
 def one_input(seed: int, folder: Path, binaries: Binaries) -> tuple[str, str]:
     """(reader, what it did with the input of this seed): `result`, `error`, or a fault."""
     draw = random.Random(seed)
     name = draw.choice((*READERS, *BINARY))
-    started = time.monotonic()
-    signal.setitimer(signal.ITIMER_REAL, LONGEST_SECONDS)
+    started = time.process_time()
+    signal.setitimer(signal.ITIMER_PROF, LONGEST_SECONDS)
     try:
         if name in BINARY:
             binaries.read(name, draw)
@@ -312,11 +348,13 @@ def one_input(seed: int, folder: Path, binaries: Binaries) -> tuple[str, str]:
         outcome = "error"
         if len(str(error)) > LONGEST_MESSAGE:
             outcome = f"a message of {len(str(error))} characters: {str(error)[:120]}…"
+        elif not any(place.name in str(error) for place in (folder, binaries.folder)):
+            outcome = f"a message that does not name its file: {error}"
     except Exception as error:
         outcome = f"{type(error).__name__}: {str(error)[:200]}"
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    seconds = time.monotonic() - started
+        signal.setitimer(signal.ITIMER_PROF, 0)
+    seconds = time.process_time() - started
     return name, outcome if seconds < LONGEST_SECONDS else f"{seconds:.1f} s"
 
 
@@ -338,7 +376,7 @@ def _too_long(number: int, frame: object) -> None:
 
 def run(inputs: int, first_seed: int) -> tuple[Counter[tuple[str, str]], list[str]]:
     """Counts by (reader, result or error), and the faults."""
-    signal.signal(signal.SIGALRM, _too_long)
+    signal.signal(signal.SIGPROF, _too_long)
     counts: Counter[tuple[str, str]] = Counter()
     faults = []
     with tempfile.TemporaryDirectory() as text_folder, tempfile.TemporaryDirectory() as binary_folder:

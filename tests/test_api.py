@@ -11,6 +11,7 @@ from rnagen import api
 from rnagen.cli.sample import main
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.read import read_structures
+from rnagen.structure import HEAVY_ATOMS
 from tests.helpers.outputs import contents
 
 RNAS = [("one", "GGGAAACCC"), ("two", "GGGCUUCGGCCC")]
@@ -113,17 +114,23 @@ def test_an_ensemble_iterates_superposes_and_is_an_array() -> None:
     assert repr(ensemble).startswith("Ensemble(rna: 3 conformers of 12 nt, predicted TM-score 0.")
     assert [one.num_models for one in ensemble] == [1, 1, 1]
     np.testing.assert_array_equal(np.stack([one.coords[0] for one in ensemble]), ensemble.to_numpy())
-    np.testing.assert_array_equal(ensemble.to_numpy("C1'"), ensemble.coords[:, :, 2])
-    with pytest.raises(ConfigError, match="'CA' is not an atom of this model; choose from P, C4', C1', N"):
+    np.testing.assert_array_equal(ensemble.to_numpy("C1'"), ensemble.coords[:, :, HEAVY_ATOMS.index("C1'")])
+    nitrogen = np.where([base in "AG" for base in ensemble.structure.sequence], "N9", "N1").tolist()
+    expected = [ensemble.coords[:, i, HEAVY_ATOMS.index(name)] for i, name in enumerate(nitrogen)]
+    np.testing.assert_array_equal(ensemble.to_numpy("N"), np.stack(expected, axis=1))
+    with pytest.raises(ConfigError, match="'CA' is not an atom; choose from P, OP1, OP2, O5'"):
         ensemble.to_numpy("CA")
-    superposed = ensemble.superposed()
-    np.testing.assert_allclose(superposed.coords[0], ensemble.coords[0], atol=1e-3)
+    # They are superposed on the first; of some of them, the first is another.
+    np.testing.assert_allclose(ensemble.superposed().coords, ensemble.coords, atol=1e-3)
+    some = ensemble[1:]
+    superposed = some.superposed()
+    np.testing.assert_array_equal(superposed.coords[0], some.coords[0])
 
     def spread(one: rnagen.api.Ensemble) -> float:
-        return float(np.square(one.coords[1:] - one.coords[:1]).sum())
+        return float(np.square(one.to_numpy("C1'")[1:] - one.to_numpy("C1'")[:1]).sum())
 
-    assert spread(superposed) < spread(ensemble)
-    between = [np.linalg.norm(one.coords[1, 0, 0] - one.coords[1, 5, 2]) for one in (ensemble, superposed)]
+    assert spread(superposed) < spread(some)
+    between = [np.linalg.norm(one.coords[1, 0, 0] - one.coords[1, 5, 2]) for one in (some, superposed)]
     assert between[0] == pytest.approx(between[1], abs=1e-3)
 
 
@@ -131,10 +138,11 @@ def test_an_ensemble_iterates_superposes_and_is_an_array() -> None:
 def test_what_is_saved_is_what_a_run_writes(tmp_path: Path, structure_format: str) -> None:
     result = rnagen.sample_targets(RNAS, 2, steps=2, out=str(tmp_path / "out"), format=structure_format, report=False)
     assert result.save(str(tmp_path / "saved"), structure_format) == tmp_path / "saved"
-    ran = {name: text for name, text in contents(tmp_path / "out").items() if name not in ("run.json", ".lock")}
+    of_a_run = ("run.json", "ranking.csv", ".lock", "sampled.safetensors")
+    ran = {name: text for name, text in contents(tmp_path / "out").items() if Path(name).name not in of_a_run}
     assert contents(tmp_path / "saved") == ran
     assert result["one"].save(tmp_path / "one", structure_format) == tmp_path / "one"
-    assert contents(tmp_path / "one") == contents(tmp_path / "out" / "one")
+    assert contents(tmp_path / "one") == contents(tmp_path / "saved" / "one")
     with pytest.raises(ConfigError, match="has a run of rnagen"):
         result.save(tmp_path / "out")
     assert repr(result) == "SampledTargets(2 RNAs (one, two), 0 failed)"
@@ -146,7 +154,7 @@ def test_conformers_and_rnas_are_added_to_a_folder(tmp_path: Path) -> None:
     rnagen.sample_targets(RNAS[:1], 1, steps=2, out=out)
     more = rnagen.sample_targets(RNAS, 2, steps=2, out=out)
     assert [len(ensemble) for ensemble in more.values()] == [2, 2]
-    assert more["one"].numbers == [1, 2]
+    assert sorted(more["one"].numbers) == [1, 2]
     assert len(rnagen.sample(RNAS[0][1], 1, name="one", steps=2, out=out)) == 2
 
 
@@ -198,7 +206,8 @@ def test_an_ensemble_has_places_and_slices() -> None:
     np.testing.assert_array_equal(ensemble[-1].coords, ensemble.coords[2:])
     some = ensemble[1:]
     assert some.numbers == ensemble.numbers[1:]
-    assert some.best_first == [one for one in ensemble.best_first if one in some.numbers]
+    assert some.checkpoints == ["small", "small"]
+    assert some.candidates == 5
     np.testing.assert_array_equal(some.confidence.tm, ensemble.confidence.tm[1:])
     np.testing.assert_array_equal(some.coords, ensemble.coords[1:])
     assert repr(ensemble[3:]) == "Ensemble(rna: 0 conformers of 12 nt)"

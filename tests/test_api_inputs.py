@@ -20,7 +20,7 @@ def unchecked() -> Iterator[None]:
 
 
 def test_one_value_is_a_list_of_one() -> None:
-    assert not rnagen.sample("GGGAAACCC", 1, steps=2, templates="none").templates
+    assert rnagen.sample("GGGAAACCC", 1, steps=2, templates="none").templates == [None]
     with pytest.raises(InputError, match=r"no\.cif: no such file"):
         rnagen.sample("GGGAAACCC", 1, steps=2, templates=Path("no.cif"))
     with pytest.raises(ConfigError, match="prepare: inputs: 5 cannot be used"):

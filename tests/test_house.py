@@ -39,12 +39,12 @@ def test_no_test_imports_another_test() -> None:
 
 
 def test_each_test_file_is_named_after_its_module() -> None:
-    """tests/<room>/test_<module>.py, or with more words after the module's name; e2e, docs, cases and benchmarks have
-    none."""
+    """tests/<room>/test_<module>.py, or with more words after the module's name; e2e, docs, cases, campaign and
+    benchmarks have none."""
     strangers = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         room = path.parent.relative_to(ROOT / "tests")
-        if room.parts[:1] in (("e2e",), ("docs",), ("benchmarks",), ("cases",)) or room == Path("."):
+        if room.parts[:1] in (("e2e",), ("docs",), ("benchmarks",), ("cases",), ("campaign",)) or room == Path("."):
             continue
         modules = [module.stem for module in (PACKAGE / room).glob("*.py")]
         name = path.stem.removeprefix("test_")

@@ -1,5 +1,6 @@
 """All heavy atoms of conformers of which the beads are known."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,8 @@ from rnagen.allatom.restraints import Restraints, Topology, restraints, too_clos
 from rnagen.chemistry import COLUMN, has_atom, linked_by_number
 from rnagen.contacts import contacts
 from rnagen.metrics.all_atom import OVERLAP
-from rnagen.structure import BEADS, HEAVY_ATOMS, RNAStructure, encode_sequence
+from rnagen.parallel import single_thread
+from rnagen.structure import BASES, BEADS, HEAVY_ATOMS, RNAStructure, encode_sequence
 
 JOINING = (40, 40)
 """Steps without contacts: they close the chain and turn the bases. Before each, phosphate oxygens are placed anew."""
@@ -31,11 +33,17 @@ ATOMS_AT_ONCE = 60_000
 """Most atoms of conformers that are minimised together."""
 
 
+def can_complete(atoms: Collection[str]) -> bool:
+    """Whether complete nucleotides can be built on these atoms: C4', C1' and a glycosidic nitrogen."""
+    return {"C4'", "C1'"} <= set(atoms) and bool({"N", "N1", "N9"} & set(atoms))
+
+
 def complete(structure: RNAStructure) -> RNAStructure:
     """The structure with all heavy atoms of every residue that has the beads C4', C1' and N.
 
-    A pure function: conformers do not change one another. Residues without these beads stay empty. A residue without P
-    that follows none (the 5' end as a rule) gets no phosphate; within the chain, P is placed where the bead is missing.
+    A pure function: conformers do not change one another, and the number of threads nothing. Residues without these
+    beads stay empty. A residue without P that follows none (the 5' end as a rule) gets no phosphate; within the chain,
+    P is placed where the bead is missing. A residue of an unknown base (N) has backbone and sugar alone.
 
     Args:
         structure: with the atoms `BEADS`, or with more, of which the beads are used; in Å.
@@ -46,7 +54,7 @@ def complete(structure: RNAStructure) -> RNAStructure:
     Raises:
         ValueError: its atoms are not enough, as those of C1' alone.
     """
-    if not {"C4'", "C1'"} <= set(structure.atoms) or not {"N", "N1", "N9"} & set(structure.atoms):
+    if not can_complete(structure.atoms):
         raise ValueError(f"{structure.name}: all heavy atoms need {', '.join(BEADS)}, not {', '.join(structure.atoms)}")
     beads = structure.select_atoms(BEADS)
     bases = encode_sequence(structure.sequence).astype(np.int64)
@@ -56,21 +64,22 @@ def complete(structure: RNAStructure) -> RNAStructure:
     for k, pattern in enumerate(patterns):
         rows = np.flatnonzero(pattern_of.reshape(-1) == k)
         there = pattern.reshape(beads.mask.shape[1:])
-        topology = _topology(bases, there, structure.residue_index)
+        topology = _topology(bases, there, beads)
         mask[rows] = topology.mask
         if not topology.mask.any():
             continue
         for part in np.array_split(rows, -(-len(rows) * topology.mask.size // ATOMS_AT_ONCE)):
-            coords[part] = _completed(beads.coords[part], there, topology)
+            with single_thread():
+                coords[part] = _completed(beads.coords[part], there, topology)
+    mask[:, bases == BASES.index("N"), COLUMN["N1"]] = False
+    coords[~mask] = 0
     return replace(structure, coords=coords, mask=mask, atoms=HEAVY_ATOMS)
 
 
-def _topology(
-    bases: Int[np.ndarray, " L"], there: Bool[np.ndarray, "L 4"], residue_index: Int[np.ndarray, " L"]
-) -> Topology:
+def _topology(bases: Int[np.ndarray, " L"], there: Bool[np.ndarray, "L 4"], structure: RNAStructure) -> Topology:
     """Atoms that are to be placed, and which residues are bonded."""
     present = np.asarray(there[:, 1:].all(axis=1))
-    linked = linked_by_number(present, residue_index)
+    linked = linked_by_number(present, structure.residue_index, structure.strands)
     mask = has_atom(bases) & present[:, None]
     follows = np.concatenate([[False], linked[:-1]])
     bare = ~there[:, BEADS.index("P")] & ~follows
@@ -140,6 +149,6 @@ def _placed(
         torch.from_numpy(topology.linked).expand(batch, -1),
         bases,
     )
-    atoms = full_atoms(choose(around, fragments()), bases.repeat(batch))
+    atoms = full_atoms(choose(around, fragments(), batch), bases.repeat(batch))
     placed = atoms.view(batch, length, -1, 3).numpy()
     return np.where(topology.mask[..., None], placed, 0).astype(np.float32)

@@ -6,6 +6,7 @@ five within 1 Å find 93–97 % of A-U and G-C pairs, and 87–95 % of what they
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.spatial import cKDTree
 
 from rnagen.chemistry import COLUMN, WIDTH
 from rnagen.structure import BASES, BEADS
@@ -25,6 +26,7 @@ _MEDIANS = {
 """Å, by `_DISTANCES`: from the first base of the pair to the second."""
 ALONE, STACKED = 0.6, 1.2
 """Å; how far each distance may be off in a pair, and in one with another pair stacked on it."""
+_REACH = max(lengths[0] for lengths in _MEDIANS.values()) + STACKED
 CLOSEST = 3
 """Residues between the two of a pair, at least."""
 
@@ -33,44 +35,40 @@ def find_pairs(
     coords: Float[np.ndarray, "L 4 3"], mask: Bool[np.ndarray, "L 4"], bases: Int[np.ndarray, " L"]
 ) -> list[tuple[int, int]]:
     """Canonical pairs (purine, pyrimidine) on beads in Å; a residue is in one at most."""
-    codes = [BASES.index(base) for base in "ACGU"]
-    a, c, g, u = ((bases == code) & mask[:, 1:].all(-1) for code in codes)
-    off = np.full((len(bases), len(bases)), np.inf)
-    for kind, first, second in (("AU", a, u), ("GC", g, c), ("GU", g, u)):
-        rows, columns = np.flatnonzero(first), np.flatnonzero(second)
-        if len(rows) and len(columns):
-            off[np.ix_(rows, columns)] = _deviation(coords[rows], coords[columns], kind)
-    i, j = np.nonzero(off < STACKED)
-    far = np.abs(i - j) > CLOSEST
-    i, j = i[far], j[far]
-    both = np.minimum(off, off.T)
+    there = np.flatnonzero(mask[:, 1:].all(-1))
+    close = cKDTree(coords[there, BEADS.index("C1'")]).query_pairs(_REACH, output_type="ndarray")
+    both = there[close[np.lexsort(close.T)]]
+    off: dict[tuple[int, int], float] = {}
+    for kind in HYDROGEN_BONDS:
+        for ends in (both, both[:, ::-1]):
+            fits = (bases[ends] == [BASES.index(base) for base in kind]).all(1)
+            first, second = ends[fits].T
+            off |= dict(zip(zip(first.tolist(), second.tolist()), _deviation(coords[first], coords[second], kind)))
     found: list[tuple[int, int]] = []
-    used = np.zeros(len(bases), dtype=bool)
-    for k in np.argsort(off[i, j], kind="stable"):
-        first, second = int(i[k]), int(j[k])
-        if used[first] or used[second]:
-            continue
-        if off[first, second] < ALONE or _is_stacked(both, first, second):
-            found.append((first, second))
-            used[[first, second]] = True
+    used: set[int] = set()
+    for (i, j), deviation in sorted(off.items(), key=lambda item: (item[1], item[0])):
+        if deviation >= STACKED:
+            break
+        if abs(i - j) > CLOSEST and used.isdisjoint((i, j)) and (deviation < ALONE or _is_stacked(off, i, j)):
+            found.append((i, j))
+            used |= {i, j}
     return found
 
 
-def _is_stacked(off: Float[np.ndarray, "L L"], i: int, j: int) -> bool:
+def _is_stacked(off: dict[tuple[int, int], float], i: int, j: int) -> bool:
     """Whether a pair of the next residues inwards or outwards is possible too."""
-    around = ((i + 1, j - 1), (i - 1, j + 1))
-    return any(off[a, b] < STACKED for a, b in around if 0 <= a < len(off) and 0 <= b < len(off))
+    around = [pair for step in (1, -1) for pair in ((i + step, j - step), (j - step, i + step))]
+    return any(off.get(pair, np.inf) < STACKED for pair in around)
 
 
-def _deviation(
-    first: Float[np.ndarray, "n 4 3"], second: Float[np.ndarray, "m 4 3"], kind: str
-) -> Float[np.ndarray, "n m"]:
+def _deviation(first: Float[np.ndarray, "n 4 3"], second: Float[np.ndarray, "n 4 3"], kind: str) -> list[float]:
     """Å by which the worst of the distances is off."""
-    worst = np.zeros((len(first), len(second)))
+    worst = np.zeros(len(first))
     for (a, b), median in zip(_DISTANCES, _MEDIANS[kind]):
-        gap = first[:, None, BEADS.index(a)] - second[None, :, BEADS.index(b)]
+        gap = first[:, BEADS.index(a)] - second[:, BEADS.index(b)]
         worst = np.maximum(worst, np.abs(np.linalg.norm(gap, axis=-1) - median))
-    return worst
+    found: list[float] = worst.tolist()
+    return found
 
 
 def hydrogen_bonds(

@@ -20,6 +20,8 @@ OTHER_KIND = 1.0
 """Å²; added where one is a purine and the other a pyrimidine."""
 FITTED = {"P": 1.0, "C4'": 2.0, "C1'": 4.0, "N": 4.0, "P+": 1.0}
 """Weight of each bead when a fragment is laid on those of its residue."""
+AT_ONCE = 512
+"""Residues that are compared with the fragments at once."""
 P_OXYGEN, HALF = 1.484, torch.tensor(119.6).deg2rad() / 2
 """Å and half of the angle OP1-P-OP2, as `rnagen.chemistry.Ideals` has them."""
 
@@ -62,8 +64,22 @@ class Beads:
         return cls(points.flatten(0, 1), known.flatten(0, 1), purine.repeat(batch))
 
 
-def nearest(beads: Beads, fragments: Fragments) -> Int64[Tensor, " R"]:
-    """The fragment with the smallest weighted squared distance to the beads of each residue."""
+def nearest(beads: Beads, fragments: Fragments, conformers: int = 1) -> Int64[Tensor, " R"]:
+    """The fragment with the smallest weighted squared distance to the beads of each residue.
+
+    A few residues of one conformer are compared at a time: the memory stays bounded, and rounding does not depend on
+    the conformers beside.
+    """
+    sizes = [len(part) for one in range(conformers) for part in _blocks(len(beads.points) // conformers)]
+    parts = zip(*(whole.split(sizes) for whole in (beads.points, beads.known, beads.is_purine)))
+    return torch.cat([_nearest(Beads(*part), fragments) for part in parts])
+
+
+def _blocks(length: int) -> list[range]:
+    return [range(start, min(start + AT_ONCE, length)) for start in range(0, length, AT_ONCE)]
+
+
+def _nearest(beads: Beads, fragments: Fragments) -> Int64[Tensor, " R"]:
     origin, along, aside = (beads.points[:, PLACE[name]] for name in FRAME)
     local = (beads.points - origin[:, None]) @ frames(origin, along, aside).mT
     weight = torch.tensor([MATCHED.get(name, 0.0) for name in PLACE])
@@ -90,9 +106,9 @@ def weighted_kabsch(
     return rotation, to - rotate(from_[..., None, :], rotation)[..., 0, :]
 
 
-def choose(beads: Beads, fragments: Fragments) -> Float[Tensor, "R 16 3"]:
+def choose(beads: Beads, fragments: Fragments, conformers: int = 1) -> Float[Tensor, "R 16 3"]:
     """The points of the best fragment of each residue, laid on its beads."""
-    mobile = fragments.coords[nearest(beads, fragments)]
+    mobile = fragments.coords[nearest(beads, fragments, conformers)]
     weights = torch.tensor([FITTED.get(name, 0.0) for name in PLACE]) * beads.known
     rotation, shift = weighted_kabsch(mobile, beads.points, weights)
     return (rotate(mobile, rotation) + shift[:, None])[:, : len(POINTS)]

@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from rnagen.config.files import load_config
 from rnagen.errors import ConfigError, InputError
@@ -65,7 +66,7 @@ class SavedModel:
             InputError: there is no such model, or the weights do not fit it.
         """
         try:
-            with torch.device("meta"):
+            with torch.device("meta"), _Unfilled():
                 model = make()
         except (InputError, ConfigError):
             raise
@@ -74,6 +75,14 @@ class SavedModel:
             raise InputError(described, "config", f"no model can be made of it: {reason}") from error
         assign_weights(model, self.weights, self.path)
         return model.to(device).eval()
+
+
+class _Unfilled(TorchFunctionMode):
+    """Weights without memory need no initial values: torch decomposes `normal_` there, with the modules of its
+    compiler, whose import takes as long as that of all others."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return kwargs["tensor"] if func is nn.init.normal_ else func(*args, **(kwargs or {}))
 
 
 def save_model(path: Path, model: nn.Module, task: str, config: dict[str, Any], metadata: dict[str, Any]) -> None:

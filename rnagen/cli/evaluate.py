@@ -36,8 +36,19 @@ def run(config: EvaluateConfig) -> int:
         print(f"rnagen evaluate: {note}", file=sys.stderr)
     console = Console() if sys.stdout.isatty() else Console(width=TABLE_WIDTH)
     console.print(result.table())
+    if result.spreads:
+        console.print(result.spread_table())
     if len(result) == 1 and result.scores[0].rmsd is not None:
         print(f"RMSD on C1' after superposition, lowest of five: {result.scores[0].rmsd:.2f} Å")
+    if len(result) == 1 and (network := result.scores[0].network) is not None:
+        classes = (
+            ("all", network.inf),
+            ("canonical pairs", network.inf_wc),
+            ("other pairs", network.inf_nwc),
+            ("stacking", network.inf_stacking),
+        )
+        values = ", ".join(f"{name} {'none' if value is None else f'{value:.3f}'}" for name, value in classes)
+        print(f"interaction network fidelity, best of five: {values}")
     for name, mode in (
         ("minus_helix", "matched by residue number"),
         ("independent_minus_helix", "sequence-independent"),

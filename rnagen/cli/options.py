@@ -4,10 +4,12 @@ import contextlib
 import dataclasses
 import io
 import os
+import signal
 import sys
+import threading
 import traceback
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -177,15 +179,20 @@ def split_config(arguments: Sequence[str]) -> tuple[list[str], Path | None]:
 def guarded(command: Callable[[], int], prog: str) -> int:
     """Run a command; an error is one line on stderr and an exit code, never a traceback.
 
-    2: what the user can mend; 3: a fault of rnagen; 130: interrupted; 141: nobody reads the output (`| head`).
+    2: what the user can mend; 3: a fault of rnagen; 130: interrupted; 141: nobody reads the output (`| head`);
+    143: asked to end (SIGTERM).
     """
     prog = typed(prog)
     replace_unprintable()
     quieten_libraries()
     try:
-        code = command()
+        with _ends_on_request():
+            code = command()
         sys.stdout.flush()
         return code
+    except Terminated:
+        _refuse(prog, "asked to end")
+        return 143
     except (InputError, ConfigError) as error:
         return _refuse(prog, error)
     except BrokenPipeError:
@@ -206,6 +213,30 @@ def guarded(command: Callable[[], int], prog: str) -> int:
         return 3
     finally:
         _close_output()
+
+
+class Terminated(BaseException):
+    """SIGTERM came: the system is shut down, or a cluster wants the machine."""
+
+
+@contextlib.contextmanager
+def _ends_on_request() -> Iterator[None]:
+    """Raise `Terminated` on SIGTERM until the block ends, as Python raises KeyboardInterrupt on SIGINT; where a caller
+    has a handler of its own, or this is not the main thread, that is left to it."""
+
+    def end(number: int, frame: Any) -> None:
+        raise Terminated
+
+    is_ours = (
+        threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    )
+    if is_ours:
+        signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        if is_ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def replace_unprintable() -> None:

@@ -14,6 +14,8 @@ WARNINGS = (
     # Ours can be resumed anywhere, and a frozen encoder is in eval mode on purpose.
     r"You're resuming from a checkpoint that ended before the epoch ended",
     r"Found \d+ module\(s\) in eval mode at the start of training",
+    # They are means over all processes before they are logged.
+    r"It is recommended to use `self\.log\('val/",
     # States of earlier versions hold the time that their run had.
     r"Be aware that when using `ckpt_path`, callbacks used to create the checkpoint need to be provided",
 )

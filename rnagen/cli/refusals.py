@@ -101,6 +101,8 @@ def _refused(option: str, values: list[str], known: dict[str, Any]) -> tuple[str
 def _fits(declared: Any, kind: Any, value: str) -> bool:
     if value == "None" and _is_optional(declared):
         return True
+    if _is_union(kind):
+        return any(_fits(declared, part, value) for part in typing.get_args(kind))
     if typing.get_origin(kind) is Literal:
         return value in map(str, typing.get_args(kind))
     try:
@@ -121,6 +123,10 @@ def _plain(kind: Any) -> Any:
 def _is_optional(kind: Any) -> bool:
     if typing.get_origin(kind) is Annotated:
         return _is_optional(typing.get_args(kind)[0])
+    return _is_union(kind) and type(None) in typing.get_args(kind)
+
+
+def _is_union(kind: Any) -> bool:
     return typing.get_origin(kind) in (typing.Union, types.UnionType)
 
 

@@ -60,16 +60,18 @@ def _templates(name: str, ensemble: "Ensemble") -> list[str]:
         f"{name} {k}: {use.source} {use.name}, {use.release_date or 'undated'}, {use.identity:.0%} identical over "
         f"{use.coverage:.0%}, score {use.score:.2f}, predicted TM-score {use.predicted_tm:.2f}"
         for k, use in enumerate(ensemble.templates, start=1)
+        if use is not None
     ]
 
 
 def _sample(job: "SamplingRun", config: SampleConfig) -> None:
     from rnagen.progress import progress_bar
     from rnagen.report.page.write import report_of_sampling
+    from rnagen.sampling.claim import RANKING, SUBMISSION
     from rnagen.sampling.ensemble import Ensemble
-    from rnagen.sampling.outputs import SUBMISSION
+    from rnagen.sampling.overview import table_of
 
-    known = None if job.models is None else job.models.known
+    known = job.known
     with job.open(config.out) as folder:
         if config.alignments is not None:
             aligned = sum(target.alignment is not None for target in job.targets)
@@ -102,12 +104,15 @@ def _sample(job: "SamplingRun", config: SampleConfig) -> None:
                     evaluations = max(evaluations, result.evaluations)
                     built += _templates(target.name, result)
         done, n = folder.submitted()
+        rnas = [folder.finished_rna(target.name) for target in job.finished(folder)]
         unwritten = report_of_sampling(config.out) if done and config.report else None
     for unused in [] if known is None else known.warnings:
         print(f"warning: {unused}", file=sys.stderr)
     if not done:
         return
     print(f"{len(done)} RNAs × {n} conformers: {config.out}/<name>/conformer_*.{config.format}")
+    for line in table_of(rnas, config.format, str(config.out / RANKING)) if rnas else []:
+        print(f"  {line}")
     if evaluations:
         print(f"{config.sampler.sampling_method}: {evaluations} evaluations of the model per conformer")
     if built:
@@ -116,6 +121,7 @@ def _sample(job: "SamplingRun", config: SampleConfig) -> None:
             print(f"  {line}")
         if len(built) > LISTED:
             print(f"  … and {len(built) - LISTED} more")
+    print(f"conformers in their order: {config.out / RANKING}")
     print(f"submission table: {config.out / SUBMISSION}")
     if unwritten:
         print(f"warning: {unwritten}", file=sys.stderr)

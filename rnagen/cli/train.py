@@ -25,6 +25,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     task = make_task(options_of(arguments))
     from rnagen.training.fit import TrainingError, fit
+    from rnagen.training.processes import is_first
     from rnagen.training.resume import STATE
 
     try:
@@ -32,6 +33,8 @@ def run(arguments: Sequence[str]) -> int:
     except TrainingError as error:
         print(f"{typed(PROG)}: {error}", file=sys.stderr)
         return 1
+    if not is_first():
+        return 0 if trained.end != "interrupted" else 130
     if trained.end != "finished":
         print(f"{typed(PROG)}: {trained.end}; go on with --ckpt {trained.folder / STATE}", file=sys.stderr)
         return 130 if trained.end == "interrupted" else 0

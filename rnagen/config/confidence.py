@@ -106,5 +106,7 @@ class ConfidenceConfig:
             "warmup": 0 <= optim.warmup < 1,
             # The head is small: sampling the conformers takes most of the time, and it is done once.
             "devices": self.run.devices == 1,
+            "num_nodes": self.run.num_nodes == 1,
         }
-        refuse_unless(self, checks, {"devices": "cannot be used: a confidence model trains in one process"})
+        reason = "cannot be used: a confidence model trains in one process"
+        refuse_unless(self, checks, dict.fromkeys(("devices", "num_nodes"), reason))

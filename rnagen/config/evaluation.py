@@ -35,6 +35,10 @@ class EvaluateConfig:
     """Rank the conformers by their likelihood under the checkpoint (`--ckpt`, or the shipped one if it made the
     predictions): TM of the most likely one, and rank correlation with TM. Needs structure files with all atoms that the
     model generates."""
+    ensemble: bool = False
+    """Also hold the spread of all conformers of a target against that of its reference conformers, where there are
+    several: fluctuation of the residues, coverage, distributions of distances, and whether both of two states are
+    reached. For the RNAs of splits/ensemble.csv, with --allow-leakage: most of them are in the training."""
     out: Path | None = None
     """Also write the results to this file: .json (everything) or .csv (the targets)."""
     seed: int = 0

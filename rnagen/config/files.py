@@ -85,10 +85,10 @@ RENAMED_VALUES = {("secondary_structures", "drawn"): "sampled"}
 
 def current_name(config: Any, name: str) -> str:
     """The present name of an option of a configuration (or of its class); any other name is returned as it is."""
-    known = {item.name for item in dataclasses.fields(config)} if isinstance(config, type) else flatten(config)
-    if name in known:
+    if name not in RENAMED:
         return name
-    return next((new for new in RENAMED.get(name, ()) if new in known), name)
+    known = {item.name for item in dataclasses.fields(config)} if isinstance(config, type) else flatten(config)
+    return name if name in known else next((new for new in RENAMED[name] if new in known), name)
 
 
 def presets_of(config: Any) -> dict[str, dict[str, dict[str, Any]]]:
@@ -147,7 +147,9 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
     if origin is Annotated:
         return _convert(value, args[0], where)
     if origin in (typing.Union, types.UnionType):
-        return None if value is None else _convert(value, next(a for a in args if a is not type(None)), where)
+        if (value is None and type(None) in args) or any(value in typing.get_args(a) for a in args):
+            return value
+        return _convert(value, args[0], where)
     if origin is Literal:
         good = value in args
     elif origin is tuple:
@@ -174,7 +176,7 @@ def expected(kind: Any) -> str:
     if origin is Annotated:
         return expected(args[0])
     if origin in (typing.Union, types.UnionType):
-        return f"{expected(next(a for a in args if a is not type(None)))}, or None"
+        return ", or ".join("None" if a is type(None) else expected(a) for a in args)
     if origin is Literal:
         return f"one of {', '.join(map(str, args))}" if len(args) > 1 else str(args[0])
     return "a list" if origin is tuple else _NAMES.get(kind, str(kind))
@@ -198,8 +200,19 @@ _POWER_OF_TEN = re.compile(r"[-+]?\d{1,30}(\.\d{0,30})?[eE][-+]?\d{1,3}")
 """Numbers such as 1e-3, which YAML takes for text."""
 
 
+MOST_CHARACTERS = 1_000_000
+"""Of a file of options; reading it takes ten seconds."""
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML whose dates are text: no option is a date, and a cutoff is checked where it is used."""
+    """YAML whose dates are text: no option is a date, and a cutoff is checked where it is used. There are no aliases:
+    a few lines of aliases of aliases stand for more values than any memory holds."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            where = self.peek_event().start_mark
+            raise yaml.composer.ComposerError(None, None, "aliases (*) are not read: write out the value", where)
+        return super().compose_node(parent, index)
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -215,7 +228,11 @@ def load_yaml(path: Path) -> dict[str, Any]:
         ConfigError: the file is missing, unreadable, not YAML or not a mapping of option names.
     """
     try:
-        values = yaml.load(path.read_text(encoding="utf-8-sig"), _Loader)
+        with open(path, encoding="utf-8-sig") as file:
+            text = file.read(MOST_CHARACTERS + 1)
+        if len(text) > MOST_CHARACTERS:
+            raise ConfigError(f"{path}: has more than {MOST_CHARACTERS:,} characters: not a file of options")
+        values = yaml.load(text, _Loader)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except UnicodeDecodeError:

@@ -29,7 +29,7 @@ class PrepareConfig:
     strict: bool = False
     """Exit with an error if anything was skipped."""
     splits: Path | None = None
-    """Also write train.csv, val.csv and casp15.csv into this folder."""
+    """Also write train.csv, val.csv, casp15.csv and ensemble.csv (RNAs with several conformers) into this folder."""
     beads: Path | None = None
     """Also write the training and validation chains, with only the atoms that models generate by default, and the
     synthetic set to this file (.safetensors). `train.py --data` reads it like the dataset, but it is much smaller."""

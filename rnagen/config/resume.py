@@ -6,7 +6,7 @@ MAY_CHANGE = (
     *("ckpt", "run_name", "run_dir"),
     *PLACES,
     *("epochs", "max_time", "fresh_schedule"),
-    *("accelerator", "devices", "num_workers"),
+    *("accelerator", "devices", "num_nodes", "num_workers"),
     *("validate", "validate_only", "val_batches", "val_epoch_freq"),
     *("quiet", "print_freq", "ckpt_freq", "keep_freq"),
     *("skip_oom", "wandb", "wandb_project", "wandb_entity", "wandb_group", "wandb_tags", "tensorboard"),

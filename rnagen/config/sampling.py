@@ -1,5 +1,6 @@
 """Every option of `sample.py`. No heavy import here: `--help` must answer at once."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,11 @@ LastStep = Literal["none", "mean", "tweedie", "euler"]
 StructureSource = Literal["free", "sampled"]
 TemplateUsage = Literal["copy", "condition", "both"]
 StructureFormat = Literal["cif", "pdb"]
+OutputAtoms = Literal["all", "beads"]
+MOST_WORKERS = 1024
+"""Processes of one machine."""
+_LOCAL = re.compile(r"local:(\d{1,9})")
+_ADDRESS = re.compile(r"[a-z]+://[^/\s]+:\d{1,5}")
 
 
 @dataclass(frozen=True)
@@ -168,6 +174,10 @@ class SamplingPlan:
     options: SamplerConfig = field(default_factory=SamplerConfig)
     first: int = 0
     """Conformers that are left out because they are there already."""
+    atoms: OutputAtoms = "all"
+    """Of the conformers that are returned: complete nucleotides, or what the model generates."""
+    turn: tuple[int, int] = (0, 1)
+    """Of checkpoints that take turns: the place of this one, from 0, and their number."""
 
     def __post_init__(self) -> None:
         if self.n < 1:
@@ -179,6 +189,12 @@ class SamplingPlan:
     def total(self) -> int:
         """Conformers to sample, those that are there already too."""
         return self.candidates or self.n
+
+    @property
+    def places(self) -> range:
+        """Positions, from 0, of the conformers that this checkpoint samples now."""
+        place, number = self.turn
+        return range(self.first + (place - self.first) % number, self.total, number)
 
     @property
     def independent(self) -> bool:
@@ -220,19 +236,25 @@ class SampleConfig:
     added to those that are there."""
     overwrite: bool = False
     """Remove the run that is in `out`, with all its RNAs, and begin anew."""
-    ckpt: Path | None = None
+    ckpt: tuple[Path, ...] = ()
     """Weights (.safetensors, with their .json beside them), or a shipped checkpoint by its name: small (default) or
-    base (more accurate, slower, without a confidence model)."""
+    base (more accurate, slower, without a confidence model). Several make the conformers of each RNA in turn."""
     guide_ckpt: Path | None = None
     """Weights of a worse model (smaller, or earlier in training) to be guided away from, with `cfg_scale`."""
     seed: int = 0
     """Conformer k of target s depends on the seed, the name of s and k alone."""
     format: StructureFormat = "cif"
     """Format of the structure files."""
+    atoms: OutputAtoms = "all"
+    """Atoms of the conformers: all heavy atoms, built on those that the model generates (docs/allatom.md), or these
+    alone (beads)."""
     report: bool = True
     """Also write report.html, a page with the conformers in 3D, base pairs, distances and confidence."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
+    cluster: str | None = None
+    """Sample in several processes: `local:N`, N of this machine, which share its cores and GPUs, or the address of a
+    Dask scheduler (tcp://HOST:PORT) whose workers see the same files. Needs `pip install rnagen[cluster]`."""
     cache: Path | None = None
     """Folder for base pairs that were predicted once; by default that of RNAGEN_CACHE, or one per user."""
     quiet: bool = False
@@ -242,8 +264,18 @@ class SampleConfig:
 
     def __post_init__(self) -> None:
         self.plan  # noqa: B018 (its checks are ours)
+        local = self.local_workers is not None and 1 <= self.local_workers <= MOST_WORKERS
+        if self.cluster is not None and not local and not _ADDRESS.fullmatch(self.cluster):
+            wanted = f"local:N with N from 1 to {MOST_WORKERS}, or the address of a Dask scheduler: tcp://HOST:PORT"
+            raise ConfigError(f"cluster: {quoted(self.cluster)} cannot be used (expected {wanted})")
 
     @property
     def plan(self) -> SamplingPlan:
         """What is sampled of each RNA."""
-        return SamplingPlan(self.n, self.candidates, self.seed, self.sampler)
+        return SamplingPlan(self.n, self.candidates, self.seed, self.sampler, atoms=self.atoms)
+
+    @property
+    def local_workers(self) -> int | None:
+        """Processes of this machine that sample; None where the option names none."""
+        found = _LOCAL.fullmatch(self.cluster or "")
+        return None if found is None else int(found[1])

@@ -15,6 +15,7 @@ LARGEST_WIDTH = 2**14
 MOST_LAYERS = 256
 """Of a network, or of its attention heads: what is larger is a mistake, which would use up the memory."""
 MOST_DEVICES = 64
+MOST_NODES = 1024
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
 
 
@@ -88,8 +89,11 @@ class RunOptions:
     """Skip a batch for which the memory does not suffice, as if its loss were not finite, and count it."""
     accelerator: Basic[str] = "auto"
     """Lightning accelerator: auto, cpu, gpu, mps."""
-    devices: Basic[int] = 1
-    """Processes (DDP if there are several)."""
+    devices: Basic[int | Literal["auto"]] = 1
+    """Processes on each node, which train together (DDP), each on its part of a batch. auto: one for each GPU of the
+    node, or as many as a launcher has started there."""
+    num_nodes: Basic[int] = 1
+    """Nodes, on each of which torchrun or srun starts `devices` processes (see docs/cluster.md)."""
 
     def __post_init__(self) -> None:
         least = {"epochs": 1, "val_epoch_freq": 1, "print_freq": 1, "ckpt_freq": 1}
@@ -98,12 +102,19 @@ class RunOptions:
         checks |= {name: getattr(self, name) is None or getattr(self, name) >= low for name, low in optional.items()}
         # A run stays within its folder, and a mistyped number does not start thousands of processes.
         checks["run_name"] = not ({"", "..", "/"} & set(Path(self.run_name).parts or [""]))
-        checks["devices"] = 1 <= self.devices <= MOST_DEVICES
+        checks["devices"] = self.devices == "auto" or 1 <= self.devices <= MOST_DEVICES
+        checks["num_nodes"] = 1 <= self.num_nodes <= MOST_NODES
         checks["seed"] = 0 <= self.seed < 2**32
         checks["accelerator"] = self.accelerator in ACCELERATORS
         refuse_unless(self, checks)
-        if self.skip_oom and self.devices > 1:
-            raise ConfigError(f"skip_oom: needs devices 1, not {self.devices}: the other processes would wait for one")
+        if self.skip_oom and self.several:
+            what = f"devices 1 and num_nodes 1, not {self.devices} and {self.num_nodes}"
+            raise ConfigError(f"skip_oom: needs {what}: the other processes would wait for one")
+
+    @property
+    def several(self) -> bool:
+        """Whether several processes may train together."""
+        return (self.devices, self.num_nodes) != (1, 1)
 
 
 @dataclass(frozen=True)

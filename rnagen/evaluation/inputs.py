@@ -9,7 +9,7 @@ import numpy as np
 
 from rnagen.checkpoints.structure import find_checkpoint
 from rnagen.data.dataset import Dataset, is_dataset
-from rnagen.dates import parse_optional_date
+from rnagen.dates import NO_DATE, parse_optional_date
 from rnagen.errors import InputError
 from rnagen.evaluation.layouts import find_conformers
 from rnagen.evaluation.origins import SUBMISSION, origins_of
@@ -144,9 +144,11 @@ def read_cutoff(predictions: Path, checkpoint: Path | None) -> str:
     run = (predictions if predictions.is_dir() else predictions.parent) / RUN
     if not run.is_file():
         return origins_of(predictions).cutoff
-    described_checkpoint = read_json(run).get("checkpoint")
-    cutoff = described_checkpoint.get("cutoff") if isinstance(described_checkpoint, dict) else None
-    return checked_date(run, "checkpoint.cutoff", cutoff) if cutoff else ""
+    found = read_json(run)
+    # Of version 0.1.0: one checkpoint.
+    listed = found.get("checkpoints", [found.get("checkpoint")])
+    cutoffs = [one.get("cutoff") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    return max((checked_date(run, "checkpoints.cutoff", cutoff) for cutoff in cutoffs if cutoff), default="")
 
 
 def checked_date(file: Path, record: str, value: Any) -> str:
@@ -198,12 +200,24 @@ def _from_dataset(folder: Path, split: Path | None) -> dict[str, RNAStructure]:
     found = {}
     for row in table.rows:
         name = table.cell(row, "id")
-        if name not in chains.rows:
-            raise InputError(split, name, f"is not in the dataset {folder}")
-        found[name] = chains.structure(chains.rows[name])
+        # An RNA of several structures lists its chains: their models are its conformers.
+        names = table.cell(row, "chains").split() if "chains" in table.column else [name]
+        for chain in names:
+            if chain not in chains.rows:
+                raise InputError(split, chain, f"is not in the dataset {folder}")
+        found[name] = _conformers(name, [chains.structure(chains.rows[chain]) for chain in names], split)
     if not found:
         raise InputError(split, None, "no chain in it")
     return found
+
+
+def _conformers(name: str, structures: list[RNAStructure], split: Path) -> RNAStructure:
+    """The structures of one RNA as one, of the date of the first that was released."""
+    if len({structure.sequence for structure in structures}) != 1:
+        raise InputError(split, name, "its chains have different sequences, or there are none")
+    dates = [structure.release_date for structure in structures if structure.release_date != NO_DATE]
+    (joined,) = _join([[structure] for structure in structures])
+    return replace(joined, name=name, release_date=min(dates, default=NO_DATE))
 
 
 def _read_files(files: dict[str, list[Path]]) -> Loaded:

@@ -98,9 +98,11 @@ def checkpoint_of(predictions: Path, ckpt: Path | None, device: str) -> Checkpoi
             "a submission table has C1' alone, the likelihood needs all atoms: give the folder of the sampling run",
         )
     checkpoint = load_checkpoint(ckpt or DEFAULT_CHECKPOINT, device)
-    if ckpt is None and _identity(predictions).get("checkpoint_sha256") != checkpoint.fingerprint:
+    identity = _identity(predictions)
+    made_by = identity.get("checkpoints_sha256", [identity.get("checkpoint_sha256")])
+    if ckpt is None and made_by != [checkpoint.fingerprint]:
         raise InputError(
-            predictions, None, "was not made by the shipped checkpoint: name the one for the likelihood (--ckpt)"
+            predictions, None, "was not made by the shipped checkpoint alone: name the one for the likelihood (--ckpt)"
         )
     return checkpoint
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rnagen.errors import InputError
 from rnagen.evaluation.scores import CUTOFF_UNKNOWN, Summary, TargetScore
+from rnagen.evaluation.spread import Spread
 from rnagen.io.files import write_text
 
 if TYPE_CHECKING:
@@ -24,12 +25,28 @@ HEADINGS = {
     "one_minus_tm": "1 − TM",
     "lddt": "lDDT",
     "rmsd": "RMSD",
+    "inf": "INF",
     "helix": "helix",
     "random_walk": "walk",
     "stems": "stems",
     "templates": "templates",
 }
 """Columns of the table, by the name of the score; those that it has no room for are in the files alone."""
+SPREAD_HEADINGS = {
+    "rmsf_spearman": "RMSF ρ",
+    "rmsf_pearson": "r",
+    "pooled_spearman": "ρ pooled",
+    "pooled_pearson": "r pooled",
+    "rmsf_sampled": "RMSF",
+    "rmsf_reference": "of refs",
+    "cov_r_4": "COV-R 4 Å",
+    "amr_r": "AMR-R",
+    "cov_p_4": "COV-P 4 Å",
+    "amr_p": "AMR-P",
+    "wasserstein": "W₁",
+    "both_states": "both states",
+}
+"""Columns of the table of `--ensemble`."""
 DIGITS = {"rmsd": 1}
 """Of a column; else three."""
 
@@ -51,6 +68,10 @@ class Evaluation:
     """What was masked, left out or not paired."""
     failures: list[InputError] = field(default_factory=list)
     """An error for each target that could not be scored."""
+    spreads: dict[str, Spread] = field(default_factory=dict)
+    """Of the conformers of targets with several references, where it was asked for."""
+    spread_summary: dict[str, Summary] = field(default_factory=dict)
+    """See `summarize_spread`."""
 
     def __len__(self) -> int:
         """Number of targets that were scored."""
@@ -84,6 +105,9 @@ class Evaluation:
             "targets": [asdict(score) for score in self.scores],
             "summary": {name: asdict(value) for name, value in self.summary.items()},
         }
+        if self.spreads:
+            described["ensembles"] = {name: spread.to_plain() for name, spread in self.spreads.items()}
+            described["ensemble_summary"] = {name: asdict(value) for name, value in self.spread_summary.items()}
         return json.dumps(described, indent=1) + "\n"
 
     def to_csv(self) -> str:
@@ -95,9 +119,10 @@ class Evaluation:
             baselines = row.pop("baselines")
             ranking = row.pop("ranking") or {}
             ranking.pop("log_likelihoods", None)
-            rows.append(row | ranking | baselines)
+            network = row.pop("network") or {}
+            rows.append(row | ranking | network | baselines)
         text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         return text.getvalue()
@@ -126,4 +151,22 @@ class Evaluation:
         for label, part in rows:
             values = (f"{getattr(self.summary[name], part):.{DIGITS.get(name, 3)}f}" for name in columns)
             table.add_row(label, "", "", "", *values, "", self.leakage)
+        return table
+
+    def spread_table(self) -> "Table":
+        """One row per target with several references, then the means with their intervals."""
+        from rich.table import Table
+
+        columns = [name for name in SPREAD_HEADINGS if name in self.spread_summary]
+        table = Table("target", title="Spread of all conformers against that of the references, Å on C1'")
+        for heading in ("preds", "refs", "apart", *(SPREAD_HEADINGS[name] for name in columns)):
+            table.add_column(heading, justify="right")
+        for name, spread in self.spreads.items():
+            numbers = spread.numbers()
+            counts = (str(spread.samples), str(spread.references), f"{spread.apart:.1f}")
+            table.add_row(name, *counts, *(f"{numbers[one]:.2f}" if one in numbers else "" for one in columns))
+        table.add_section()
+        for label, part in ((f"mean of {len(self.spreads)}", "mean"), ("95 % from", "low"), ("to", "high")):
+            values = (f"{getattr(self.spread_summary[one], part):.2f}" for one in columns)
+            table.add_row(label, "", "", "", *values)
         return table

@@ -10,18 +10,22 @@ from rnagen.dates import NO_DATE
 from rnagen.devices import choose_device
 from rnagen.errors import InputError
 from rnagen.evaluation.complexes import joined_complexes, on_complex
-from rnagen.evaluation.inputs import Loaded, pair_files, read_cutoff, read_dates, read_predictions, read_references
+from rnagen.evaluation.inputs import RUN, Loaded, pair_files, read_cutoff, read_dates, read_predictions, read_references
 from rnagen.evaluation.layouts import plain
 from rnagen.evaluation.likelihood import checkpoint_of, conformer_likelihoods, with_all_atoms
+from rnagen.evaluation.network import NOT_INSTALLED, best_network
 from rnagen.evaluation.obedience import obedience_note
 from rnagen.evaluation.origins import origins_of
 from rnagen.evaluation.pairing import count_paired, on_reference
 from rnagen.evaluation.results import Evaluation
-from rnagen.evaluation.scores import LEAKAGE, filter_by_date, score_target, summarize
+from rnagen.evaluation.scores import BEST_OF, LEAKAGE, c1_atoms, filter_by_date, score_target, summarize
+from rnagen.evaluation.spread import Spread, score_spread, summarize_spread
 from rnagen.evaluation.templates import newest_templates, template_answer
 from rnagen.features import from_sequence
+from rnagen.metrics import NetworkFidelity
 from rnagen.progress import progress_bar
 from rnagen.sampling.denoiser import Flow
+from rnagen.secondary.interactions import can_annotate, has_bases
 from rnagen.structure import RNAStructure
 from rnagen.templates.library import Library
 from rnagen.templates.search import Searcher
@@ -33,8 +37,8 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     """Score predictions against references, and write the results if the options name a file.
 
     Raises:
-        InputError: an unusable input, a missing prediction, no prediction of the same RNA, or a checkpoint whose
-            training may have seen a target.
+        InputError: an unusable input, a missing prediction, no prediction of the same RNA, a checkpoint whose training
+            may have seen a target, or no target with several references for `ensemble`.
     """
     if config.out is not None and config.out.suffix not in (".json", ".csv"):
         raise InputError(config.out, None, "results are written as .json or .csv")
@@ -60,6 +64,7 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
         failures += [InputError(file, name, reason) for name, reason in reasons.items()]
     given = {name: pairs[name][0] for name in predictions}
     likelihoods = _likelihoods(given, config) if config.likelihood else {}
+    networks, unpaired_bases = _networks(given, {name: references[name] for name in given}, config)
     searcher = Searcher(Library.open()) if config.baselines else None
     scores = []
     with progress_bar("scoring", len(predictions)) as advance:
@@ -75,12 +80,23 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
                 answer,
             )
             source = origins.source(given[name].name, score.best_slot)
-            scores.append(replace(score, best_source=source))
+            scores.append(replace(score, best_source=source, network=networks.get(name)))
             advance(1, name)
     notes = [*predicted.notes, *referenced.notes, *_unpaired(given, predictions, references)]
-    notes += filter(None, [origins.note])
+    notes += filter(None, [origins.note, unpaired_bases])
     notes += obedience_note(config.predictions, predictions.keys())
-    result = Evaluation(scores, summarize(scores, config.seed), cutoff, leakage, left_out, notes, failures)
+    spreads = _spreads(predictions, references, config) if config.ensemble else {}
+    result = Evaluation(
+        scores,
+        summarize(scores, config.seed),
+        cutoff,
+        leakage,
+        left_out,
+        notes,
+        failures,
+        spreads,
+        summarize_spread(list(spreads.values()), config.seed),
+    )
     if config.out is not None:
         result.save(config.out)
     return result
@@ -186,6 +202,41 @@ def _date_filters(references: Structures, cutoff: str, config: EvaluateConfig) -
         raise InputError(config.predictions, leaks[0], reason)
     leakage = f"{LEAKAGE} in {len(leaks)} of {len(filters)}"
     return {name: result if name in leaks else f"{result}; {leakage}" for name, result in filters.items()}, leakage
+
+
+def _networks(
+    given: Structures, references: Structures, config: EvaluateConfig
+) -> tuple[dict[str, NetworkFidelity], str]:
+    """Interaction network fidelity of the targets that have all atoms, as their references do; or why there is none."""
+    if (config.predictions / RUN).is_file():
+        given = with_all_atoms(dict(given), config.predictions)
+    aligned = {
+        name: (on_complex if references[name].strands else on_reference)(one, references[name])
+        for name, one in given.items()
+        if has_bases(references[name])
+    }
+    aligned = {name: one for name, one in aligned.items() if has_bases(one)}
+    if aligned and not can_annotate():
+        return {}, NOT_INSTALLED
+    found = {name: best_network(one, references[name], BEST_OF) for name, one in aligned.items()}
+    return {name: score for name, score in found.items() if score is not None}, ""
+
+
+def _spreads(predictions: Structures, references: Structures, config: EvaluateConfig) -> dict[str, Spread]:
+    """The spread of the conformers of each target that has several references.
+
+    Raises:
+        InputError: none has.
+    """
+    found = {
+        name: spread
+        for name, prediction in predictions.items()
+        if (spread := score_spread(*c1_atoms(prediction), *c1_atoms(references[name]))) is not None
+    }
+    if not found:
+        reason = "--ensemble needs several conformers of a target as references, and each of these has one"
+        raise InputError(config.references, None, reason)
+    return found
 
 
 def _likelihoods(predictions: Structures, config: EvaluateConfig) -> dict[str, list[float]]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy.stats import spearmanr
 from torch import Tensor
 
 from rnagen.dates import parse_date
@@ -15,6 +14,7 @@ from rnagen.evaluation.conformers import lowest_rmsd, score_ensemble
 from rnagen.evaluation.pairing import ATOM, on_reference
 from rnagen.metrics import (
     Agreement,
+    NetworkFidelity,
     agreement,
     best_of,
     bootstrap_interval,
@@ -22,6 +22,7 @@ from rnagen.metrics import (
     independent_tm_scores,
     tm_scores,
 )
+from rnagen.metrics.statistics import rank_correlation
 from rnagen.secondary.vienna import mfe_pairs
 from rnagen.strands import with_separators
 from rnagen.structure import RNAStructure
@@ -33,6 +34,8 @@ BASELINES = ("helix", "random_walk", "stems", "templates")
 """Names of the baselines in `baseline_scores`."""
 RANKINGS = ("most_likely", "rank_correlation")
 """Numbers that the likelihood of the conformers gives."""
+NETWORK = ("inf", "inf_wc", "inf_nwc", "inf_stacking")
+"""Numbers of `NetworkFidelity`."""
 INDEPENDENT_BASELINES = {
     "independent_helix": "helix",
     "independent_stems": "stems",
@@ -41,7 +44,7 @@ INDEPENDENT_BASELINES = {
 """Baselines that have a sequence-independent score too: its name, and that of the baseline."""
 SCORES = (
     *("best1", "best5", "independent1", "independent5"),
-    *(*RANKINGS, "one_minus_tm", "lddt", "rmsd", *BASELINES, *INDEPENDENT_BASELINES),
+    *(*RANKINGS, "one_minus_tm", "lddt", "rmsd", *NETWORK, *BASELINES, *INDEPENDENT_BASELINES),
 )
 """Numbers of a target that have a mean."""
 
@@ -107,6 +110,8 @@ class TargetScore:
     """Coverage of the reference conformers, where there are several."""
     ranking: LikelihoodRanking | None = None
     """Likelihoods of the conformers, where they were asked for."""
+    network: NetworkFidelity | None = None
+    """Interaction network fidelity, best of the first five; None where they or the references lack bases."""
     baselines: dict[str, float] = field(default_factory=dict)
     """TM of each baseline, best of its predictions; sequence-independent for `INDEPENDENT_BASELINES`."""
 
@@ -114,7 +119,8 @@ class TargetScore:
         """The number called `name` in `SCORES`; None where it was not computed."""
         if name in (*BASELINES, *INDEPENDENT_BASELINES):
             return self.baselines.get(name)
-        return getattr(self.ranking if name in RANKINGS else self, name, None)
+        holder = self.ranking if name in RANKINGS else self.network if name in NETWORK else self
+        return getattr(holder, name, None)
 
 
 @dataclass(frozen=True)
@@ -155,8 +161,8 @@ def score_target(
         InputError: the two are not the same RNA, or one of them has no C1' atom.
     """
     prediction = on_reference(prediction, reference)
-    samples, sample_masks = _c1(prediction)
-    refs, masks = _c1(reference)
+    samples, sample_masks = c1_atoms(prediction)
+    refs, masks = c1_atoms(reference)
     samples, sample_masks = samples[:BEST_OF], sample_masks[:BEST_OF]
     scores = score_ensemble(samples, sample_masks, refs, masks)
     independent = independent_tm_scores(samples, refs, masks, sample_masks)
@@ -188,9 +194,9 @@ def score_conformers(prediction: RNAStructure, reference: RNAStructure) -> Confo
         InputError: the two are not the same RNA, or one of them has no C1' atom.
     """
     prediction = on_reference(prediction, reference)
-    samples, sample_masks = _c1(prediction)
+    samples, sample_masks = c1_atoms(prediction)
     both = torch.cat([samples, samples * torch.tensor(MIRROR)])
-    best = tm_scores(both, *_c1(reference), sample_masks.repeat(2, 1)).amax(1).tolist()
+    best = tm_scores(both, *c1_atoms(reference), sample_masks.repeat(2, 1)).amax(1).tolist()
     count = len(samples)
     return ConformerScores(best[:count], best[count:], diversity(samples, sample_masks).one_minus_tm)
 
@@ -205,13 +211,13 @@ def rank_by_likelihood(
     """
     if len(log_likelihoods) != prediction.num_models:
         raise ValueError(f"{len(log_likelihoods)} likelihoods for {prediction.num_models} models")
-    samples, sample_masks = _c1(prediction)
-    scores = tm_scores(samples, *_c1(reference), sample_masks).amax(1).tolist()
+    samples, sample_masks = c1_atoms(prediction)
+    scores = tm_scores(samples, *c1_atoms(reference), sample_masks).amax(1).tolist()
     can_rank = min(len(set(log_likelihoods)), len(set(scores))) > 1
     return LikelihoodRanking(
         list(log_likelihoods),
         scores[int(np.argmax(log_likelihoods))],
-        float(spearmanr(log_likelihoods, scores).statistic) if can_rank else None,
+        rank_correlation(np.array(log_likelihoods), np.array(scores)) if can_rank else None,
     )
 
 
@@ -223,7 +229,7 @@ def baseline_scores(
 ) -> dict[str, float]:
     """TM-score of each baseline on one target, best of its predictions (see `rnagen.evaluation.baselines`), also of
     templates if they are given; with `independent` also the sequence-independent ones of `INDEPENDENT_BASELINES`."""
-    refs, masks = _c1(reference)
+    refs, masks = c1_atoms(reference)
     length, sequence = len(reference), with_separators(reference.sequence, reference.strands)
     predictions = {
         "helix": baselines.helix(length),
@@ -252,6 +258,7 @@ def summarize(scores: Sequence[TargetScore], seed: int) -> dict[str, Summary]:
     return {name: Summary(float(column.mean()), *bootstrap_interval(column, seed)) for name, column in values.items()}
 
 
-def _c1(structure: RNAStructure) -> tuple[Float[Tensor, "M L 3"], Bool[Tensor, "M L"]]:
+def c1_atoms(structure: RNAStructure) -> tuple[Float[Tensor, "M L 3"], Bool[Tensor, "M L"]]:
+    """C1' of the models of a structure in Å, and which are known."""
     chosen = structure.select_atoms((ATOM,))
     return torch.from_numpy(chosen.coords[:, :, 0]), torch.from_numpy(chosen.mask[:, :, 0])

@@ -46,10 +46,12 @@ def template_answer(reference: RNAStructure, cutoff: str, searcher: Searcher) ->
     return answer_within(reference.sequence, DateFilter(min(dates), own), searcher)
 
 
-def answer_within(sequence: str, dates: DateFilter, searcher: Searcher) -> Float[Tensor, "n L 3"] | None:
-    """As `template_answer`, of a sequence, with the templates that a date filter lets serve."""
+def answer_within(
+    sequence: str, dates: DateFilter, searcher: Searcher, number: int = NUMBER
+) -> Float[Tensor, "n L 3"] | None:
+    """As `template_answer`, of a sequence, with so many templates that a date filter lets serve."""
     query = Query.of(sequence, base_pairs(sequence).dense())
-    matches = searcher.search(query, dates.allowed(searcher.library))[:NUMBER]
+    matches = searcher.search(query, dates.allowed(searcher.library))[:number]
     copies = [transfer(match).coords[:, C1] for match in matches if match.can_be_copied]
     return torch.from_numpy(np.stack(copies)) if copies else None
 

@@ -10,8 +10,7 @@ from jaxtyping import UInt8
 from rnagen.errors import InputError
 from rnagen.io.clustal import is_clustal, split_clustal
 from rnagen.io.fasta import split_fasta
-from rnagen.io.files import read_text
-from rnagen.io.records import text_lines
+from rnagen.io.records import read_lines
 from rnagen.io.stockholm import is_stockholm, split_stockholm
 from rnagen.structure import BASES
 
@@ -106,7 +105,7 @@ def _rows(path: Path) -> tuple[list[str], list[str]]:
 
 def _found(path: Path) -> list[tuple[str, str]]:
     """(name, row) as the file has them."""
-    lines = text_lines(read_text(path))
+    lines = read_lines(path)
     if is_stockholm(lines):
         alignments = split_stockholm(path, lines)
         if len(alignments) > 1:

@@ -19,6 +19,9 @@ _COLUMN |= {name.replace("'", "*"): i for name, i in _COLUMN.items()} | {"O1P": 
 MAX_NUMBER = 10_000_000
 """Author numbers beyond this are damaged, and would not fit the residue index."""
 
+MOST_RESIDUES = 4_000_000
+"""Of all models of a chain, in memory 1.4 GB. A few bytes declare a residue, and a few more another model."""
+
 # A C-nucleoside (pseudouridine) hangs on its C5. Turning the ring names by half a turn about N3–C6 names each atom for
 # its role in the parent uridine: https://www.rcsb.org/ligand/PSU against U.
 _RING = ("N1", "C2", "O2", "N3", "C4", "O4", "C5", "C6")
@@ -35,8 +38,11 @@ def strand_arrays(strand: Strand, sequence: str) -> tuple[Float32[np.ndarray, "M
     its glycosidic atom, which it has to be in every residue but A and G: in a purine that is read as N, it is left out.
 
     Raises:
-        ValueError: an atom is given twice, with different positions.
+        ValueError: an atom is given twice, with different positions; or there are more than `MOST_RESIDUES`.
     """
+    if len(strand.models) * len(strand.components) > MOST_RESIDUES:
+        many = f"{len(strand.models)} models of {len(strand.components)} residues"
+        raise ValueError(f"{many}: at most {MOST_RESIDUES} residues in all can be read; split the models into files")
     shape = (len(strand.models), len(strand.components), len(HEAVY_ATOMS))
     coords = np.full((*shape, 3), np.nan, dtype=np.float32)
     for m, model in enumerate(strand.models):

@@ -11,11 +11,13 @@ import gemmi
 import msgpack
 import numpy as np
 
+from rnagen.io.files import expansion_limit
+
 _TYPES = {1: "<i1", 2: "<i2", 3: "<i4", 4: "<u1", 5: "<u2", 6: "<u4", 32: "<f4", 33: "<f8"}
 _ABSENT = (".", "?")
 """What the values 1 and 2 of a mask stand for."""
-MOST_VALUES = 100_000_000
-"""Of a column; a few bytes could ask for more than any memory."""
+MOST_VALUES = 10_000_000
+"""Of a column; a few bytes could ask for more than any memory. The largest entries of the PDB have 3 million atoms."""
 
 
 def is_binary_cif(data: bytes) -> bool:
@@ -32,10 +34,15 @@ def read_binary_cif(data: bytes) -> gemmi.cif.Document:
     try:
         file = msgpack.unpackb(data, strict_map_key=False)
         document = gemmi.cif.Document()
+        room = expansion_limit(len(data))
         for block in file["dataBlocks"]:
             made = document.add_new_block(str(block["header"]))
             for category in block["categories"]:
-                columns = {str(column["name"]): _texts(column) for column in category["columns"]}
+                columns = {}
+                for column in category["columns"]:
+                    texts = _texts(column, room)
+                    room -= len(texts) + sum(map(len, texts))
+                    columns[str(column["name"])] = texts
                 loop = made.init_loop(str(category["name"]) + ".", list(columns))
                 loop.set_all_values(list(columns.values()))
     except (msgpack.UnpackException, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
@@ -43,9 +50,14 @@ def read_binary_cif(data: bytes) -> gemmi.cif.Document:
     return document
 
 
-def _texts(column: dict[str, Any]) -> list[str]:
-    """Values of a column as mmCIF writes them."""
-    values = [gemmi.cif.quote(str(value)) for value in _decoded(column["data"]).tolist()]
+def _texts(column: dict[str, Any], room: int) -> list[str]:
+    """Values of a column as mmCIF writes them, of so many characters at most: run lengths, and strings that many rows
+    share, make a little file a large one."""
+    decoded = _decoded(column["data"])
+    size = len(decoded) if decoded.dtype != object else len(decoded) + sum(map(len, decoded))
+    if size > room:
+        raise ValueError("expands to more than a file of its size holds: refused")
+    values = [gemmi.cif.quote(str(value)) for value in decoded.tolist()]
     if column.get("mask") is None:
         return values
     mask = _decoded(column["mask"]).tolist()

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import os
-import tempfile
+import stat
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,12 +16,18 @@ from typing import IO, Any
 from filelock import FileLock, Timeout
 
 from rnagen.errors import ConfigError, InputError
+from rnagen.io.temporary import create_held, temporary_name
 
 MAXIMUM_EXPANSION = 200
-"""Largest ratio of the contents of a gzip file to its size. Tables and structures reach 10, alignments 40; a file of
+"""Largest ratio of the contents of a packed file to its size. Tables and structures reach 10, alignments 40; a file of
 zeros reaches 1,000."""
 MINIMUM_LIMIT = 1 << 26
-"""Bytes that a gzip file may hold, however small it is."""
+"""Bytes that a packed file may hold, however small it is."""
+MAXIMUM_FILE = 1 << 31
+"""Bytes of a file that is read as a whole, packed or not. The largest structures of the PDB and tables of labels have
+half of it; larger tables of profiles are read piece by piece."""
+BLOCK = 1 << 22
+"""Bytes that are read at once."""
 GZIP_MAGIC = b"\x1f\x8b"
 _ARCHIVES = {
     b"PK\x03\x04": "zip archive",
@@ -39,8 +45,6 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-TEMPORARY = ".tmp"
-"""Suffix of files that are being written; a killed process leaves them behind."""
 LOCK = ".lock"
 """File whose lock a process holds while it writes to the folder; the file itself stays."""
 
@@ -49,18 +53,17 @@ def read_bytes(path: Path) -> bytes:
     """Contents of a file, expanded where they are gzip: the content tells, not the name.
 
     Raises:
-        InputError: missing, unreadable, empty, an archive, a truncated or corrupt gzip, or one that expands to more
-            than `MAXIMUM_EXPANSION` times its size.
+        InputError: missing, unreadable, empty, a device, larger than `MAXIMUM_FILE`, an archive, a truncated or corrupt
+            gzip, or one that expands beyond `expansion_limit`.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(path, None, error.strerror or str(error)) from error
+    data = _bounded_bytes(path)
+    limit = expansion_limit(len(data))
     for _ in range(2):  # some download programs compress what is compressed
         if not data.startswith(GZIP_MAGIC):
             break
         try:
-            data = expand_gzip(data)
+            # The limit is that of the file itself: of two layers, each could multiply the other.
+            data = expand_gzip(data, limit)
         except (EOFError, zlib.error, ValueError) as error:
             raise InputError(path, None, str(error)) from None
     kind = next((kind for magic, kind in _ARCHIVES.items() if data.startswith(magic)), None)
@@ -69,6 +72,30 @@ def read_bytes(path: Path) -> bytes:
     if not data.strip():
         raise InputError(path, None, "empty file")
     return data
+
+
+def _bounded_bytes(path: Path) -> bytes:
+    """A file as it lies there. A pipe has no size to ask for, and a device no end: who reads counts."""
+    try:
+        with open(path, "rb") as file:
+            kind = os.fstat(file.fileno()).st_mode
+            if stat.S_ISCHR(kind) or stat.S_ISBLK(kind):
+                raise InputError(path, None, "is a device, not a file")
+            pieces, size = [], 0
+            while piece := file.read(BLOCK):
+                pieces.append(piece)
+                size += len(piece)
+                if size > MAXIMUM_FILE:
+                    reason = f"is larger than {MAXIMUM_FILE / 2**30:.0f} GiB: split it into several files"
+                    raise InputError(path, None, reason)
+    except OSError as error:
+        raise InputError(path, None, error.strerror or str(error)) from error
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def expansion_limit(size: int) -> int:
+    """Bytes that the contents of a packed file of this size may have."""
+    return min(max(MINIMUM_LIMIT, MAXIMUM_EXPANSION * size), MAXIMUM_FILE)
 
 
 def read_text(path: Path) -> str:
@@ -116,19 +143,18 @@ def parse_json(text: str, path: Path) -> dict[str, Any]:
     return found
 
 
-def expand_gzip(data: bytes) -> bytes:
+def expand_gzip(data: bytes, limit: int) -> bytes:
     """The contents of gzip data, of several members too, expanded piece by piece so that a limit can hold.
 
     Raises:
         EOFError: truncated.
         zlib.error: corrupt.
-        ValueError: it expands to more than `MAXIMUM_EXPANSION` times its size.
+        ValueError: it expands to more bytes than the limit.
     """
-    limit = max(MINIMUM_LIMIT, MAXIMUM_EXPANSION * len(data))
     pieces, size = [], 0
     with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
         try:
-            while piece := file.read(1 << 22):
+            while piece := file.read(BLOCK):
                 pieces.append(piece)
                 size += len(piece)
                 if size > limit:
@@ -144,23 +170,30 @@ def expand_gzip(data: bytes) -> bytes:
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Open a binary file that takes the name `path` when the block ends well; after an error nothing is left.
 
-    The folder is made if needed. A reader sees the old file or the whole new one, also after a power failure.
+    The folder is made if needed. A reader sees the old file or the whole new one, also after a power failure. What a
+    killed process left of a file of this name is removed.
 
     Raises:
         OSError: the folder cannot be written or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY)
+    # The name is there before the file: whatever ends this, a signal too, finds what it has to remove.
+    temporary, held = temporary_name(path), -1
     try:
-        with os.fdopen(handle, "wb") as file:
+        held = create_held(temporary)
+        # Held until it has its name: the file is closed before.
+        with os.fdopen(os.dup(held), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_UMASK)
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+    finally:
+        if held >= 0:
+            os.close(held)
 
 
 def _read_umask() -> int:
@@ -181,9 +214,21 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         OSError: the folder cannot be written or the disk is full.
     """
-    data = text.encode()
+    write_parts(path, [text])
+
+
+def write_parts(path: Path, parts: Iterable[str]) -> None:
+    """Write texts one behind the other, as `write_text` writes their whole, which need not be in memory.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full.
+    """
+    packer = zlib.compressobj(9, wbits=16 + zlib.MAX_WBITS) if path.suffix == ".gz" else None
     with atomic_write(path) as file:
-        file.write(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+        for part in parts:
+            file.write(part.encode() if packer is None else packer.compress(part.encode()))
+        if packer is not None:
+            file.write(packer.flush())
 
 
 @contextmanager
@@ -217,6 +262,6 @@ def hash_files(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
         with open(path, "rb") as file:
-            while block := file.read(1 << 20):
+            while block := file.read(BLOCK):
                 digest.update(block)
     return digest.hexdigest()

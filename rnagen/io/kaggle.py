@@ -2,15 +2,14 @@
 
 import csv
 import io
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from rnagen.errors import InputError
-from rnagen.io.files import write_text
+from rnagen.io.files import write_parts
 from rnagen.io.labels import ATOM
 from rnagen.io.tables import read_table
 from rnagen.io.write import PDB_RANGE
@@ -57,14 +56,20 @@ def read_sequences(path: str | Path) -> list[SequenceRecord]:
     ]
 
 
-def write_submission(path: str | Path, structures: Sequence[RNAStructure], n: int = 5) -> None:
-    """Write the first `n` models of each structure as a submission table, in the order given, whole or not at all.
+def write_submission(path: str | Path, structures: Iterable[RNAStructure], n: int = 5) -> None:
+    """Write the first `n` models of each structure as a submission table, in the order given, whole or not at all. The
+    structures are taken one by one, so that they need not all be in memory.
 
     Raises:
         InputError: a structure with fewer than `n` models, without C1', with a missing residue, with coordinates that
             are not finite or that the PDB format cannot hold; two structures of one name.
     """
     path = Path(path)
+    _write_table(path, _submitted(path, structures, n), n)
+
+
+def _submitted(path: Path, structures: Iterable[RNAStructure], n: int) -> Iterator[RNAStructure]:
+    """The structures, each after it was found to have what a submission needs."""
     for structure in structures:
         if structure.num_models < n:
             raise InputError(path, structure.name, f"{structure.num_models} models, {n} are needed")
@@ -74,7 +79,7 @@ def write_submission(path: str | Path, structures: Sequence[RNAStructure], n: in
             raise InputError(
                 path, structure.name, f"residue {structure.residue_index[residue]} of model {model + 1} has no C1'"
             )
-    _write_table(path, structures, n)
+        yield structure
 
 
 def write_labels(path: str | Path, structures: Sequence[RNAStructure]) -> None:
@@ -86,14 +91,19 @@ def write_labels(path: str | Path, structures: Sequence[RNAStructure]) -> None:
     _write_table(Path(path), structures, max((structure.num_models for structure in structures), default=1))
 
 
-def _write_table(path: Path, structures: Sequence[RNAStructure], n: int) -> None:
-    for name, count in Counter(structure.name for structure in structures).items():
-        if count > 1:
-            raise InputError(path, name, "two structures have this name")
-    buffer = io.StringIO()
+def _write_table(path: Path, structures: Iterable[RNAStructure], n: int) -> None:
+    write_parts(path, _parts(path, structures, n))
+
+
+def _parts(path: Path, structures: Iterable[RNAStructure], n: int) -> Iterator[str]:
+    """The head of a table, then the rows of each structure."""
+    buffer, names = io.StringIO(), set[str]()
     table = csv.writer(buffer, lineterminator="\n")
     table.writerow(["ID", "resname", "resid", *(f"{axis}_{k}" for k in range(1, n + 1) for axis in "xyz")])
     for structure in structures:
+        if structure.name in names:
+            raise InputError(path, structure.name, "two structures have this name")
+        names.add(structure.name)
         coords, resolved = _c1_atoms(path, structure)
         for i, (base, number) in enumerate(zip(structure.sequence, structure.residue_index)):
             cells: list[str] = []
@@ -101,7 +111,11 @@ def _write_table(path: Path, structures: Sequence[RNAStructure], n: int) -> None
                 is_given = k < structure.num_models and resolved[k, i]
                 cells += [f"{value:.3f}" for value in coords[k, i]] if is_given else [""] * 3
             table.writerow([f"{structure.name}_{number}", base, int(number), *cells])
-    write_text(path, buffer.getvalue())
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+    # The head of a table without structures.
+    yield buffer.getvalue()
 
 
 def _c1_atoms(path: Path, structure: RNAStructure) -> tuple[np.ndarray, np.ndarray]:

@@ -10,8 +10,10 @@ import numpy as np
 from jaxtyping import Float32, Int16
 
 from rnagen.errors import InputError
+from rnagen.io.arrays import NOT_ARRAYS
 from rnagen.io.files import decode_text, read_bytes
 from rnagen.io.residues import clean_sequence
+from rnagen.messages import one_line
 
 NUMPY_MAGIC, POSTSCRIPT_MAGIC = b"\x93NUMPY", b"%!"
 """First bytes of the files that hold base-pair probabilities."""
@@ -75,8 +77,10 @@ def read_pair_matrix(path: Path, sequence: str) -> PairMatrix:
         raise InputError(path, None, "is neither a NumPy array (.npy) nor a dot plot of ViennaRNA (NAME_dp.ps)")
     try:
         array = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OverflowError, MemoryError) as error:
-        raise InputError(path, None, f"cannot be read as a NumPy array: {error}; save it by numpy.save") from None
+    except NOT_ARRAYS as error:
+        raise InputError(
+            path, None, f"cannot be read as a NumPy array: {one_line(error, 120)}; save it by numpy.save"
+        ) from None
     return matrix_of(array, sequence, path)
 
 

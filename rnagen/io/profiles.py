@@ -17,6 +17,8 @@ FAULT = "fault of the profile"
 """Column of `profile_table` with the reason why a profile cannot be used; tables of other origin do not have it."""
 _SHAPE_REAGENTS = frozenset(["shape", "1m6", "1m7", "2a3", "5nia", "bzcn", "fai", "nai", "nai-n3", "nmia"])
 _BEGINNING = 1 << 16
+MOST_VALUES = 1 << 28
+"""Of a table of profiles, 1 GiB: each has as many columns as the longest has values."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,15 @@ class Profile:
 
 
 def profile_table(profiles: Sequence[Profile]) -> Any:
-    """A `pyarrow.Table` in the Ribonanza layout, one row per profile, with the column `FAULT`."""
-    values = np.full((len(profiles), max(len(profile.reactivity) for profile in profiles)), np.nan, dtype=np.float32)
+    """A `pyarrow.Table` in the Ribonanza layout, one row per profile, with the column `FAULT`.
+
+    Raises:
+        ValueError: many profiles, one of which is very long, are more values than `MOST_VALUES`.
+    """
+    longest = max(len(profile.reactivity) for profile in profiles)
+    if len(profiles) * longest > MOST_VALUES:
+        raise ValueError(f"{len(profiles)} profiles of up to {longest} values are too many for one table: split it")
+    values = np.full((len(profiles), longest), np.nan, dtype=np.float32)
     for row, profile in zip(values, profiles):
         row[: len(profile.reactivity)] = profile.reactivity
     columns: dict[str, Any] = {

@@ -14,13 +14,16 @@ from jaxtyping import Float32
 from pyarrow import csv, dataset, ipc
 
 from rnagen.errors import InputError
-from rnagen.io.files import GZIP_MAGIC, atomic_write, read_text
+from rnagen.io.files import GZIP_MAGIC, MAXIMUM_EXPANSION, MAXIMUM_FILE, atomic_write, read_text
 from rnagen.io.profiles import FAULT, first_line, profile_table
 from rnagen.io.rdat import is_rdat, read_rdat
-from rnagen.io.records import text_lines
+from rnagen.io.records import read_lines
 from rnagen.io.residues import clean_sequence
 
 FORMAT = 1
+MINIMUM_CONVERTED = 1 << 30
+"""Bytes of reactivity that a file may have, however small it is."""
+EXPANDS = "expands to more than a table of its size holds: refused"
 ROWS = 4096
 """Rows converted at a time: 20 MB of text for 200 positions."""
 NAMES = ("sequence_id", "sequence", "experiment_type")
@@ -58,16 +61,20 @@ def convert_profiles(path: Path, out: Path) -> None:
     optional = [name for name in ("signal_to_noise", "SN_filter", FAULT) if name in names]
     schema = SCHEMA.append(pa.field("reactivity", pa.list_(pa.float32(), len(positions))))
     schema = schema.with_metadata({"sn_filter": "present" if "SN_filter" in names else "absent"})
+    room = max(MINIMUM_CONVERTED, MAXIMUM_EXPANSION * path.stat().st_size)
     with atomic_write(out) as file, ipc.new_file(file, schema) as writer:
         for batch in _batches(path, source, [*NAMES, *optional, *positions]):
+            room -= 4 * len(batch) * len(positions)
+            if room < 0:
+                raise InputError(path, None, EXPANDS)
             writer.write_batch(_converted(batch, positions, schema))
 
 
 def _source(path: Path) -> Any:
     """The file as a `pyarrow.dataset.Dataset`; the cells of a CSV file come as text, so that a bad one can be named."""
-    if is_rdat(first_line(path)):
-        return dataset.dataset(profile_table(read_rdat(path, text_lines(read_text(path)))))
     try:
+        if is_rdat(first_line(path)):
+            return dataset.dataset(profile_table(read_rdat(path, read_lines(path))))
         with open(path, "rb") as file:
             magic = file.read(4)
         if magic == b"PAR1":
@@ -84,7 +91,9 @@ def _source(path: Path) -> Any:
         text = dataset.CsvFileFormat(convert_options=options)
         names = dataset.dataset(path, format=text).schema.names
         return dataset.dataset(path, pa.schema([(name, pa.string()) for name in names]), format=text)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except InputError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(path, None, f"cannot be read as parquet, CSV or RDAT: {error}") from error
 
 
@@ -93,8 +102,14 @@ def _text_table(opened: Callable[[], Any], options: Any) -> Any:
     with opened() as stream:
         names = csv.open_csv(stream).schema.names
     options.column_types = {name: pa.string() for name in names}
-    with opened() as stream:
-        return csv.read_csv(stream, convert_options=options)
+    batches, size = [], 0
+    with opened() as stream, csv.open_csv(stream, convert_options=options) as reader:
+        for batch in reader:
+            batches.append(batch)
+            size += batch.nbytes
+            if size > MAXIMUM_FILE:
+                raise ValueError(EXPANDS)
+        return pa.Table.from_batches(batches, reader.schema)
 
 
 def _batches(path: Path, source: Any, columns: list[str]) -> Iterator[Any]:

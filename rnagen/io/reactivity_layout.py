@@ -15,9 +15,9 @@ from jaxtyping import Bool, Float32, Int
 from pyarrow import csv, parquet
 
 from rnagen.errors import InputError
-from rnagen.io.files import TEMPORARY
 from rnagen.io.reactivity_conversion import NAMES
 from rnagen.io.reactivity_table import ReactivityTable
+from rnagen.io.temporary import TEMPORARY
 
 RNAS = 2048
 """RNAs written at a time."""

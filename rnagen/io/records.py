@@ -1,8 +1,13 @@
 """What the readers of targets find in a file, before anything is checked; and its lines."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from rnagen.errors import InputError
+from rnagen.io.files import read_text
+
+MOST_LINES = 5_000_000
+"""Of a file of records; a record of two short lines takes a hundred times its bytes in memory."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,18 @@ class Record:
 
 Found = Record | InputError
 """A record, or why it cannot be used."""
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file.
+
+    Raises:
+        InputError: as `read_text`, or there are more than `MOST_LINES`.
+    """
+    lines = text_lines(read_text(path))
+    if len(lines) > MOST_LINES:
+        raise InputError(path, None, f"has more than {MOST_LINES:,} lines: split it into several files")
+    return lines
 
 
 def text_lines(text: str) -> list[str]:

@@ -5,11 +5,10 @@ from pathlib import Path
 
 from rnagen.errors import InputError
 from rnagen.io.fasta import COMMENTS
-from rnagen.io.files import read_text
 from rnagen.io.folding import is_structure, split_folding
 from rnagen.io.formats import stem
 from rnagen.io.pair_matrix import refuse_other_sequence
-from rnagen.io.records import Found, Record, text_lines
+from rnagen.io.records import Found, Record, read_lines
 from rnagen.io.target import Target, make_target
 from rnagen.io.targets import FORMATS
 
@@ -22,7 +21,7 @@ def structure_records(path: Path) -> list[Found]:
     Raises:
         InputError: the file cannot be read, or has no known format.
     """
-    lines = text_lines(read_text(path))
+    lines = read_lines(path)
     content = [line for line in lines if line.strip() and not line.startswith(COMMENTS)]
     if content and not content[0].startswith(">") and is_structure(content[0]):
         return [Record(stem(path), *split_folding(content))]

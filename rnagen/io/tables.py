@@ -4,11 +4,15 @@ import csv
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from rnagen.errors import InputError
 from rnagen.io.files import read_text
 from rnagen.messages import one_line
+
+MOST_ROWS = 20_000_000
+"""Of a table; the largest of the competition has 10 million. A cell of a byte takes 50 of memory."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def read_table(path: Path) -> Table:
     """The table of a CSV file, whose cells commas, semicolons or tabs separate; rows without content are left out.
 
     Raises:
-        InputError: the file cannot be read, is not CSV, or names a column twice.
+        InputError: the file cannot be read, is not CSV, names a column twice, or has more than `MOST_ROWS` rows.
     """
     return parse_table(read_text(path), path)
 
@@ -67,11 +71,13 @@ def parse_table(text: str, path: Path) -> Table:
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     try:
         found = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
-        rows = [row for row in found if any(map(str.strip, row))]
+        rows = [row for row in islice(found, MOST_ROWS + 1) if any(map(str.strip, row))]
     except csv.Error as error:
         raise InputError(path, None, f"not a CSV table ({error})") from error
     if not rows:
         raise InputError(path, None, "has no record")
+    if next(found, None) is not None:
+        raise InputError(path, None, f"has more than {MOST_ROWS:,} rows: split it into several files")
     header = [name.strip() for name in rows[0]]
     column = {name: i for i, name in enumerate(header)}
     if len(column) < len(header):

@@ -10,10 +10,9 @@ from rnagen.errors import InputError
 from rnagen.io.clustal import is_clustal, read_clustal
 from rnagen.io.connect_table import is_bpseq, is_ct, read_bpseq, read_ct
 from rnagen.io.fasta import is_fasta, read_fasta
-from rnagen.io.files import read_text
 from rnagen.io.kaggle import read_sequences
 from rnagen.io.plain import is_folding, is_plain, read_folding, read_plain
-from rnagen.io.records import Found, Record, text_lines
+from rnagen.io.records import Found, Record, read_lines
 from rnagen.io.stockholm import is_stockholm, read_stockholm
 from rnagen.io.target import Target, make_target
 
@@ -103,7 +102,7 @@ FORMATS: dict[str, tuple[Recognises, Reads]] = {
 
 
 def _read(path: Path) -> Sequence[Found]:
-    lines = text_lines(read_text(path))
+    lines = read_lines(path)
     for recognises, reads in FORMATS.values():
         if recognises(lines):
             return reads(path, lines)

@@ -1,5 +1,4 @@
-"""RNAStructure -> mmCIF or PDB that ChimeraX, PyMOL and Mol* open: one chain for each strand, all
-models."""
+"""RNAStructure -> mmCIF or PDB that ChimeraX, PyMOL and Mol* take for RNA: one chain for each strand, all models."""
 
 import re
 from pathlib import Path
@@ -11,29 +10,36 @@ from jaxtyping import Float
 from rnagen.errors import InputError
 from rnagen.io.complexes import split_chains
 from rnagen.io.files import write_text
-from rnagen.strands import CHAIN_NAMES, bounds
+from rnagen.io.model_cif import UNKNOWN, PredictedQuality, add_quality
+from rnagen.strands import CHAIN_NAMES, MOST, bounds
 from rnagen.structure import RNAStructure, glycosidic_nitrogen, is_possible
+from rnagen.version import __version__
 
 PDB_MAX_RESIDUES = 9999
+PDB_MAX_ATOMS = 99_999
+"""Of one model, with the record at the end of each chain: what the five columns of a number hold."""
 PDB_RANGE = (-999.999, 9998.999)
 """Å; what the eight columns of a PDB coordinate hold, without what stands for an unknown position."""
 
+SEQUENCE = "_entity_poly.pdbx_seq_one_letter_code"
+COMPUTED = "THEORETICAL MODEL"
+"""Method of a structure that was computed: its files name rnagen as author and software."""
 _DEFAULT_CHAIN = "A"
 
 
-def write_structure(
-    structure: RNAStructure, path: str | Path, b_factors: Float[np.ndarray, "M L"] | None = None
-) -> None:
+def write_structure(structure: RNAStructure, path: str | Path, quality: PredictedQuality | None = None) -> None:
     """Write all models of a structure to `path` (`.cif` or `.pdb`, and `.gz` of either), whole or not at all.
 
     The file holds the full sequence (entity or SEQRES), the residues of `mask` with `residue_index` as author
-    numbers, and `b_factors` (per model and residue, in the file's own units, zero by default) on every atom. The bead
-    `N` is written as N9 or N1. The strands of an RNA of several are chains A, B …, each numbered from 1; those of one
-    sequence are one entity. The same structure gives the same bytes.
+    numbers, and the predicted lDDT as the B factor of every atom, -1 where there is no `quality`; mmCIF also has both
+    predictions in the categories of ModelCIF. The bead `N` is written as N9 or N1. The strands of an RNA of
+    several are chains A, B …, each numbered from 1; those of one sequence are one entity. The same structure gives the
+    same bytes.
 
     Raises:
-        InputError: another suffix; nothing to write; coordinates that no molecule has; for PDB, coordinates outside
-            -999.999 … 9998.999 Å, more than 9,999 residues, residue numbers or chain names beyond their columns.
+        InputError: another suffix; nothing to write; coordinates that no molecule has; more than 62 strands; for PDB,
+            coordinates outside -999.999 … 9998.999 Å, more than 9,999 residues or 99,999 atoms, residue numbers or
+            chain names beyond their columns.
     """
     path = Path(path)
     suffix = Path(path.name.removesuffix(".gz")).suffix
@@ -41,13 +47,16 @@ def write_structure(
         raise InputError(path, structure.name, f"suffix {suffix or path.suffix!r} is not supported; write .cif or .pdb")
     if not structure.mask.any():
         raise InputError(path, structure.name, "has no atoms to write")
-    b_factors = np.zeros(structure.mask.shape[:2]) if b_factors is None else b_factors
+    if len(structure.strands) > MOST:
+        reason = f"{len(structure.strands)} strands: at most {MOST} have a chain name in a file"
+        raise InputError(path, structure.name, reason)
+    b_factors = np.full(structure.mask.shape[:2], UNKNOWN) if quality is None else quality.lddt
     if not (is_possible(structure.coords[structure.mask]).all() and np.isfinite(b_factors).all()):
         raise InputError(path, structure.name, "coordinates or B factors are not finite")
     if suffix == ".pdb":
         _refuse_beyond_pdb(structure, path)
     built = _to_gemmi(structure, b_factors)
-    write_text(path, _mmcif_text(built) if suffix == ".cif" else _pdb_text(built))
+    write_text(path, _mmcif_text(built, quality) if suffix == ".cif" else _pdb_text(built, quality))
 
 
 def _refuse_beyond_pdb(structure: RNAStructure, path: Path) -> None:
@@ -55,8 +64,10 @@ def _refuse_beyond_pdb(structure: RNAStructure, path: Path) -> None:
     chains = split_chains(structure)
     first = int(min(chain.residue_index.min() for chain in chains))
     last = int(max(chain.residue_index.max() for chain in chains))
+    atoms = int(structure.mask.sum((1, 2)).max())
     reasons = {
         f"{len(structure)} residues": max(map(len, chains)) > PDB_MAX_RESIDUES,
+        f"{atoms:,} atoms": atoms + len(chains) > PDB_MAX_ATOMS,
         f"residue numbers {first} to {last}": first < -999 or last > PDB_MAX_RESIDUES,
         f"chain name {structure.chain!r}": len(structure.chain) > 1,
         f"coordinates from {xyz.min():.0f} to {xyz.max():.0f} Å": xyz.min() < PDB_RANGE[0] or xyz.max() > PDB_RANGE[1],
@@ -75,6 +86,10 @@ def _to_gemmi(structure: RNAStructure, b_factors: Float[np.ndarray, "M L"]) -> g
         built.info["_struct.title"] = re.sub(r"[\x00-\x1f\x7f]", " ", structure.title)
     if structure.method:
         built.info["_exptl.method"] = structure.method
+    if structure.method == COMPUTED:
+        software = gemmi.SoftwareItem()
+        software.name, software.version = "rnagen", __version__
+        built.meta.software, built.meta.authors = [software], ["rnagen"]
     strands = split_chains(structure)
     entities = {sequence: str(k) for k, sequence in enumerate(dict.fromkeys(one.sequence for one in strands), start=1)}
     for sequence, name in entities.items():
@@ -118,16 +133,44 @@ def _residue(structure: RNAStructure, model: int, position: int, b_factor: float
     return residue
 
 
-def _mmcif_text(built: gemmi.Structure) -> str:
+def _is_computed(built: gemmi.Structure) -> bool:
+    return "_exptl.method" in built.info and built.info["_exptl.method"] == COMPUTED
+
+
+def _mmcif_text(built: gemmi.Structure, quality: PredictedQuality | None) -> str:
     groups = gemmi.MmcifOutputGroups(True)
     groups.cell = groups.symmetry = groups.ncs = groups.scale = groups.origx = False
+    groups.auth_all = True
     document = built.make_mmcif_document(groups)
-    for row in document.sole_block().find("_chem_comp.", ["id", "type"]):
+    block = document.sole_block()
+    for row in block.find("_chem_comp.", ["id", "type"]):
         row[1] = "'RNA linking'"
+    for row in block.find("_entity_poly_seq.", ["hetero"]):
+        row[0] = "n"
+    block.find_mmcif_category("_entity_poly.").loop.add_columns([f"{SEQUENCE}_can"], "?")
+    for row in block.find([SEQUENCE, f"{SEQUENCE}_can"]):
+        row[1] = row[0]
+    if _is_computed(built):
+        for row in block.find("_software.", ["classification"]):
+            row[0] = "'model building'"
+    if quality is not None:
+        chains = ((entity, name) for entity in built.entities for name in entity.subchains)
+        sequences = {name: entity.full_sequence for entity, name in chains}
+        residues = [
+            (name, number, base)
+            for name in sorted(sequences, key=CHAIN_NAMES.index)
+            for number, base in enumerate(sequences[name], 1)
+        ]
+        add_quality(block, quality, residues, [f"model {k + 1}" for k in range(len(built))])
     return document.as_string()
 
 
-def _pdb_text(built: gemmi.Structure) -> str:
+def _pdb_text(built: gemmi.Structure, quality: PredictedQuality | None) -> str:
     if len(built.name) != 4:  # HEADER holds the four characters of a database entry and would cut other names
         del built.info["_entry.id"]
+    known = "PREDICTED LDDT OF C1' ATOMS, FROM 0 TO 100" if quality is not None else "-1 STANDS FOR UNKNOWN"
+    remarks = [f"B FACTORS: {known}"]
+    if _is_computed(built):
+        remarks.append(f"COMPUTED BY RNAGEN {__version__}")
+    built.raw_remarks = [f"REMARK 999 {remark}".ljust(80) for remark in ["", *remarks]]
     return built.make_pdb_string()

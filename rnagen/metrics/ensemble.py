@@ -1,7 +1,9 @@
-"""How well a set of samples covers a set of experimental conformers, and how much the samples differ.
+"""How well a set of samples covers a set of experimental conformers, how much they differ and move.
 
 Coverage and average minimum RMSD as they are used for molecular conformers: Xu et al., "Learning neural generative
 dynamics for molecular conformation generation", ICLR 2021 (recall); Ganea et al., "GeoMol", NeurIPS 2021 (precision).
+Fluctuation and the distances between distributions as they are used for proteins: Jing, Berger and Jaakkola, "AlphaFold
+meets flow matching for generating protein ensembles", ICML 2024.
 """
 
 from dataclasses import dataclass
@@ -10,11 +12,16 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from rnagen.metrics.rmsd import rmsd_matrix
+from rnagen.geometry import superpose
+from rnagen.metrics.rmsd import rmsd, rmsd_matrix
 from rnagen.metrics.tm import ALIKE_SEEDS, SEEDS, tm_scores
 
 THRESHOLDS = (2.0, 4.0)
 """δ in Å."""
+STATES_APART = 4.0
+"""Å of RMSD between two conformers from which on they are two states, and within which a state is reached."""
+MEAN_STEPS = 5
+"""Superpositions on the mean of the conformers, which has settled by then."""
 
 
 @dataclass(frozen=True)
@@ -83,3 +90,43 @@ def diversity(
         total_tm += float((1 - tm_scores(samples[i : i + 1], samples[later], both, seeds=seeds)).sum())
     pairs = max(count * (count - 1) // 2, 1)
     return Diversity(total_rmsd / pairs, total_tm / pairs)
+
+
+def fluctuation(conformers: Float[Tensor, "n L 3"], counted: Bool[Tensor, " L"]) -> Float[Tensor, " L"]:
+    """RMSF in Å: root mean square distance of each residue from its mean position, the conformers superposed on their
+    mean over the residues that are `counted`."""
+    mask = counted.expand(conformers.shape[:2])
+    mean = conformers[0]
+    for _ in range(MEAN_STEPS):
+        moved = superpose(conformers, mean.expand_as(conformers), mask)
+        mean = moved.mean(0)
+    return (moved - mean).square().sum(-1).mean(0).sqrt()
+
+
+def distance_wasserstein(
+    samples: Float[Tensor, "n L 3"], refs: Float[Tensor, "m L 3"], counted: Bool[Tensor, " L"]
+) -> float:
+    """Wasserstein distance (order 1) between the distributions of a distance among samples and among references, Å;
+    mean over the pairs of `counted` residues."""
+    i, j = torch.triu_indices(int(counted.sum()), int(counted.sum()), 1)
+    a, b = ((some[:, counted][:, i] - some[:, counted][:, j]).norm(dim=-1).sort(0).values for some in (samples, refs))
+    # Both quantile functions are steps: between two of their jumps, neither changes. In units of 1 / (n m).
+    n, m = len(a), len(b)
+    jumps = sorted({m * k for k in range(n + 1)} | {n * k for k in range(m + 1)})
+    starts, widths = torch.tensor(jumps[:-1]), torch.tensor(jumps).diff() / (n * m)
+    differences = (a[starts // m] - b[starts // n]).abs().mean(1)
+    return float((differences * widths).sum())
+
+
+def both_states(
+    samples: Float[Tensor, "n L 3"], refs: Float[Tensor, "m L 3"], masks: Bool[Tensor, "m L"]
+) -> tuple[float, bool]:
+    """(RMSD in Å between the two references that lie furthest apart, whether samples reach both): each within
+    `STATES_APART` of a sample that is nearer to it than to the other. One in the middle of both reaches one at most."""
+    between = torch.stack([rmsd(ref.expand_as(refs), refs, masks & mask) for ref, mask in zip(refs, masks)])
+    first, second = divmod(int(between.argmax()), len(refs))
+    extremes = [first, second]
+    distances = rmsd_matrix(samples, refs[extremes], masks[extremes])
+    nearer = distances < distances.flip(1)
+    reached = (nearer & (distances <= STATES_APART)).any(0)
+    return float(between.max()), bool(reached.all())

@@ -1,9 +1,16 @@
 """Statistics of scores: intervals of their means, calibration and ranking of predicted ones."""
 
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
 import numpy as np
 from jaxtyping import Float
 
+T = TypeVar("T")
+
 RESAMPLES = 10_000
+STATISTIC_RESAMPLES = 1_000
+"""Where each resampled set is computed by itself."""
 COVERAGE = 0.95
 
 
@@ -20,6 +27,27 @@ def bootstrap_interval(values: Float[np.ndarray, " n"], seed: int) -> tuple[floa
     sampled = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
     tail = 50 * (1 - COVERAGE)
     low, high = np.percentile(values[sampled].mean(1), [tail, 100 - tail])
+    return float(low), float(high)
+
+
+def bootstrap_statistic(
+    values: Sequence[T], statistic: Callable[[Sequence[T]], float], seed: int
+) -> tuple[float, float]:
+    """95 % percentile interval of any statistic of `values`, one per target, over resampled sets of targets. Sets in
+    which it is not defined (NaN) are left out; NaN where it is in none.
+
+    Raises:
+        ValueError: no value.
+    """
+    if len(values) == 0:
+        raise ValueError("no value to resample")
+    sampled = np.random.default_rng(seed).integers(len(values), size=(STATISTIC_RESAMPLES, len(values)))
+    found = np.array([statistic([values[row] for row in rows]) for rows in sampled])
+    found = found[~np.isnan(found)]
+    if len(found) == 0:
+        return float("nan"), float("nan")
+    tail = 50 * (1 - COVERAGE)
+    low, high = np.percentile(found, [tail, 100 - tail])
     return float(low), float(high)
 
 

@@ -16,7 +16,7 @@ from rnagen.model.blocks import BiasedAttention, PairBias, Transition
 from rnagen.model.embeddings import LabelEmbedding, TimeEmbedding, rotary_angles
 from rnagen.model.group import GroupAttention
 from rnagen.model.ipa import InvariantPointAttention
-from rnagen.model.reference import PlacedReferences, ReferenceCoordinates
+from rnagen.model.reference import PlacedReferences, ReferenceCoordinates, ReferenceSteps
 from rnagen.model.trunk import TrunkOutput
 
 
@@ -103,6 +103,7 @@ class LatentModel(nn.Module):
         if self.previous is not None:
             nn.init.zeros_(self.previous.weight)
         self.reference = ReferenceCoordinates(config) if config.references else None
+        self.reference_steps = ReferenceSteps(config) if config.references else None
         attended = {"none": 0, "prepend": 1, "interleave": config.num_layers}[config.ipa]
         self.ipa = InvariantPointAttention(config, attended) if attended else None
 
@@ -135,8 +136,11 @@ class LatentModel(nn.Module):
         time = self.time(t) if context.label is None else self.time(t) + context.label
         time = torch.nn.functional.silu(time)[:, :, None]
         x = in_full(rearrange(x_t, "b k l a xyz -> b k l (a xyz)"), self.coordinates) + context.tokens
-        if self.reference is not None and context.references is not None:
-            x = x + self.reference(context.references, rotation)
+        references = context.references
+        if references is not None and rotation is not None:
+            references = references.turned(rotation)
+        if self.reference is not None and references is not None:
+            x = x + self.reference(references)
         if self.previous is not None and previous is not None:
             x = x + self.previous(rearrange(previous, "b k l a xyz -> b k l (a xyz)"))
         additions = () if context.additions is None else context.additions
@@ -147,5 +151,8 @@ class LatentModel(nn.Module):
             else:
                 x = block(x, time, bias, context.rotary)
         shift, scale = self.final_modulation(time).chunk(2, dim=-1)
-        out = in_full(modulate(self.final_norm(x), shift, scale), self.out) * context.mask
-        return rearrange(out, "b k l (a xyz) -> b k l a xyz", xyz=3).float()
+        tokens = modulate(self.final_norm(x), shift, scale)
+        out = rearrange(in_full(tokens, self.out), "b k l (a xyz) -> b k l a xyz", xyz=3).float()
+        if self.reference_steps is not None and references is not None:
+            out = out + self.reference_steps(out, tokens, x_t, t, references)
+        return out * context.mask[..., None]

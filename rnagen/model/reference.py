@@ -4,7 +4,7 @@ Distances of several references are averaged before two pair blocks read them, a
 (supplement 1.7.1): one pass whatever their number. Distances do not see mirror images; the coordinates do.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from einops import rearrange
@@ -25,6 +25,8 @@ WIDTH = 32
 BLOCKS = 2
 GAIN = 4.0
 """Of what references add: weights that start at zero, in a model that is trained already, have further to go."""
+LAST = 0.05
+"""Of the time from noise to data; later, a velocity goes only a part of the way to a reference."""
 CHANNELS = 2 * (DISTANCES[2] + 1)
 """Numbers per pair that `distance_features` gives."""
 
@@ -101,12 +103,16 @@ def distance_features(
 
 @dataclass(frozen=True)
 class PlacedReferences:
-    """What the latent model reads of the references: one pose for all copies."""
+    """What the latent model reads of the references: in one pose for all copies, or in that of each."""
 
-    coords: Float[Tensor, "B 1 L RA 3"]
+    coords: Float[Tensor, "B copies L RA 3"]
     """Model units about the centre of the first reference, 0 where unknown."""
     flags: Float[Tensor, "B 1 L channels"]
     """Which atoms are known, and the trust in each residue where any is."""
+
+    def turned(self, rotation: Float[Tensor, "B K 3 3"]) -> "PlacedReferences":
+        """The references in the pose of each copy."""
+        return replace(self, coords=turned(self.coords, rotation))
 
     @classmethod
     def of(cls, references: References, number: int, sigma_data: float) -> "PlacedReferences":
@@ -146,14 +152,46 @@ class ReferenceCoordinates(nn.Module):
         """What `forward` reads, once per RNA."""
         return PlacedReferences.of(references, self.number, self.sigma_data)
 
-    def forward(
-        self, placed: PlacedReferences, rotation: Float[Tensor, "B K 3 3"] | None = None
-    ) -> Float[Tensor, "B copies L d"]:
+    def forward(self, placed: PlacedReferences) -> Float[Tensor, "B copies L d"]:
         """Tokens of all copies at once, or those of each, with its references in a pose of its own."""
-        coords = placed.coords
-        if rotation is not None:
-            coords = turned(coords, rotation)
-        return GAIN * (_in_full(coords.flatten(-2), self.coordinates) + self.flags(placed.flags))
+        return GAIN * (_in_full(placed.coords.flatten(-2), self.coordinates) + self.flags(placed.flags))
+
+
+class ReferenceSteps(nn.Module):
+    """What the references add to a velocity: in each residue, a share of the way from the estimated data to where the
+    reference has its atoms. The share is the trust, times what the tokens choose, 0 to 1; half of it before training.
+
+    The way is that of the linear path, where a share of 1 leads to the reference; it does not depend on where a
+    reference lies, but on its orientation.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.number, self.atoms = config.references, len(config.atoms)
+        self.share = nn.Linear(config.embed_dim, config.references)
+        nn.init.zeros_(self.share.weight)
+        nn.init.constant_(self.share.bias, 0.5 / GAIN)
+
+    @full_precision
+    def forward(
+        self,
+        velocity: Float[Tensor, "B K L A 3"],
+        tokens: Float[Tensor, "B K L d"],
+        x_t: Float[Tensor, "B K L A 3"],
+        t: Float[Tensor, "B K"],
+        placed: PlacedReferences,
+    ) -> Float[Tensor, "B K L A 3"]:
+        left = 1 - t[..., None, None, None]
+        estimate = x_t + left * velocity
+        flags = placed.flags.unflatten(-1, (self.number, self.atoms + 1))
+        shares = (GAIN * self.share(tokens)).clamp(0, 1) * flags[..., -1]
+        steps = torch.zeros_like(velocity)
+        for number, coords in enumerate(placed.coords.unflatten(-2, (self.number, self.atoms)).unbind(-3)):
+            known = flags[..., number, : self.atoms, None]
+            way = coords - estimate
+            way = known * (way - masked_mean(way, known > 0, (2, 3), keepdim=True))
+            steps = steps + shares[..., number, None, None] * way
+        return steps / (left + LAST)
 
 
 @full_precision

@@ -30,6 +30,9 @@ def gated_triangles(projected: Float[Tensor, "channels B L L"]) -> Float[Tensor,
     if projected.is_cuda:
         # There the compiler's way is the better one.
         return formulas(projected)
+    if not torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        # The operator's first call imports the compiler, which takes as long as sampling a short RNA.
+        return _products(projected)
     result: Tensor = torch.ops.rnagen.gated_triangles(projected)
     return result
 
@@ -73,8 +76,7 @@ def gated_triangles_by_rows(
     return sums.flatten(0, 1)
 
 
-@torch.library.custom_op("rnagen::gated_triangles", mutates_args=(), schema="(Tensor projected) -> Tensor")
-def _forward(projected: Tensor) -> Tensor:
+def _products(projected: Tensor) -> Tensor:
     value, gate = projected.chunk(2)
     left_out, right_out, left_in, right_in = _parts(gate.sigmoid().mul_(value), 4)
     update = projected.new_empty(len(projected) // 4, *projected.shape[1:])
@@ -82,6 +84,11 @@ def _forward(projected: Tensor) -> Tensor:
     torch.bmm(left_out, right_out.mT, out=outgoing)
     torch.bmm(left_in.mT, right_in, out=incoming)
     return update
+
+
+_forward = torch.library.custom_op(
+    "rnagen::gated_triangles", _products, mutates_args=(), schema="(Tensor projected) -> Tensor"
+)
 
 
 @torch.library.custom_op(

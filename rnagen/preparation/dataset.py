@@ -10,7 +10,6 @@ out/work                 what makes the next run quick: downloads, parsed files,
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
@@ -24,7 +23,8 @@ from rnagen.data.dataset import FILE, FORMER, Dataset, write_dataset
 from rnagen.errors import InputError
 from rnagen.features import Chain
 from rnagen.io import alignment
-from rnagen.io.files import LOCK, TEMPORARY, atomic_write, hash_files, lock_folder
+from rnagen.io.files import LOCK, atomic_write, hash_files, lock_folder
+from rnagen.io.temporary import TEMPORARY
 from rnagen.parallel import parallel_map
 from rnagen.preparation import chains as chains_module
 from rnagen.preparation import choice, clusters, metadata
@@ -173,9 +173,10 @@ def _contents(
 
 
 def _remove_unused(folder: Path, used: set[Path]) -> None:
-    for path in folder.iterdir():
+    """Remove parsed files that no source needs any more; what else lies there is not of rnagen."""
+    for path in folder.glob("*.npz"):
         if path not in used:
-            path.unlink() if path.is_file() else shutil.rmtree(path)
+            path.unlink()
 
 
 def _remove_leftovers(out: Path) -> None:

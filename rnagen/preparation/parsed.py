@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -16,6 +15,7 @@ import rnagen.preparation.quality as quality_module
 from rnagen.data.chains import ChainInfo
 from rnagen.dates import NO_DATE, parse_optional_date
 from rnagen.errors import MAXIMUM_REASON, InputError
+from rnagen.io.arrays import NOT_ARRAYS
 from rnagen.io.files import atomic_write, hash_files
 from rnagen.io.kaggle import SequenceRecord, read_sequences
 from rnagen.io.labels import read_labels_table
@@ -80,7 +80,7 @@ class ParsedCache:
             chains = [ParsedChain(**chain | {"info": ChainInfo(**chain["info"])}) for chain in header["chains"]]
             failures = tuple((record, reason) for record, reason in header["failures"])
             return ParsedSource(tuple(chains), header["refusal"], failures, tuple(header["notes"]))
-        except (FileNotFoundError, BadZipFile, KeyError, ValueError, EOFError):
+        except (FileNotFoundError, *NOT_ARRAYS):
             return None
 
     def get(self, source: Source) -> ParsedSource:

@@ -6,15 +6,13 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from scipy.spatial import cKDTree
 
+from rnagen.bead_ranges import FIXED, NEAREST, TO_NEXT_RESIDUE, chain_distances
 from rnagen.data.chains import ChainInfo
+from rnagen.metrics.bonds import is_outside
 from rnagen.structure import BEADS, RNAStructure
 
-BREAK_DISTANCE = 10.5
-"""Å between C1' of neighbours; more is a gap. Of 35,000 bonded neighbours in the PDB the median is 5.6, the 90th
-percentile 7.9, the 99.99th 10.4."""
-
-CLASH_DISTANCE = 3.5
-"""Å between C1' of residues that are not neighbours; the closest packed pairs are at 4 to 5."""
+STEP_DISTANCES = TO_NEXT_RESIDUE["C1'", "C1'"].possible
+"""Å between C1' of neighbours in the sequence."""
 
 CONTACT_DISTANCE = 12.0
 """Å between C1': base pairs are at 10.6, stacked neighbours of a pair at 8 to 12."""
@@ -22,22 +20,15 @@ CONTACT_DISTANCE = 12.0
 CONTACT_SEPARATION = 4
 """Least separation in the sequence of a contact that counts."""
 
-BEAD_DISTANCES = {("P", "C4'"): (3.2, 4.4), ("C4'", "C1'"): (2.1, 2.7), ("C1'", "N"): (1.3, 1.7)}
-"""Å; the range that covalent geometry allows for two beads of one residue."""
-
-
-STEP_DISTANCES = (2.5, BREAK_DISTANCE)
-"""Å between C1' of neighbours in the sequence."""
-
 
 def with_quality(info: ChainInfo, structure: RNAStructure) -> ChainInfo:
     """The record of a chain with its quality; geometry is that of the first of the models with the most C1' atoms.
 
     - `resolved`: fraction of residues with C1' in at least one model;
-    - `breaks`: neighbours in the chain farther apart than `BREAK_DISTANCE`, or with unresolved residues or a jump of
+    - `breaks`: neighbours in the chain farther apart than `STEP_DISTANCES`, or with unresolved residues or a jump of
       the residue number between them;
-    - `bond_outliers`: fraction of bead distances outside `BEAD_DISTANCES`;
-    - `clashes`: pairs of C1' under `CLASH_DISTANCE`, per resolved residue;
+    - `bond_outliers`: fraction of bead distances outside the range that is possible (`rnagen.bead_ranges`);
+    - `clashes`: pairs of C1' under `NEAREST`, per resolved residue;
     - `contacts`: fraction of resolved residues within `CONTACT_DISTANCE` of one at least `CONTACT_SEPARATION` away
       in the sequence: near zero for a strand that pairs with another chain;
     - `radius_of_gyration`: Å, over C1'.
@@ -49,7 +40,7 @@ def with_quality(info: ChainInfo, structure: RNAStructure) -> ChainInfo:
     points = beads.coords[model, present, BEADS.index("C1'")]
     count = len(points)
     numbers = structure.residue_index[present]
-    clashing = _close_pairs(points, numbers, CLASH_DISTANCE, 2)
+    clashing = _close_pairs(points, numbers, NEAREST, 2)
     touching = np.unique(_close_pairs(points, numbers, CONTACT_DISTANCE, CONTACT_SEPARATION))
     spread = ((points - points.mean(axis=0)) ** 2).sum(axis=1).mean() if count else 0.0
     return replace(
@@ -65,8 +56,8 @@ def with_quality(info: ChainInfo, structure: RNAStructure) -> ChainInfo:
 
 def bonds_out_of_range(structure: RNAStructure) -> float:
     """Share of what holds a chain together that covalent geometry does not allow: distances of beads in a residue
-    outside `BEAD_DISTANCES`, and steps between C1' of neighbours outside `STEP_DISTANCES`; of the model with most C1'.
-    0 where nothing can be measured."""
+    outside the range that is possible, and steps between C1' of neighbours outside `STEP_DISTANCES`; of the model with
+    most C1'. 0 where nothing can be measured."""
     beads = structure.select_atoms(BEADS)
     has_c1 = beads.mask[:, :, BEADS.index("C1'")]
     model = int(np.argmax(has_c1.sum(axis=1)))
@@ -79,7 +70,7 @@ def bonds_out_of_range(structure: RNAStructure) -> float:
 
 
 def _breaks(points: Float32[np.ndarray, "R 3"], numbers: np.ndarray) -> int:
-    far = np.linalg.norm(np.diff(points, axis=0), axis=1) > BREAK_DISTANCE
+    far = np.linalg.norm(np.diff(points, axis=0), axis=1) > STEP_DISTANCES[1]
     return int((far | (np.diff(numbers) != 1)).sum())
 
 
@@ -97,13 +88,9 @@ def _bond_outliers(coords: Float32[np.ndarray, "L 4 3"], mask: Bool[np.ndarray, 
 
 
 def _count_bond_outliers(coords: Float32[np.ndarray, "L 4 3"], mask: Bool[np.ndarray, "L 4"]) -> tuple[int, int]:
-    """(distances outside `BEAD_DISTANCES`, all that can be measured)."""
-    column = {bead: i for i, bead in enumerate(BEADS)}
-    wrong = total = 0
-    for (first, second), (low, high) in BEAD_DISTANCES.items():
-        a, b = column[first], column[second]
-        both = mask[:, a] & mask[:, b]
-        distances = np.linalg.norm(coords[both, a] - coords[both, b], axis=-1)
-        wrong += int(((distances < low) | (distances > high)).sum())
-        total += len(distances)
-    return wrong, total
+    """(distances within residues that are not possible, all that can be measured)."""
+    apart = np.zeros(len(coords) - 1, dtype=bool)
+    pairs, limits = chain_distances(apart, BEADS, "possible", FIXED)
+    both = mask.reshape(-1)[pairs].all(1)
+    outside = is_outside(coords, pairs[both], limits[both])
+    return int(outside.sum()), len(outside)

@@ -10,6 +10,7 @@ from rnagen.data.dataset import Dataset, write_dataset
 from rnagen.data.filters import MIN_VALIDATION
 from rnagen.errors import InputError
 from rnagen.io.files import write_text
+from rnagen.preparation.ensembles import ENSEMBLE_COLUMNS, ensemble_rows
 from rnagen.preparation.metadata import ChainMetadata, read_metadata
 from rnagen.preparation.synthetic import synthetic_set
 from rnagen.structure import BEADS
@@ -53,23 +54,27 @@ def make_splits(chains: Chains, cutoff: str = CUTOFF) -> dict[str, list[int]]:
 
 
 def write_splits(chains: Chains, folder: Path, cutoff: str = CUTOFF) -> dict[str, int]:
-    """Write train.csv, val.csv and casp15.csv into a folder; number of chains of each.
+    """Write train.csv, val.csv and casp15.csv into a folder, one row per chain, and ensemble.csv, one row per RNA with
+    several conformers; number of rows of each.
 
     Raises:
         OSError: the folder cannot be written.
     """
     splits = make_splits(chains, cutoff)
-    for name, rows in splits.items():
+    tables = {name: [_row(chains, row) for row in rows] for name, rows in splits.items()}
+    tables["ensemble"] = ensemble_rows(chains, splits["train"])
+    for name, rows in tables.items():
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(SPLIT_COLUMNS)
-        for row in rows:
-            info = chains.infos[row]
-            writer.writerow(
-                [info.name, chains.sequence(row), info.release_date, info.cluster, int(chains.lengths[row])]
-            )
+        writer.writerow(ENSEMBLE_COLUMNS if name == "ensemble" else SPLIT_COLUMNS)
+        writer.writerows(rows)
         write_text(folder / f"{name}.csv", text.getvalue())
-    return {name: len(rows) for name, rows in splits.items()}
+    return {name: len(rows) for name, rows in tables.items()}
+
+
+def _row(chains: Chains, row: int) -> list[str | int]:
+    info = chains.infos[row]
+    return [info.name, chains.sequence(row), info.release_date, info.cluster, int(chains.lengths[row])]
 
 
 def write_beads(dataset: Dataset, file: Path, cutoff: str = CUTOFF) -> dict[str, int]:

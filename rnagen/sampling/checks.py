@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from rnagen.allatom import can_complete
 from rnagen.config.categories import category_number
 from rnagen.config.sampling import SampleConfig
 from rnagen.errors import ConfigError, InputError
@@ -14,8 +15,10 @@ from rnagen.messages import one_line
 from rnagen.sampling.ensemble import Models
 from rnagen.sampling.memory import LESS_MEMORY, estimated_memory
 from rnagen.secondary.alignments import alignment_name, find_alignments
-from rnagen.structure import ALIGNED
+from rnagen.structure import ALIGNED, BEADS
 
+MOST_NAMED = 10
+"""Residues that a message lists."""
 Checked = tuple[list[Target], list[InputError]]
 """Targets that can be sampled, and an error for each of the others."""
 
@@ -30,10 +33,13 @@ def check_targets(targets: Sequence[Target], config: SampleConfig, models: Model
         asked: names of the targets whose secondary structure was asked for; that of others stood beside the sequence.
 
     Raises:
-        ConfigError: alignments or a label for a model that reads none, or a label that it does not know.
+        ConfigError: alignments or a label for a model that reads none, or a label that it does not know; or complete
+            nucleotides of a model that lacks the beads for them.
         InputError: the folder of alignments is missing, or two files have one name.
     """
     good = _with_labels(targets, config, models)
+    if config.atoms == "all":
+        good = _complete(good, models.structure.config.model.atoms)
     errors: list[InputError] = []
     if config.alignments is not None:
         good, errors = _with_alignments(good, config.alignments, models)
@@ -43,18 +49,22 @@ def check_targets(targets: Sequence[Target], config: SampleConfig, models: Model
     return good, errors + unfit + refused + unfoldable
 
 
-def needed_memory(target: Target, config: SampleConfig, models: Models) -> int:
-    """Bytes that sampling a target takes at most, beside what the models take."""
-    checkpoint = models.structure
-    encoder = None if checkpoint.encoder is None else checkpoint.encoder.config
-    head = None if models.confidence is None else models.confidence.head.config
-    length, total = len(target.sequence), config.plan.total
-    return estimated_memory(length, total, checkpoint.config.model, config.sampler, encoder, head)
+def needed_memory(target: Target, config: SampleConfig, models: Sequence[Models]) -> int:
+    """Bytes that sampling a target takes at most, beside what the models take: one works after the other."""
+    needs = []
+    for one in models:
+        checkpoint = one.structure
+        encoder = None if checkpoint.encoder is None else checkpoint.encoder.config
+        head = None if one.confidence is None else one.confidence.head.config
+        length, total = len(target.sequence), -(-config.plan.total // len(models))
+        needs.append(estimated_memory(length, total, checkpoint.config.model, config.sampler, encoder, head))
+    return max(needs)
 
 
-def check_memory(targets: Sequence[Target], config: SampleConfig, models: Models) -> Checked:
-    """Refuse what the memory cannot hold now."""
-    free = available_memory()
+def check_memory(targets: Sequence[Target], config: SampleConfig, models: Sequence[Models]) -> Checked:
+    """Refuse what the memory cannot hold now; workers of this machine share it."""
+    free, workers = available_memory(), config.local_workers or 1
+    free //= workers
     good, errors = [], []
     for target in targets:
         need = needed_memory(target, config, models)
@@ -62,11 +72,30 @@ def check_memory(targets: Sequence[Target], config: SampleConfig, models: Models
             good.append(target)
             continue
         reason = (
-            f"{len(target.sequence)} nt need about {need / 2**30:.1f} GiB of memory, {free / 2**30:.1f} GiB are free: "
-            f"{LESS_MEMORY}"
+            f"{len(target.sequence)} nt need about {need / 2**30:.1f} GiB of memory, {free / 2**30:.1f} GiB are free"
+            f"{f' for each of {workers} workers' if workers > 1 else ''}: {LESS_MEMORY}"
         )
         errors.append(InputError("memory", target.name, reason))
     return good, errors
+
+
+def _complete(targets: list[Target], atoms: tuple[str, ...]) -> list[Target]:
+    """The targets with a warning where a base is unknown, whose atoms therefore are too."""
+    if not can_complete(atoms):
+        raise ConfigError(
+            f"atoms: this model generates {', '.join(atoms)} alone, and complete nucleotides need {', '.join(BEADS)}: "
+            "choose --atoms beads"
+        )
+    found = []
+    for target in targets:
+        unknown = [number for number, base in enumerate(target.sequence, 1) if base == "N"]
+        if unknown:
+            more = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""
+            listed = ", ".join(map(str, unknown[:MOST_NAMED])) + more
+            warning = f"residues of unknown base (N) get backbone and sugar alone: {listed}"
+            target = replace(target, warnings=(*target.warnings, warning))
+        found.append(target)
+    return found
 
 
 def _with_labels(targets: Sequence[Target], config: SampleConfig, models: Models) -> list[Target]:

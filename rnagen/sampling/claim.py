@@ -9,17 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from rnagen.errors import ConfigError, InputError
-from rnagen.io.files import LOCK, TEMPORARY, lock_folder, read_json, write_text
+from rnagen.io.files import LOCK, lock_folder, read_json, write_text
+from rnagen.io.folders import safe_name
+from rnagen.io.temporary import TEMPORARY
+from rnagen.messages import quoted
 
 RUN = "run.json"
 SUBMISSION = "submission.csv"
+RANKING = "ranking.csv"
 SUMMARY = "summary.json"
 """Written last into the folder of a target: one with it is complete."""
 UNFINISHED = ".part"
 """Suffix of a folder that is being written; a killed process leaves it behind."""
+FORMER = ".former"
+"""Suffix of a folder in whose place another is put; a killed process leaves it behind."""
 WORDS_FOR_HASHES = {
     "targets_sha256": "the RNAs (their names, sequences, secondary structures or alignments)",
-    "checkpoint_sha256": "ckpt (the weights)",
     "checkpoints_sha256": "ckpt (the weights)",
     "guide_sha256": "guide_ckpt (the weights)",
     "confidence_sha256": "the confidence model beside the weights",
@@ -59,7 +64,7 @@ def claimed(folder: Path, run: dict[str, Any], join: Join | None = None) -> Iter
         found = described(folder)
         wanted = run if found is None else (join or same)(found)
         for leftover in _leftovers(folder):
-            remove(leftover)
+            put_back(leftover) if leftover.name.endswith(FORMER) else remove(leftover)
         if wanted != found:
             write_description(folder, wanted)
         yield
@@ -113,11 +118,38 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def replace_folder(new: Path, place: Path) -> None:
+    """Put a folder in the place of another, or where there is none. Who is killed here leaves one of the two there, or
+    the former one under another name, from which `claimed` puts it back.
+
+    Raises:
+        OSError: a folder cannot be renamed.
+    """
+    former = place.with_name(f".{place.name}{FORMER}")
+    if place.exists():
+        os.replace(place, former)
+    try:
+        os.replace(new, place)
+    except BaseException:
+        put_back(former)
+        raise
+    remove(former)
+
+
+def put_back(former: Path) -> None:
+    """Give a folder its name back that `replace_folder` took from it, unless another has it; then it goes."""
+    place = former.with_name(former.name.removeprefix(".").removesuffix(FORMER))
+    if place.exists():
+        remove(former)
+    elif former.exists():
+        os.replace(former, place)
+
+
 def _leftovers(folder: Path) -> list[Path]:
     """What a killed process left half written. A run begins with its run.json: in a folder without it, nothing else."""
     if not (folder / RUN).is_file():
         return list(folder.glob(f".{RUN}.*{TEMPORARY}"))
-    return [*folder.glob(f".*{TEMPORARY}"), *folder.glob(f".*{UNFINISHED}")]
+    return [path for suffix in (TEMPORARY, UNFINISHED, FORMER) for path in folder.glob(f".*{suffix}")]
 
 
 def described(folder: Path) -> dict[str, Any] | None:
@@ -141,10 +173,30 @@ def read_description(folder: Path) -> dict[str, Any]:
     """The run.json of a folder, with an identity.
 
     Raises:
-        InputError: it cannot be read, or is not the description of a run.
+        InputError: it cannot be read, or is not the description of a run; or a target of it has a folder elsewhere.
     """
     path = folder / RUN
     found = read_json(path)
     if not isinstance(found.get("identity"), dict):
         raise InputError(path, "identity", f"missing: not the description of a run; {REMEDY}")
+    check_places(folder, found.get("targets", []))
     return found
+
+
+def check_places(folder: Path, targets: Any) -> None:
+    """Refuse a run.json whose targets lie elsewhere than in its folder: a run may come from a stranger, and what has
+    the name of a target is replaced.
+
+    Raises:
+        InputError: names the target, whose folder is not a plain name there, or is a link.
+    """
+    links = {found.name for found in os.scandir(folder) if found.is_symlink()}
+    for entry in targets if isinstance(targets, list) else []:
+        if not isinstance(entry, dict) or "folder" not in entry:
+            continue
+        place = entry["folder"]
+        if not isinstance(place, str) or not place or safe_name(place) != place:
+            record = str(entry.get("name", "targets"))
+            raise InputError(folder / RUN, record, f"its folder {quoted(place)} is not the name of one; {REMEDY}")
+        if place in links:
+            raise InputError(folder / place, None, f"is a link: nothing is read or written through it; {REMEDY}")

@@ -17,20 +17,43 @@ CHUNK_PAIRS = 2**16
 
 @dataclass(frozen=True)
 class Confidence:
-    """Predictions between 0 and 1 for n conformers of an RNA."""
+    """Predictions between 0 and 1 for n conformers of an RNA; NaN for those of a checkpoint without a confidence
+    model."""
 
     lddt: Float[np.ndarray, "n L"]
     """C1'-lDDT of each residue. It is blind to mirror images; the TM-score is not."""
     tm: Float[np.ndarray, " n"]
     """TM-score."""
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether each of the conformers has one."""
+        return bool(np.isfinite(self.tm).all())
+
     def of(self, rows: list[int]) -> "Confidence":
         """The predictions for some of the conformers, by position."""
         return Confidence(self.lddt[rows], self.tm[rows])
 
-    def joined(self, more: "Confidence") -> "Confidence":
-        """The predictions for these conformers, then for more of the same RNA."""
-        return Confidence(np.concatenate([self.lddt, more.lddt]), np.concatenate([self.tm, more.tm]))
+
+def joined(
+    one: Confidence | None, other: Confidence | None, numbers: tuple[int, int], length: int
+) -> Confidence | None:
+    """The predictions for some conformers, then for others of the same RNA, NaN where there are none; None where
+    neither has any.
+
+    Args:
+        one: of the first.
+        other: of the others.
+        numbers: of both.
+        length: residues.
+    """
+    if one is None and other is None:
+        return None
+    parts = [
+        part or Confidence(np.full((number, length), np.nan), np.full(number, np.nan))
+        for part, number in zip((one, other), numbers)
+    ]
+    return Confidence(np.concatenate([part.lddt for part in parts]), np.concatenate([part.tm for part in parts]))
 
 
 @torch.no_grad()

@@ -100,10 +100,10 @@ def draw_conformers(
     conditioned = {
         k: partial(conditions, replace(features, references=slot.references))
         for k, slot in slots.items()
-        if slot.references is not None and plan.first <= k < plan.total
+        if slot.references is not None and k in plan.places
     }
     sample_structures = options.secondary_structures == "sampled" and features.pair_table is None
-    waiting = list(range(plan.first, plan.total))
+    waiting = list(plan.places)
     coords = torch.empty(len(waiting), features.bases.shape[1], len(flow.model.config.atoms), 3)
     redrawn = evaluations = 0
     for attempt in range(ATTEMPTS):
@@ -132,7 +132,7 @@ def draw_conformers(
                 good = torch.zeros_like(good)
             for k, ok, conformer in zip(some, good, new):
                 if ok:
-                    coords[k - plan.first] = conformer
+                    coords[plan.places.index(k)] = conformer
             waiting += [k for k, ok in zip(some, good) if not ok]
         if not waiting:
             return Conformers(coords, evaluations, redrawn, own().context.of_trunk)

@@ -16,15 +16,29 @@ from rnagen.io.files import LOCK, hash_files
 from rnagen.io.folders import folder_names
 from rnagen.io.target import Target
 from rnagen.messages import quoted
-from rnagen.sampling.claim import RUN, SUBMISSION, SUMMARY, refuse_difference
+from rnagen.sampling.claim import RANKING, RUN, SUBMISSION, SUMMARY, refuse_difference
 from rnagen.sampling.ensemble import Models
+from rnagen.sampling.sharing import names_of
 from rnagen.strands import with_separators
+from rnagen.structure import HEAVY_ATOMS
 from rnagen.version import __version__
 
-RESERVED_NAMES = (RUN, SUBMISSION, PAGE, LOCK)
+RESERVED_NAMES = (RUN, SUBMISSION, RANKING, PAGE, LOCK)
 """Names that no target's folder can have."""
 REMEDY = "choose another --out, or replace that run with --overwrite"
-NOT_IDENTITY = {"out", "overwrite", "device", "cache", "quiet", "report", "chunk", "ckpt", "guide_ckpt", "n"} | {
+NOT_IDENTITY = {
+    "out",
+    "overwrite",
+    "device",
+    "cluster",
+    "cache",
+    "quiet",
+    "report",
+    "chunk",
+    "ckpt",
+    "guide_ckpt",
+    "n",
+} | {
     *(
         "sequence",
         "structure",
@@ -55,10 +69,10 @@ MOST_NAMED = 3
 """RNAs that a message lists."""
 
 
-def describe_run(targets: Sequence[Target], config: SampleConfig, models: Models) -> dict[str, Any]:
+def describe_run(targets: Sequence[Target], config: SampleConfig, models: Sequence[Models]) -> dict[str, Any]:
     """run.json of a new folder with these targets."""
-    checkpoint, confidence, guide = models.structure, models.confidence, models.guide
-    known = models.known
+    guide, known = models[0].guide, models[0].known
+    heads = [one.confidence for one in models]
     folders = folder_names((target.name for target in targets), RESERVED_NAMES)
     return {
         "identity": {
@@ -68,16 +82,20 @@ def describe_run(targets: Sequence[Target], config: SampleConfig, models: Models
             "template_date": known.before if known else "",
             "fix": None if config.known.fix is None else config.known.fix[0],
             "templates_sha256": known.fingerprint if known else None,
-            "checkpoint_sha256": checkpoint.fingerprint,
+            "checkpoints_sha256": [one.structure.fingerprint for one in models],
             "guide_sha256": guide.fingerprint if guide else None,
-            "confidence_sha256": confidence.fingerprint if confidence else None,
+            "confidence_sha256": [head.fingerprint if head else None for head in heads],
         },
-        "checkpoint": {
-            "file": checkpoint.path.name,
-            "cutoff": checkpoint.metadata["cutoff"],
-            "parameters": checkpoint.model.num_parameters,
-        },
-        "atoms": list(checkpoint.config.model.atoms),
+        "checkpoints": [
+            {
+                "name": name,
+                "file": one.structure.path.name,
+                "cutoff": one.structure.metadata["cutoff"],
+                "parameters": one.structure.model.num_parameters,
+            }
+            for name, one in zip(names_of(models), models)
+        ],
+        "atoms": list(HEAVY_ATOMS if config.atoms == "all" else models[0].structure.config.model.atoms),
         "versions": {"rnagen": __version__, "torch": torch.__version__},
         "targets": [_entry(target, folders[target.name]) for target in targets],
     }
@@ -138,12 +156,22 @@ def _quoted(value: str | None) -> str:
 
 
 def _upgraded(folder: Path, targets: Sequence[Target], run: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
-    """A run.json in the present form. That of version 0.1.0 has one hash of all its targets: it can only be compared
-    with all of them.
+    """A run.json in the present form. Earlier ones name one checkpoint. That of version 0.1.0 has one hash of all its
+    targets: it can only be compared with all of them.
 
     Raises:
         ConfigError: it is one of version 0.1.0 with other targets.
     """
+    # Earlier versions wrote the beads alone.
+    if "atoms" not in found["identity"]:
+        found = {**found, "identity": {"atoms": "beads", **found["identity"]}}
+    if "checkpoint_sha256" in found["identity"]:
+        identity = {**found["identity"]}
+        identity["checkpoints_sha256"] = [identity.pop("checkpoint_sha256")]
+        identity["confidence_sha256"] = [identity.get("confidence_sha256")]
+        checkpoints = [{"name": Path(one.get("file", "")).stem, **one} for one in [found.get("checkpoint", {})]]
+        found = {name: value for name, value in found.items() if name != "checkpoint"}
+        found = {**found, "identity": identity, "checkpoints": checkpoints}
     if "targets_sha256" not in found["identity"]:
         return found
     identity = {name: value for name, value in found["identity"].items() if name not in FORMER_IDENTITY}

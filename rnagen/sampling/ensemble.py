@@ -1,15 +1,14 @@
-"""From a target to an ensemble: features, conformers, confidence, selection."""
+"""From a target to an ensemble: features, conformers, confidence."""
 
 import operator
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import overload
+from typing import Literal, overload
 
 import numpy as np
-import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float32
 
 from rnagen.checkpoints.confidence import ConfidenceCheckpoint, find_confidence
 from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, Checkpoint, load_checkpoint
@@ -18,17 +17,19 @@ from rnagen.config.sampling import SamplingPlan, StructureFormat, TemplateConfig
 from rnagen.errors import ConfigError
 from rnagen.features import from_sequence
 from rnagen.io.alignment import read_alignment
+from rnagen.io.model_cif import PredictedQuality
 from rnagen.io.target import Target
-from rnagen.io.write import write_structure
+from rnagen.io.write import COMPUTED, write_structure
 from rnagen.messages import quoted
-from rnagen.metrics import tm_matrix
-from rnagen.sampling.confidence import Confidence, confidence_in
+from rnagen.sampling.confidence import Confidence, confidence_in, joined
 from rnagen.sampling.conformers import SamplingError, draw_conformers
-from rnagen.sampling.denoiser import Evaluated, Flow, nothing, superpose_atoms
-from rnagen.sampling.selection import choose_behind
+from rnagen.sampling.denoiser import Evaluated, Flow, nothing
+from rnagen.sampling.superposition import on_first
 from rnagen.sampling.templates import NOTHING, KnownStructures, TemplateUse
 from rnagen.structure import BEADS, RNAStructure
 
+FILE_DIGITS = 3
+"""Of coordinates in files, Å."""
 DIGITS = 4
 """Of a confidence, from 0 to 1, in files."""
 
@@ -59,34 +60,47 @@ class Models:
         """
         checkpoint = load_checkpoint(ckpt or DEFAULT_CHECKPOINT, device)
         guide = load_checkpoint(guide_ckpt, device) if guide_ckpt else None
-        known = None
-        missing = sorted(set(checkpoint.config.model.atoms) - set(BEADS))
-        if templates is not None and templates.given and missing:
+        loaded = cls(checkpoint, find_confidence(checkpoint, device), guide)
+        return loaded if templates is None else replace(loaded, known=loaded.known_structures(templates))
+
+    def known_structures(self, templates: TemplateConfig) -> KnownStructures | None:
+        """What the options name, by the cutoff of the checkpoint; None where they name nothing that serves.
+
+        Raises:
+            InputError, ConfigError: as `load`.
+        """
+        missing = sorted(set(self.structure.config.model.atoms) - set(BEADS))
+        if templates.given and missing:
             raise ConfigError(f"templates: do not have the atoms {', '.join(missing)} of this model; use none")
-        if templates is not None and (templates.searches or templates.given) and not missing:
-            known = KnownStructures(templates, checkpoint.metadata["cutoff"])
-        return cls(checkpoint, find_confidence(checkpoint, device), guide, known)
+        if missing or not (templates.searches or templates.given):
+            return None
+        return KnownStructures(templates, self.structure.metadata["cutoff"])
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """n conformers of one RNA, in the order of their numbers."""
+    """n conformers of one RNA: as sampling returns them, the one to trust most first, and superposed on it."""
 
     structure: RNAStructure
     """The conformers as models, Å."""
     numbers: list[int]
-    """Their numbers, from 1, among all candidates: their names in a run without selection."""
-    best_first: list[int] | None
-    """The same numbers in the order of selection; None without selection."""
+    """The number, from 1, under which each was sampled. A conformer is a function of the seed, the name and its number;
+    its place among the others is not."""
     confidence: Confidence | None
-    """In each conformer; None without a confidence model."""
+    """In each conformer, NaN where its checkpoint has no confidence model; None where no checkpoint has one."""
     evaluations: int
     """Calls of the model per conformer."""
     redrawn: int
     """Conformers that were sampled again because their coordinates were unusable."""
     seconds: float
-    templates: list[TemplateUse] = field(default_factory=list)
-    """What the first conformers were built on; the others come from the model alone."""
+    templates: list[TemplateUse | None]
+    """What each conformer was built on; None for those that come from the model alone."""
+    checkpoints: list[str]
+    """The name of the checkpoint that made each."""
+    candidates: int | None = None
+    """Conformers that they were selected from; None without selection."""
+    selected_by: Literal["confidence", "clusters"] | None = None
+    """How they were selected."""
 
     def __len__(self) -> int:
         """Number of conformers."""
@@ -117,40 +131,45 @@ class Ensemble:
         rows = list(range(len(self))[place])
         if rows != sorted(rows):
             raise ConfigError("the conformers of an ensemble keep their order: slice it forwards")
-        numbers = [self.numbers[row] for row in rows]
+        return self.of(rows)
+
+    def of(self, rows: Sequence[int]) -> "Ensemble":
+        """The ensemble of some of the conformers, by position, in the order given."""
+        rows = list(rows)
         return replace(
             self,
             structure=self.structure.models(rows),
-            numbers=numbers,
-            best_first=None if self.best_first is None else [one for one in self.best_first if one in numbers],
+            numbers=[self.numbers[row] for row in rows],
             confidence=None if self.confidence is None else self.confidence.of(rows),
-            templates=[self.templates[row] for row in rows if row < len(self.templates)],
+            templates=[self.templates[row] for row in rows],
+            checkpoints=[self.checkpoints[row] for row in rows],
         )
 
     def __repr__(self) -> str:
         tm = ""
-        if self.confidence is not None and len(self):
-            tm = f", predicted TM-score {self.confidence.tm.min():.2f} to {self.confidence.tm.max():.2f}"
+        if self.confidence is not None and np.isfinite(self.confidence.tm).any():
+            tm = f", predicted TM-score {np.nanmin(self.confidence.tm):.2f} to {np.nanmax(self.confidence.tm):.2f}"
         return f"Ensemble({self.structure.name}: {len(self)} conformers of {len(self.structure)} nt{tm})"
 
     def to_numpy(self, atom: str | None = None) -> Float32[np.ndarray, "n L *atoms 3"]:
-        """Coordinates in Å: [n, L, A, 3] of all atoms, or [n, L, 3] of the one that is named.
+        """Coordinates in Å: [n, L, A, 3] of all atoms, or [n, L, 3] of the one that is named; N is the glycosidic
+        nitrogen. Zero where a residue does not have the atom (`structure.mask`).
 
         Raises:
-            ConfigError: the model has no such atom.
+            ConfigError: there is no such atom.
         """
         atoms = self.structure.atoms
         if atom is None:
             return self.coords.copy()
-        if atom not in atoms:
-            raise ConfigError(f"to_numpy: {quoted(atom)} is not an atom of this model; choose from {', '.join(atoms)}")
-        return self.coords[:, :, atoms.index(atom)]
+        if atom not in (*atoms, "N"):
+            raise ConfigError(f"to_numpy: {quoted(atom)} is not an atom; choose from {', '.join(atoms)}")
+        return self.structure.select_atoms((atom,)).coords[:, :, 0]
 
     def superposed(self) -> "Ensemble":
-        """The same conformers, each moved rigidly onto the first, all atoms counted."""
-        coords = torch.from_numpy(self.coords)
-        moved = superpose_atoms(coords, coords[:1].expand_as(coords)).numpy()
-        return replace(self, structure=replace(self.structure, coords=moved))
+        """The same conformers, each moved rigidly onto the first by its C1'."""
+        coords = on_first(self.coords, self.structure.atoms.index("C1'"))
+        # An atom that is not there stays at zero.
+        return replace(self, structure=replace(self.structure, coords=coords * self.structure.mask[..., None]))
 
     def save(self, place: str | Path, structure_format: StructureFormat = "cif") -> Path:
         """Write the conformers with the confidence as B factors: as the models of one file, if the place is named as
@@ -167,16 +186,19 @@ class Ensemble:
         """
         place = Path(place)
         if names_file(place):
-            write_structure(self.structure, place, self.b_factors)
+            write_structure(self.structure, place, self.quality)
         else:
-            write_conformers(self.structure, place, structure_format, self.b_factors)
+            write_conformers(self.structure, place, structure_format, self.quality)
         return place
 
     @property
-    def b_factors(self) -> Float[np.ndarray, "n L"] | None:
-        """Confidence in each residue in per cent, as a summary has it: conformers that are added later, when only that
-        is left, change no B factor of the others. None without a confidence model."""
-        return None if self.confidence is None else 100 * np.round(self.confidence.lddt.astype(float), DIGITS)
+    def quality(self) -> PredictedQuality | None:
+        """Confidence as the files have it, from the digits of a summary: conformers that are added later, when only
+        that is left, change nothing in the files of the others. NaN and None as in `confidence`."""
+        if self.confidence is None:
+            return None
+        lddt, tm = (np.round(one.astype(float), DIGITS) for one in (self.confidence.lddt, self.confidence.tm))
+        return PredictedQuality(100 * lddt, tm)
 
     @property
     def coords(self) -> Float32[np.ndarray, "n L A 3"]:
@@ -188,16 +210,16 @@ class Ensemble:
         coords, mask = (
             np.concatenate([getattr(one.structure, part) for one in (self, more)]) for part in ("coords", "mask")
         )
-        confidence = None
-        if self.confidence is not None and more.confidence is not None:
-            confidence = self.confidence.joined(more.confidence)
         return replace(
             more,
             structure=replace(more.structure, coords=coords, mask=mask),
             numbers=self.numbers + more.numbers,
-            confidence=confidence,
+            confidence=joined(self.confidence, more.confidence, (len(self), len(more)), len(self.structure)),
+            evaluations=max(self.evaluations, more.evaluations),
             redrawn=self.redrawn + more.redrawn,
             seconds=self.seconds + more.seconds,
+            templates=self.templates + more.templates,
+            checkpoints=self.checkpoints + more.checkpoints,
         )
 
 
@@ -207,29 +229,37 @@ def names_file(place: Path) -> bool:
     return not place.is_dir() and (suffix == "gz" or (suffix.isalpha() and 3 <= len(suffix) <= 6))
 
 
+def conformer_file(k: int, n: int, structure_format: StructureFormat) -> str:
+    """Name of the file of conformer k, from 1, of n: with zeros before it, so that names sort as numbers do."""
+    return f"conformer_{k:0{len(str(n))}}.{structure_format}"
+
+
 def write_conformers(
     structure: RNAStructure,
     folder: Path,
     structure_format: StructureFormat,
-    b_factors: Float[np.ndarray, "n L"] | None = None,
-    first: int = 0,
+    quality: PredictedQuality | None = None,
 ) -> None:
-    """Write conformers one by one and together, each file whole or not at all, with their B factors (0 by default). The
-    first so many have their own files already.
+    """Write conformers one by one and together, each file whole or not at all, with what is predicted of them. Of a
+    conformer where that is NaN nothing is known; one of that kind, and the file of all has no prediction.
 
     Raises:
         InputError: the coordinates do not fit the format.
         OSError: the folder cannot be written or the disk is full.
     """
-    for k in range(first, structure.num_models):
-        own = None if b_factors is None else b_factors[k : k + 1]
-        write_structure(structure.models([k]), folder / f"conformer_{k + 1}.{structure_format}", own)
-    write_structure(structure, folder / f"ensemble.{structure_format}", b_factors)
+    known = np.full(structure.num_models, quality is not None)
+    if quality is not None:
+        known = np.isfinite(quality.lddt).all(1)
+    for k, is_known in enumerate(known):
+        own = None if quality is None or not is_known else quality.of([k])
+        name = conformer_file(k + 1, structure.num_models, structure_format)
+        write_structure(structure.models([k]), folder / name, own)
+    write_structure(structure, folder / f"ensemble.{structure_format}", quality if known.all() else None)
 
 
 def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated: Evaluated = nothing) -> Ensemble:
-    """Draw n conformers of one RNA without the first `plan.first`; with `plan.candidates`, draw that many and select n
-    of them. `evaluated` is called after evaluations of the model, for progress.
+    """Draw the conformers of one RNA that `plan.places` names, all candidates, in the order of their numbers and each
+    in its own pose. `evaluated` is called after evaluations of the model, for progress.
 
     Raises:
         ConfigError: options that cannot be combined, or the model does not know the label.
@@ -264,12 +294,7 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated:
     confidence = None
     if models.confidence is not None:
         confidence = confidence_in(models.confidence.head, conformers.known, c1)
-    rows, best_first = list(range(len(c1))), None
-    if plan.candidates is not None:
-        distances = 1 - tm_matrix(c1).numpy()
-        best_first = choose_behind(len(known.uses), distances, plan.n, None if confidence is None else confidence.tm)
-        rows = sorted(best_first)
-    coords = conformers.coords[rows].numpy()
+    coords = conformers.coords.numpy()
     structure = RNAStructure(
         name=target.name,
         sequence=target.sequence,
@@ -277,16 +302,18 @@ def draw_ensemble(models: Models, target: Target, plan: SamplingPlan, evaluated:
         mask=np.ones(coords.shape[:-1], dtype=bool),
         atoms=flow.model.config.atoms,
         chain="A",
+        method=COMPUTED,
         title=f"{target.name}, sampled by rnagen",
         strands=target.strands,
     )
+    numbers = [place + 1 for place in plan.places]
     return Ensemble(
         structure=structure,
-        numbers=[plan.first + row + 1 for row in rows],
-        best_first=None if best_first is None else [row + 1 for row in best_first],
-        confidence=None if confidence is None else confidence.of(rows),
+        numbers=numbers,
+        confidence=confidence,
         evaluations=conformers.evaluations,
         redrawn=conformers.redrawn,
         seconds=time.monotonic() - started,
-        templates=known.uses[: plan.n],
+        templates=[known.uses[k - 1] if k <= len(known.uses) else None for k in numbers],
+        checkpoints=[models.structure.path.stem] * len(numbers),
     )

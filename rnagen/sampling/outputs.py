@@ -1,28 +1,30 @@
 """The folder that a sampling run writes: whole targets or none, and which target is in work."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float32
 
 from rnagen.config.files import flatten
 from rnagen.config.report import PAGE
 from rnagen.config.sampling import SamplingPlan, StructureFormat
 from rnagen.io.complexes import join_chains
-from rnagen.io.files import TEMPORARY, lock_folder, read_json, write_text
+from rnagen.io.files import lock_folder, read_json, write_text
 from rnagen.io.folders import safe_name
 from rnagen.io.kaggle import write_submission
+from rnagen.io.model_cif import PredictedQuality
 from rnagen.io.read import read_structures
 from rnagen.io.target import Target
 from rnagen.metrics import conformer_geometry
+from rnagen.metrics.all_atom import all_atom_geometry, experimental_geometry
 from rnagen.sampling.claim import (
+    RANKING,
     RUN,
     SUBMISSION,
     SUMMARY,
@@ -31,14 +33,16 @@ from rnagen.sampling.claim import (
     read_description,
     refuse_other_task,
     remove,
+    replace_folder,
     write_description,
 )
-from rnagen.sampling.confidence import Confidence
-from rnagen.sampling.ensemble import DIGITS, Ensemble, write_conformers
-from rnagen.sampling.templates import TemplateUse
+from rnagen.sampling.ensemble import Ensemble, write_conformers
+from rnagen.sampling.overview import Finished, ranking_text
+from rnagen.sampling.ranking import describe_order
+from rnagen.sampling.stored import SAMPLED, describe_ensemble, ensemble_of, read_coordinates, rounded, write_coordinates
 from rnagen.secondary.obedience import obedience
 from rnagen.strands import SEPARATOR, with_separators
-from rnagen.structure import RNAStructure
+from rnagen.structure import HEAVY_ATOMS, RNAStructure
 
 WORKING = ".working"
 """Suffix of the file that marks a target as in work; a killed process leaves it behind."""
@@ -58,7 +62,7 @@ def clear_run(folder: Path, run: dict[str, Any]) -> None:
     refuse_other_task(folder, found, run)
     with lock_folder(folder):
         targets = [summary.parent for summary in folder.glob(f"*/{SUMMARY}")]
-        for path in (folder / SUBMISSION, folder / PAGE, *folder.glob(f".*{WORKING}"), *targets):
+        for path in (folder / SUBMISSION, folder / RANKING, folder / PAGE, *folder.glob(f".*{WORKING}"), *targets):
             remove(path)
         # Last: a killed process leaves the former run with less in it, not its RNAs in the new one.
         write_description(folder, run)
@@ -101,17 +105,6 @@ class OutputFolder:
             return 0
         return len(read_json(self.place(name) / SUMMARY).get("geometry", []))
 
-    def sweep(self) -> None:
-        """Remove what a process left that was killed while it added to a target: half a file, or conformers that its
-        summary does not count."""
-        for name in self._folders:
-            place, number = self.place(name), self.conformers(name)
-            for leftover in place.glob(f".*{TEMPORARY}"):
-                remove(leftover)
-            while number and (uncounted := place / f"conformer_{number + 1}.{self.format}").is_file():
-                remove(uncounted)
-                number += 1
-
     def interrupted(self, n: int) -> set[str]:
         """Names of the targets that were in work when a run was killed, and have not got n conformers since."""
         marked = {name for name in self._folders if self._mark(name).exists()}
@@ -131,48 +124,38 @@ class OutputFolder:
             mark.unlink(missing_ok=True)
 
     def write_target(
-        self, structure: RNAStructure, summary: dict[str, Any], b_factors: Float[np.ndarray, "M L"] | None = None
+        self,
+        structure: RNAStructure,
+        summary: dict[str, Any],
+        quality: PredictedQuality | None = None,
+        sampled: Float32[np.ndarray, "M L A 3"] | None = None,
     ) -> None:
-        """Write the conformers one by one and together, with their B factors (0 by default), and the summary, in place
-        of what is there of the target.
+        """Write the conformers one by one and together, with what is predicted of them, and the summary, in place of
+        what is there of the target: until all is written that stays, and a killed process leaves the one or the other.
+
+        Args:
+            structure: the conformers in their order, superposed.
+            summary: of the target.
+            quality: NaN where it is unknown.
+            sampled: coordinates of the same conformers as they were sampled, for others to be added to; without them
+                those of the files count.
 
         Raises:
             InputError: the coordinates do not fit the format.
-            OSError: the folder cannot be written or the disk is full; nothing of the target is left.
+            OSError: the folder cannot be written or the disk is full.
         """
         final = self.place(structure.name)
         unfinished = self.folder / f".{final.name}{UNFINISHED}"
         remove(unfinished)
         try:
-            self._write_files(unfinished, structure, summary, b_factors)
-            remove(final)
-            os.replace(unfinished, final)
+            write_conformers(structure, unfinished, self.format, quality)
+            if sampled is not None:
+                write_coordinates(unfinished / SAMPLED, sampled)
+            write_text(unfinished / SUMMARY, json.dumps(summary, indent=1) + "\n")
+            replace_folder(unfinished, final)
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
-
-    def extend_target(
-        self, structure: RNAStructure, summary: dict[str, Any], b_factors: Float[np.ndarray, "M L"] | None = None
-    ) -> None:
-        """Add conformers to a target that is there; its own come first in `structure`, and their files stay. The
-        summary is written last: until then the target has as many conformers as before.
-
-        Raises:
-            InputError, OSError: as `write_target`; what was there stays.
-        """
-        first = self.conformers(structure.name)
-        self._write_files(self.place(structure.name), structure, summary, b_factors, first)
-
-    def _write_files(
-        self,
-        folder: Path,
-        structure: RNAStructure,
-        summary: dict[str, Any],
-        b_factors: Float[np.ndarray, "M L"] | None,
-        first: int = 0,
-    ) -> None:
-        write_conformers(structure, folder, self.format, b_factors, first)
-        write_text(folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
 
     def read_target(self, name: str, sequence: str) -> RNAStructure:
         """A finished target as its files hold it (rounded to 1e-3 Å); the sequence may have `&` between strands."""
@@ -187,34 +170,35 @@ class OutputFolder:
         done = {one["name"]: one["sequence"] for one in entries if self.finished(one["name"])}
         return list(done.items()), min(map(self.conformers, done), default=0)
 
+    def finished_rna(self, name: str) -> Finished:
+        """The summary of a finished target."""
+        return Finished(name, self.place(name).name, read_json(self.place(name) / SUMMARY))
+
+    def write_ranking(self, names: Sequence[str]) -> Path:
+        """ranking.csv of finished targets, in the order given."""
+        path = self.folder / RANKING
+        write_text(path, ranking_text([self.finished_rna(name) for name in names], self.format))
+        return path
+
     def write_submission(self, targets: Sequence[tuple[str, str]], n: int) -> Path:
         """submission.csv of the first n conformers of finished targets (name, sequence), in the order given. Read back
         from the files, so that an interrupted and an uninterrupted run give the same bytes."""
         path = self.folder / SUBMISSION
-        write_submission(path, [self.read_target(name, sequence) for name, sequence in targets], n)
+        write_submission(path, (self.read_target(name, sequence) for name, sequence in targets), n)
         return path
 
     def read_ensemble(self, name: str, sequence: str) -> Ensemble:
-        """A finished target, with the atoms of the model and the confidence of its summary."""
+        """A finished target: its conformers in their order, superposed, with the atoms of the model and the confidence
+        of its summary."""
+        return self.read_sampled(name, sequence).superposed()
+
+    def read_sampled(self, name: str, sequence: str) -> Ensemble:
+        """As `read_ensemble`, with the coordinates as they were sampled, to which others can be added."""
         atoms = tuple(read_json(self.folder / RUN)["atoms"])
-        # A process that was killed while it added conformers may have left more.
-        rows = list(range(self.conformers(name)))
-        structure = self.read_target(name, sequence).select_atoms(atoms).models(rows)
-        summary = read_json(self.place(name) / SUMMARY)
-        selection, confidence = summary.get("selection", {}), None
-        if "confidence" in summary:
-            found = summary["confidence"]
-            confidence = Confidence(np.array(found["lddt_per_residue"]), np.array(found["tm"]))
-        return Ensemble(
-            structure=structure,
-            numbers=selection.get("numbers", list(range(1, structure.num_models + 1))),
-            best_first=selection.get("best_first"),
-            confidence=confidence,
-            evaluations=summary["evaluations"],
-            redrawn=summary["redrawn"],
-            seconds=summary["seconds"],
-            templates=[TemplateUse(**use) for use in summary.get("templates", [])],
-        )
+        structure = self.read_target(name, sequence).select_atoms(atoms)
+        coords = read_coordinates(self.place(name) / SAMPLED)
+        structure = structure if coords is None else replace(structure, coords=coords)
+        return ensemble_of(structure, read_json(self.place(name) / SUMMARY))
 
 
 def _names_there(folder: Path) -> dict[str, str]:
@@ -223,36 +207,27 @@ def _names_there(folder: Path) -> dict[str, str]:
     return {summary.get("name", place): place for place, summary in summaries.items()}
 
 
-def summarize(ensemble: Ensemble, plan: SamplingPlan, target: Target) -> dict[str, Any]:
-    """summary.json of one target: options, geometry of the conformers, confidence in them, timing; and how well they
-    obey a secondary structure that was given."""
-    structure, confidence = ensemble.structure, ensemble.confidence
+def summarize(
+    ensemble: Ensemble, plan: SamplingPlan, target: Target, structure_format: StructureFormat
+) -> dict[str, Any]:
+    """summary.json of one target, with its conformers in their order: options, geometry of the conformers, confidence
+    in them, timing; and how well they obey a secondary structure that was given."""
+    structure = ensemble.structure
     summary = {
         "name": structure.name,
         "sequence": with_separators(structure.sequence, structure.strands),
         "length": len(structure),
         "seed": plan.seed,
         "options": flatten(plan.options),
-        "evaluations": ensemble.evaluations,
-        "redrawn": ensemble.redrawn,
         "geometry": conformer_geometry(structure),
     }
-    summary |= _given(structure, target)
-    if ensemble.templates:
-        summary["templates"] = [_rounded(asdict(use)) for use in ensemble.templates]
-    if ensemble.best_first is not None:
-        summary["selection"] = {
-            "candidates": plan.candidates,
-            "by": "clusters" if confidence is None else "confidence",
-            "numbers": ensemble.numbers,
-            "best_first": ensemble.best_first,
+    if structure.atoms == HEAVY_ATOMS:
+        summary["all_atom"] = {
+            "conformers": [rounded(one.rates) for one in all_atom_geometry(structure)],
+            "experiments": experimental_geometry(),
         }
-    if confidence is not None:
-        summary["confidence"] = {
-            "tm": [round(value, DIGITS) for value in confidence.tm.tolist()],
-            "lddt": [round(value, DIGITS) for value in confidence.lddt.mean(1).tolist()],
-            "lddt_per_residue": [[round(value, DIGITS) for value in row] for row in confidence.lddt.tolist()],
-        }
+    summary |= describe_order(ensemble, structure_format) | _given(structure, target)
+    summary |= describe_ensemble(ensemble)
     return {**summary, "seconds": round(ensemble.seconds, 3)}
 
 
@@ -262,13 +237,9 @@ def _given(structure: RNAStructure, target: Target) -> dict[str, Any]:
     if target.pair_matrix is not None:
         found["pair_probabilities_sha256"] = target.pair_matrix.fingerprint
     if target.pair_table is not None:
-        shares = [_rounded(one.shares) for one in obedience(structure, target.pair_table)]
+        shares = [rounded(one.shares) for one in obedience(structure, target.pair_table)]
         found["secondary_structure"] = {
             "given": target.secondary_structure,
             **{name: [share[name] for share in shares] for name in ("given_present", "present_not_given")},
         }
     return found
-
-
-def _rounded(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: round(value, DIGITS) if isinstance(value, float) else value for name, value in fields.items()}

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from rnagen.bead_ranges import NEAREST, PAIRED, TO_NEXT_RESIDUE, WITHIN_RESIDUE
+from rnagen.bead_ranges import NEAREST, PAIRED, chain_distances
 from rnagen.features import RNAFeatures
 
 FROM = 2 / 3
@@ -46,15 +46,8 @@ class Restraints:
         device, length, number = index.device, len(index), len(atoms)
         rows = torch.arange(length, device=device)
         follows = index.diff() == 1
-        parts = []
-        for offset, ranges in ((0, WITHIN_RESIDUE), (1, TO_NEXT_RESIDUE)):
-            starts = rows if offset == 0 else rows[:-1][follows]
-            for (a, b), (low, high) in ranges.items():
-                if a in atoms and b in atoms:
-                    one, other = starts * number + atoms.index(a), (starts + offset) * number + atoms.index(b)
-                    limits = torch.tensor([low, high], device=device).expand(len(starts), 2)
-                    parts.append((one, other, limits))
-        first, second, limits = (torch.cat(part) for part in zip(*parts))
+        found = chain_distances(follows.cpu().numpy(), atoms, "usual")
+        ends, limits = torch.from_numpy(found[0]).to(device), torch.from_numpy(found[1]).float().to(device)
         paired = torch.zeros(0, 2, dtype=torch.long, device=device)
         if features.pair_table is not None:
             table = features.pair_table[0]
@@ -62,7 +55,7 @@ class Restraints:
             paired = torch.stack([i, table[i]], dim=-1) * number + atoms.index("C1'")
         # A jump of the numbers leaves room for what is missing.
         place = torch.cat([index[:1] * 0, torch.where(follows, 1, 2).cumsum(0)])
-        return cls(first, second, limits[:, 0], limits[:, 1], place.repeat_interleave(number), paired)
+        return cls(ends[:, 0], ends[:, 1], limits[:, 0], limits[:, 1], place.repeat_interleave(number), paired)
 
     def satisfied(
         self, coords: Float[Tensor, "n L A 3"], free: Bool[Tensor, "n L A"] | None = None

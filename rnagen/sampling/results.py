@@ -58,7 +58,7 @@ class SampledTargets(Mapping[str, Ensemble]):
             raise ConfigError(f"save: {folder} has a run of rnagen; choose another folder, or sample with out=")
         places = folder_names(self.ensembles, RESERVED_NAMES)
         for name, ensemble in self.ensembles.items():
-            write_conformers(ensemble.structure, folder / places[name], structure_format, ensemble.b_factors)
+            write_conformers(ensemble.structure, folder / places[name], structure_format, ensemble.quality)
         structures = [ensemble.structure for ensemble in self.ensembles.values()]
         write_submission(folder / SUBMISSION, structures, min(map(len, self.ensembles.values())))
         return folder

@@ -1,30 +1,33 @@
 """A sampling run: targets in, ensembles out, with or without a folder that they are written to."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rnagen.config.sampling import SampleConfig
+from rnagen.config.sampling import SampleConfig, SamplingPlan
 from rnagen.devices import choose_device
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.target import Target
 from rnagen.memory import resident_memory
 from rnagen.progress import Advance, Share, ignore
+from rnagen.sampling.attempt import Result, attempt
 from rnagen.sampling.checks import check_memory, check_targets, needed_memory
 from rnagen.sampling.claim import claimed, read_description
-from rnagen.sampling.conformers import SamplingError
 from rnagen.sampling.description import describe_run, joined
-from rnagen.sampling.ensemble import Ensemble, Models, draw_ensemble
+from rnagen.sampling.ensemble import Ensemble, Models
 from rnagen.sampling.inputs import gather_targets, unique_targets
-from rnagen.sampling.memory import LESS_MEMORY, is_out_of_memory
 from rnagen.sampling.outputs import OutputFolder, clear_run, summarize
+from rnagen.sampling.ranking import order_of, ranked
+from rnagen.sampling.sharing import draw_shared, load_models
 from rnagen.sampling.solver import check_sampling, expected_evaluations
 from rnagen.sampling.structures import WithStructures, named_structure, with_structures
+from rnagen.sampling.templates import KnownStructures
 
-Result = tuple[Target, Ensemble | InputError]
-"""A target, and its ensemble or the reason for its failure."""
+if TYPE_CHECKING:
+    from rnagen.sampling.cluster import Workers
 
 
 class SamplingRun:
@@ -33,7 +36,7 @@ class SamplingRun:
     Attributes:
         targets: in order; those that can be sampled.
         failures: an error for each record that cannot be used; sampling adds its own.
-        models: the loaded checkpoints; None where no target is left.
+        models: the loaded checkpoints, in their order; empty where no target is left.
         structures: what the option `structure` gives for them.
 
     Args:
@@ -47,6 +50,11 @@ class SamplingRun:
 
     def __init__(self, config: SampleConfig, targets: Sequence[Target] | None = None) -> None:
         self.config = config
+        self._workers: Workers | None = None
+        if config.cluster is not None:
+            from rnagen.sampling.cluster import check_cluster
+
+            check_cluster()
         place = named_structure(config.structure)
         if targets is None:
             files = [path for path in (config.fasta, config.csv) if path is not None]
@@ -56,16 +64,26 @@ class SamplingRun:
             found = unique_targets(targets)
         self.targets, self.failures = found
         self.structures = self._with_structures(place, targets is not None)
-        self.models: Models | None = None
+        self.models: list[Models] = []
         if not self.targets:
             return
-        self.models = Models.load(config.ckpt, config.guide_ckpt, choose_device(config.device), config.known)
-        guide = None if self.models.guide is None else self.models.guide.config
-        check_sampling(self.models.structure.config, config.sampler, guide)
+        # Workers have devices of their own, which those of other machines know.
+        self.models = load_models(config, "cpu" if config.cluster is not None else choose_device(config.device))
         asked = {one.name for one in targets or ()} | self.structures.conditioned
-        self._all, refused = check_targets(self.targets, config, self.models, asked)
-        self.targets, self._too_large = check_memory(self._all, config, self.models)
-        self.failures += refused + self._too_large
+        self._all = self.targets
+        for one in self.models:
+            check_sampling(one.structure.config, config.sampler, None if one.guide is None else one.guide.config)
+            self._all, refused = check_targets(self._all, config, one, asked)
+            self.failures += refused
+        # A worker on another machine knows how much memory it has.
+        elsewhere = config.cluster is not None and config.local_workers is None
+        self.targets, self._too_large = (self._all, []) if elsewhere else check_memory(self._all, config, self.models)
+        self.failures += self._too_large
+
+    @property
+    def known(self) -> KnownStructures | None:
+        """The known structures of all checkpoints."""
+        return self.models[0].known if self.models else None
 
     def _with_structures(self, place: Path | None, are_given: bool) -> WithStructures:
         """What the option `structure` gives for the targets, which get it."""
@@ -96,18 +114,33 @@ class SamplingRun:
             InputError: its run.json is damaged.
             OSError: the folder cannot be written.
         """
-        assert self.models is not None
         # Of all targets: how much memory is free changes neither the run nor the name of a folder.
         run = describe_run(self._all, self.config, self.models)
-        if self.config.overwrite:
-            clear_run(out, run)
-        with claimed(out, run, partial(joined, out, self._all, run)):
+        with ExitStack() as stack:
+            stack.enter_context(self._connected())
+            if self.config.overwrite:
+                clear_run(out, run)
+            stack.enter_context(claimed(out, run, partial(joined, out, self._all, run)))
             places = {entry["name"]: entry["folder"] for entry in read_description(out)["targets"]}
             folder = OutputFolder(out, self.config.format, places)
-            folder.sweep()
             there = [error for error in self._too_large if self._has_all(folder, str(error.record))]
             self.failures = [error for error in self.failures if error not in there]
             yield folder
+
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        """The workers of a cluster until the block ends, if the options name one and they are not there already."""
+        if self.config.cluster is None or self._workers is not None:
+            yield
+            return
+        assert self.models is not None
+        from rnagen.sampling.cluster import connected
+
+        with connected(self.config, self.models) as self._workers:
+            try:
+                yield
+            finally:
+                self._workers = None
 
     def _has_all(self, folder: OutputFolder, name: str) -> bool:
         return folder.conformers(name) >= self.config.n
@@ -127,12 +160,10 @@ class SamplingRun:
         Those that need most memory come last, and after them those that were in work when a run was killed: if they
         get this one killed too, the others are there.
         """
-        models = self.models
-        assert models is not None
         interrupted = set() if folder is None else folder.interrupted(self.config.n)
         return sorted(
             (target for target in self.targets if folder is None or not self._has_all(folder, target.name)),
-            key=lambda target: (target.name in interrupted, needed_memory(target, self.config, models)),
+            key=lambda target: (target.name in interrupted, needed_memory(target, self.config, self.models)),
         )
 
     def expected_memory(self, waiting: Sequence[Target]) -> str:
@@ -154,7 +185,7 @@ class SamplingRun:
     def _independent(self) -> bool:
         return self.config.plan.independent and self.config.known.start is None
 
-    def draw(self, folder: OutputFolder | None = None, advance: Advance = ignore) -> Iterator[Result]:
+    def draw(self, folder: OutputFolder | None = None, advance: Advance = ignore) -> Iterator[tuple[Target, Result]]:
         """Each of the targets that are waiting with its result, written to the folder if one is given; at the end, the
         folder's submission table. A target that fails does not stop the others.
 
@@ -165,39 +196,74 @@ class SamplingRun:
         Raises:
             OSError: the folder cannot be written or the disk is full.
         """
-        for target in self.waiting(folder):
-            with nullcontext() if folder is None else folder.in_work(target.name):
-                result = self._draw_one(target, folder, advance)
-            yield target, result
+        with self._connected():
+            yield from (self._here if self._workers is None else self._elsewhere)(folder, advance)
         done, n = ([], 0) if folder is None else folder.submitted()
         if folder is not None and done:
+            folder.write_ranking([name for name, _ in done])
             folder.write_submission(done, n)
 
-    def _draw_one(self, target: Target, folder: OutputFolder | None, advance: Advance) -> Ensemble | InputError:
-        first, what = self._first(target, folder), f"{target.name} ({len(target.sequence)} nt)"
-        advance(0, f"base pairs of {what}")
-        steps = (self.config.plan.total - first) * expected_evaluations(self.config.sampler)
-        share = Share(advance, self.cost(target, folder), steps, what)
-        try:
-            assert self.models is not None
-            ensemble = draw_ensemble(self.models, target, replace(self.config.plan, first=first), share)
-            return ensemble if folder is None else self._written(target, ensemble, folder, first)
-        except (SamplingError, InputError) as error:
-            reason = str(error)
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            reason = f"{len(target.sequence)} nt were too much for the memory that is free: {LESS_MEMORY}"
-        finally:
-            share.finish()
-        failure = InputError("sampling", target.name, reason)
-        self.failures.append(failure)
-        return failure
+    def _here(self, folder: OutputFolder | None, advance: Advance) -> Iterator[tuple[Target, Result]]:
+        """Sampled in this process."""
+        for target in self.waiting(folder):
+            with nullcontext() if folder is None else folder.in_work(target.name):
+                what, plan = f"{target.name} ({len(target.sequence)} nt)", self._plan(target, folder)
+                advance(0, f"base pairs of {what}")
+                steps = (plan.total - plan.first) * expected_evaluations(self.config.sampler)
+                share = Share(advance, self.cost(target, folder), steps, what)
+                result = attempt(target, partial(draw_shared, self.models, target, plan, share))
+                share.finish()
+                result = self._kept(target, result, folder)
+            if isinstance(result, InputError):
+                self.failures.append(result)
+            yield target, result
 
-    def _written(self, target: Target, ensemble: Ensemble, folder: OutputFolder, first: int) -> Ensemble:
-        """The ensemble with the conformers that are there, written."""
-        if first:
-            ensemble = folder.read_ensemble(target.name, target.sequence).extended(ensemble)
-        write = folder.extend_target if first else folder.write_target
-        write(ensemble.structure, summarize(ensemble, self.config.plan, target), ensemble.b_factors)
+    def _elsewhere(self, folder: OutputFolder | None, advance: Advance) -> Iterator[tuple[Target, Result]]:
+        """Sampled by the workers of a cluster, written in this process."""
+        assert self._workers is not None
+        waiting, in_work = self.waiting(folder), dict[str, ExitStack]()
+        failures = dict[str, InputError]()
+
+        def works() -> Iterator[tuple[Target, SamplingPlan]]:
+            for target in waiting:
+                in_work[target.name] = ExitStack()
+                if folder is not None:
+                    in_work[target.name].enter_context(folder.in_work(target.name))
+                yield target, self._plan(target, folder)
+
+        try:
+            for target, result in self._workers.draw(works()):
+                cost = self.cost(target, folder)
+                with in_work.pop(target.name):
+                    result = self._kept(target, result, folder)
+                if isinstance(result, InputError):
+                    failures[target.name] = result
+                advance(cost, target.name)
+                yield target, result
+        finally:
+            for left in in_work.values():
+                left.close()
+            # In the order in which one process meets them.
+            self.failures += [failures[target.name] for target in waiting if target.name in failures]
+
+    def _plan(self, target: Target, folder: OutputFolder | None) -> SamplingPlan:
+        """What is still to be sampled of a target."""
+        return replace(self.config.plan, first=self._first(target, folder))
+
+    def _kept(self, target: Target, result: Result, folder: OutputFolder | None) -> Result:
+        """The result in its order, written if there is a folder."""
+        if isinstance(result, InputError):
+            return result
+        return attempt(target, partial(self._written, target, result, folder))
+
+    def _written(self, target: Target, new: Ensemble, folder: OutputFolder | None) -> Ensemble:
+        """The new conformers with those that are there, in their order, superposed, written."""
+        if folder is None:
+            return ranked(new)
+        first = self._first(target, folder)
+        together = folder.read_sampled(target.name, target.sequence).extended(new) if first else new
+        together = together.of(order_of(together))
+        ensemble = together.superposed()
+        summary = summarize(ensemble, self.config.plan, target, self.config.format)
+        folder.write_target(ensemble.structure, summary, ensemble.quality, together.coords)
         return ensemble

@@ -1,9 +1,9 @@
 """Which of many conformers of an RNA to select: never an average of them, and never the same one twice.
 
-With a confidence, the most confident first, then always the one whose confidence and distance to those chosen are
-largest together (maximal marginal relevance, Carbonell and Goldstein 1998). Without one, the medoids of k clusters
-(k-medoids by the steps BUILD and SWAP of PAM, Kaufman and Rousseeuw 1990), that of the largest cluster first: what the
-model samples often is its best guess.
+With a confidence, the one first whose confidence and agreement with the others are largest together, then always the
+one whose confidence and distance to those chosen are (maximal marginal relevance, Carbonell and Goldstein 1998).
+Without one, the medoids of k clusters (k-medoids by the steps BUILD and SWAP of PAM, Kaufman and Rousseeuw 1990), that
+of the largest cluster first: what the model samples often is its best guess.
 """
 
 import numpy as np
@@ -11,6 +11,9 @@ from jaxtyping import Float, Int
 
 DIVERSITY_WEIGHT = 0.1
 """TM-score of confidence that a distance of 1 to those chosen is worth; `benchmarks/selection.py` compares."""
+AGREEMENT_WEIGHT = 0.22
+"""TM-score of confidence that a mean TM-score of 1 to the other conformers is worth, for the first;
+`benchmarks/selection.py` fits it."""
 SAME = 1e-3
 """Distance (1 − TM) under which two conformers are one."""
 ROUNDING = 1e-9
@@ -24,6 +27,7 @@ def choose(
     k: int,
     confidence: Float[np.ndarray, " N"] | None = None,
     weight: float = DIVERSITY_WEIGHT,
+    agreement: float = AGREEMENT_WEIGHT,
 ) -> list[int]:
     """Positions of the k selected conformers, the best guess first.
 
@@ -32,6 +36,7 @@ def choose(
         k: how many, at most N.
         confidence: predicted TM-score of each, if there is one.
         weight: of the distance beside the confidence.
+        agreement: of the agreement beside the confidence.
 
     Raises:
         ValueError: there are fewer than k conformers.
@@ -40,24 +45,32 @@ def choose(
         raise ValueError(f"{k} of {len(distances)} conformers cannot be chosen")
     if confidence is None:
         return _medoids(distances, k)
-    return _confident_and_different(distances, k, confidence, weight)
+    first = int(np.argmax(confidence + agreement * agreement_of(distances)))
+    return _confident_and_different(distances, k, confidence, weight, first)
+
+
+def agreement_of(distances: Float[np.ndarray, "N N"]) -> Float[np.ndarray, " N"]:
+    """Mean TM-score of each conformer to the others; 0 for one alone."""
+    return ((1 - distances).sum(1) - 1) / max(len(distances) - 1, 1)
 
 
 def choose_behind(
-    first: int, distances: Float[np.ndarray, "N N"], k: int, confidence: Float[np.ndarray, " N"] | None = None
+    first: list[int], distances: Float[np.ndarray, "N N"], k: int, confidence: Float[np.ndarray, " N"] | None = None
 ) -> list[int]:
-    """As `choose`, where the first so many conformers are selected in any case, in their order."""
-    fixed = list(range(min(first, k)))
+    """As `choose`, where the conformers at some positions are selected in any case, first and in their order."""
+    fixed = first[:k]
     if len(fixed) == k:
         return fixed
-    rest = None if confidence is None else confidence[first:]
-    return fixed + [first + position for position in choose(distances[first:, first:], k - len(fixed), rest)]
+    others = np.setdiff1d(np.arange(len(distances)), first)
+    rest = None if confidence is None else confidence[others]
+    chosen = choose(distances[np.ix_(others, others)], k - len(fixed), rest)
+    return fixed + [int(others[position]) for position in chosen]
 
 
 def _confident_and_different(
-    distances: Float[np.ndarray, "N N"], k: int, confidence: Float[np.ndarray, " N"], weight: float
+    distances: Float[np.ndarray, "N N"], k: int, confidence: Float[np.ndarray, " N"], weight: float, first: int
 ) -> list[int]:
-    chosen = [int(np.argmax(confidence))]
+    chosen = [first]
     while len(chosen) < k:
         nearest = distances[:, chosen].min(1)
         nearest[chosen] = -1

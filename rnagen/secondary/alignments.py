@@ -2,7 +2,6 @@
 
 import hashlib
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import RNA
@@ -14,6 +13,7 @@ import rnagen.io.stockholm
 import rnagen.secondary.coevolution
 from rnagen.errors import InputError
 from rnagen.io.alignment import read_alignment
+from rnagen.io.arrays import NOT_ARRAYS
 from rnagen.io.files import atomic_write, hash_files
 from rnagen.secondary.coevolution import alignment_features
 from rnagen.secondary.pairs import SparsePairs
@@ -87,7 +87,7 @@ class AlignmentCache:
             with np.load(path, allow_pickle=False) as stored:
                 nothing = np.zeros(len(stored["pairs"]), dtype=np.float32)
                 return SparsePairs(len(sequence), stored["pairs"], nothing, stored["pair_features"])
-        except (FileNotFoundError, BadZipFile, KeyError, ValueError, EOFError):
+        except (FileNotFoundError, *NOT_ARRAYS):
             found = alignment_features(read_alignment(file, sequence))
         with atomic_write(path) as written:
             np.savez(written, pairs=found.pairs, pair_features=found.pair_features)

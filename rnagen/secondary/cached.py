@@ -3,12 +3,12 @@
 import hashlib
 import logging
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import RNA
 
 from rnagen.caches import cache_folder
+from rnagen.io.arrays import NOT_ARRAYS
 from rnagen.io.files import atomic_write
 from rnagen.io.pair_matrix import PairMatrix
 from rnagen.secondary import vienna
@@ -42,7 +42,7 @@ def base_pairs(sequence: str, other_models: bool = False, given: PairMatrix | No
         with np.load(path, allow_pickle=False) as stored:
             length = len(sequence) - sequence.count(SEPARATOR)
             return SparsePairs(length, stored["pairs"], stored["probabilities"], stored["pair_features"])
-    except (OSError, BadZipFile, KeyError, ValueError, EOFError):
+    except (OSError, *NOT_ARRAYS):
         found = _predicted(sequence, other_models)
     try:
         with atomic_write(path) as file:

@@ -1,8 +1,7 @@
 """The canonical base pairs of a structure, from its coordinates."""
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int16
-from scipy.spatial import cKDTree
+from jaxtyping import Bool, Float32, Int16, Int64
 
 from rnagen.structure import BEADS, HEAVY_ATOMS, UNKNOWN, UNPAIRED, RNAStructure
 
@@ -57,12 +56,11 @@ def bead_pair_table(
     c1 = BEADS.index("C1'")
     known = np.flatnonzero(mask[:, c1])
     low, high = np.array([BEAD_DISTANCES[bead] for bead in BEADS]).T
-    near = known[cKDTree(coords[known, c1]).query_pairs(high[c1], output_type="ndarray")]
-    i, j = np.sort(near, axis=1).T
     paired = np.array(sorted(CANONICAL)).view("<U1").reshape(-1, 2)
     bases = np.array(list(sequence))
-    canonical = ((bases[i, None] == paired[:, 0]) & (bases[j, None] == paired[:, 1])).any(1)
     # All at once: a crowded conformer of a ribosomal RNA has millions of such neighbours.
+    i, j = _within(high[c1], coords[:, c1], known)
+    canonical = ((bases[i, None] == paired[:, 0]) & (bases[j, None] == paired[:, 1])).any(1)
     i, j = (rows[canonical & (j - i >= SEPARATION)] for rows in (i, j))
     distances = np.linalg.norm(coords[i] - coords[j], axis=-1)
     fits = (((low <= distances) & (distances <= high)) | ~(mask[i] & mask[j])).all(1)
@@ -77,12 +75,11 @@ def bead_pair_table(
 
 
 def _nearest_edges(
-    sequence: str, edges: Float32[np.ndarray, "L 3"], c1: Float32[np.ndarray, "L 3"], known: np.ndarray
+    sequence: str, edges: Float32[np.ndarray, "L 3"], c1: Float32[np.ndarray, "L 3"], known: Int64[np.ndarray, " N"]
 ) -> dict[int, int]:
     """For each residue that could pair, the residue whose edge is nearest."""
     nearest: dict[int, tuple[float, int]] = {}
-    for a, b in cKDTree(edges[known]).query_pairs(EDGE_DISTANCE):
-        i, j = sorted((int(known[a]), int(known[b])))
+    for i, j in zip(*(rows.tolist() for rows in _within(EDGE_DISTANCE, edges, known))):
         across = float(np.linalg.norm(c1[i] - c1[j]))
         if j - i < SEPARATION or sequence[i] + sequence[j] not in CANONICAL or not _between(across, C1_DISTANCES):
             continue
@@ -90,6 +87,20 @@ def _nearest_edges(
         for one, other in ((i, j), (j, i)):
             nearest[one] = min(nearest.get(one, (np.inf, -1)), (distance, other))
     return {i: j for i, (_, j) in nearest.items()}
+
+
+def _within(
+    distance: float, points: Float32[np.ndarray, "L 3"], known: Int64[np.ndarray, " N"]
+) -> tuple[Int64[np.ndarray, " P"], Int64[np.ndarray, " P"]]:
+    """Known points i < j that are so close, in Å. Without a search tree, whose import takes longer than a thousand
+    residues do here."""
+    there = points[known].astype(np.float64)
+    nearer = [
+        known[place + 1 :][np.square(there[place + 1 :] - there[place]).sum(-1) <= distance**2]
+        for place in range(len(known))
+    ]
+    first = np.repeat(known, [len(some) for some in nearer])
+    return first, np.concatenate([known[:0], *nearer])
 
 
 def _between(value: float, limits: tuple[float, float]) -> bool:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import RNA
 from jaxtyping import Float32, Int16
 
+from rnagen.io.arrays import NOT_ARRAYS
 from rnagen.io.dot_bracket import parse_dot_bracket
 from rnagen.io.files import atomic_write
 from rnagen.secondary.cofold import complexes
@@ -155,7 +155,7 @@ class SecondaryStructureCache:
             with np.load(path, allow_pickle=False) as stored:
                 pairs = SparsePairs(len(sequence), stored["pairs"], stored["probabilities"], stored["pair_features"])
                 return SecondaryStructures(pairs, stored["sampled"])
-        except (FileNotFoundError, BadZipFile, KeyError, ValueError, EOFError):
+        except (FileNotFoundError, *NOT_ARRAYS):
             found = secondary_structures_of(sequence)
         arrays = {name: getattr(found.pairs, name) for name in ("pairs", "probabilities", "pair_features")}
         with atomic_write(path) as file:

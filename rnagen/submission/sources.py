@@ -1,6 +1,6 @@
 """Sources of a submission: run folders, tables in the submission format, structure files named by target."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from rnagen.io.formats import is_structure_file, stem
 from rnagen.messages import one_line
 from rnagen.sampling.claim import SUMMARY, read_description
 from rnagen.sampling.outputs import OutputFolder
+from rnagen.sampling.stored import conformers_of, templates_of
 from rnagen.submission.candidates import Candidate, Source
 from rnagen.submission.conformer import faults_of
 from rnagen.submission.fitting import on_rows
@@ -122,15 +123,12 @@ def _add_run(source: Source, folder: Path, targets: Sequence[TargetRows]) -> Non
             source.notes.append(f"{source.name}: {target.name}: not as rnagen writes it: {one_line(repr(error), 80)}")
 
 
-def _predictions(summary: Mapping[str, Any], number: int) -> tuple[list[float | None], list[str]]:
+def _predictions(summary: dict[str, Any], number: int) -> tuple[list[float | None], list[str]]:
     """Of each conformer of a summary the TM-score that is predicted, and the date of its template."""
-    confidence = summary.get("confidence", {}).get("tm", [])
-    uses = summary.get("templates", [])
-    predicted: list[float | None] = []
-    for k in range(number):
-        value = uses[k].get("predicted_tm") if k < len(uses) else confidence[k] if k < len(confidence) else None
-        predicted.append(None if value is None else float(value))
-    return predicted, [str(uses[k].get("release_date", "")) if k < len(uses) else "" for k in range(number)]
+    values = [one.get("predicted_tm") for one in conformers_of(summary, "cif")]
+    dates = {use["conformer"]: str(use.get("release_date", "")) for use in templates_of(summary)}
+    predicted = [None if value is None else float(value) for value in values]
+    return predicted, [dates.get(k, "") for k in range(1, number + 1)]
 
 
 def _add_table(source: Source, path: Path, targets: Sequence[TargetRows]) -> None:

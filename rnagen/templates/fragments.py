@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Int64
-from scipy.spatial import cKDTree
 
 from rnagen.geometry import kabsch, rotate
 from rnagen.secondary.native import bead_pair_table
@@ -30,6 +29,9 @@ class Fragments:
     """
 
     def __init__(self, library: Library) -> None:
+        # Slow to import, and the library needs no fragments.
+        from scipy.spatial import cKDTree
+
         traces = [np.zeros((0, WINDOW, 3), np.float32)]
         middles = [np.zeros((0, len(BEADS), 3), np.float32)]
         for row in range(len(library)):

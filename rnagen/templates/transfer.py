@@ -1,12 +1,12 @@
 """A structure for the query, copied from a template: aligned residues as they stand there, the others around them."""
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Float64
-from scipy.optimize import brentq
 
 from rnagen.aform import beads_on_backbone
 from rnagen.geometry import a_form_helix, kabsch, rotate
@@ -17,6 +17,8 @@ STEP = 6.0
 """Å between C1' of neighbours along an arc."""
 ANCHORS = 5
 """Residues of a chain end that an A-form strand is laid on."""
+BISECTIONS = 52
+"""As many as a double has digits."""
 _BULGE = 0.3
 """Å; how far the middle of a stretched gap stands out. Three residues in line have no frame."""
 
@@ -82,12 +84,22 @@ def _arc(
     if distance > 0.98 * STEP * steps:
         height = _BULGE * np.sin(np.pi * fractions)
         return start + fractions[:, None] * chord + height[:, None] * out
-    # A regular polygon's chords: sin(steps·θ/2) / sin(θ/2) is the number of steps that the chord is long.
-    angle = brentq(lambda x: np.sin(steps * x / 2) / np.sin(x / 2) - distance / STEP, 1e-6, 2 * np.pi / steps)
+    angle = _turn(steps, distance / STEP)
     radius = STEP / (2 * np.sin(angle / 2))
     turned = angle * (np.arange(1, steps) - steps / 2)
     middle = (start + stop) / 2 - radius * np.cos(steps * angle / 2) * out
     return middle + radius * (np.sin(turned)[:, None] * along + np.cos(turned)[:, None] * out)
+
+
+def _turn(steps: int, long: float) -> float:
+    """Angle in radians between neighbouring chords of a regular polygon of which so many are together `long` times as
+    long as one: sin(steps·θ/2) / sin(θ/2) = long, by bisection, because it falls all the way to 2π / steps."""
+    low, high = 0.0, 2 * math.pi / steps
+    for _ in range(BISECTIONS):
+        angle = (low + high) / 2
+        too_long = math.sin(steps * angle / 2) > long * math.sin(angle / 2)
+        low, high = (angle, high) if too_long else (low, angle)
+    return high
 
 
 def _strand(trace: Float64[np.ndarray, "N 3"], number: int) -> Float64[np.ndarray, "number 3"]:

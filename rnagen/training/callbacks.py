@@ -5,12 +5,14 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
 
+from rnagen.io.files import write_text
 from rnagen.training.module import MeasuredModule
 from rnagen.training.resume import STATE
 from rnagen.training.schedule import Schedule
@@ -19,6 +21,8 @@ from rnagen.version import __version__
 
 OF_STEPS = ("train/", "grad_norm/")
 """How the names of values begin that belong to a step, not to the last validation."""
+OWES_VALIDATION = "owes_validation"
+METRICS = "metrics.jsonl"
 LAST, BEST = "last.safetensors", "best.safetensors"
 
 
@@ -51,25 +55,30 @@ class CheckpointWriter(L.Callback):
         self.export = export
         self.best: float | None = None
         self.metrics: dict[str, float] = {}
+        self.owes_validation = False
+        """Whether the state is of the beginning of a validation: a run that goes on from it has to make up for that."""
         self.hours = 0.0
         self.started = time.monotonic()
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         # It takes a while, in which the process may be killed.
+        self.owes_validation = trainer.state.fn == "fit"
         if trainer.state.fn == "fit" and (trainer.should_stop or self.is_due(trainer)):
             self.save_last(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if self.is_due(trainer):
-            self.save_last(trainer, pl_module)
+        # The state comes last: a killed run that goes on from it lacks nothing that belongs before it.
         if self.keep_every is not None and (trainer.current_epoch + 1) % self.keep_every == 0:
             self.save_weights(trainer, pl_module, self.folder / f"step_{trainer.global_step:07d}.safetensors")
+        if self.is_due(trainer):
+            self.save_last(trainer, pl_module)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.save_last(trainer, pl_module)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, MeasuredModule)
+        self.owes_validation = False
         self.metrics = pl_module.val_means
         # A mean of nothing, or of NaN, is never the best.
         score = self.metrics.get(self.score, math.nan)
@@ -83,9 +92,9 @@ class CheckpointWriter(L.Callback):
         return (trainer.current_epoch + 1) % self.every_n_epochs == 0
 
     def save_last(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Save state and weights under their last names."""
-        trainer.save_checkpoint(self.folder / STATE, weights_only=False)
+        """Save weights and state under their last names."""
         self.save_weights(trainer, pl_module, self.folder / LAST)
+        trainer.save_checkpoint(self.folder / STATE, weights_only=False)
 
     def save_weights(self, trainer: L.Trainer, pl_module: L.LightningModule, path: Path) -> None:
         """Export the weights with their provenance."""
@@ -106,10 +115,13 @@ class CheckpointWriter(L.Callback):
         return self.hours + (time.monotonic() - self.started) / 3600
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "hours": self.trained_hours, "metrics": self.metrics}
+        found = {"best": self.best, "hours": self.trained_hours, "metrics": self.metrics}
+        return {**found, OWES_VALIDATION: self.owes_validation}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best, self.hours, self.metrics = (state_dict[name] for name in ("best", "hours", "metrics"))
+        # States of earlier versions do not know.
+        self.owes_validation = state_dict.get(OWES_VALIDATION, False)
 
 
 class AtStart(L.Callback):
@@ -119,12 +131,15 @@ class AtStart(L.Callback):
         begin: writes what a run begins with.
         fresh_schedule: the schedule of the rate begins anew.
         batches: in an epoch.
+        steps: of the whole run. The trainer of a run that has taken all of them, and owes their validation, has more:
+            with none left it would not start.
     """
 
-    def __init__(self, begin: Callable[[], None], fresh_schedule: bool, batches: int) -> None:
+    def __init__(self, begin: Callable[[], None], fresh_schedule: bool, batches: int, steps: int) -> None:
         self.begin = begin
         self.fresh_schedule = fresh_schedule
         self.batches = batches
+        self.steps = steps
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         set_place(checkpoint, self.batches)
@@ -139,6 +154,21 @@ class AtStart(L.Callback):
             if self.fresh_schedule:
                 assert isinstance(config.scheduler, Schedule)
                 config.scheduler.restart()
+        for one in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(one, CheckpointWriter) and one.owes_validation:
+                self._end_epoch(trainer, pl_module, one)
+        trainer.fit_loop.epoch_loop.max_steps = self.steps
+
+    def _end_epoch(self, trainer: L.Trainer, pl_module: L.LightningModule, writer: CheckpointWriter) -> None:
+        """The validation during which an earlier process was killed, and what follows it, as at the end of its
+        epoch."""
+        place = trainer.fit_loop.epoch_progress.current
+        place.completed -= 1
+        trainer.validating = True
+        trainer.fit_loop.epoch_loop.val_loop.run()
+        trainer.training = True
+        writer.on_train_epoch_end(trainer, pl_module)
+        place.completed += 1
 
 
 class StepCount(L.Callback):
@@ -168,7 +198,7 @@ class StepCount(L.Callback):
 
 
 class MetricsWriter(L.Callback):
-    """Appends every validation to metrics.jsonl, target by target if there is a table; prints and logs its means."""
+    """Adds every validation to metrics.jsonl, target by target if there is a table; prints and logs its means."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -184,10 +214,24 @@ class MetricsWriter(L.Callback):
             record["out_of_memory"] = pl_module.out_of_memory
         if pl_module.val_table:
             record["targets"] = pl_module.val_table
-        with (self.folder / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps(record) + "\n")
+        # A validation alone adds to those of the training; a training that goes on from a state repeats those after it.
+        before = trainer.global_step if trainer.state.fn == "fit" else math.inf
+        lines = records_before(self.folder / METRICS, before)
+        write_text(self.folder / METRICS, "".join(f"{line}\n" for line in [*lines, json.dumps(record)]))
         means = ", ".join(f"{name} {value:.4f}" for name, value in pl_module.val_means.items())
         print(f"step {trainer.global_step}: {means}")
+
+
+def records_before(file: Path, step: int | float) -> list[str]:
+    """The lines of a record of validations, without those at or after a step, and without what is not one."""
+    if not file.is_file():
+        return []
+    found = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        with suppress(ValueError, KeyError, TypeError):
+            if json.loads(line)["step"] < step:
+                found.append(line)
+    return found
 
 
 class StepLog(L.Callback):

@@ -18,17 +18,19 @@ from lightning.fabric.utilities import rank_zero_only
 
 from rnagen.config.shared import RunOptions, TaskConfig
 from rnagen.errors import ConfigError
-from rnagen.io.files import TEMPORARY, lock_folder, write_text
+from rnagen.io.files import lock_folder, write_text
+from rnagen.io.temporary import remove_leftovers
 from rnagen.memory import keep_freed_memory
 from rnagen.messages import one_line, quoted
 from rnagen.progress import silenced
 from rnagen.sampling.conformers import SamplingError
-from rnagen.training.callbacks import AtStart, CheckpointWriter, MetricsWriter, StepCount
+from rnagen.training.callbacks import OWES_VALIDATION, AtStart, CheckpointWriter, MetricsWriter, StepCount
 from rnagen.training.ending import EarlyEnd
 from rnagen.training.loggers import check_loggers
 from rnagen.training.pictures import PictureWriter
+from rnagen.training.processes import check_processes, is_first
 from rnagen.training.resume import CONFIG, STATE, record_of, refuse_changes, refuse_missing_data, same, start_from
-from rnagen.training.state import check_state, read_state, restoring
+from rnagen.training.state import WRITER, check_state, read_state, restoring
 from rnagen.training.stream import ResumableData
 from rnagen.training.task import Task
 from rnagen.training.trainer import check_accelerator, make_trainer
@@ -76,6 +78,7 @@ def _fit(task: Task[Any, Any, Any]) -> TrainedRun:
     run = config.run
     deadline = None if run.max_time is None else started + seconds_of(run.max_time)
     folder = run.run_dir / run.run_name
+    check_processes(run)
     check_accelerator(run)
     check_loggers(run)
     state, weights = start_from(run.ckpt)
@@ -99,16 +102,19 @@ def _fit(task: Task[Any, Any, Any]) -> TrainedRun:
         raise ConfigError("validate_only: there is nothing to validate on")
     steps = _steps(config, data)
     done = 0 if state is None else read_state(state)["global_step"]
-    if done >= steps and not run.validate_only:
+    owes = state is not None and read_state(state)["callbacks"][WRITER].get(OWES_VALIDATION, False)
+    if done >= steps and not run.validate_only and not (owes and done == steps):
         so_far = f"{run.epochs} are {steps} steps, and {done} are done: no step is left"
         print(f"warning: epochs: {so_far} (needs more --epochs)", file=sys.stderr)
+        # A run that was killed when it saved its end for the last time.
+        if folder.is_dir():
+            remove_leftovers(folder)
         return TrainedRun(folder, "finished", data.left_out)
     if deadline is not None and time.monotonic() >= deadline and not run.validate_only:
         over = f"max_time: {run.max_time} was over when the data were read"
         raise TrainingError(f"{over}: no step was taken (allow more)")
     # The first of several processes holds the folder for all.
-    first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
-    with lock_folder(folder) if first else nullcontext():
+    with lock_folder(folder) if is_first() else nullcontext():
         _refuse_overwriting(folder, state, run)
         return _train(task, data, folder, state, steps, deadline)
 
@@ -132,8 +138,7 @@ def _refuse_overwriting(folder: Path, state: Path | None, run: RunOptions) -> No
 def _begin_folder(folder: Path, config: TaskConfig, start: Path | None) -> None:
     """Write the options, except of a validation of the run that is there, and remove what a killed process had begun to
     write."""
-    for left in folder.glob(f"*{TEMPORARY}"):
-        left.unlink()
+    remove_leftovers(folder)
     if config.run.validate_only and (folder / STATE).exists():
         return
     write_text(folder / CONFIG, yaml.safe_dump(record_of(config, start), sort_keys=False, allow_unicode=True))
@@ -150,15 +155,17 @@ def _train(
     if state is not None:
         check_state(state, module)
     parameters = sum(parameter.numel() for parameter in module.network.parameters())
-    print(f"{parameters:,} parameters; {data.contents}; {steps} steps")
+    if is_first():
+        print(f"{parameters:,} parameters; {data.contents}; {steps} steps")
     export = partial(task.export, data)
     writer = CheckpointWriter(folder, run.ckpt_freq, run.keep_freq, task.score, task.lower_is_better, export)
     early, count = EarlyEnd(deadline), StepCount()
     begin = partial(_begin_folder, folder, config, state or run.ckpt)
-    start = AtStart(begin, run.fresh_schedule, data.batches_per_epoch)
+    start = AtStart(begin, run.fresh_schedule, data.batches_per_epoch, steps)
     # The last one sees what came while the others worked.
     callbacks = [count, start, MetricsWriter(folder), writer, PictureWriter(folder), early]
-    trainer = make_trainer(config, folder, steps, data.validates, callbacks)
+    # One more than there are: of a finished run that owes its validation none is left, and it would not start.
+    trainer = make_trainer(config, folder, steps + (state is not None), data.validates, callbacks)
     with clear_errors(folder), restoring(state, lambda: count.started):
         act = trainer.validate if run.validate_only else trainer.fit
         # The state is this program's own file; it is loaded without unpickling code.

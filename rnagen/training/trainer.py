@@ -14,6 +14,7 @@ from rnagen.messages import one_line
 from rnagen.progress import is_quiet
 from rnagen.training.callbacks import StepLog
 from rnagen.training.loggers import make_loggers
+from rnagen.training.processes import processes_of
 from rnagen.training.state import StateFile
 
 
@@ -29,9 +30,9 @@ def check_accelerator(run: RunOptions) -> None:
         ConfigError: names it, and how many there are.
     """
     cuda, mps = torch.cuda.device_count(), int(torch.backends.mps.is_available())
-    found = {"gpu": cuda or mps, "cuda": cuda, "mps": mps}.get(run.accelerator)
-    if found is not None and found < run.devices:
-        what = f"accelerator: {run.accelerator!r} with devices {run.devices} cannot be used"
+    found, devices = {"gpu": cuda or mps, "cuda": cuda, "mps": mps}.get(run.accelerator), processes_of(run).devices
+    if found is not None and found < devices:
+        what = f"accelerator: {run.accelerator!r} with devices {devices} cannot be used"
         raise ConfigError(f"{what}: this machine has {found} (expected auto or cpu, or fewer devices)")
 
 
@@ -55,15 +56,16 @@ def make_trainer(
     Raises:
         ConfigError: the machine lacks the accelerator, or a logger cannot be used.
     """
-    run, optim = config.run, config.optim
+    run, optim, processes = config.run, config.optim, processes_of(config.run)
     loggers = make_loggers(config, folder)
     # In a file, a bar is noise: the log lines are there.
     shows_bar = not is_quiet() and sys.stderr.isatty()
     try:
         return L.Trainer(
             accelerator=run.accelerator,
-            devices=run.devices,
-            strategy="ddp" if run.devices > 1 else "auto",
+            devices=processes.devices,
+            num_nodes=processes.nodes,
+            strategy="ddp" if processes.number > 1 else "auto",
             precision="bf16-mixed" if optim.precision == "bf16" else "32-true",
             max_epochs=-1,
             max_steps=steps,
@@ -83,7 +85,8 @@ def make_trainer(
             callbacks=[*([ProgressBar(run.print_freq)] if shows_bar else []), StepLog(run.print_freq), *callbacks],
         )
     except MisconfigurationException as error:
-        raise ConfigError(f"accelerator {run.accelerator}, devices {run.devices}: {one_line(error, 200)}") from error
+        what = f"accelerator {run.accelerator}, devices {processes.devices}"
+        raise ConfigError(f"{what}: {one_line(error, 200)}") from error
 
 
 class ProgressBar(TQDMProgressBar):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,7 @@ from rnagen.allatom import complete
 from rnagen.chemistry import COLUMN, has_atom
 from rnagen.metrics.all_atom import AllAtomGeometry, all_atom_geometry
 from rnagen.preparation.synthetic import synthetic_rna
-from rnagen.structure import BEADS, HEAVY_ATOMS, RNAStructure, encode_sequence
+from rnagen.structure import BACKBONE_ATOMS, BEADS, HEAVY_ATOMS, RNAStructure, encode_sequence
 from tests.helpers.helices import double_helix
 
 
@@ -99,5 +101,22 @@ def test_a_single_residue_and_an_unknown_base() -> None:
     beads = double_helix("GA")
     one = RNAStructure("one", "N", beads.coords[:, :1], beads.mask[:, :1], BEADS)
     full = complete(one)
-    assert full.mask.sum() == 13
+    assert full.mask.sum() == 12
+    assert sane(all_atom_geometry(full)[0])
+
+
+def test_strands_are_not_joined() -> None:
+    beads = double_helix("GGAC")
+    numbers = np.arange(1, len(beads) + 1, dtype=np.int32)
+    strands = replace(beads, residue_index=numbers, strands=(4, 4))
+    np.testing.assert_array_equal(complete(strands).coords, complete(beads).coords)
+    (found,) = all_atom_geometry(complete(strands))
+    assert (found.links, found.breaks) == (6, 0)
+
+
+def test_an_unknown_base_has_backbone_and_sugar_alone() -> None:
+    beads = double_helix("GACU")
+    full = complete(replace(beads, sequence="GNCU" + beads.sequence[4:]))
+    names = {name for name, there in zip(HEAVY_ATOMS, full.mask[0, 1]) if there}
+    assert names == set(BACKBONE_ATOMS)
     assert sane(all_atom_geometry(full)[0])

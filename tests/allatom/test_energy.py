@@ -14,7 +14,7 @@ from tests.helpers.helices import double_helix
 def test_the_gradient_is_that_of_the_energy() -> None:
     beads = double_helix("GACU", models=2)
     there = beads.mask[0]
-    topology = _topology(encode_sequence(beads.sequence).astype(np.int64), there, beads.residue_index)
+    topology = _topology(encode_sequence(beads.sequence).astype(np.int64), there, beads)
     start = _placed(beads.coords, there, topology)
     found = restraints(topology, start, beads.coords, there)
     noise = np.random.default_rng(0).normal(scale=0.1, size=start.shape).astype(np.float32)

@@ -120,6 +120,9 @@ def test_three_sets_are_measured_saved_and_shown(
     assert capsys.readouterr().out == printed
 
 
+BEADS = ("--atoms", "beads")
+
+
 def test_the_numbers_are_those_of_sampling_and_evaluating(world: Path, flags: list[str], tmp_path: Path) -> None:
     import accuracy
 
@@ -129,7 +132,7 @@ def test_the_numbers_are_those_of_sampling_and_evaluating(world: Path, flags: li
     assert accuracy.main([path, *flags, "--sets", "casp15"]) == 0
     sampled, scored = tmp_path / "sampled", tmp_path / "scored.json"
     sampling = ["--csv", str(world / "validation_sequences.csv"), "--out", str(sampled), "--ckpt", path]
-    assert sample.main([*sampling, "--n", "3", "--steps", "2", "--device", "cpu", "--templates", "none"]) == 0
+    assert sample.main([*sampling, "--n", "3", "--steps", "2", "--device", "cpu", "--templates", "none", *BEADS]) == 0
     assert evaluate.main([str(sampled), str(world / "validation_labels.csv"), "--out", str(scored)]) == 0
     found = json.loads((tmp_path / "results" / "tiny-50.json").read_text())["targets"]["casp15"]
     for target in json.loads(scored.read_text())["targets"]:

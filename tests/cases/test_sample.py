@@ -29,7 +29,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sample(folder: Path, out: Path, *flags: str | Path, model: str = "follows") -> int:
-    given = ["--ckpt", folder / f"{model}.safetensors", "--steps", "2", "--n", "1", "--out", out, *flags]
+    given = [
+        "--ckpt",
+        folder / f"{model}.safetensors",
+        "--steps",
+        "2",
+        "--n",
+        "1",
+        "--atoms",
+        "beads",
+        "--out",
+        out,
+        *flags,
+    ]
     return main([str(flag) for flag in given])
 
 

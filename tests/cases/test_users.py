@@ -28,7 +28,20 @@ def sample(ckpt: Path, tmp_path: Path) -> Sample:
     """`rnagen sample` with the tiny checkpoint into tmp_path/out."""
 
     def call(*flags: object, text: str | None = None) -> int:
-        given = ["sample", "--ckpt", ckpt, "--steps", "2", "--n", "1", "--out", tmp_path / "out", *flags]
+        given = [
+            "sample",
+            "--ckpt",
+            ckpt,
+            "--steps",
+            "2",
+            "--n",
+            "1",
+            "--atoms",
+            "beads",
+            "--out",
+            tmp_path / "out",
+            *flags,
+        ]
         if text is not None:
             given += ["--fasta", tmp_path / "in.fa"]
             (tmp_path / "in.fa").write_text(text)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rnagen.allatom import complete
 from rnagen.checkpoints.structure import save_checkpoint
 from rnagen.cli.evaluate import main
 from rnagen.evaluation.baselines import random_walk
@@ -15,7 +16,9 @@ from rnagen.io.files import write_text
 from rnagen.io.kaggle import write_labels, write_submission
 from rnagen.io.write import write_structure
 from rnagen.sampling.outputs import OutputFolder
+from rnagen.secondary.interactions import can_annotate
 from rnagen.structure import BEADS, RNAStructure
+from tests.helpers.helices import double_helix
 from tests.helpers.tiny import TINY, tiny_model
 
 NUMBERS = ("best1", "best5", "independent1", "independent5", "helix", "stems", "independent_helix")
@@ -146,6 +149,52 @@ def test_references_from_a_dataset_and_its_split(tmp_path: Path, capsys: pytest.
     split.write_text("id\nnowhere_A\n")
     assert evaluate(predictions, tmp_path / "data", "--split", split) == 2
     assert "nowhere_A: is not in the dataset" in capsys.readouterr().err
+
+
+def test_the_spread_against_several_references(
+    labels: Path, submission: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "x.json"
+    assert evaluate(submission, labels, "--no-baselines", "--ensemble", "--out", out) == 0
+    assert "Spread of all conformers" in capsys.readouterr().out
+    found = json.loads(out.read_text())
+    # R2 has one reference.
+    assert list(found["ensembles"]) == ["R1"]
+    assert found["ensembles"]["R1"]["samples"] == 5
+    assert found["ensemble_summary"]["amr_r"]["mean"] == found["ensembles"]["R1"]["agreement"]["amr_r"]
+    single = tmp_path / "single.csv"
+    write_labels(single, [rna("R1", 1, 1), rna("R2", 1, 2)])
+    assert evaluate(submission, single, "--no-baselines", "--ensemble") == 2
+    assert "--ensemble needs several conformers" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not can_annotate(), reason="RNApolis is not installed")
+def test_interactions_of_two_files_with_all_atoms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    full = replace(complete(double_helix()), residue_index=np.arange(1, 17, dtype=np.int32), chain="A")
+    for name in ("mine.cif", "native.pdb"):
+        write_structure(full, tmp_path / name)
+    out = tmp_path / "x.json"
+    assert evaluate(tmp_path / "mine.cif", tmp_path / "native.pdb", "--no-baselines", "--out", out) == 0
+    expected = "interaction network fidelity, best of five: all 1.000, canonical pairs 1.000, other pairs none"
+    assert expected in capsys.readouterr().out
+    found = json.loads(out.read_text())
+    assert found["targets"][0]["network"] == {"inf": 1.0, "inf_wc": 1.0, "inf_nwc": None, "inf_stacking": 1.0}
+    assert found["summary"]["inf"]["mean"] == 1
+    assert evaluate(tmp_path / "mine.cif", tmp_path / "native.pdb", "--no-baselines", "--out", tmp_path / "x.csv") == 0
+    (row,) = csv.DictReader((tmp_path / "x.csv").open())
+    assert float(row["inf_stacking"]) == 1
+
+
+def test_without_rnapolis_the_interactions_are_left_out_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = replace(complete(double_helix()), residue_index=np.arange(1, 17, dtype=np.int32), chain="A")
+    write_structure(full, tmp_path / "x.cif")
+    monkeypatch.setattr("rnagen.evaluation.run.can_annotate", lambda: False)
+    assert evaluate(tmp_path / "x.cif", tmp_path / "x.cif", "--no-baselines") == 0
+    captured = capsys.readouterr()
+    assert "base pairs are not compared, which needs RNApolis: pip install 'rnagen[pairs]'" in captured.err
+    assert "interaction network" not in captured.out
 
 
 def test_an_honest_cutoff(labels: Path, submission: Path, capsys: pytest.CaptureFixture[str]) -> None:

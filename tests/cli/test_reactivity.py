@@ -196,6 +196,7 @@ def test_too_long_is_refused_before_work(run, tmp_path: Path, capsys, monkeypatc
     assert "32 nt: figures have at most 30 nt; use --no-figures" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     # Longer than ViennaRNA folds as a whole: local pairs.
+    monkeypatch.setattr("rnagen.secondary.vienna.LONGEST_WHOLE", 30)
     assert run("--sequence", "ACGU" * 8) == 0
 
 

@@ -54,7 +54,7 @@ def test_every_documented_file_is_there(run, fasta: Path, tmp_path: Path, struct
     names = {"conformer_1", "conformer_2", "ensemble"}
     for target, length in (("one", 9), ("two", 12), ("three", 10)):
         files = {p.name for p in (out / target).iterdir()}
-        assert files == {f"{name}.{structure_format}" for name in names} | {"summary.json"}
+        assert files == {f"{name}.{structure_format}" for name in names} | {"summary.json", "sampled.safetensors"}
         (ensemble,) = read_structures(out / target / f"ensemble.{structure_format}")
         assert ensemble.coords.shape[:2] == (2, length)
         summary = json.loads((out / target / "summary.json").read_text())
@@ -67,7 +67,7 @@ def test_every_documented_file_is_there(run, fasta: Path, tmp_path: Path, struct
     header = (out / "submission.csv").read_text().splitlines()[0]
     assert header == "ID,resname,resid,x_1,y_1,z_1,x_2,y_2,z_2"
     described = json.loads((out / "run.json").read_text())
-    assert described["checkpoint"]["cutoff"] == "2022-05-27"
+    assert [one["cutoff"] for one in described["checkpoints"]] == ["2022-05-27"]
 
 
 def test_the_order_and_number_of_targets_change_no_byte(run, tmp_path: Path) -> None:
@@ -86,14 +86,14 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(run, fasta, tmp_path:
     write = OutputFolder.write_target
     calls = []
 
-    def killed(self, structure, summary, b_factors=None):
+    def killed(self, structure, *rest):
         calls.append(structure.name)
         if len(calls) == 2:
             # Killed in the middle of the second target: its folder is half written under another name.
             (self.folder / ".three.part").mkdir()
             (self.folder / ".three.part" / "conformer_1.cif").write_text("half")
             raise KeyboardInterrupt
-        return write(self, structure, summary, b_factors)
+        return write(self, structure, *rest)
 
     monkeypatch.setattr(OutputFolder, "write_target", killed)
     assert run("--fasta", fasta, out="parts") == 130

@@ -8,13 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import rnagen
 from rnagen.checkpoints.structure import save_checkpoint
+from rnagen.cli.report import main as report
 from rnagen.cli.sample import main
 from rnagen.evaluation.likelihood import with_all_atoms
 from rnagen.io.labels import read_labels
+from rnagen.sampling.stored import read_coordinates
 from tests.helpers.outputs import contents
 from tests.helpers.tiny import TINY, tiny_model
 
@@ -46,7 +49,21 @@ def run(ckpt: Path, tmp_path: Path):
     """Run sample.py with the tiny checkpoint into tmp_path/OUT; returns the exit code."""
 
     def call(*flags: str, out: str = "out", n: int = 2) -> int:
-        return main(["--ckpt", str(ckpt), "--steps", "3", "--n", str(n), "--out", str(tmp_path / out), *flags])
+        return main(
+            [
+                "--ckpt",
+                str(ckpt),
+                "--steps",
+                "3",
+                "--atoms",
+                "beads",
+                "--n",
+                str(n),
+                "--out",
+                str(tmp_path / out),
+                *flags,
+            ]
+        )
 
     return call
 
@@ -81,31 +98,50 @@ def test_names_that_collide_with_those_there_get_folders_of_their_own(run, tmp_p
     assert list(table(tmp_path / "out")) == ["a/b", "a_b", "A_B"]
 
 
+def samples(folder: Path) -> dict[int, np.ndarray]:
+    """Coordinates of the conformers of an RNA as they were sampled, by their numbers."""
+    conformers = json.loads((folder / "summary.json").read_text())["conformers"]
+    return {one["sample"]: xyz for one, xyz in zip(conformers, read_coordinates(folder / "sampled.safetensors"))}
+
+
 @pytest.mark.parametrize("structure_format", ["cif", "pdb"])
 def test_conformers_are_added_and_those_there_do_not_change(run, tmp_path: Path, structure_format: str) -> None:
     out, flags = tmp_path / "out", ("--sequence", ONE, "--format", structure_format)
     assert run(*flags, n=2) == 0
-    before = contents(out / "rna")
+    before = samples(out / "rna")
     assert run(*flags, n=5) == 0
-    after = contents(out / "rna")
-    assert {name: after[name] for name in before if name.startswith("conformer")} == {
-        name: text for name, text in before.items() if name.startswith("conformer")
-    }
+    after, added = contents(out / "rna"), samples(out / "rna")
+    assert set(before) == {1, 2}
+    assert set(added) == {1, 2, 3, 4, 5}
+    for number, xyz in before.items():
+        np.testing.assert_array_equal(added[number], xyz)
     assert table(out) == {"rna": 5}
     summary = json.loads((out / "rna" / "summary.json").read_text())
     assert len(summary["geometry"]) == 5
     assert run(*flags, n=5, out="once") == 0
     assert set(contents(tmp_path / "once")) == set(contents(out))
+    once = json.loads((tmp_path / "once" / "rna" / "summary.json").read_text())
+    assert [one["sample"] for one in once["conformers"]] == [one["sample"] for one in summary["conformers"]]
     assert run(*flags, n=1) == 0
     assert contents(out / "rna") == after
     assert table(out) == {"rna": 5}
+
+
+def test_a_folder_that_grows_past_nine_is_named_anew(run, tmp_path: Path) -> None:
+    place = tmp_path / "out" / "rna"
+    assert run("--sequence", ONE, n=9) == 0
+    assert sorted(path.name for path in place.glob("conformer_*")) == [f"conformer_{k}.cif" for k in range(1, 10)]
+    assert run("--sequence", ONE, n=11) == 0
+    assert sorted(path.name for path in place.glob("conformer_*")) == [f"conformer_{k:02}.cif" for k in range(1, 12)]
+    listed = [one["file"] for one in json.loads((place / "summary.json").read_text())["conformers"]]
+    assert listed == sorted(path.name for path in place.glob("conformer_*"))
 
 
 def test_only_rnas_that_are_asked_for_get_more(run, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run("--sequence", ONE, "--name", "one") == 0
     assert run("--sequence", TWO, "--name", "two", n=4) == 0
-    assert not (out / "one" / "conformer_3.cif").exists()
+    assert len(list((out / "one").glob("conformer_*"))) == 2
     assert table(out) == {"one": 2, "two": 2}
     assert run("--sequence", ONE, "--name", "one", n=3) == 0
     assert table(out) == {"one": 3, "two": 3}
@@ -132,13 +168,13 @@ def test_confidence_and_b_factors_stay_when_conformers_are_added(tmp_path: Path)
     """With the shipped model, which has a confidence model."""
     options = {"steps": 2, "out": tmp_path / "out", "device": "cpu"}
     first = rnagen.sample_targets([("one", ONE)], 2, **options)["one"]
-    before = contents(tmp_path / "out" / "one")
     more = rnagen.sample_targets([("one", ONE)], 4, **options)["one"]
     after = contents(tmp_path / "out" / "one")
-    assert all(after[name] == before[name] for name in ("conformer_1.cif", "conformer_2.cif"))
     assert len(more) == 4
     assert more.confidence.tm.shape == (4,)
-    assert more.confidence.tm[:2] == pytest.approx(first.confidence.tm, abs=1e-4)
+    rows = [more.numbers.index(number) for number in first.numbers]
+    assert more.confidence.tm[rows] == pytest.approx(first.confidence.tm, abs=1e-4)
+    np.testing.assert_array_equal(more.quality.of(rows).lddt, first.quality.lddt)
     ensemble = after["ensemble.cif"].decode().splitlines()
     single = [line.split()[14] for line in after["conformer_1.cif"].decode().splitlines() if line.startswith("ATOM")]
     assert [line.split()[14] for line in ensemble if line.startswith("ATOM")][: len(single)] == single
@@ -188,14 +224,40 @@ def as_version_0_1_0(folder: Path, n: int) -> None:
     (folder / "run.json").write_text(json.dumps(described, indent=1) + "\n")
 
 
-def test_conformers_that_a_killed_run_added_and_did_not_count_are_swept(run, tmp_path: Path) -> None:
-    place = tmp_path / "out" / "rna"
+def test_what_was_there_is_put_back_where_a_run_was_killed_while_it_replaced_it(run, tmp_path: Path) -> None:
+    """Between two renames, or before the former folder is gone."""
+    out = tmp_path / "out"
     assert run("--sequence", ONE) == 0
-    before = contents(tmp_path / "out")
-    for name in ("conformer_3.cif", "conformer_4.cif", ".conformer_5.cif.abc.tmp"):
-        (place / name).write_text("half")
+    before = contents(out)
+    (out / "rna").rename(out / ".rna.former")
+    (out / ".rna.part").mkdir()
     assert run("--sequence", ONE) == 0
-    assert contents(tmp_path / "out") == before
+    assert contents(out) == before
+    (out / ".rna.former").mkdir()
+    (out / ".rna.former" / "conformer_1.cif").write_text("old")
+    assert run("--sequence", ONE) == 0
+    assert contents(out) == before
+    assert [path.name for path in out.glob(".*")] == [".lock"]
+
+
+def test_a_folder_without_samples_is_added_to_from_its_files(run, tmp_path: Path) -> None:
+    """As version 0.1.0 left it: one checkpoint in run.json, conformers in the order of their numbers."""
+    out = tmp_path / "out"
+    assert run("--sequence", ONE) == 0
+    (out / "rna" / "sampled.safetensors").unlink()
+    summary = json.loads((out / "rna" / "summary.json").read_text())
+    for name in ("conformers", "ordered_by", "spread"):
+        del summary[name]
+    (out / "rna" / "summary.json").write_text(json.dumps(summary))
+    described = json.loads((out / "run.json").read_text())
+    described["checkpoint"] = described.pop("checkpoints")[0]
+    described["identity"]["checkpoint_sha256"] = described["identity"].pop("checkpoints_sha256")[0]
+    described["identity"]["confidence_sha256"] = None
+    (out / "run.json").write_text(json.dumps(described))
+    assert report(["--quiet", str(out)]) == 0
+    assert run("--sequence", ONE, n=3) == 0
+    assert set(samples(out / "rna")) == {1, 2, 3}
+    assert json.loads((out / "run.json").read_text())["checkpoints"][0]["cutoff"] == "2022-05-27"
 
 
 def test_what_was_added_to_at_a_kill_comes_last(run, tmp_path: Path, capsys) -> None:
@@ -238,12 +300,13 @@ def test_a_damaged_list_of_rnas_is_named(run, tmp_path: Path, capsys, targets) -
 @pytest.mark.parametrize(
     ("flags", "moments"),
     [
-        # The mark, two conformers, the ensemble, the summary, the table.
-        (("--sequence", ONE), (3, 5)),
-        # run.json, the mark, four conformers, the ensemble, the summary, the folder, the table.
-        (("--sequence", TWO, "--name", "b"), (1, 9)),
-        # The mark, four conformers, the ensemble, the summary, the old folder away, the new one there, the table.
-        (("--sequence", ONE, "--diversity", "1"), (8, 9)),
+        # The mark, four conformers, the ensemble, the samples, the summary, the old folder away, the new one
+        # there, what was left of the old one away, ranking.csv, the table.
+        (("--sequence", ONE), (3, 8, 9, 10, 11)),
+        # run.json, the mark, four conformers, the ensemble, the samples, the summary, the folder, ranking, the table.
+        (("--sequence", TWO, "--name", "b"), (1, 10)),
+        # As the first.
+        (("--sequence", ONE, "--diversity", "1"), (9, 10)),
         # The old folder away, run.json, and so on.
         (("--sequence", ONE, "--overwrite"), (1, 3)),
     ],
@@ -257,7 +320,7 @@ def test_killed_while_it_adds_and_run_again(run, ckpt: Path, tmp_path: Path, fla
     for moment in moments:
         out = tmp_path / f"killed{moment}"
         assert run(*first, out=out.name) == 0
-        given = ["--ckpt", ckpt, "--steps", "3", "--n", 4, "--out", out, *flags]
+        given = ["--ckpt", ckpt, "--steps", "3", "--atoms", "beads", "--n", 4, "--out", out, *flags]
         done = subprocess.run(
             [sys.executable, "-c", KILLED, *map(str, [moment, *given])],
             cwd=ROOT,

@@ -13,9 +13,9 @@ from rnagen.checkpoints.confidence import StructureModelId, confidence_path, sav
 from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.cli.sample import main
 from rnagen.errors import ConfigError
-from rnagen.io.read import read_structures
 from rnagen.metrics import tm_matrix
 from rnagen.sampling.selection import choose
+from rnagen.sampling.stored import read_coordinates
 from tests.helpers.outputs import contents
 from tests.helpers.scored import C1, tiny_head
 from tests.helpers.tiny import TINY, tiny_model
@@ -33,7 +33,20 @@ def ckpt(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def sample(ckpt: Path, out: Path, *flags: str) -> int:
-    given = ["--sequence", SEQUENCE, "--steps", "3", "--tau", "0.5", "--ckpt", str(ckpt), "--out", str(out)]
+    given = [
+        "--sequence",
+        SEQUENCE,
+        "--atoms",
+        "beads",
+        "--steps",
+        "3",
+        "--tau",
+        "0.5",
+        "--ckpt",
+        str(ckpt),
+        "--out",
+        str(out),
+    ]
     return main([*given, "--templates", "none", *flags])
 
 
@@ -46,18 +59,20 @@ def test_the_selected_are_among_the_candidates_with_their_numbers(ckpt: Path, tm
     assert "selection" not in whole
     assert selection["candidates"] == 7
     assert selection["by"] == ("confidence" if confident else "clusters")
-    assert sorted(selection["best_first"]) == selection["numbers"]
-    (sampled,) = read_structures(tmp_path / "all" / "rna" / "ensemble.cif")
-    (selected,) = read_structures(tmp_path / "selected" / "rna" / "ensemble.cif")
-    rows = [number - 1 for number in selection["numbers"]]
-    np.testing.assert_array_equal(selected.coords, sampled.coords[rows])
+    numbers = [one["sample"] for one in summary["conformers"]]
+    by_number = {one["sample"]: row for row, one in enumerate(whole["conformers"])}
+    assert set(by_number) == set(range(1, 8))
+    rows = [by_number[number] for number in numbers]
+    sampled = read_coordinates(tmp_path / "all" / "rna" / "sampled.safetensors")
+    selected = read_coordinates(tmp_path / "selected" / "rna" / "sampled.safetensors")
+    np.testing.assert_array_equal(selected, sampled[rows])
     assert ("confidence" in summary) == confident
     if not confident:
         return
     for name in ("tm", "lddt", "lddt_per_residue"):
         assert summary["confidence"][name] == [whole["confidence"][name][row] for row in rows]
-    best = np.array(whole["confidence"]["tm"])
-    assert best[selection["best_first"][0] - 1] == best.max()
+    assert summary["confidence"]["tm"] == sorted(summary["confidence"]["tm"], reverse=True)
+    assert summary["ordered_by"] == whole["ordered_by"] == "predicted TM-score"
     # B factors are per cent, in the single files as in that of all.
     expected = 100 * np.array(summary["confidence"]["lddt_per_residue"])
     for k in range(3):
@@ -69,15 +84,18 @@ def test_the_selected_are_among_the_candidates_with_their_numbers(ckpt: Path, tm
 
 
 def test_the_api_selects_as_the_library_does(ckpt: Path, tmp_path: Path) -> None:
-    everything = rnagen.sample(SEQUENCE, 6, ckpt=ckpt, steps=3, tau=0.5, templates="none")
-    selected = rnagen.sample(SEQUENCE, 2, candidates=6, ckpt=ckpt, steps=3, tau=0.5, templates="none")
+    everything = rnagen.sample(SEQUENCE, 6, ckpt=ckpt, steps=3, tau=0.5, templates="none", atoms="beads")
+    selected = rnagen.sample(SEQUENCE, 2, candidates=6, ckpt=ckpt, steps=3, tau=0.5, templates="none", atoms="beads")
     if not confidence_path(ckpt).is_file():
         import torch
 
-        c1 = torch.from_numpy(everything.coords[:, :, C1])
+        in_order = everything.of(np.argsort(everything.numbers).tolist())
+        c1 = torch.from_numpy(in_order.coords[:, :, C1])
         chosen = choose(1 - tm_matrix(c1).numpy(), 2)
-        np.testing.assert_array_equal(selected.coords, everything.coords[sorted(chosen)])
-    assert all(any(np.array_equal(one, other) for other in everything.coords) for one in selected.coords)
+        assert selected.numbers == [in_order.numbers[row] for row in chosen]
+    assert selected.candidates == 6
+    rows = [everything.numbers.index(number) for number in selected.numbers]
+    np.testing.assert_allclose(selected.coords, everything.of(rows).superposed().coords, atol=2e-2)
     with pytest.raises(ConfigError, match="3 conformers cannot be selected from 2"):
         rnagen.sample(SEQUENCE, 3, candidates=2, ckpt=ckpt)
 

@@ -38,7 +38,18 @@ def run(folder: Path, tmp_path: Path):
     """Run sample.py into tmp_path/OUT; returns the exit code."""
 
     def call(*flags: str | Path, out: str = "out", ckpt: str = "conditioned") -> int:
-        given = ["--ckpt", folder / f"{ckpt}.safetensors", "--steps", "3", "--n", "2", "--out", tmp_path / out]
+        given = [
+            "--ckpt",
+            folder / f"{ckpt}.safetensors",
+            "--steps",
+            "3",
+            "--n",
+            "2",
+            "--out",
+            tmp_path / out,
+            "--atoms",
+            "beads",
+        ]
         return main([str(f) for f in (*given, *flags)])
 
     return call
@@ -56,7 +67,9 @@ def test_a_structure_in_the_file_is_that_of_the_flag(run, folder: Path, tmp_path
     conditioned = coords(tmp_path / "out" / "b")
     np.testing.assert_array_equal(conditioned, coords(tmp_path / "flag" / "b"))
     assert np.abs(conditioned - coords(tmp_path / "free" / "b")).max() > 1e-2
-    by_api = rnagen.sample(SEQUENCE, 2, structure=HELIX, name="b", ckpt=folder / "conditioned.safetensors", steps=3)
+    by_api = rnagen.sample(
+        SEQUENCE, 2, structure=HELIX, name="b", ckpt=folder / "conditioned.safetensors", steps=3, atoms="beads"
+    )
     np.testing.assert_allclose(by_api.coords, conditioned, atol=2e-3)
 
 
@@ -102,14 +115,22 @@ def test_secondary_structures_are_sampled_under_the_old_option_too(run, folder: 
 
 
 def test_an_alignment_is_found_by_name_and_acts(run, folder: Path, tmp_path: Path, capsys) -> None:
-    assert run("--fasta", folder / "in.fasta", "--alignments", folder / "msa") == 0
+    alone = ("--fasta", folder / "in.fasta", "--templates", "none")
+    assert run(*alone, "--alignments", folder / "msa") == 0
     assert "1 of 2 targets have an alignment" in capsys.readouterr().out
-    assert run("--fasta", folder / "in.fasta", out="without") == 0
+    assert run(*alone, out="without") == 0
     with_it, without = (coords(tmp_path / out / "a") for out in ("out", "without"))
     assert np.abs(with_it - without).max() > 1e-2
     np.testing.assert_array_equal(coords(tmp_path / "out" / "b"), coords(tmp_path / "without" / "b"))
     by_api = rnagen.sample(
-        SEQUENCE, 2, alignments=folder / "msa", name="a", ckpt=folder / "conditioned.safetensors", steps=3
+        SEQUENCE,
+        2,
+        alignments=folder / "msa",
+        name="a",
+        ckpt=folder / "conditioned.safetensors",
+        steps=3,
+        atoms="beads",
+        templates="none",
     )
     np.testing.assert_allclose(by_api.coords, with_it, atol=2e-3)
 

@@ -45,20 +45,20 @@ def arguments(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     save_checkpoint(folder / "tiny.safetensors", tiny_model(), TINY, {"cutoff": "2022-05-27"})
     (folder / "in.fasta").write_text(FASTA)
     files = ["--ckpt", str(folder / "tiny.safetensors"), "--fasta", str(folder / "in.fasta")]
-    return [*files, "--steps", "2", "--n", "2", "--device", "cpu"]
+    return [*files, "--steps", "2", "--n", "2", "--atoms", "beads", "--device", "cpu"]
 
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the targets, as they are sampled."""
     names: list[str] = []
-    draw = sampling_run.draw_ensemble
+    draw = sampling_run.draw_shared
 
     def recorded(models, target, plan, evaluated):
         names.append(target.name)
         return draw(models, target, plan, evaluated)
 
-    monkeypatch.setattr(sampling_run, "draw_ensemble", recorded)
+    monkeypatch.setattr(sampling_run, "draw_shared", recorded)
     return names
 
 
@@ -72,10 +72,11 @@ def interpreter(script: str, *given: str | int | Path) -> list[str]:
 
 @pytest.mark.slow
 def test_killed_at_every_moment_and_run_again(arguments: list[str], tmp_path: Path, capsys) -> None:
-    """run.json, then for each target its mark, two conformers, the ensemble, the summary and the folder; the table."""
+    """run.json, then for each target its mark, two conformers, the ensemble, the samples, the summary and the folder;
+    ranking.csv and the table."""
     assert main([*arguments, "--out", str(tmp_path / "whole")]) == 0
     whole = contents(tmp_path / "whole")
-    for moment in (1, 2, 4, 7, 8, 12, 20):
+    for moment in (1, 2, 4, 8, 9, 12, 23, 24):
         out = tmp_path / f"killed{moment}"
         done = subprocess.run(
             interpreter(KILLED, moment, *arguments, "--out", out), cwd=ROOT, env=ONE_THREAD, check=False
@@ -84,7 +85,7 @@ def test_killed_at_every_moment_and_run_again(arguments: list[str], tmp_path: Pa
         capsys.readouterr()
         assert main([*arguments, "--out", str(out)]) == 0
         printed = capsys.readouterr().out
-        assert ("in work when an earlier run was killed" in printed) == (moment in (4, 7, 12))
+        assert ("in work when an earlier run was killed" in printed) == (moment in (4, 8, 12))
         assert contents(out) == whole
         assert not [path.name for path in out.glob(".*") if path.name != ".lock"]
 
@@ -129,14 +130,14 @@ def test_the_mark_of_a_target_that_is_there_means_nothing(arguments, tmp_path: P
     ],
 )
 def test_what_runs_out_of_memory_fails_alone(arguments, tmp_path: Path, monkeypatch, capsys, error) -> None:
-    draw = sampling_run.draw_ensemble
+    draw = sampling_run.draw_shared
 
     def too_large(models, target, plan, evaluated):
         if target.name == "middle":
             raise error
         return draw(models, target, plan, evaluated)
 
-    monkeypatch.setattr(sampling_run, "draw_ensemble", too_large)
+    monkeypatch.setattr(sampling_run, "draw_shared", too_large)
     out = tmp_path / "out"
     assert main([*arguments, "--out", str(out)]) == 1
     message = capsys.readouterr().err
@@ -149,7 +150,7 @@ def test_another_error_is_not_taken_for_memory(arguments, tmp_path: Path, monkey
     def broken(models, target, plan, evaluated):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(sampling_run, "draw_ensemble", broken)
+    monkeypatch.setattr(sampling_run, "draw_shared", broken)
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 3
     assert "internal error: RuntimeError: a bug" in capsys.readouterr().err
 
@@ -170,7 +171,7 @@ def test_free_memory_changes_neither_the_run_nor_what_is_there(arguments, tmp_pa
     assert contents(tmp_path / "small") == whole
 
 
-@pytest.mark.parametrize("moment", [1, 2, 4, 7, 20])
+@pytest.mark.parametrize("moment", [1, 2, 4, 8, 24])
 def test_a_full_disk_is_one_line_and_nothing_is_half_written(
     arguments, tmp_path: Path, monkeypatch, capsys, moment: int
 ) -> None:
@@ -271,7 +272,7 @@ def test_a_run_json_that_is_not_one_is_named(arguments, tmp_path: Path, capsys) 
 
 def test_what_cannot_be_folded_fails_alone(arguments, tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.setattr("rnagen.secondary.local.LONGEST", 15)
-    monkeypatch.setattr("rnagen.secondary.vienna.MAXIMUM_LENGTH", 10)
+    monkeypatch.setattr("rnagen.secondary.vienna.LONGEST_WHOLE", 10)
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 1
     assert "long: 18 nt; base pairs are predicted for at most 15 nt" in capsys.readouterr().err
     assert (tmp_path / "out" / "middle").is_dir()

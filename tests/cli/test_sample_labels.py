@@ -33,7 +33,18 @@ def run(folder: Path, tmp_path: Path):
     """Run sample.py into tmp_path/OUT; returns the exit code."""
 
     def call(*flags: str | Path, out: str = "out", ckpt: str = "labelled") -> int:
-        given = ["--ckpt", folder / f"{ckpt}.safetensors", "--steps", "3", "--n", "2", "--out", tmp_path / out]
+        given = [
+            "--ckpt",
+            folder / f"{ckpt}.safetensors",
+            "--steps",
+            "3",
+            "--n",
+            "2",
+            "--atoms",
+            "beads",
+            "--out",
+            tmp_path / out,
+        ]
         return main([str(f) for f in (*given, "--sequence", SEQUENCE, *flags)])
 
     return call
@@ -59,7 +70,7 @@ def test_a_label_and_guidance_by_it_act_and_are_recorded(run, folder: Path, tmp_
     for out, label in (("out", "tRNA"), ("free", None)):
         (entry,) = json.loads((tmp_path / out / "run.json").read_text())["targets"]
         assert entry["label"] == label
-    options = {"n": 2, "ckpt": folder / "labelled.safetensors", "steps": 3}
+    options = {"n": 2, "ckpt": folder / "labelled.safetensors", "steps": 3, "atoms": "beads"}
     np.testing.assert_allclose(rnagen.sample(SEQUENCE, label="tRNA", **options).coords, found["out"], atol=2e-3)
     guided = rnagen.sample(SEQUENCE, label="tRNA", cfg_scale=3.0, **options)
     np.testing.assert_allclose(guided.coords, found["guided"], atol=2e-3)

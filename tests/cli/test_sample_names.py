@@ -46,7 +46,20 @@ def write_table(path: Path) -> Path:
 
 
 def sample(ckpt: Path, table: Path, out: Path, *flags: str) -> int:
-    given = ["--csv", str(table), "--ckpt", str(ckpt), "--steps", "2", "--n", "2", "--out", str(out)]
+    given = [
+        "--csv",
+        str(table),
+        "--ckpt",
+        str(ckpt),
+        "--steps",
+        "2",
+        "--n",
+        "2",
+        "--atoms",
+        "beads",
+        "--out",
+        str(out),
+    ]
     return main([*given, *flags])
 
 
@@ -69,12 +82,12 @@ def test_every_name_has_its_folder(ckpt: Path, tmp_path: Path, structure_format:
 
 def test_the_api_has_the_same_folders_and_the_seed_is_that_of_the_name(ckpt: Path, tmp_path: Path) -> None:
     assert sample(ckpt, write_table(tmp_path / "rnas.csv"), tmp_path / "cli") == 0
-    first = rnagen.sample_targets(RNAS, 2, steps=2, ckpt=ckpt, out=tmp_path / "api")
+    first = rnagen.sample_targets(RNAS, 2, steps=2, atoms="beads", ckpt=ckpt, out=tmp_path / "api")
     assert contents(tmp_path / "api") == contents(tmp_path / "cli")
-    again = rnagen.sample_targets(RNAS, 2, steps=2, ckpt=ckpt, out=tmp_path / "api")
+    again = rnagen.sample_targets(RNAS, 2, steps=2, atoms="beads", ckpt=ckpt, out=tmp_path / "api")
     assert list(first.ensembles) == list(again.ensembles) == list(NAMES)
     for name, sequence in RNAS:
-        alone = rnagen.sample(sequence, 2, name=name, steps=2, ckpt=ckpt)
+        alone = rnagen.sample(sequence, 2, name=name, steps=2, atoms="beads", ckpt=ckpt)
         np.testing.assert_array_equal(alone.coords, first[name].coords)
         np.testing.assert_allclose(alone.coords, again[name].coords, atol=1e-3)
 
@@ -82,7 +95,7 @@ def test_the_api_has_the_same_folders_and_the_seed_is_that_of_the_name(ckpt: Pat
 def test_an_evaluation_finds_the_folders_of_a_part_of_the_run(ckpt: Path, tmp_path: Path) -> None:
     """By the names in the summaries: the table does not tell which names of the run collided."""
     out = tmp_path / "out"
-    rnagen.sample_targets(RNAS, 2, steps=2, ckpt=ckpt, out=out)
+    rnagen.sample_targets(RNAS, 2, steps=2, atoms="beads", ckpt=ckpt, out=out)
     table = {one.name: one for one in read_labels(out / "submission.csv")}
     found = with_all_atoms({name: table[name] for name in ("A_b", "a/b")}, out)
     for name, structure in found.items():
@@ -91,6 +104,6 @@ def test_an_evaluation_finds_the_folders_of_a_part_of_the_run(ckpt: Path, tmp_pa
 
 
 def test_a_record_without_a_name_is_an_error_of_that_record(ckpt: Path, tmp_path: Path, capsys) -> None:
-    result = rnagen.sample_targets([("", "GGGAAACCC"), ("fine", "GGGAAACCC")], 1, steps=2, ckpt=ckpt)
+    result = rnagen.sample_targets([("", "GGGAAACCC"), ("fine", "GGGAAACCC")], 1, steps=2, atoms="beads", ckpt=ckpt)
     assert list(result.ensembles) == ["fine"]
     assert "no name" in str(result.failures[0])

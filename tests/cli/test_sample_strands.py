@@ -75,7 +75,7 @@ def test_python_takes_strands(sample) -> None:
     options = {"ckpt": "tiny.safetensors", "steps": 2}
     ensemble = rnagen.sample(DUO, 1, **options)
     assert ensemble.structure.strands == (8, 8)
-    assert ensemble.coords.shape == (1, 16, 4, 3)
+    assert ensemble.coords.shape == (1, 16, 27, 3)
     assert rnagen.sample_targets({"duo": DUO}, 1, **options)["duo"].structure.strands == (8, 8)
     ensemble.save("duo.pdb")
     assert len(read_structures("duo.pdb")) == 2

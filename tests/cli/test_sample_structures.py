@@ -46,7 +46,18 @@ def run(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     np.save("mine/b_c.npy", np.triu(MATRIX))
 
     def call(*flags: str, out: str = "out", ckpt: str = "conditioned") -> int:
-        given = ["--ckpt", str(models / f"{ckpt}.safetensors"), "--steps", "2", "--n", "2", "--templates", "none"]
+        given = [
+            "--ckpt",
+            str(models / f"{ckpt}.safetensors"),
+            "--steps",
+            "2",
+            "--n",
+            "2",
+            "--templates",
+            "none",
+            "--atoms",
+            "beads",
+        ]
         return main([*given, "--out", out, *flags])
 
     return call
@@ -73,7 +84,7 @@ def test_a_file_is_the_text_that_stands_in_it(run, models: Path) -> None:
     assert "secondary_structure" not in summary("free/rna")
     ckpt = models / "conditioned.safetensors"
     for structure in ("helix.dbn", Path("helix.dbn")):
-        api = rnagen.sample(SEQUENCE, 2, structure=structure, ckpt=ckpt, steps=2, templates=("none",))
+        api = rnagen.sample(SEQUENCE, 2, structure=structure, ckpt=ckpt, steps=2, atoms="beads", templates=("none",))
         np.testing.assert_allclose(api.coords, coords("file/rna"), atol=2e-3)
 
 
@@ -85,7 +96,14 @@ def test_a_matrix_replaces_the_base_pairs_of_every_model(run, models: Path, ckpt
     assert len(summary("out/a")["pair_probabilities_sha256"]) == 64
     assert "secondary_structure" not in summary("out/a")
     api = rnagen.sample(
-        SEQUENCE, 2, name="a", structure=MATRIX, ckpt=models / f"{ckpt}.safetensors", steps=2, templates="none"
+        SEQUENCE,
+        2,
+        name="a",
+        structure=MATRIX,
+        ckpt=models / f"{ckpt}.safetensors",
+        steps=2,
+        atoms="beads",
+        templates="none",
     )
     np.testing.assert_allclose(api.coords, coords("out/a"), atol=2e-3)
 
@@ -116,7 +134,7 @@ def test_a_folder_and_a_file_of_several_records_go_by_name(run, models: Path, ca
     np.testing.assert_array_equal(coords("file/a"), coords("out/a"))
     assert summary("file/b_c")["secondary_structure"]["given"] == SHORT
     ckpt = models / "conditioned.safetensors"
-    options = {"ckpt": ckpt, "steps": 2, "templates": "none"}
+    options = {"ckpt": ckpt, "steps": 2, "templates": "none", "atoms": "beads"}
     result = rnagen.sample_targets({"a": SEQUENCE, "x": SEQUENCE}, 2, structure="mine", **options)
     np.testing.assert_allclose(result["a"].coords, coords("out/a"), atol=2e-3)
     assert "x" in result

@@ -28,7 +28,7 @@ def sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     Path("in.fasta").write_text(f">one\n{ONE.sequence}\n>two\n{TWO.sequence}\n")
 
     def call(*options: str) -> int:
-        return main(["--fasta", "in.fasta", "--steps", "2", "--out", "out", *options])
+        return main(["--fasta", "in.fasta", "--steps", "2", "--atoms", "beads", "--out", "out", *options])
 
     return call
 

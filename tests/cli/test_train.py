@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 REFERENCE_WEIGHTS = {
     name
     for name in RNAFlowModel(replace(TINY_MODEL, references=2)).state_dict()
-    if name.startswith(("trunk.references.", "latent.reference."))
+    if name.startswith(("trunk.references.", "latent.reference.", "latent.reference_steps."))
 }
 """Of the parts that read references."""
 

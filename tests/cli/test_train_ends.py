@@ -150,12 +150,13 @@ def test_two_runs_do_not_share_a_folder(train, tmp_path: Path, capsys) -> None:
 
 
 def test_what_a_killed_run_had_begun_to_write_is_removed(train, tmp_path: Path) -> None:
-    left = [tmp_path / "a" / name for name in ("last.tmp", "last.ckpt.tmp", ".last.json.x1.tmp")]
+    left = [tmp_path / "a" / name for name in (".last.ckpt.abcd_123.tmp", ".last.json.x1y2z3__.tmp")]
     left[0].parent.mkdir()
-    for path in left:
+    for path in (*left, tmp_path / "a" / "notes.tmp"):
         path.touch()
     assert train("a", *SHORT) == 0
     assert not any(path.exists() for path in left)
+    assert (tmp_path / "a" / "notes.tmp").exists(), "a file of the user"
 
 
 def test_a_killed_run_is_resumed(dated: Path, tmp_path: Path) -> None:

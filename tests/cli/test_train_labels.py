@@ -50,7 +50,7 @@ def test_a_model_with_labels_is_trained_and_sampled(labelled, tmp_path: Path, ca
     assert main([*sample, "--label", "tRNA", "--cfg-scale", "2", "--out", str(tmp_path / "out")]) == 0
     assert main([*sample, "--label", "snRNA", "--out", str(tmp_path / "unknown")]) == 2
     assert "choose from riboswitch, tRNA" in capsys.readouterr().err
-    assert rnagen.sample("GGGGCUUCGGCCCC", 1, label="tRNA", ckpt=ckpt, steps=2).coords.shape == (1, 14, 4, 3)
+    assert rnagen.sample("GGGGCUUCGGCCCC", 1, label="tRNA", ckpt=ckpt, steps=2).coords.shape == (1, 14, 27, 3)
 
 
 def test_the_validation_reads_the_true_labels(labelled, tmp_path: Path) -> None:

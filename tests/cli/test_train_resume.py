@@ -10,6 +10,7 @@ from rnagen.checkpoints.structure import load_checkpoint
 from rnagen.cli.train import main
 from rnagen.config.files import load_yaml
 from rnagen.tasks.structure.data import RNADataModule
+from rnagen.training.callbacks import MetricsWriter
 from tests.helpers.training import assert_same, weights
 
 SHORT = ("--epochs", "2", "--train-batches", "2", "--no-validate", "--path-type", "GVP")
@@ -215,3 +216,32 @@ def test_a_run_goes_on_from_any_working_directory(train, data: Path, tmp_path: P
     recorded = load_yaml(tmp_path / "run" / "config.yaml")
     assert recorded["data"] == str(tmp_path / "here" / "data")
     assert Path(recorded["ckpt"]).is_absolute()
+
+
+VALIDATED = ("--epochs", "2", "--train-batches", "2", "--val-epoch-freq", "1", "--keep-freq", "1")
+
+
+@pytest.mark.parametrize("validation", [pytest.param(1, marks=pytest.mark.slow), 2])
+def test_a_validation_that_was_killed_is_made_up_for(
+    train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, validation: int
+) -> None:
+    """The state is saved before it: a run that went on from there would have lacked it, and the best weights; after the
+    last step it would not have gone on at all."""
+    assert train("whole", *VALIDATED) == 0
+    begun: list[None] = []
+
+    def killed(self: MetricsWriter, *given: object) -> None:
+        begun.append(None)
+        if len(begun) == validation:
+            raise KeyboardInterrupt
+        write(self, *given)
+
+    write = MetricsWriter.on_validation_end
+    with monkeypatch.context() as patch:
+        patch.setattr(MetricsWriter, "on_validation_end", killed)
+        assert train("run", *VALIDATED) == 130
+    assert main(["--ckpt", str(tmp_path / "run" / "last.ckpt")]) == 0
+    one, other = tmp_path / "whole", tmp_path / "run"
+    assert (one / "metrics.jsonl").read_text() == (other / "metrics.jsonl").read_text()
+    for name in sorted(path.name for path in one.glob("*.safetensors")):
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name

@@ -1,5 +1,6 @@
 """YAML files of options: what is understood, and one short line for each that is not."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -53,8 +54,15 @@ BAD = {
         "a: &a [1, 1, 1, 1, 1, 1, 1, 1]\n"
         + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 8)}]\n" for a, b in zip("abcdefghij", "bcdefghijk"))
         + "lr: *k\n",
-        "no such option: a, b",
+        "cannot be parsed as YAML: line 2: aliases (*) are not read",
     ),
+    # Merged keys double with every line: these would be a million.
+    "merges of merges": (
+        "a: &a {lr: 1}\n"
+        + "".join(f"b{k}: &{b} {{<<: [*{a}, *{a}]}}\n" for k, (a, b) in enumerate(pairwise("abcdefghijklmnopqrstu"))),
+        "cannot be parsed as YAML: line 2: aliases (*) are not read",
+    ),
+    "a megabyte of options": ("# " + "x" * 1_000_000, "has more than 1,000,000 characters"),
     "a number where a list belongs": ("pair_features: 5", "pair_features: 5 cannot be used (expected a list"),
     "not a number": ("lr: 1e-3x", "lr: '1e-3x' cannot be used"),
     "a task in a list": ("task: [structure]", "task: ['structure'] does not exist"),

@@ -40,7 +40,7 @@ PRESETS = sorted(path for path in CONFIGS.rglob("*.yaml") if path.stem != "submi
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda p: p.stem)
 def test_presets_are_valid(preset: Path) -> None:
     values = load_yaml(preset)
-    kind = SampleConfig if preset.stem == "slots" else TASKS[values.get("task", "structure")]
+    kind = SampleConfig if preset.stem in ("slots", "ensemble") else TASKS[values.get("task", "structure")]
     config = load_config(kind(), values, str(preset))
     assert {name: to_plain(config)[name] for name in values} == values
 
@@ -69,7 +69,7 @@ def test_small_preset_is_the_default() -> None:
         ({"loss_schedule": ["consistency:9:1"], "copies": 3}, "consistency_weight: needs copies in pairs"),
         ({"lr_decay_start": -1}, "lr_decay_start: -1 cannot be used"),
         ({"dmae_weight": -1}, "dmae_weight: -1.0 cannot be used"),
-        ({"skip_oom": True, "devices": 2}, "skip_oom: needs devices 1, not 2"),
+        ({"skip_oom": True, "devices": 2}, "skip_oom: needs devices 1 and num_nodes 1, not 2 and 1"),
         ({"diversity": -1}, "diversity: must be at least 0, not -1.0"),
         ({"condition_dropout": 1}, "condition_dropout: 1.0 cannot be used"),
         ({"label_dropout": 1}, "label_dropout: 1.0 cannot be used"),

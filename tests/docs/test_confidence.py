@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 from pathlib import Path
 
 from rnagen.checkpoints.confidence import confidence_path, find_confidence
@@ -29,11 +30,37 @@ def test_the_gains_are_those_that_are_stored() -> None:
     confidence = find_confidence(load_checkpoint(DEFAULT_CHECKPOINT))
     assert confidence is not None
     assert stored["confidence"] == confidence.fingerprint
-    assert visible("selection") == {
-        name: [
-            f"{row['best1']:.3f}",
-            "{:.3f} [{:.3f}, {:.3f}]".format(row["best5"], *row["best5_interval"]),
-            "{:+.3f} [{:+.3f}, {:+.3f}]".format(row["gain"], *row["gain_interval"]),
+    for marker, title in (("selection", "model alone"), ("selection with templates", "with templates")):
+        assert visible(marker) == {
+            name: [
+                f"{row['best1']:.3f}",
+                "{:.3f} [{:.3f}, {:.3f}]".format(row["best5"], *row["best5_interval"]),
+                "{:+.3f} [{:+.3f}, {:+.3f}]".format(row["gain"], *row["gain_interval"]),
+            ]
+            for name, row in stored["pools"][title]["rows"].items()
+        }
+
+
+def test_what_agreement_adds_is_what_is_stored() -> None:
+    stored = json.loads((ROOT / "benchmarks" / "results" / "selection.json").read_text())
+    found = stored["pools"]["model alone"]["agreement"]
+    titles = {"best1": "its first", "best5": "best of 5", "rank_correlation": "rank correlation within an RNA"}
+    assert visible("agreement") == {
+        title: [
+            f"{found[name]['confidence']:.3f}",
+            f"{found[name]['combined']:.3f}",
+            "{:+.3f} [{:+.3f}, {:+.3f}]".format(found[name]["gain"], *found[name]["interval"]),
         ]
-        for name, row in stored["rows"].items()
+        for name, title in titles.items()
+    }
+
+
+def test_the_orders_are_those_that_are_stored(capsys, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    benchmark = runpy.run_path(str(ROOT / "benchmarks" / "order.py"))
+    stored = json.loads((ROOT / "benchmarks" / "results" / "order_small.json").read_text())
+    benchmark["show"](list(stored.values()))
+    printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    assert visible("order") == {
+        cells[0]: cells[1:] for line in printed[2:] for cells in [[cell.strip() for cell in line.strip("|").split("|")]]
     }

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
+from rnagen.allatom import complete
 from rnagen.api import evaluate
 from rnagen.cli.main import main
 from rnagen.config.confidence import ConfidenceConfig
@@ -18,6 +19,7 @@ from rnagen.config.files import flatten
 from rnagen.config.reactivity import ReactivityOptions
 from rnagen.config.sampling import SampleConfig
 from rnagen.config.structure import TrainConfig
+from rnagen.io.read import read_structures
 from rnagen.io.write import write_structure
 from rnagen.preparation import sample_set
 from rnagen.preparation.synthetic import synthetic_rna
@@ -54,7 +56,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         run("reactivity --sequence GGGGCUUCGGCCCC --out mapping --format csv")
         run("submit out --out merged/submission.csv")
-        scores = evaluate("out/rna", "out/rna", likelihood=True, ckpt="runs/run/last.safetensors")
+        (sampled,) = read_structures(folder / "out" / "rna" / "ensemble.cif")
+        write_structure(complete(sampled), folder / "full" / "rna.cif")
+        scores = evaluate("full", "full", likelihood=True, ckpt="runs/run/last.safetensors", ensemble=True)
         (folder / "scores.json").write_text(scores.to_json())
         (folder / "scores.csv").write_text(scores.to_csv())
     return folder
@@ -110,6 +114,10 @@ def test_summary_json(written: Path) -> None:
     assert found == documented("summary.json")
 
 
+def test_ranking_csv(written: Path) -> None:
+    assert set(columns(written / "out/ranking.csv")) == documented("ranking.csv")
+
+
 def test_submission_csv(written: Path) -> None:
     found = {re.sub(r"_\d+$", "_<k>", column) for column in columns(written / "out/submission.csv")}
     assert found == documented("submission.csv")
@@ -144,7 +152,7 @@ def test_dataset(written: Path) -> None:
     (table,) = re.findall(r"<!-- fields tables -->\n(.*?)<!-- end fields -->", PAGE, flags=re.DOTALL)
     for row in table.splitlines()[2:]:
         file, *names = re.findall(r"`([^`]+)`", row)
-        place = written / ("splits" if file == "train.csv" else "data")
+        place = written / ("splits" if file in ("train.csv", "ensemble.csv") else "data")
         assert columns(place / file) == names
 
 
@@ -159,6 +167,12 @@ def test_reactivity(written: Path) -> None:
 def test_evaluation(written: Path) -> None:
     found = {re.sub(r"^summary\.\w+\.", "summary.<score>.", name) for name in fields_of_file(written / "scores.json")}
     found = {re.sub(r"(cov_[rp])\.[\d.]+$", r"\1.<Å>", name) for name in found}
+    for pattern, general in (
+        (r"^ensembles\.rna\.", "ensembles.<target>."),
+        (r"\.numbers\.[\w.]+$", ".numbers.<score>"),
+        (r"^ensemble_summary\.[\w.]+\.(\w+)$", r"ensemble_summary.<score>.\1"),
+    ):
+        found = {re.sub(pattern, general, name) for name in found}
     assert found == documented("evaluate.json")
     assert set(columns(written / "scores.csv")) == documented("evaluate.csv")
 

@@ -77,11 +77,14 @@ def test_options_of_the_prose_exist(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     for task in TASKS:
         parse_only(["train.py", "--task", task, "--help-all"], monkeypatch)
     for script in sorted((ROOT / "benchmarks").glob("*.py")):
-        if "tyro.cli" in script.read_text() or script.stem == "experiments":
+        text = script.read_text()
+        if "__main__" in text and ("tyro.cli" in text or script.stem == "experiments"):
             call = [f"benchmarks/{script.name}"]
             subcommands = ("run", "table", "flow") if script.stem == "experiments" else ("",)
             for subcommand in subcommands:
                 parse_only([*call, *subcommand.split(), "--help"], monkeypatch)
+    for call in (["benchmarks/workers.py", "--help"], ["-m", "tests.campaign", "--help"]):
+        parse_only(call, monkeypatch)
     known = set(re.findall(r"--[a-z][\w-]*", capsys.readouterr().out, flags=re.IGNORECASE)) | {
         "--config",
         "--help-all",

@@ -30,7 +30,7 @@ def run(name: str, *arguments: Path, flags: str) -> str:
 
 def test_each_example_is_run_here_and_can_be_started() -> None:
     tested = Path(__file__).read_text()
-    for example in EXAMPLES.iterdir():
+    for example in EXAMPLES.glob("*.sh"):
         assert f'"{example.name}"' in tested, example.name
         assert example.stat().st_mode & 0o111, example.name
 

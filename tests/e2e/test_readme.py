@@ -155,7 +155,7 @@ def test_python_of_the_readme_runs() -> None:
     names: dict[str, object] = {}
     exec(code, names)
     ensemble = names["ensemble"]
-    assert ensemble.coords.shape == (5, 14, 4, 3)  # type: ignore[attr-defined]
+    assert ensemble.coords.shape == (5, 14, 27, 3)  # type: ignore[attr-defined]
     assert ensemble.confidence.lddt.shape == (5, 14)  # type: ignore[attr-defined]
 
 

@@ -109,8 +109,12 @@ def parse_only(call: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
         patch.syspath_prepend(str(ROOT / "benchmarks"))
         if program.startswith("runs/"):
             patch.syspath_prepend(str((ROOT / program).parent))
+        if program == "-m" or ((ROOT / program).suffix == ".py" and "import argparse" in (ROOT / program).read_text()):
             patch.setattr(argparse.ArgumentParser, "parse_args", stopping(argparse.ArgumentParser.parse_args))
         try:
+            if program == "-m":
+                patch.setattr(sys, "argv", arguments)
+                runpy.run_module(arguments[0], run_name="__main__")
             code = main(arguments) if program == "rnagen" else _run_script(ROOT / program, arguments)
         except _Parsed:
             return

@@ -34,6 +34,24 @@ def values(data: dict[str, Any], mask: dict[str, Any] | None = None) -> list[str
     return list(document.sole_block().find_values("_c.value"))
 
 
+def test_strings_and_runs_do_not_multiply() -> None:
+    """A string of 1 MB in 1,000 rows, and one number a million times, from a few bytes."""
+    rows = [{"kind": "ByteArray", "type": 4}]
+    shared = {
+        "kind": "StringArray",
+        "stringData": "x" * 1_000_000,
+        "offsets": np.array([0, 1_000_000], "<i4").tobytes(),
+        "offsetEncoding": [{"kind": "ByteArray", "type": 3}],
+        "dataEncoding": rows,
+    }
+    with pytest.raises(ValueError, match="expands to more than a file of its size holds"):
+        values({"data": bytes(1000), "encoding": [shared]})
+    runs = [{"kind": "RunLength"}, {"kind": "ByteArray", "type": 3}]
+    assert len(values({"data": np.array([7, 1000], "<i4").tobytes(), "encoding": runs})) == 1000
+    with pytest.raises(ValueError, match="run lengths that cannot be right"):
+        values({"data": np.array([7, 10_000_001], "<i4").tobytes(), "encoding": runs})
+
+
 def test_every_encoding() -> None:
     assert values(packed([5, 5, 5, 400, -300, 7])) == ["5", "5", "5", "400", "-300", "7"]
     unsigned = {"kind": "IntegerPacking", "byteCount": 1, "isUnsigned": True, "srcSize": 3}

@@ -9,6 +9,7 @@ import pytest
 
 from rnagen.errors import InputError
 from rnagen.io.complexes import join_chains, split_chains
+from rnagen.io.model_cif import PredictedQuality
 from rnagen.io.read import read_structures
 from rnagen.io.write import write_structure
 from rnagen.structure import BEADS, RNAStructure
@@ -53,7 +54,7 @@ def test_strands_have_all_residues() -> None:
 @pytest.mark.parametrize("suffix", [".cif", ".pdb", ".cif.gz", ".pdb.gz"])
 def test_files_round_trip(tmp_path: Path, suffix: str) -> None:
     whole = duplex()
-    write_structure(whole, tmp_path / f"duo{suffix}", np.arange(22.0).reshape(2, 11))
+    write_structure(whole, tmp_path / f"duo{suffix}", PredictedQuality(np.arange(22.0).reshape(2, 11), np.ones(2)))
     chains = read_structures(tmp_path / f"duo{suffix}")
     assert [one.chain for one in chains] == list("ABCD")
     assert all(one.residue_index[0] == 1 for one in chains)

@@ -1,7 +1,9 @@
 """Folder names that every system can hold."""
 
+import os
 import re
 import unicodedata
+from pathlib import PurePosixPath, PureWindowsPath
 
 import pytest
 from hypothesis import given
@@ -55,6 +57,43 @@ def test_names_of_one_folder_are_numbered_in_order() -> None:
         "run.json": "_run.json-3",
         "_run.json": "_run.json",
     }
+
+
+PIECES = [
+    "..",
+    "/",
+    "\\",
+    ".",
+    "~",
+    "C:",
+    "\0",
+    "\u2215",
+    "\uff0f",
+    "\u202e",
+    "CON",
+    "nul.",
+    " ",
+    "\n",
+    "%2e%2e",
+    "a",
+    "é",
+]
+"""Of paths, and of what some system reads as one."""
+
+
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map("".join), st.sampled_from(["out", "/out"]))
+def test_no_name_leaves_the_folder(name: str, out: str) -> None:
+    """Whatever a name is, what is written for it is one level below the output, by the rules of either system."""
+    (folder,) = folder_names([name], RESERVED).values()
+    for kind in (PurePosixPath, PureWindowsPath):
+        place = kind(out) / folder
+        assert place.parent == kind(out)
+        assert place.name == folder
+        assert not kind(folder).is_absolute()
+        assert not kind(folder).drive
+    assert os.path.normpath(os.path.join(out, folder)) == os.path.join(out, folder)
+    assert folder.isprintable() or "\u202e" in folder
+    assert not any(c.isspace() or c < " " for c in folder)
 
 
 @given(st.lists(st.text(st.sampled_from("aAéé.-_2/ ß") | st.characters(), min_size=1, max_size=130), unique=True))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from rnagen.errors import InputError
 from rnagen.io.files import write_text
+from rnagen.io.model_cif import PredictedQuality
 from rnagen.io.read import read_structures
 from rnagen.io.write import write_structure
 from rnagen.structure import BEADS, HEAVY_ATOMS, RNAStructure
@@ -60,7 +61,9 @@ def test_all_atoms_header_and_confidence(tmp_path: Path, suffix: str) -> None:
         "9xyz_B", "GAU", coords, mask, entry="9xyz", chain="B", title="A STEM", method="SOLUTION NMR"
     )
     path = tmp_path / f"x{suffix}"
-    write_structure(written, path, b_factors=np.array([[5.0, 6.0, 7.0], [11.5, 22.25, 99.0]]))
+    write_structure(
+        written, path, quality=PredictedQuality(np.array([[5.0, 6.0, 7.0], [11.5, 22.25, 99.0]]), np.array([0.25, 0.5]))
+    )
     (read,) = read_structures(path)
     assert (read.name, read.title, read.method, read.atoms) == ("9xyz_B", "A STEM", "SOLUTION NMR", HEAVY_ATOMS)
     np.testing.assert_array_equal(read.mask, mask)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rnagen.aform import helix
+from rnagen.bead_ranges import OVERLAP
 from rnagen.metrics import conformer_geometry
-from rnagen.metrics.bonds import CLASH_DISTANCE
 from rnagen.structure import BEADS, RNAStructure
 
 
@@ -63,7 +63,7 @@ def test_clashes_are_all_pairs_of_beads_that_are_too_close() -> None:
     structure = RNAStructure("gas", "A" * length, np.where(mask[..., None], coords, 0), mask, BEADS)
     points, residue = structure.coords[mask].astype(float), np.nonzero(mask[0])[0]
     distances = np.linalg.norm(points[:, None] - points, axis=-1)
-    close = (distances <= CLASH_DISTANCE) & (residue - residue[:, None] > 1)
+    close = (distances <= OVERLAP) & (residue - residue[:, None] > 1)
     (found,) = conformer_geometry(structure)
     assert found["clashes"] == close.sum() > 100
     pairs = np.argwhere(close)

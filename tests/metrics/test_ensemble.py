@@ -1,8 +1,23 @@
 import numpy as np
 import pytest
 import torch
+from scipy.stats import wasserstein_distance
 
-from rnagen.metrics import SEEDS, agreement, bootstrap_interval, diversity, tm_matrix, tm_score
+from rnagen.geometry import random_rotations
+from rnagen.metrics import (
+    SEEDS,
+    STATES_APART,
+    agreement,
+    bootstrap_interval,
+    bootstrap_statistic,
+    both_states,
+    distance_wasserstein,
+    diversity,
+    fluctuation,
+    rmsd,
+    tm_matrix,
+    tm_score,
+)
 
 
 def bent(angle: float) -> torch.Tensor:
@@ -77,3 +92,51 @@ def test_scores_among_samples_are_those_of_the_pairs() -> None:
     assert float(matrix[3, 1]) == pytest.approx(float(tm_score(samples[3], samples[1], everything)), abs=1e-9)
     off_diagonal = 1 - matrix[~torch.eye(4, dtype=torch.bool)]
     assert float(off_diagonal.mean()) == pytest.approx(diversity(samples).one_minus_tm, abs=1e-9)
+
+
+def test_fluctuation_is_that_of_the_moved_residues_whatever_the_pose() -> None:
+    rod = bent(0.5)
+    generator = torch.Generator().manual_seed(0)
+    noise = 0.2 * torch.randn(4000, 20, 3, generator=generator)
+    posed = (rod + noise) @ random_rotations(4000, generator)
+    found = fluctuation(posed, torch.ones(20, dtype=torch.bool))
+    # Three axes of 0.2 Å; the superposition takes six of the sixty degrees of freedom.
+    assert float(found.square().mean()) == pytest.approx(3 * 0.04 * 54 / 60, rel=0.02)
+    assert float(fluctuation(rod.expand(3, -1, -1), torch.ones(20, dtype=torch.bool)).amax()) < 1e-3
+
+
+def test_wasserstein_of_distances_is_that_of_scipy() -> None:
+    generator = torch.Generator().manual_seed(0)
+    samples, refs = torch.randn(7, 5, 3, generator=generator), 2 * torch.randn(4, 5, 3, generator=generator)
+    counted = torch.tensor([True, True, False, True, True])
+    rows = [0, 1, 3, 4]
+    expected = [
+        wasserstein_distance((samples[:, i] - samples[:, j]).norm(dim=-1), (refs[:, i] - refs[:, j]).norm(dim=-1))
+        for a, i in enumerate(rows)
+        for j in rows[a + 1 :]
+    ]
+    assert distance_wasserstein(samples, refs, counted) == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+def test_both_states_need_a_sample_near_each() -> None:
+    refs = torch.stack([bent(0), bent(np.pi * 0.45), bent(np.pi * 0.9)])
+    masks = torch.ones(3, 20, dtype=torch.bool)
+    apart, reached = both_states(refs[[0, 2]], refs, masks)
+    assert apart == pytest.approx(float(rmsd(refs[0], refs[2], masks[0])), abs=1e-3)
+    assert reached
+    assert not both_states(refs[:2], refs, masks)[1]
+
+
+def test_a_sample_between_two_near_states_reaches_one_of_them_at_most() -> None:
+    refs = torch.stack([bent(0.0), bent(0.6)])
+    masks = torch.ones(2, 20, dtype=torch.bool)
+    middle = bent(0.3)[None]
+    assert float(rmsd(middle.expand_as(refs), refs, masks).amax()) < STATES_APART
+    assert not both_states(middle, refs, masks)[1]
+
+
+def test_interval_of_a_mean_is_that_of_the_mean() -> None:
+    values = np.random.default_rng(0).normal(2.0, 1.0, size=200)
+    found = bootstrap_statistic(values.tolist(), lambda some: float(np.mean(some)), 0)
+    assert found == pytest.approx(bootstrap_interval(values, 0), abs=0.03)
+    assert np.isnan(bootstrap_statistic([1.0], lambda some: float("nan"), 0)).all()

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from rnagen.features import References, RNAFeatures
-from rnagen.geometry import random_rotations
+from rnagen.geometry import masked_mean, random_rotations
 from rnagen.model.model import RNAFlowModel
-from rnagen.model.reference import PlacedReferences
+from rnagen.model.reference import GAIN, LAST, PlacedReferences, ReferenceSteps
 from tests.helpers.features import padded, random_features
 from tests.helpers.tiny import TINY_MODEL, stirred
 
@@ -56,7 +56,7 @@ def test_training_begins_at_the_model_without_references() -> None:
     reads = RNAFlowModel(READS).eval()
     reads.load_state_dict({**reads.state_dict(), **plain.state_dict()})
     assert torch.equal(pair_of(reads, features, references(features)), pair_of(plain, features, None))
-    assert torch.equal(flow_of(reads, features, references(features)), flow_of(plain, features, None))
+    assert torch.equal(flow_of(reads, features, None), flow_of(plain, features, None))
 
 
 @pytest.mark.parametrize("outcome", [pair_of, flow_of])
@@ -143,3 +143,34 @@ def test_an_rna_without_condition_has_no_reference() -> None:
     blank = replace(features, references=references(features)).without_condition()
     assert blank.references is not None
     assert not blank.references.mask.any()
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_share_of_one_leads_to_the_reference(number: int) -> None:
+    """But for where it lies, and for the end of the path; what is unknown keeps its velocity."""
+    steps = ReferenceSteps(READS)
+    with torch.no_grad():
+        steps.share.bias.zero_()
+        steps.share.bias[number] = 1 / GAIN
+    visible = references(random_features(9), number=2)
+    visible = replace(visible, trust=torch.ones_like(visible.trust))
+    placed = PlacedReferences.of(visible, 2, 16.0)
+    x, velocity = torch.randn(2, 2, 3, 9, ATOMS, 3, generator=torch.Generator().manual_seed(2)).unbind()
+    added = steps(velocity, torch.zeros(2, 3, 9, READS.embed_dim), x, torch.full((2, 3), 0.4), placed)
+    known = visible.mask[:, number, None, ..., None].expand_as(x)
+    arrived = x + 0.6 * velocity + (0.6 + LAST) * added
+    expected = placed.coords.unflatten(-2, (2, ATOMS))[:, :, :, number].expand_as(x)
+    centred = [each - masked_mean(each, known[..., :1], (2, 3), keepdim=True) for each in (arrived, expected)]
+    torch.testing.assert_close(*(torch.where(known, each, 0.0) for each in centred), atol=1e-5, rtol=1e-5)
+    assert not added[~known].any()
+
+
+def test_steps_do_not_depend_on_where_a_reference_lies() -> None:
+    steps, visible = ReferenceSteps(READS), references(random_features(9), number=2)
+    placed = PlacedReferences.of(visible, 2, 16.0)
+    x, velocity = torch.randn(2, 2, 3, 9, ATOMS, 3, generator=torch.Generator().manual_seed(2)).unbind()
+    tokens, t = torch.randn(2, 3, 9, READS.embed_dim, generator=torch.Generator().manual_seed(3)), torch.rand(2, 3)
+    expected = steps(velocity, tokens, x, t, placed)
+    assert expected.abs().max() > 1e-2
+    moved = replace(placed, coords=placed.coords + torch.tensor([3.0, -7.0, 1.0]))
+    torch.testing.assert_close(steps(velocity, tokens, x, t, moved), expected, atol=1e-4, rtol=1e-4)

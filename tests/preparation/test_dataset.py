@@ -180,7 +180,12 @@ def test_exit_codes(
     options = PrepareConfig((collection[0],), dataset, workers=1, splits=tmp_path / "splits")
     assert run(options) == 0
     assert "nothing changed" in capsys.readouterr().out
-    assert sorted(p.name for p in (tmp_path / "splits").iterdir()) == ["casp15.csv", "train.csv", "val.csv"]
+    assert sorted(p.name for p in (tmp_path / "splits").iterdir()) == [
+        "casp15.csv",
+        "ensemble.csv",
+        "train.csv",
+        "val.csv",
+    ]
     assert run(replace(options, strict=True)) == 1
     for arguments, words in (
         ([str(tmp_path / "absent")], "absent"),

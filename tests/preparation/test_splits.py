@@ -63,6 +63,7 @@ def test_written_splits_are_read_again(tmp_path: Path) -> None:
         "train": 1,
         "val": 0,
         "casp15": 0,
+        "ensemble": 0,
     }
     assert (tmp_path / "splits" / "val.csv").read_text() == ",".join(SPLIT_COLUMNS) + "\n"
     chains = read_split(tmp_path / "splits" / "train.csv")

@@ -32,7 +32,7 @@ def shipped() -> Models:
 def drawn(models: Models, n: int, **options: object) -> Ensemble:
     config = TemplateConfig(templates=("none",), **options)  # type: ignore[arg-type]
     models = replace(models, known=KnownStructures(config, "2022-05-27"))
-    return draw_ensemble(models, make_target("test", "r", RNA.sequence), SamplingPlan(n, options=QUICK))
+    return draw_ensemble(models, make_target("test", "r", RNA.sequence), SamplingPlan(n, options=QUICK, atoms="beads"))
 
 
 def part_of(structure: RNAStructure, where: slice) -> RNAStructure:

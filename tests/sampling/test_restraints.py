@@ -112,7 +112,9 @@ def test_sampled_conformers_are_sane() -> None:
     found = {}
     for restraints in (False, True):
         options = SamplerConfig(steps=8, restraints=restraints)
-        ensemble = draw_ensemble(models, make_target("test", "r", sequence), SamplingPlan(2, options=options))
+        ensemble = draw_ensemble(
+            models, make_target("test", "r", sequence), SamplingPlan(2, options=options, atoms="beads")
+        )
         found[restraints] = [one["bond_outliers"] for one in conformer_geometry(ensemble.structure)]
     assert max(found[True]) < 0.01 < min(found[False])
     assert from_sequence(models.structure.config.model, sequence).mask.all()

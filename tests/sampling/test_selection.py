@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnagen.sampling.selection import choose
+from rnagen.sampling.selection import agreement_of, choose
 
 
 def random_pool(seed: int, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -69,6 +69,19 @@ def test_confidence_comes_first_and_distance_is_worth_its_weight() -> None:
     assert choose(distances, 2, confidence, weight=0.1) == [0, 1]
     assert choose(distances, 2, confidence, weight=1.0) == [0, 2]
     assert choose(distances, 1, confidence, weight=1.0) == [0]
+
+
+def test_agreement_decides_on_the_first_among_equally_confident_ones_and_is_worth_its_weight() -> None:
+    distances = np.array([[0, 0.8, 0.8], [0.8, 0, 0.2], [0.8, 0.2, 0]])
+    assert agreement_of(distances) == pytest.approx([0.2, 0.5, 0.5])
+    assert agreement_of(np.zeros((1, 1))).tolist() == [0]
+    # 0 is more confident by 0.05, and agrees less by 0.3.
+    confidence = np.array([0.45, 0.4, 0.39])
+    assert choose(distances, 1, confidence, agreement=0.0) == [0]
+    assert choose(distances, 1, confidence, agreement=0.16) == [0]
+    assert choose(distances, 1, confidence, agreement=0.17) == [1]
+    # The others follow by confidence and distance alone.
+    assert choose(distances, 2, confidence, weight=0.1, agreement=0.17) == [1, 0]
 
 
 def test_without_confidence_the_middle_of_the_largest_cluster_is_first() -> None:

@@ -1,5 +1,7 @@
 // The section of one RNA, made when it is opened.
 const PLAY = 700;
+const ORDERS = { "predicted TM-score": "the predicted TM-score, the highest first", agreement: "their mean TM-score with the others, or the predicted one where that is higher",
+  "size of cluster": "the clusters that they stand for, the largest first", way: "the way from one state to the other" };
 
 function card(title, wide, ...parts) {
   return h("section", { class: `card${wide ? " wide" : ""}${title === "Structure files" ? " no-print" : ""}` }, h("h2", {}, title), ...parts);
@@ -9,7 +11,8 @@ function viewCard(rna, section) {
   const place = h("div", { class: "view", tabindex: 0, role: "application", "aria-label": "3D view; left and right arrow: another conformer, space: play" });
   const legend = h("div", { class: "legend" });
   const colours = [...(rna.n > 1 ? ["conformer"] : []), "residue", "base", ...(rna.lddt ? ["confidence"] : [])];
-  const styles = rna.whole ? [["cartoon", "cartoon"], ["C1'", "tube through C1'"], ["atoms", "all atoms"]]
+  const whole = [["cartoon", "cartoon"], ["C1'", "tube through C1'"], ["atoms", "all atoms"]];
+  const styles = rna.whole ? (drawsCartoon(rna) ? whole : [whole[1], whole[0], whole[2]])
     : [["C1'", "tube through C1'"], ["P", "tube through P"], ["atoms", "beads of the files"]];
   const names = Array.from({ length: rna.n }, (_, k) => [String(k), `conformer ${k + 1}`]);
   const option = ([value, text]) => h("option", { value }, text);
@@ -52,7 +55,7 @@ function viewCard(rna, section) {
     h("button", { type: "button", "aria-label": "next conformer", onclick: () => { run(false); step(1); } }, "▶"), h("button", { type: "button", onclick: () => { run(false); choose(null); } }, "All")] : [];
   return card("Conformers", true, h("div", { class: "tools" }, h("label", {}, "show", which), several, h("label", {}, "colour by", colour), h("label", {}, "as", style),
     h("button", { type: "button", onclick: () => { view.reset(); } }, "Reset view")), place, legend,
-    h("p", { class: "dim" }, rna.n > 1 ? `Superposed by C1' on conformer ${rna.medoid + 1}, which is nearest to all others. ` : "",
+    h("p", { class: "dim" }, rna.n > 1 ? `Superposed by C1' on conformer 1${rna.ordered_by ? `; they are in the order of ${ORDERS[rna.ordered_by]}` : ""}. ` : "",
       rna.whole ? "" : `The files have the atoms ${rna.atoms.join(", ")}: the tube joins residues, and each stick points along the bond to the base.`));
 }
 
@@ -99,30 +102,46 @@ function likenessCard(rna) {
 
 function confidenceCard(rna) {
   if (!rna.lddt) return card("Confidence", false, h("p", {}, "There is no confidence: the checkpoint has no confidence model."));
-  const mean = rna.lddt[0].map((_, i) => rna.lddt.reduce((total, row) => total + row[i], 0) / rna.n), ticks = someOf(rna.length, 9);
+  const known = rna.lddt.filter((row) => row !== null);
+  const mean = known[0].map((_, i) => known.reduce((total, row) => total + row[i], 0) / known.length), ticks = someOf(rna.length, 9);
   return card("Confidence", true, ...chart([{ values: mean, colour: "var(--mark)" }], { low: 0, high: 1, unit: "Predicted lDDT, mean of the conformers:", wide: true, label: "Predicted lDDT along the sequence" }),
     h("p", { class: "dim" }, "By conformer (rows):"),
-    ...heat({ rows: rna.n, columns: rna.length, value: (i, j) => rna.lddt[i][j], low: 0, high: 1, stops: TRUST, flat: true, label: "Predicted lDDT by conformer", ticks: { x: ticks, y: rna.n > 1 ? [1, rna.n] : [1] },
-      describe: (i, j, value) => `conformer ${i + 1}, ${rna.sequence[j]}${j + 1}: ${value.toFixed(2)}` }));
+    ...heat({ rows: rna.n, columns: rna.length, value: (i, j) => (rna.lddt[i] ? rna.lddt[i][j] : null), low: 0, high: 1, stops: TRUST, flat: true, label: "Predicted lDDT by conformer", ticks: { x: ticks, y: rna.n > 1 ? [1, rna.n] : [1] },
+      describe: (i, j, value) => `conformer ${i + 1}, ${rna.sequence[j]}${j + 1}: ${value === null ? "unknown" : value.toFixed(2)}` }));
 }
 
 function conformersCard(rna) {
   const columns = [["conformer", (k) => k + 1]];
-  if (rna.selection) columns.push(["candidate", (k) => rna.selection.numbers[k]]);
+  columns.push(["sample", (k) => rna.conformers[k].sample]);
+  if (new Set(rna.conformers.map((one) => one.checkpoint)).size > 1) columns.push(["made by", (k) => rna.conformers[k].checkpoint]);
   if (rna.clusters) columns.push(["cluster", (k) => rna.clusters[k] ?? null]);
-  if (rna.confidence) columns.push(["predicted TM", (k) => fixed(rna.confidence.tm[k])], ["predicted lDDT", (k) => fixed(rna.confidence.lddt[k])]);
+  if (rna.conformers.some((one) => one.predicted_tm !== null)) columns.push(["predicted TM", (k) => fixed(rna.conformers[k].predicted_tm)]);
+  if (rna.predicted_lddt) columns.push(["predicted lDDT", (k) => fixed(rna.predicted_lddt[k])]);
   columns.push(["bond outliers", (k) => percent(rna.geometry[k]?.bond_outliers)], ["clashes", (k) => rna.geometry[k]?.clashes ?? null], ["clashing residues", (k) => percent(rna.geometry[k]?.clashing_residues)]);
   columns.push(["pairs", (k) => [...rna.pairs[k]].filter((one) => !".&)]}>".includes(one) && !/[a-z]/.test(one)).length]);
   if (rna.given) columns.push(["given pairs present", (k) => percent(rna.given.given_present[k])]);
-  columns.push(["built on", (k) => (rna.templates[k] ? `${rna.templates[k].source} ${rna.templates[k].name}` : "the model alone")]);
+  const built = new Map(rna.templates.map((one) => [one.conformer - 1, `${one.source} ${one.name}`]));
+  columns.push(["built on", (k) => built.get(k) || "the model alone"]);
   const rows = Array.from({ length: rna.n }, (_, k) => columns.map(([, value]) => value(k) ?? null));
   return card("Conformers one by one", true, table(columns.map(([name]) => name), rows, [columns.length - 1]),
     h("p", { class: "dim" }, "Bond outliers: share of the bead distances that no RNA has. Clashes: pairs of beads that are too close."));
 }
 
+function geometryCard(rna) {
+  if (!rna.all_atom) return null;
+  const measures = [["bonds off", "bond_outliers", fine], ["angles off", "angle_outliers", fine], ["clashes / 1,000 atoms", "clashes_per_1000", (value) => value.toFixed(1)], ["handedness errors", "handedness_errors", count],
+    ["breaks", "breaks", count], ["C3'-endo", "c3_endo", percent], ["C2'-endo", "c2_endo", percent], ["backbone outliers", "backbone_outliers", percent]];
+  const row = (name, one, per) => [name, ...measures.map(([, key, text]) => text(one[key]) + (per && text === count ? " / 1,000 nt" : ""))];
+  const rows = [...rna.all_atom.conformers.map((one, k) => row(`conformer ${k + 1}`, one)), ...rna.all_atom.experiments.map((one) => row(one.structures, one, true))];
+  return card("Geometry beside experimental structures", true, table(["", ...measures.map(([name]) => name)], rows, [0]),
+    h("p", { class: "dim" }, "Off: more than four standard deviations from the ideal value. Clashes: heavy atoms that overlap by more than 0.4 Å. Backbone outliers: suites like none of the consensus conformers of Richardson et al. (2008)."));
+}
+const fine = (value) => `${(100 * value).toFixed(2)} %`;
+const count = (value) => String(Math.round(100 * value) / 100);
+
 function templatesCard(rna) {
   if (!rna.templates.length) return card("Templates", false, h("p", {}, "No conformer is built on a known structure."));
-  const rows = rna.templates.map((one, k) => [k + 1, `${one.source} ${one.name}`, one.release_date || null, percent(one.identity), percent(one.coverage), fixed(one.score, 2), fixed(one.predicted_tm, 2)]);
+  const rows = rna.templates.map((one) => [one.conformer, `${one.source} ${one.name}`, one.release_date || null, percent(one.identity), percent(one.coverage), fixed(one.score, 2), fixed(one.predicted_tm, 2)]);
   return card("Templates", true, table(["conformer", "template", "released", "identity", "coverage", "score", "expected TM"], rows, [1]));
 }
 
@@ -156,7 +175,7 @@ async function openSection(details) {
   const number = details.id.slice(4), rna = new RNA(await expanded(`data-${number}`));
   if (!details.open) return closeSection(details);
   const section = (details.section = { timer: null, view: null });
-  details.append(h("div", { class: "grid" }, viewCard(rna, section), pairsCard(rna), confidenceCard(rna), conformersCard(rna), rna.tm.length > 1 ? likenessCard(rna) : null,
+  details.append(h("div", { class: "grid" }, viewCard(rna, section), pairsCard(rna), confidenceCard(rna), conformersCard(rna), geometryCard(rna), rna.tm.length > 1 ? likenessCard(rna) : null,
     card("Mean distances between C1'", false, ...distanceMap(rna)), fluctuationCard(rna), scoresCard(rna), templatesCard(rna), filesCard(rna, number), settingsCard(rna)));
   details.dataset.state = "open";
   section.start();

@@ -1,5 +1,7 @@
 // The 3D view of one RNA: its conformers, superposed.
 const FEW = 12, MANY = 40;
+// Cartoons of more residues are slow to draw.
+const drawsCartoon = (rna) => rna.n * rna.length <= 3000;
 
 function viewerCode() {
   if (!window.$3Dmol) document.body.append(h("script", {}, $("viewer-code").textContent));
@@ -87,7 +89,7 @@ class View {
     this.place = place;
     this.shown = rna.n <= 1 ? 0 : null;
     this.colour = rna.n > 1 ? "conformer" : "residue";
-    this.style = rna.whole ? "cartoon" : "C1'";
+    this.style = rna.whole && drawsCartoon(rna) ? "cartoon" : "C1'";
     place.append(stage.box);
     this.viewer = stage.viewer ||= newViewer();
     this.viewer.resize();
@@ -131,7 +133,7 @@ class View {
     const { rna } = this, k = atom.properties.conformer, i = atom.resi - 1;
     if (this.colour === "residue") return hex(scale(VIRIDIS, i / Math.max(rna.length - 1, 1)));
     if (this.colour === "base") return BASES[rna.sequence[i]] || BASES.N;
-    if (this.colour === "confidence" && rna.lddt) return hex(scale(TRUST, rna.lddt[k][i]));
+    if (this.colour === "confidence") return rna.lddt[k] ? hex(scale(TRUST, rna.lddt[k][i])) : UNKNOWN;
     return hex(rgbOf(conformerColour(k, rna.n)));
   }
   show(which) {

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Int
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
 
 from rnagen.geometry import superpose
 from rnagen.metrics import tm_matrix
@@ -28,22 +26,27 @@ class Comparison:
     """TM-scores."""
     clusters: Int[np.ndarray, " m"] | None
     """Number of the cluster of each, from 1, the largest first; None for fewer than `LEAST_CLUSTERED`."""
-    medoid: int
-    """The conformer that is nearest to all others."""
 
 
 def compare_conformers(c1: Float32[np.ndarray, "n L 3"]) -> Comparison:
-    """TM-scores, clusters and medoid of the first `MOST_COMPARED` conformers; C1' in Å."""
+    """TM-scores and clusters of the first `MOST_COMPARED` conformers; C1' in Å."""
     scores = tm_matrix(torch.from_numpy(c1[:MOST_COMPARED])).numpy()
     clusters = clusters_of(scores) if len(scores) >= LEAST_CLUSTERED else None
-    return Comparison(scores, clusters, int(scores.sum(0).argmax()))
+    return Comparison(scores, clusters)
 
 
 def clusters_of(tm: Float[np.ndarray, "m m"]) -> Int[np.ndarray, " m"]:
     """Clusters by complete linkage at `SAME_SHAPE`, numbered from 1 by size, then by their first conformer."""
     distances = np.clip(1 - (tm + tm.T) / 2, 0, None)
-    np.fill_diagonal(distances, 0)
-    found = fcluster(linkage(squareform(distances, checks=False), "complete"), 1 - SAME_SHAPE, "distance")
+    np.fill_diagonal(distances, np.inf)
+    found = np.arange(len(tm))
+    # Few enough to look at all pairs each time; the library that does it better takes longer to import.
+    while distances.min(initial=np.inf) <= 1 - SAME_SHAPE:
+        one, other = sorted(np.unravel_index(distances.argmin(), distances.shape))
+        farther = np.maximum(distances[one], distances[other])
+        distances[one], distances[:, one] = farther, farther
+        distances[other], distances[:, other] = np.inf, np.inf
+        found[found == other] = one
     numbers = sorted(set(found.tolist()), key=lambda one: (-(found == one).sum(), (found == one).argmax()))
     return np.array([numbers.index(one) + 1 for one in found.tolist()])
 

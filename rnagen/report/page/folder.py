@@ -7,8 +7,9 @@ from typing import Any
 
 from rnagen.errors import InputError
 from rnagen.io.files import read_json
-from rnagen.sampling.claim import RUN, SUMMARY
+from rnagen.sampling.claim import RUN, SUMMARY, check_places
 from rnagen.sampling.outputs import OutputFolder
+from rnagen.sampling.stored import conformers_of, templates_of
 from rnagen.strands import SEPARATOR
 from rnagen.structure import BASES, RNAStructure
 
@@ -27,6 +28,13 @@ class SampledRNA:
     """The conformers as models, Å, as the files hold them."""
     files: dict[str, Path]
     """The structure files by name, the ensemble last."""
+    conformers: list[dict[str, Any]]
+    """What the summary has of each conformer."""
+
+    @property
+    def templates(self) -> list[dict[str, Any]]:
+        """Those that conformers were built on, each with the number of its conformer."""
+        return templates_of(self.summary)
 
     @property
     def name(self) -> str:
@@ -60,6 +68,7 @@ class RunFolder:
         keys = {"name", "folder", "sequence"}
         if not isinstance(targets, list) or not all(isinstance(one, dict) and keys <= one.keys() for one in targets):
             raise InputError(folder / RUN, "targets", "not a list of RNAs as rnagen writes it")
+        check_places(folder, targets)
         finished = [one for one in targets if (folder / one["folder"] / SUMMARY).is_file()]
         if not finished:
             raise InputError(folder, None, "has no finished RNA")
@@ -92,10 +101,11 @@ class RunFolder:
         summary = read_json(place / SUMMARY)
         output = OutputFolder(self.folder, "pdb" if self.format == "pdb" else "cif", {entry["name"]: entry["folder"]})
         structure = output.read_target(entry["name"], entry["sequence"])
-        # A process that was killed while it added conformers may have left more than the summary counts.
+        # A process of version 0.1.0 that was killed while it added conformers left more than the summary counts.
         count = min(len(summary["geometry"]), structure.num_models)
         atoms = tuple(self.run["atoms"])
         structure = structure.select_atoms(atoms).models(range(count))
-        names = [f"conformer_{k + 1}.{self.format}" for k in range(count)] + [f"ensemble.{self.format}"]
+        conformers = conformers_of(summary, output.format)[:count]
+        names = [*(one["file"] for one in conformers), f"ensemble.{self.format}"]
         files = {name: place / name for name in names if (place / name).is_file()}
-        return SampledRNA(entry, summary, structure, files)
+        return SampledRNA(entry, summary, structure, files, conformers)

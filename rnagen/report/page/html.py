@@ -116,14 +116,19 @@ class Page:
 
 def facts_of(run: dict[str, Any]) -> str:
     """The line below the title."""
-    checkpoint, versions = run.get("checkpoint", {}), run.get("versions", {})
+    checkpoints, versions = checkpoints_of(run), run.get("versions", {})
     parts = [
-        f"Sampled with {checkpoint.get('file', 'an unknown checkpoint')}",
-        f"training cutoff {checkpoint.get('cutoff', 'unknown')}",
+        f"Sampled with {' and '.join(one.get('file', 'an unknown checkpoint') for one in checkpoints)}",
+        f"training cutoff {max(one.get('cutoff', 'unknown') for one in checkpoints)}",
         f"seed {run['identity'].get('seed', 0)}",
         f"rnagen {versions.get('rnagen', '')}".strip(),
     ]
     return ", ".join(parts) + "."
+
+
+def checkpoints_of(run: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those of a run.json; in version 0.1.0 one."""
+    return list(run.get("checkpoints") or [run.get("checkpoint", {})])
 
 
 def index_of(rows: list[dict[str, Any]]) -> str:
@@ -153,17 +158,17 @@ def _index_line(number: int, row: dict[str, Any], columns: list[str]) -> str:
 
 def section_of(number: int, row: dict[str, Any]) -> str:
     """An empty section, which is filled when it is opened."""
-    what = f"{row['length']} nt, {row['conformers']} conformer{'s' * (row['conformers'] != 1)}"
-    return (
-        f'<details class="rna" id="rna-{number}"><summary>{escape(row["name"])} <span>{what}</span></summary></details>'
-    )
+    what = escape(f"{row['length']} nt, {row['conformers']} conformer{'s' * (row['conformers'] != 1)}")
+    summary = f"<summary>{escape(row['name'])} <span>{what}</span></summary>"
+    return f'<details class="rna" id="rna-{number}">{summary}</details>'
 
 
 def settings_of(run: dict[str, Any]) -> str:
     """Options, checkpoint and versions as a list."""
     parts = []
-    for part, before in (("identity", ""), ("checkpoint", "checkpoint "), ("versions", "version of ")):
-        for name, value in run.get(part, {}).items():
+    named = [("", run.get("identity", {})), *(("checkpoint ", one) for one in checkpoints_of(run))]
+    for before, values in [*named, ("version of ", run.get("versions", {}))]:
+        for name, value in values.items():
             text = ", ".join(map(str, value)) if isinstance(value, list) else "none" if value is None else str(value)
             text = text[:HASH] if name.endswith("sha256") else text
             parts.append(f"<dt>{escape(before + name.replace('_', ' '))}</dt><dd>{escape(text)}</dd>")

@@ -29,7 +29,7 @@ class Record:
     rna: SampledRNA
     comparison: Comparison
     coords: Float32[np.ndarray, "n L A 3"]
-    """Superposed on the medoid, Å."""
+    """Superposed on the first conformer, Å."""
     pairs: PlanePairs
     tables: list[np.ndarray]
     """Pair table of each conformer."""
@@ -53,7 +53,7 @@ class Record:
 def record_of(rna: SampledRNA) -> Record:
     """Compare the conformers of an RNA, superpose them and find their pairs."""
     comparison = compare_conformers(c1_of(rna.structure)[0])
-    coords = superposed_on(rna.structure, comparison.medoid)
+    coords = superposed_on(rna.structure, 0)
     return Record(rna, comparison, coords, plane_pairs(rna.entry), found_pairs(rna.structure))
 
 
@@ -66,8 +66,8 @@ def described(record: Record, scores: dict[str, Any] | None = None) -> dict[str,
     """
     rna, structure, comparison = record.rna, record.rna.structure, record.comparison
     summary = rna.summary
-    confidence = summary.get("confidence")
-    count = structure.num_models
+    confidence = summary.get("confidence", {})
+    lddt, count = confidence.get("lddt_per_residue"), structure.num_models
     return {
         "name": rna.name,
         "folder": rna.entry["folder"],
@@ -77,21 +77,22 @@ def described(record: Record, scores: dict[str, Any] | None = None) -> dict[str,
         "length": len(structure),
         "atoms": list(structure.atoms),
         "whole": has_bases(structure),
-        "medoid": comparison.medoid,
         "tm": [_rounded(row) for row in comparison.tm],
         "clusters": None if comparison.clusters is None else comparison.clusters.tolist(),
         "least_clustered": LEAST_CLUSTERED,
         "rmsf": record.rmsf,
-        "confidence": None if confidence is None else {key: confidence[key] for key in ("tm", "lddt")},
-        "lddt": None if confidence is None else [_rounded(np.array(row)) for row in confidence["lddt_per_residue"]],
+        "predicted_lddt": confidence.get("lddt"),
+        "lddt": None if lddt is None else [None if row is None else _rounded(np.array(row)) for row in lddt],
         "svg": record.svg(),
         "structure": with_separators(as_text(record.pairs.pair_table), structure.strands),
         "source": record.pairs.source,
         "pairs": [with_separators(as_text(table), structure.strands) for table in record.tables],
         "geometry": summary.get("geometry", []),
+        "all_atom": summary.get("all_atom"),
         "given": summary.get("secondary_structure"),
-        "templates": summary.get("templates", []),
-        "selection": summary.get("selection"),
+        "conformers": rna.conformers,
+        "ordered_by": summary.get("ordered_by"),
+        "templates": rna.templates,
         "options": {**summary.get("options", {}), "seed": summary.get("seed")},
         "evaluations": summary.get("evaluations"),
         "redrawn": summary.get("redrawn"),
@@ -104,18 +105,18 @@ def described(record: Record, scores: dict[str, Any] | None = None) -> dict[str,
 def index_row(record: Record, scores: dict[str, Any] | None = None) -> dict[str, Any]:
     """The row of an RNA in the index of the page; None where a number does not exist."""
     rna, tm = record.rna, record.comparison.tm
-    confidence, geometry = rna.summary.get("confidence"), rna.summary.get("geometry", [])
+    geometry = rna.summary.get("geometry", [])
     apart = tm[np.triu_indices(len(tm), 1)]
-    best = None if not confidence else max(confidence["tm"])
+    known = [one["predicted_tm"] for one in rna.conformers if one["predicted_tm"] is not None]
     return {
         "name": rna.name,
         "length": len(rna.structure),
         "conformers": rna.structure.num_models,
-        "confidence": best,
+        "confidence": max(known, default=None),
         "diversity": round(float(1 - apart.mean()), DIGITS) if len(apart) else None,
         "clusters": None if record.comparison.clusters is None else int(record.comparison.clusters.max()),
         "clashing": round(float(np.mean([one["clashing_residues"] for one in geometry])), 4) if geometry else None,
-        "templates": len(rna.summary.get("templates", [])),
+        "templates": len(rna.templates),
         "tm": None if not scores else round(scores["best5"], DIGITS),
     }
 

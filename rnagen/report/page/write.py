@@ -6,23 +6,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from rnagen.config.report import PAGE, ReportConfig
 from rnagen.errors import InputError
 from rnagen.io.files import hash_files, read_json, write_text
 from rnagen.messages import one_line
+from rnagen.parallel import single_thread
 from rnagen.progress import progress_bar
 from rnagen.report.page.folder import RunFolder
 from rnagen.report.page.html import Page, part_of, parts_of
 from rnagen.report.page.record import record_of
 from rnagen.report.page.scores import score_run
-from rnagen.sampling.claim import RUN, SUMMARY
+from rnagen.sampling.claim import SUMMARY
 from rnagen.version import __version__
 
 USED = ("name", "folder", "sequence", "secondary_structure", "pair_probabilities_sha256", "label")
 """Fields of an entry of run.json that the page depends on."""
-FORMAT = 1
+FORMAT = 2
 """Of what the page has of an RNA; a new number makes all pages anew."""
 
 
@@ -73,43 +72,32 @@ def write_report(config: ReportConfig) -> Report:
 
 
 def report_of_sampling(folder: Path) -> str | None:
-    """Write the page of a run that has just been sampled, where it is missing or older than an RNA; RNAs that a page
-    has already are taken from it.
+    """Write the page of a run that has just been sampled, where it is missing or differs; RNAs that a page has
+    already are taken from it.
 
     Returns:
         why there is no page, in words; None where there is one. What was sampled is there in any case.
     """
     try:
-        run = RunFolder.open(folder)
-        if not _is_current(run):
-            _update(run)
+        _update(RunFolder.open(folder))
     except (OSError, ValueError, RuntimeError, MemoryError) as error:
         return f"{PAGE} was not written ({one_line(error, 120)}); repeat with: rnagen report {folder}"
     return None
 
 
-def _is_current(run: RunFolder) -> bool:
-    page = run.folder / PAGE
-    if not page.is_file():
-        return False
-    newest = max((run.folder / entry["folder"] / SUMMARY).stat().st_mtime_ns for entry in run.finished)
-    return page.stat().st_mtime_ns >= max(newest, (run.folder / RUN).stat().st_mtime_ns)
-
-
 def _update(run: RunFolder) -> None:
     out = run.folder / PAGE
-    there = parts_of(out.read_text(encoding="utf-8")) if out.is_file() else {}
-    page, threads = Page(run.run), torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with progress_bar("report", len(run.finished)) as advance:
-            for entry in run.finished:
-                key = _key(run, entry)
-                page.add(there.get(key) or part_of(record_of(run.read(entry)), None, key))
-                advance(1, entry["name"])
-    finally:
-        torch.set_num_threads(threads)
-    write_text(out, page.text())
+    before = out.read_text(encoding="utf-8") if out.is_file() else ""
+    there = parts_of(before)
+    page = Page(run.run)
+    with single_thread(), progress_bar("report", len(run.finished)) as advance:
+        for entry in run.finished:
+            key = _key(run, entry)
+            page.add(there.get(key) or part_of(record_of(run.read(entry)), None, key))
+            advance(1, entry["name"])
+    # Not by the times of the files, which a clock that was set back turns round.
+    if (text := page.text()) != before:
+        write_text(out, text)
 
 
 def _key(run: RunFolder, entry: dict[str, Any], scores: dict[str, Any] | None = None) -> str:

@@ -14,6 +14,7 @@ from rnagen.tasks.reactivity.batches import EpochStream, LengthMatchedBatchSampl
 from rnagen.tasks.reactivity.cv_splits import assign_splits
 from rnagen.tasks.reactivity.dataset import ReactivityDataset, ReactivityExample, reactivity_batch, trainable
 from rnagen.tasks.reactivity.pairs import MappedPairs
+from rnagen.training.processes import processes_of
 from rnagen.training.stream import ResumableData
 
 
@@ -50,7 +51,7 @@ class ReactivityDataModule(ResumableData):
         if options.max_length is not None:
             trains = trains & (self.table.lengths <= options.max_length)[:, None]
         self.train = ReactivityDataset(self.table, trains, pairs, options.sn_weights)
-        if not len(self.train) >= options.batch_size * self.config.run.devices:
+        if not len(self.train) >= options.batch_size * processes_of(self.config.run).number:
             raise InputError(
                 options.data,
                 None,
@@ -62,7 +63,7 @@ class ReactivityDataModule(ResumableData):
     @property
     def batches_per_epoch(self) -> int:
         """Batches in an epoch and process."""
-        return self.config.run.train_batches or len(self._batches(0, self.config.run.devices))
+        return self.config.run.train_batches or len(self._batches(0, processes_of(self.config.run).number))
 
     @property
     def validates(self) -> bool:

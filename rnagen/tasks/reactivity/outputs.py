@@ -15,12 +15,11 @@ from rnagen.checkpoints.reactivity import ReactivityCheckpoint
 from rnagen.config.files import to_plain
 from rnagen.config.reactivity import ReactivityOptions
 from rnagen.errors import InputError
-from rnagen.io.files import read_text
 from rnagen.io.folders import folder_names
 from rnagen.io.profiles import first_line, fitting_experiment
 from rnagen.io.reactivity_layout import Window, write_layout
 from rnagen.io.reactivity_table import ReactivityTable
-from rnagen.io.records import text_lines
+from rnagen.io.records import read_lines
 from rnagen.io.shape_file import EXPERIMENT, is_shape, read_shape
 from rnagen.io.target import Target
 from rnagen.progress import progress_bar
@@ -125,7 +124,7 @@ def measured_profiles(
 def _shape_profile(path: Path, sequences: set[str]) -> dict[str, list[np.ndarray]]:
     if len(sequences) > 1:
         raise InputError(path, None, f"has no sequence and cannot belong to {len(sequences)} RNAs: give only its own")
-    return {s: [read_shape(path, text_lines(read_text(path)), len(s))[:, None]] for s in sequences}
+    return {s: [read_shape(path, read_lines(path), len(s))[:, None]] for s in sequences}
 
 
 def _columns(path: Path, wanted: tuple[str, ...], available: tuple[str, ...]) -> list[int]:

@@ -29,8 +29,9 @@ class ReactivityTask(Task[ReactivityConfig, ReactivityDataModule, ReactivityModu
     def begin(self, state: Path | None, weights: Path | None) -> None:
         """Load the weights to start from."""
         run = self.config.run
-        if run.validate_only and run.devices > 1:
-            raise ConfigError("devices: validate_only writes predictions from one process; use devices 1")
+        if run.validate_only and run.several:
+            reason = "validate_only writes predictions from one process; use devices 1 and num_nodes 1"
+            raise ConfigError(f"devices: {reason}")
         self.initial = None if weights is None else load_reactivity_checkpoint(weights).model
         if self.initial is not None and self.initial.config != self.config.model:
             differs = differing(self.config.model, self.initial.config)

@@ -30,6 +30,7 @@ from rnagen.data.plans import BatchPlans, PlansByEpoch, PlanStream, WarmUp, chai
 from rnagen.errors import InputError
 from rnagen.features import Chain
 from rnagen.messages import one_line
+from rnagen.training.processes import processes_of
 from rnagen.training.resume import start_from
 from rnagen.training.stream import BatchStream, ResumableData
 
@@ -163,8 +164,8 @@ class RNADataModule(ResumableData):
             return self.config.run.train_batches
         if options.tokens is not None:
             residues = int(self.train_chains.lengths.clamp(max=options.crop).sum())
-            return max(1, residues // (options.tokens * self.config.run.devices))
-        return max(1, len(self.train_chains) // (options.batch_size_at(0) * self.config.run.devices))
+            return max(1, residues // (options.tokens * processes_of(self.config.run).number))
+        return max(1, len(self.train_chains) // (options.batch_size_at(0) * processes_of(self.config.run).number))
 
     @property
     def validates(self) -> bool:

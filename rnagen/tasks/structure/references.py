@@ -18,8 +18,8 @@ FURTHER = 0.5
 """Share of these with each further one that the model could read."""
 FROM_DATA = 0.6
 """Share of references that are templates or conformers, where an example has them; the others are distorted answers."""
-NEARLY_RIGHT, WRONG = 0.15, 0.12
-"""Shares of the distorted answers with hardly any error, and with the shape of another RNA."""
+NEARLY_RIGHT, WRONG = 0.15, 0.2
+"""Shares of the distorted answers with hardly any error, and with a wrong shape: every second of these is mirrored."""
 ERRORS = ((0.02, 0.5), (0.5, 8.0), (8.0, 30.0))
 """Å; smallest and largest error of nearly right, ordinary and wrong ones."""
 WHOLE = 0.4
@@ -102,9 +102,11 @@ def training_references(batch: Batch, number: int, atom: int) -> References | No
 def distorted_answers(
     batch: Batch, number: int, chance: Chance
 ) -> tuple[Float[Tensor, "B R L A 3"], Bool[Tensor, "B R L A"]]:
-    """The coordinates of the batch, bent by waves along the chain and shaken residue by residue and atom by atom."""
+    """The coordinates of the batch, bent by waves along the chain, shaken residue by residue and atom by atom, and
+    perhaps mirrored."""
     _, length, atoms = batch.mask.shape
     kind = chance.uniform(number)
+    mirrored = 1 - 2 * (kind > 1 - WRONG / 2).to(batch.coords.dtype)
     rows = torch.where(kind < NEARLY_RIGHT, 0, torch.where(kind < 1 - WRONG, 1, 2))
     low, high = torch.tensor(ERRORS, device=chance.device)[rows].unbind(-1)
     size = low * (high / low) ** chance.uniform(number)
@@ -114,7 +116,8 @@ def distorted_answers(
     moved = (smooth + rough) * size[..., None, None] / math.sqrt(3)
     shaken = chance.normal(number, length, atoms, 3) * (0.1 * size).clamp(max=0.5)[..., None, None, None]
     mask = batch.mask[:, None].expand(-1, number, -1, -1)
-    return torch.where(mask[..., None], batch.coords[:, None] + moved[..., None, :] + shaken, 0.0), mask
+    reflected = batch.coords[:, None] * mirrored[..., None, None, None]
+    return torch.where(mask[..., None], reflected + moved[..., None, :] + shaken, 0.0), mask
 
 
 def outside_holes(number: int, length: int, chance: Chance) -> Bool[Tensor, "B R L"]:

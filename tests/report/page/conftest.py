@@ -27,7 +27,22 @@ def sample_to(page_ckpt: Path, tmp_path_factory: pytest.TempPathFactory) -> Call
     def call(out: Path, fasta: str = FASTA, n: int = 3, *flags: str) -> int:
         file = tmp_path_factory.mktemp("fasta") / "in.fasta"
         file.write_text(fasta)
-        given = ("--fasta", file, "--ckpt", page_ckpt, "--out", out, "--n", n, "--steps", 2, "--templates", "none")
+        given = (
+            "--fasta",
+            file,
+            "--ckpt",
+            page_ckpt,
+            "--out",
+            out,
+            "--n",
+            n,
+            "--steps",
+            2,
+            "--templates",
+            "none",
+            "--atoms",
+            "beads",
+        )
         return main([*map(str, given), *flags])
 
     return call

@@ -2,9 +2,12 @@
 
 import numpy as np
 import torch
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
 
 from rnagen.geometry import a_form_helix, random_rotations
 from rnagen.report.page.conformers import (
+    SAME_SHAPE,
     c1_of,
     clusters_of,
     compare_conformers,
@@ -31,6 +34,17 @@ def test_clusters_are_numbered_by_size() -> None:
     tm[1:4, 1:4] = 0.8
     np.fill_diagonal(tm, 1)
     assert clusters_of(tm).tolist() == [2, 1, 1, 1, 3]
+
+
+def test_clusters_are_those_of_complete_linkage() -> None:
+    rng = np.random.default_rng(0)
+    for spread in (0.2, 0.4, 0.8):
+        points = rng.normal(size=(30, 2)) * spread
+        apart = np.linalg.norm(points[:, None] - points, axis=-1)
+        expected = fcluster(linkage(squareform(apart, checks=False), "complete"), 1 - SAME_SHAPE, "distance")
+        found = clusters_of(1 - apart)
+        assert ((found[:, None] == found) == (expected[:, None] == expected)).all()
+        assert 1 < found.max() < 30
 
 
 def test_equal_conformers_are_one_cluster_and_do_not_fluctuate() -> None:

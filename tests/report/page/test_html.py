@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rnagen.io.read import read_structures
-from rnagen.report.page.html import ASSETS, facts_of, parts_of
+from rnagen.report.page.html import ASSETS, COLUMNS, facts_of, index_of, parts_of, section_of, settings_of
 from rnagen.report.page.pack import unpacked
 from tests.report.page.conftest import NAMES
 
@@ -81,6 +81,22 @@ def test_names_do_not_act(run_folder: Path) -> None:
     }
     assert not [one for _, one in reader.tags if any(name.startswith("on") for name in one)]
     assert "${title}" in page_of(run_folder)
+
+
+def test_values_of_a_strangers_run_do_not_act() -> None:
+    """run.json and the parts of a page that is there may come from anybody: whatever they hold is text."""
+    evil = "</script><img src=x onerror=alert(1)>'\""
+    row = dict.fromkeys(COLUMNS, evil) | {"clashing": 0.5}
+    run = {
+        part: {evil: evil, "file": evil, "seed": evil, "list": [evil]}
+        for part in ("identity", "checkpoint", "versions")
+    }
+    texts = [index_of([row, row]), section_of(0, row), settings_of(run), escape(facts_of(run))]
+    for text in texts:
+        assert evil not in text
+        assert not {"img", "script"} & {tag for tag, _ in Reader(text).tags}
+        assert all("onerror" not in attributes for _, attributes in Reader(text).tags)
+    assert "onerror" in "".join(texts)
 
 
 def test_nothing_is_loaded(run_folder: Path) -> None:

@@ -1,6 +1,7 @@
 """A page follows its run: after sampling, after adding, on demand; what cannot be read is refused or left out."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +46,15 @@ def test_a_run_that_goes_on_gets_its_page_anew(
     before = page.stat().st_mtime_ns
     assert sample_to(tmp_path / "out", ONE, 3) == 0
     assert page.stat().st_mtime_ns == before
+
+
+def test_a_clock_that_was_set_back_does_not_make_a_page_current(sample_to: Sample, tmp_path: Path) -> None:
+    page = tmp_path / "out" / "report.html"
+    assert sample_to(tmp_path / "out", ONE, 1) == 0
+    tomorrow = page.stat().st_mtime_ns + 86_400 * 10**9
+    os.utime(page, ns=(tomorrow, tomorrow))
+    assert sample_to(tmp_path / "out", ONE, 2) == 0
+    assert rows(page) == [("one", 2)]
 
 
 def test_equal_runs_have_equal_pages(sample_to: Sample, run_folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,91 @@
+"""Which RNAs have several experimental conformers: what the spread of sampled conformers is held against."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from rnagen.data.chains import Chains
+from rnagen.data.filters import MIN_VALIDATION
+from rnagen.dates import NO_DATE
+from rnagen.metrics import STATES_APART, rmsd
+
+LONGEST = 500
+"""Residues; of longer RNAs, domains move where a conformer as a whole is compared."""
+LONGEST_BUNDLE = 120
+"""Residues of the RNA of an NMR bundle: of longer ones, models differ because little was measured."""
+LEAST_MODELS = 5
+"""Models that make a bundle."""
+LEAST_RESOLVED = 0.8
+"""Share of the residues that every model of a chain must have."""
+ENSEMBLE_COLUMNS = ("id", "sequence", "release_date", "cluster", "length", "chains", "models", "apart", "training")
+
+
+@dataclass(frozen=True)
+class ExperimentalEnsemble:
+    """The chains of one sequence."""
+
+    rows: list[int]
+    """In the dataset, ordered by name."""
+    models: int
+    """Of all chains together."""
+    apart: float
+    """Largest RMSD in Å between two of the models, on C1'."""
+
+
+def experimental_ensembles(chains: Chains) -> list[ExperimentalEnsemble]:
+    """The RNAs whose structures form an ensemble, by the name of their first chain: an NMR bundle (`LEAST_MODELS`, up
+    to `LONGEST_BUNDLE` residues), or structures more than `STATES_APART` apart. Chains count as one RNA if they have
+    the same sequence."""
+    same: dict[str, list[int]] = defaultdict(list)
+    for row in sorted(range(len(chains)), key=lambda row: chains.infos[row].name):
+        if MIN_VALIDATION <= int(chains.lengths[row]) <= LONGEST:
+            same[chains.sequence(row)].append(row)
+    found = []
+    for rows in same.values():
+        conformers = {row: _c1(chains, row) for row in rows}
+        rows = [row for row in rows if conformers[row][1].double().mean(1).amin() >= LEAST_RESOLVED]
+        if not rows:
+            continue
+        coords, mask = (torch.cat([conformers[row][part] for row in rows]) for part in (0, 1))
+        apart = _furthest(coords, mask)
+        bundle = max(int(chains.num_models[row]) for row in rows) >= LEAST_MODELS
+        if apart > STATES_APART or (bundle and coords.shape[1] <= LONGEST_BUNDLE):
+            found.append(ExperimentalEnsemble(rows, len(coords), apart))
+    return sorted(found, key=lambda ensemble: chains.infos[ensemble.rows[0]].name)
+
+
+def ensemble_rows(chains: Chains, training: Collection[int]) -> list[list[str | int]]:
+    """A row of `ENSEMBLE_COLUMNS` for each RNA of `experimental_ensembles`.
+
+    Args:
+        chains: of the dataset.
+        training: rows of its training chains; an RNA counts as seen (`training` is yes) if one is in its cluster.
+    """
+    seen = {chains.infos[row].cluster for row in training}
+    out: list[list[str | int]] = []
+    for ensemble in experimental_ensembles(chains):
+        infos = [chains.infos[row] for row in ensemble.rows]
+        first = ensemble.rows[0]
+        date = min((info.release_date for info in infos if info.release_date), default=NO_DATE)
+        names = " ".join(info.name for info in infos)
+        training_seen = "yes" if any(info.cluster in seen for info in infos) else "no"
+        out.append([infos[0].name, chains.sequence(first), date, infos[0].cluster, int(chains.lengths[first])])
+        out[-1] += [names, ensemble.models, f"{ensemble.apart:.1f}", training_seen]
+    return out
+
+
+def _c1(chains: Chains, row: int) -> tuple[Float[Tensor, "M L 3"], Bool[Tensor, "M L"]]:
+    chain, column = chains.chain(row), chains.atoms.index("C1'")
+    return torch.from_numpy(chain.coords[:, :, column]), torch.from_numpy(chain.mask[:, :, column])
+
+
+def _furthest(coords: Float[Tensor, "n L 3"], mask: Bool[Tensor, "n L"]) -> float:
+    distances = [
+        float(rmsd(coords[k].expand_as(coords[:k]), coords[:k], mask[:k] & mask[k]).amax())
+        for k in range(1, len(coords))
+    ]
+    return max(distances, default=0.0)

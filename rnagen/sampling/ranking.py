@@ -1,0 +1,112 @@
+"""The order of an RNA's conformers: the one to trust most comes first, and the others lie superposed on it.
+
+By the predicted TM-score, where there is one of every conformer: that of its template for a conformer that was built on
+one, else that of the confidence model. Where there is not, by agreement: the mean TM-score with the others, or the
+predicted one where that is higher. `benchmarks/order.py` compares what the first conformer is worth in this and other
+orders. Two kinds of ensembles keep the order that they have: medoids of clusters, the largest cluster first; and the
+way from one state to another.
+
+Ranks are not part of a conformer: they are counted anew when others are added, while its number stays.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+
+from rnagen.config.sampling import StructureFormat
+from rnagen.metrics import conformer_geometry, tm_scores
+from rnagen.metrics.tm import ALIKE_SEEDS
+from rnagen.sampling.ensemble import DIGITS, Ensemble, conformer_file
+from rnagen.structure import BEADS
+
+Rule = Literal["predicted TM-score", "agreement", "size of cluster", "way"]
+MOST_COMPARED = 50
+"""Conformers that the others are held against, for agreement: those of the lowest numbers."""
+TEMPLATES = ("draft", "file", "library")
+"""Sources of a whole structure, whose predicted TM-score is that of the conformer."""
+
+
+def predicted_tm(ensemble: Ensemble) -> Float64[np.ndarray, " n"]:
+    """The TM-score that is predicted for each conformer; NaN where there is none."""
+    confidence = ensemble.confidence
+    values = np.full(len(ensemble), np.nan) if confidence is None else confidence.tm.astype(np.float64)
+    uses = enumerate(ensemble.templates)
+    built = {row: use.predicted_tm for row, use in uses if use is not None and use.source in TEMPLATES}
+    values[list(built)] = list(built.values())
+    # As a summary has them: ranks are the same when the numbers come from there.
+    return values.round(DIGITS)
+
+
+def agreement(ensemble: Ensemble) -> Float64[np.ndarray, " n"]:
+    """Mean TM-score of each conformer with the others, of which at most `MOST_COMPARED` count."""
+    c1 = _c1(ensemble)
+    held = np.argsort(ensemble.numbers)[:MOST_COMPARED]
+    everything = torch.ones(len(held), c1.shape[1], dtype=torch.bool)
+    scores = tm_scores(c1, c1[held], everything, seeds=ALIKE_SEEDS).numpy()
+    scores[held, np.arange(len(held))] = 0
+    others = np.full(len(ensemble), len(held))
+    others[held] -= 1
+    mean: Float64[np.ndarray, " n"] = (scores.sum(1) / np.maximum(others, 1)).round(DIGITS)
+    return mean
+
+
+def clashes_per_1000(ensemble: Ensemble) -> list[float]:
+    """Pairs of beads of each conformer that are too close, per 1,000 beads."""
+    beads = len(BEADS) * len(ensemble.structure)
+    return [round(1000 * one["clashes"] / beads, 1) for one in conformer_geometry(ensemble.structure)]
+
+
+def rule_of(ensemble: Ensemble) -> Rule:
+    """What decides the order."""
+    if any(use is not None and use.source in ("start", "between", "end") for use in ensemble.templates):
+        return "way"
+    if ensemble.selected_by == "clusters":
+        return "size of cluster"
+    return "predicted TM-score" if np.isfinite(predicted_tm(ensemble)).all() else "agreement"
+
+
+def order_of(ensemble: Ensemble) -> list[int]:
+    """Positions of the conformers in their order. Of equals, the lower number comes first."""
+    rule = rule_of(ensemble)
+    if rule in ("way", "size of cluster"):
+        return list(range(len(ensemble)))
+    trust = predicted_tm(ensemble)
+    if rule == "agreement":
+        trust = np.fmax(trust, agreement(ensemble))
+    return sorted(range(len(ensemble)), key=lambda row: (-trust[row], ensemble.numbers[row]))
+
+
+def ranked(ensemble: Ensemble) -> Ensemble:
+    """The conformers in their order, superposed on the first."""
+    return ensemble.of(order_of(ensemble)).superposed()
+
+
+def describe_order(ensemble: Ensemble, structure_format: StructureFormat) -> dict[str, Any]:
+    """What a summary has of the order of ranked conformers: the rule, the spread, and one entry for each conformer."""
+    c1, known, n = _c1(ensemble), predicted_tm(ensemble), len(ensemble)
+    everything = torch.ones(1, c1.shape[1], dtype=torch.bool)
+    tm = tm_scores(c1, c1[:1], everything, seeds=ALIKE_SEEDS)[:, 0].numpy().round(DIGITS)
+    rmsd = (c1 - c1[0]).square().sum(-1).mean(-1).sqrt().numpy()
+    clashes = clashes_per_1000(ensemble)
+    return {
+        "ordered_by": rule_of(ensemble),
+        "spread": round(float((1 - tm[1:]).mean()), DIGITS) if n > 1 else None,
+        "conformers": [
+            {
+                "file": conformer_file(k + 1, n, structure_format),
+                "sample": ensemble.numbers[k],
+                "checkpoint": ensemble.checkpoints[k],
+                "predicted_tm": float(known[k]) if np.isfinite(known[k]) else None,
+                "clashes_per_1000": clashes[k],
+                "tm_to_first": float(tm[k]),
+                "rmsd_to_first": round(float(rmsd[k]), 3),
+            }
+            for k in range(n)
+        ],
+    }
+
+
+def _c1(ensemble: Ensemble) -> Float[torch.Tensor, "n L 3"]:
+    return torch.from_numpy(ensemble.coords[:, :, ensemble.structure.atoms.index("C1'")]).double()
