@@ -1,7 +1,5 @@
 """The canonical base pairs of a structure, from its coordinates."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from jaxtyping import Bool, Float32, Int16, Int64
 
@@ -58,12 +56,16 @@ def bead_pair_table(
     c1 = BEADS.index("C1'")
     known = np.flatnonzero(mask[:, c1])
     low, high = np.array([BEAD_DISTANCES[bead] for bead in BEADS]).T
-    apart: dict[tuple[int, int], float] = {}
-    for i, j in _within(high[c1], coords[:, c1], known):
-        distances = np.linalg.norm(coords[i] - coords[j], axis=-1)
-        fits = ((low <= distances) & (distances <= high)) | ~(mask[i] & mask[j])
-        if j - i >= SEPARATION and sequence[i] + sequence[j] in CANONICAL and fits.all():
-            apart[i, j] = abs(float(distances[c1]) - C1_IDEAL)
+    paired = np.array(sorted(CANONICAL)).view("<U1").reshape(-1, 2)
+    bases = np.array(list(sequence))
+    # All at once: a crowded conformer of a ribosomal RNA has millions of such neighbours.
+    i, j = _within(high[c1], coords[:, c1], known)
+    canonical = ((bases[i, None] == paired[:, 0]) & (bases[j, None] == paired[:, 1])).any(1)
+    i, j = (rows[canonical & (j - i >= SEPARATION)] for rows in (i, j))
+    distances = np.linalg.norm(coords[i] - coords[j], axis=-1)
+    fits = (((low <= distances) & (distances <= high)) | ~(mask[i] & mask[j])).all(1)
+    off = np.abs(distances[:, c1].astype(float) - C1_IDEAL)
+    apart = dict(zip(zip(i[fits].tolist(), j[fits].tolist()), off[fits].tolist()))
     stacked = [(i, j) for i, j in apart if (i + 1, j - 1) in apart or (i - 1, j + 1) in apart]
     pair_table = np.where(mask[:, c1], UNPAIRED, UNKNOWN).astype(np.int16)
     for i, j in sorted(stacked, key=lambda pair: (apart[pair], pair)):
@@ -77,7 +79,7 @@ def _nearest_edges(
 ) -> dict[int, int]:
     """For each residue that could pair, the residue whose edge is nearest."""
     nearest: dict[int, tuple[float, int]] = {}
-    for i, j in _within(EDGE_DISTANCE, edges, known):
+    for i, j in zip(*(rows.tolist() for rows in _within(EDGE_DISTANCE, edges, known))):
         across = float(np.linalg.norm(c1[i] - c1[j]))
         if j - i < SEPARATION or sequence[i] + sequence[j] not in CANONICAL or not _between(across, C1_DISTANCES):
             continue
@@ -89,14 +91,16 @@ def _nearest_edges(
 
 def _within(
     distance: float, points: Float32[np.ndarray, "L 3"], known: Int64[np.ndarray, " N"]
-) -> Iterator[tuple[int, int]]:
+) -> tuple[Int64[np.ndarray, " P"], Int64[np.ndarray, " P"]]:
     """Known points i < j that are so close, in Å. Without a search tree, whose import takes longer than a thousand
     residues do here."""
     there = points[known].astype(np.float64)
-    for place, i in enumerate(known.tolist()):
-        squares = np.square(there[place + 1 :] - there[place]).sum(-1)
-        for j in known[place + 1 :][squares <= distance**2].tolist():
-            yield i, j
+    nearer = [
+        known[place + 1 :][np.square(there[place + 1 :] - there[place]).sum(-1) <= distance**2]
+        for place in range(len(known))
+    ]
+    first = np.repeat(known, [len(some) for some in nearer])
+    return first, np.concatenate([known[:0], *nearer])
 
 
 def _between(value: float, limits: tuple[float, float]) -> bool:
