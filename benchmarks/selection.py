@@ -117,7 +117,9 @@ def ways_of(pool: Candidates, weights: tuple[float, ...]) -> dict[str, list[int]
         built = len(pool.templates)
         order = [int(k) for k in np.argsort([-score for score in pool.templates], kind="stable")]
         ways[f"{N} by template score"] = [*order, *range(built, N)][:N]
-        ways["mixed: on templates, then by confidence"] = choose_behind(built, pool.distances, N, pool.predicted)
+        ways["mixed: on templates, then by confidence"] = choose_behind(
+            list(range(built)), pool.distances, N, pool.predicted
+        )
     return ways
 
 

@@ -21,7 +21,6 @@ from rnagen.io.kaggle import write_submission
 from rnagen.io.model_cif import PredictedQuality
 from rnagen.io.read import read_structures
 from rnagen.io.target import Target
-from rnagen.io.temporary import TEMPORARY
 from rnagen.metrics import conformer_geometry
 from rnagen.metrics.all_atom import all_atom_geometry, experimental_geometry
 from rnagen.sampling.claim import (

@@ -61,7 +61,7 @@ def evaluate(*arguments: object) -> int:
 
 
 def trained_until(folder: Path, cutoff: str) -> None:
-    (folder / "run.json").write_text(json.dumps({"checkpoint": {"cutoff": cutoff}}))
+    (folder / "run.json").write_text(json.dumps({"identity": {}, "checkpoint": {"cutoff": cutoff}}))
 
 
 def test_table_and_json(labels: Path, submission: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
