@@ -208,12 +208,12 @@ def _networks(
     given: Structures, references: Structures, config: EvaluateConfig
 ) -> tuple[dict[str, NetworkFidelity], str]:
     """Interaction network fidelity of the targets that have all atoms, as their references do; or why there is none."""
-    if (config.predictions / RUN).is_file():
-        given = with_all_atoms(dict(given), config.predictions)
+    given = {name: one for name, one in given.items() if has_bases(references[name])}
+    if given and (config.predictions / RUN).is_file():
+        given = with_all_atoms(given, config.predictions)
     aligned = {
         name: (on_complex if references[name].strands else on_reference)(one, references[name])
         for name, one in given.items()
-        if has_bases(references[name])
     }
     aligned = {name: one for name, one in aligned.items() if has_bases(one)}
     if aligned and not can_annotate():
