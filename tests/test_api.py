@@ -31,6 +31,7 @@ def test_every_name_of_the_package_is_there() -> None:
         rnagen.nothing  # noqa: B018
 
 
+@pytest.mark.slow
 def test_targets_come_as_a_list_a_file_or_the_command_line(tmp_path: Path) -> None:
     path = tmp_path / "in.fasta"
     path.write_text(FASTA)

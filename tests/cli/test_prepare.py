@@ -60,6 +60,7 @@ def assert_same(first: Path, second: Path) -> None:
     assert all(torch.equal(value, weights(second)[name]) for name, value in weights(first).items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [(), ("--synthetic-steps", "2")])
 def test_training_from_the_file_is_training_from_the_dataset(train, tmp_path: Path, flags: tuple[str, ...]) -> None:
     for source in ("folder", "beads"):
@@ -70,6 +71,7 @@ def test_training_from_the_file_is_training_from_the_dataset(train, tmp_path: Pa
     assert folder["data"]["fingerprint"] == beads["data"]["fingerprint"]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_continues_the_same_warm_up(train, tmp_path: Path) -> None:
     warm = ("--synthetic-steps", "2")
     assert train("whole", "beads", *warm) == 0

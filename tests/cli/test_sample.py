@@ -70,6 +70,7 @@ def test_every_documented_file_is_there(run, fasta: Path, tmp_path: Path, struct
     assert [one["cutoff"] for one in described["checkpoints"]] == ["2022-05-27"]
 
 
+@pytest.mark.slow
 def test_the_order_and_number_of_targets_change_no_byte(run, tmp_path: Path) -> None:
     (tmp_path / "a.fasta").write_text(FASTA)
     (tmp_path / "b.fasta").write_text(">three\nACGUACGUAC\n>one\nGGGAAACCC\n")
@@ -201,6 +202,7 @@ def test_too_long_is_refused_before_work_with_the_estimate(run, tmp_path: Path, 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_kaggle_table_and_fasta_give_the_same(run, tmp_path: Path, fasta: Path) -> None:
     table = tmp_path / "test_sequences.csv"
     table.write_text(
@@ -258,6 +260,7 @@ def test_front_door_runs_as_typed(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "submission.csv").stat().st_mtime >= started - 2
 
 
+@pytest.mark.slow
 def test_guided_and_repelled_conformers(run, fasta: Path, tmp_path: Path, capsys) -> None:
     """A model trained with masked conditions guides itself; any model can be guided by a worse one."""
     masked = replace(TINY, dataset=replace(TINY.dataset, condition_dropout=0.1))

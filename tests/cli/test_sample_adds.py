@@ -297,6 +297,7 @@ def test_a_damaged_list_of_rnas_is_named(run, tmp_path: Path, capsys, targets) -
     assert "run.json: targets: not a list of RNAs as rnagen writes it" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "moments"),
     [

@@ -196,6 +196,7 @@ def test_a_full_disk_is_one_line_and_nothing_is_half_written(
     assert contents(out) == contents(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_of_two_processes_one_writes_and_one_is_refused(arguments, tmp_path: Path) -> None:
     """Both are ready at the same instant; whoever has the folder waits until the other has ended."""
     script = (

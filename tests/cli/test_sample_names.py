@@ -80,6 +80,7 @@ def test_every_name_has_its_folder(ckpt: Path, tmp_path: Path, structure_format:
     assert contents(out) == before
 
 
+@pytest.mark.slow
 def test_the_api_has_the_same_folders_and_the_seed_is_that_of_the_name(ckpt: Path, tmp_path: Path) -> None:
     assert sample(ckpt, write_table(tmp_path / "rnas.csv"), tmp_path / "cli") == 0
     first = rnagen.sample_targets(RNAS, 2, steps=2, atoms="beads", ckpt=ckpt, out=tmp_path / "api")

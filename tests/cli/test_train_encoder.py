@@ -33,6 +33,7 @@ def encoder_of(path: Path) -> dict[str, torch.Tensor]:
     return {n.split("encoder.")[1]: t for n, t in load_file(path).items() if n.startswith("encoder.")}
 
 
+@pytest.mark.slow
 def test_the_stages_one_after_the_other(train, reads: Path, tmp_path: Path, capsys) -> None:
     """Frozen, then trained, then used, each without the files of the stage before the last."""
     assert train("plain", *ONE_EPOCH, "--no-validate") == 0
@@ -76,6 +77,7 @@ def test_resuming_a_frozen_encoder_is_exact_and_needs_no_file(train, reads: Path
     assert load_checkpoint(tmp_path / "parts" / "last.safetensors").encoder is not None
 
 
+@pytest.mark.slow
 def test_resuming_a_trained_encoder_is_exact(train, reads: Path, tmp_path: Path, capsys) -> None:
     flags = ("--encoder", reads, "--encoder-rate", "0.1", "--lr", "1e-2")
     assert train("whole", "--epochs", "2", "--train-batches", "2", *flags) == 0

@@ -159,6 +159,7 @@ def test_what_a_killed_run_had_begun_to_write_is_removed(train, tmp_path: Path) 
     assert (tmp_path / "a" / "notes.tmp").exists(), "a file of the user"
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_resumed(dated: Path, tmp_path: Path) -> None:
     """Neither the lock nor what was being written stands in the way."""
     state = tmp_path / "run" / "last.ckpt"

@@ -68,6 +68,7 @@ def test_the_validation_reads_the_true_labels(labelled, tmp_path: Path) -> None:
     assert [one == other for one, other in zip(first, second)] == [False, True, True]
 
 
+@pytest.mark.slow
 def test_a_run_with_labels_resumes_exactly_and_keeps_them(labelled, splits: Path, tmp_path: Path, capsys) -> None:
     assert labelled("whole", "--epochs", "2") == 0
     assert labelled("parts") == 0

@@ -141,6 +141,7 @@ def test_a_fresh_schedule_warms_up_again(train, tmp_path: Path) -> None:
     assert again["lr_schedulers"][0]["start"] == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("validate", ["--validate", "--no-validate"])
 def test_a_run_is_validated_after_a_resume_as_without_one(train, tmp_path: Path, validate: str) -> None:
     """Steps and epochs count on."""

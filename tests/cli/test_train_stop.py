@@ -44,6 +44,7 @@ def kill_at(step: int):
     return send
 
 
+@pytest.mark.slow
 def test_the_time_is_that_of_one_command(train, tmp_path: Path, capsys, time_of) -> None:
     assert train("whole", *FLAGS) == 0
     capsys.readouterr()

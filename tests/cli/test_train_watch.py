@@ -79,6 +79,7 @@ def test_validation_has_the_loss_by_time_and_the_best_of_its_conformers(train, t
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
+@pytest.mark.slow
 def test_weights_and_biases_get_the_picture_of_each_validation(dated: Path, tmp_path: Path) -> None:
     """The library itself, offline, in a process of its own: it keeps the settings of its first run."""
     flags = ("--data", dated / "data", "--splits", dated, "--run-dir", tmp_path, "--run-name", "a", "--wandb")
@@ -187,6 +188,7 @@ def test_what_the_parser_refuses_is_one_line_too(capsys) -> None:
     assert capsys.readouterr().err.startswith("train.py: epochs: 'many' cannot be used")
 
 
+@pytest.mark.slow
 def test_a_run_ends_after_its_time(train, tmp_path: Path) -> None:
     assert train("a", "--epochs", "100000", "--no-validate", "--max-time", "5s") == 0
     assert 0 < torch.load(tmp_path / "a" / "last.ckpt", weights_only=True)["global_step"] < 100_000

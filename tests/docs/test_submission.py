@@ -11,6 +11,7 @@ from tests.helpers.commands import ROOT, block_commands, python_calls
 PAGE = ROOT / "docs" / "submission.md"
 
 
+@pytest.mark.slow
 def test_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those without the tables of the benchmark, with fewer steps."""
     monkeypatch.chdir(tmp_path)

@@ -95,6 +95,7 @@ def test_second_run_does_nothing(collection: tuple[Path, list[RNAStructure]], da
     assert (dataset / "chains.safetensors").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_workers_and_place_change_no_byte(
     collection: tuple[Path, list[RNAStructure]], dataset: Path, tmp_path: Path
 ) -> None:

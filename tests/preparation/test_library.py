@@ -70,6 +70,7 @@ def test_beads_of_a_chain_with_c1_alone_are_rebuilt(dataset: Path) -> None:
     assert (np.abs(steps - 1.47) < 0.1).all()
 
 
+@pytest.mark.slow
 def test_place_order_and_base_pairs_change_no_byte(
     collection: tuple[Path, list[RNAStructure]], dataset: Path, tmp_path: Path
 ) -> None:

@@ -120,6 +120,7 @@ def test_too_short_is_refused() -> None:
         synthetic_rna(0, 15)
 
 
+@pytest.mark.slow
 def test_workers_change_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synthetic_dataset(tmp_path / "one", 3, seed=1)
     monkeypatch.setattr("rnagen.preparation.synthetic.WORTH_WORKERS", 1)

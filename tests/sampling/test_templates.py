@@ -162,6 +162,7 @@ def test_files_and_drafts_come_before_the_library(shipped, library, tmp_path) ->
     assert [use.source for use in without.templates] == ["file", "library"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["dopri5", "heun", "sde-heun"])
 def test_every_solver_completes_several_fragments(shipped, tmp_path, method) -> None:
     files = []

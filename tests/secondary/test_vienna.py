@@ -80,6 +80,7 @@ def test_lengths_that_cannot_be_folded_as_a_whole(fold: Callable[[str], object])
         fold("A" * (basepairs.MAXIMUM_LENGTH + 1))
 
 
+@pytest.mark.slow
 def test_a_longer_sequence_has_the_pairs_of_its_windows() -> None:
     rng = np.random.default_rng(0)
     stem = "GGGCGCAUCGAGCC"

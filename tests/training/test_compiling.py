@@ -29,6 +29,7 @@ def test_what_is_compiled_is_stored_in_the_cache_unless_the_user_has_a_place(
     assert os.environ[STORED_IN] == str(tmp_path / "compiled")
 
 
+@pytest.mark.slow
 def test_steps_of_one_length_compile_once() -> None:
     """Whatever the random parts of a step: dropout, references, strands, self-conditioning. In a process without the
     checks of shapes, which cannot be compiled.
