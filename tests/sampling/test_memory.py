@@ -77,7 +77,7 @@ def test_the_estimate_that_is_printed_is_what_is_measured(length: int, tmp_path:
     sequence = "".join(np.random.default_rng(0).choice(list("ACGU"), length))
     script = "import sys; from rnagen.cli.main import main; sys.exit(main(['sample', *sys.argv[1:]]))"
     command = [sys.executable, "-c", script, "--sequence", sequence, "--out", str(tmp_path / "out")]
-    flags = ["--n", "2", "--steps", "1", "--device", "cpu", "--no-report"]
+    flags = ["--n", "2", "--steps", "1", "--device", "cpu", "--no-report", "--atoms", "beads"]
     process = subprocess.Popen([*command, *flags], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     printed = process.stdout.read()
