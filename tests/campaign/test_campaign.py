@@ -18,7 +18,7 @@ def campaign(*options: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_few_faults_and_inputs_lose_nothing(tmp_path: Path) -> None:
     done = campaign(
         "--kills", 2, "--others", 1, "--kinds", *KINDS, "--inputs", 300, "--seed", 1, "--save", tmp_path / "found.json"

@@ -349,11 +349,11 @@ def test_likelihood_is_refused_where_it_is_not_known_whose(
 @pytest.mark.data
 def test_one_helix_on_casp15(shared_data: Path) -> None:
     from rnagen.evaluation.baselines import helix
-    from rnagen.evaluation.scores import _c1
+    from rnagen.evaluation.scores import c1_atoms
     from rnagen.io.labels import read_labels
     from rnagen.metrics import best_of, tm_scores
 
     references = read_labels(shared_data / "kaggle" / "validation_labels.csv")
-    scores = [float(best_of(tm_scores(helix(len(r)), *_c1(r)))) for r in references]
+    scores = [float(best_of(tm_scores(helix(len(r)), *c1_atoms(r)))) for r in references]
     assert len(scores) == 12
     assert np.mean(scores) == pytest.approx(0.134, abs=0.0015)

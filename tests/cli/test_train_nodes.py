@@ -12,7 +12,7 @@ import torch
 
 from tests.helpers.training import FAST, assert_same, weights
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
 
 

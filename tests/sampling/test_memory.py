@@ -71,7 +71,7 @@ def test_a_ribosomal_rna_fits_a_machine_of_24_gigabytes() -> None:
         assert estimated_memory(4300, 5, shape, SamplerConfig(), None, head) < 12 * 2**30
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("length", [700, 1600])
 def test_the_estimate_that_is_printed_is_what_is_measured(length: int, tmp_path: Path) -> None:
     sequence = "".join(np.random.default_rng(0).choice(list("ACGU"), length))
