@@ -105,6 +105,7 @@ def test_the_command_writes_dataset_splits_and_beads(
     assert [info.split for info in small.chains.infos] == ["train", "synthetic", "synthetic"]
 
 
+@pytest.mark.slow
 def test_chains_that_are_left_out_are_counted_by_reason(train, places: Path, tmp_path: Path, capsys) -> None:
     (tmp_path / "in").mkdir()
     for name, length in (("1aaa", 24), ("2bbb", 30), ("3ccc", 16)):

@@ -66,6 +66,7 @@ def test_they_take_turns_and_each_makes_what_it_makes_alone(ckpts: list[str]) ->
     assert known == {1: True, 2: False, 3: True, 4: False, 5: True}
 
 
+@pytest.mark.slow
 def test_a_run_of_two_is_added_to_and_described(ckpts: list[str], capsys) -> None:
     assert sample(ckpts, "out", 3) == 0
     assert "two/best has no confidence model" in capsys.readouterr().out

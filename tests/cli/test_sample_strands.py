@@ -81,6 +81,7 @@ def test_python_takes_strands(sample) -> None:
     assert len(read_structures("duo.pdb")) == 2
 
 
+@pytest.mark.slow
 def test_conformers_are_added_as_if_they_had_been_there(sample) -> None:
     sample("--sequence", DUO, "--n", "3", "--out", "at_once")
     sample("--sequence", DUO, "--n", "1")

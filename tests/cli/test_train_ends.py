@@ -176,6 +176,7 @@ def test_a_killed_run_is_resumed(dated: Path, tmp_path: Path) -> None:
     assert not list(state.parent.glob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line(dated: Path, tmp_path: Path) -> None:
     """A limit on the size of files, which the weights are within and the training state is not."""
     done = start(dated, tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000)))

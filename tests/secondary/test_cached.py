@@ -79,6 +79,7 @@ def test_sampling_and_reactivity_fold_once(folded: list[str]) -> None:
     np.testing.assert_array_equal(rnagen.sample(SEQUENCE, 1, steps=1).coords, first.coords)
 
 
+@pytest.mark.slow
 def test_the_folder_is_an_option(folded: list[str], folder: Path, tmp_path: Path) -> None:
     given = ["--sequence", SEQUENCE, "--cache", str(tmp_path / "mine")]
     assert main(["sample", *given, "--steps", "1", "--n", "1", "--out", str(tmp_path / "sampled")]) == 0
