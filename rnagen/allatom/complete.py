@@ -68,7 +68,9 @@ def complete(structure: RNAStructure) -> RNAStructure:
         mask[rows] = topology.mask
         if not topology.mask.any():
             continue
-        for part in np.array_split(rows, -(-len(rows) * topology.mask.size // ATOMS_AT_ONCE)):
+        # A ribosomal RNA has more atoms than that, and is completed alone.
+        parts = min(len(rows), -(-len(rows) * topology.mask.size // ATOMS_AT_ONCE))
+        for part in np.array_split(rows, parts):
             with single_thread():
                 coords[part] = _completed(beads.coords[part], there, topology)
     mask[:, bases == BASES.index("N"), COLUMN["N1"]] = False

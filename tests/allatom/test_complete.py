@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -47,6 +48,16 @@ def test_conformers_do_not_change_one_another() -> None:
     for k in range(3):
         alone = complete(three.models([k]))
         np.testing.assert_allclose(alone.coords[0], together.coords[k], atol=1e-3)
+
+
+def test_a_conformer_of_more_atoms_than_are_minimised_together_is_completed_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    beads = double_helix("GGGG")
+    two = RNAStructure("two", beads.sequence, np.repeat(beads.coords, 2, 0), np.repeat(beads.mask, 2, 0), BEADS)
+    together = complete(two)
+    monkeypatch.setattr(sys.modules["rnagen.allatom.complete"], "ATOMS_AT_ONCE", 10)
+    np.testing.assert_allclose(complete(two).coords, together.coords, atol=1e-3)
 
 
 def test_a_broken_chain_is_closed() -> None:
