@@ -6,11 +6,11 @@ from itertools import islice
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from jaxtyping import Int
 
 from rnagen.errors import InputError
 from rnagen.evaluation.pairing import ATOM, count_paired, on_reference
+from rnagen.evaluation.scores import c1_atoms
 from rnagen.io.complexes import join_chains, split_chains
 from rnagen.metrics import tm_scores
 from rnagen.metrics.rmsd import rmsd
@@ -83,10 +83,10 @@ def _best(joined: list[list[RNAStructure]], reference: RNAStructure) -> Int[np.n
     count = joined[0][0].num_models
     if len(joined) == 1:
         return np.zeros(count, dtype=int)
-    atoms = {id(one): _c1(one) for chains in joined for one in chains}
+    atoms = {id(one): c1_atoms(one) for chains in joined for one in chains}
     ways = [[atoms[id(one)] for one in chains] for chains in joined]
     coords, masks = (torch.cat([torch.cat([one[part] for one in way], 1) for way in ways]) for part in (0, 1))
-    refs, resolved = _c1(reference)
+    refs, resolved = c1_atoms(reference)
     deviations = torch.stack([rmsd(coords, ref.expand_as(coords), masks & mask) for ref, mask in zip(refs, resolved)])
     # Rows are way by way, in each of them conformer by conformer.
     few = min(CLOSEST, len(ways))
@@ -94,11 +94,6 @@ def _best(joined: list[list[RNAStructure]], reference: RNAStructure) -> Int[np.n
     rows = (close * count + torch.arange(count)).flatten()
     scores = tm_scores(coords[rows], refs, resolved, masks[rows], FAST_SEEDS).amax(1).view(few, count)
     return close.gather(0, scores.argmax(0, keepdim=True))[0].numpy()
-
-
-def _c1(structure: RNAStructure) -> tuple[Float[Tensor, "M L 3"], Bool[Tensor, "M L"]]:
-    chosen = structure.select_atoms((ATOM,))
-    return torch.from_numpy(chosen.coords[:, :, 0]), torch.from_numpy(chosen.mask[:, :, 0])
 
 
 def _matches(given: Sequence[RNAStructure], known: Sequence[RNAStructure]) -> Iterator[tuple[int, ...]]:
