@@ -47,6 +47,8 @@ class ConformerSetConfig:
     """Prepared dataset (`rnagen prepare`)."""
     splits: Basic[Path] = Path("splits")
     """Folder with train.csv and val.csv; the date filter is that of the structure model."""
+    templates: Path | None = None
+    """File of templates of the training chains (`runs/references.py`), on which further conformers are built."""
     cache: Basic[Path] = field(default_factory=cache_folder)
     """Folder of the scored conformers, one file for each model and way of sampling."""
     min_length: int = 20

@@ -372,6 +372,7 @@ def read_all(folder: Path) -> dict[str, tuple[list[tuple[str, int, int, int, str
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_all_prepared_structures_are_read(shared_data: Path) -> None:
     """About 25 s on two cores."""
     with open(shared_data / "index.csv", newline="") as file:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -14,14 +15,19 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from rnagen.checkpoints.structure import Checkpoint
-from rnagen.config.sampling import SamplerConfig, SamplingPlan
+from rnagen.config.sampling import SamplerConfig, SamplingPlan, TemplateConfig
+from rnagen.config.structure import ModelConfig
+from rnagen.data.references import ChainReferences
+from rnagen.dates import NO_DATE
 from rnagen.errors import InputError
 from rnagen.features import Chain, from_chain
-from rnagen.io.files import atomic_write
+from rnagen.io.files import atomic_write, hash_files
 from rnagen.metrics import FAST_SEEDS, c1_lddt, tm_scores
 from rnagen.progress import progress_bar
-from rnagen.sampling.conformers import SamplingError, draw_conformers
+from rnagen.sampling.conformers import SamplingError, Slot, draw_conformers
 from rnagen.sampling.denoiser import Flow
+from rnagen.sampling.templates import Known, TemplateUse
+from rnagen.templates.transfer import Transferred
 
 FORMAT = 1
 SAVE_SECONDS = 120.0
@@ -49,13 +55,15 @@ PARTS = tuple(part.name for part in fields(ScoredConformers))
 @dataclass(frozen=True)
 class ConformerPlan:
     """What is sampled of each chain: conformers 1 to `conformers`, once per temperature, then some of the first ones
-    again as mirror images."""
+    again as mirror images, then as many built on templates, where it has them."""
 
     sampler: SamplerConfig
     taus: tuple[float, ...]
     conformers: int
     mirrors: int
     seed: int
+    templates: Path | None = None
+    """File of templates of the chains (`runs/references.py`)."""
 
 
 def score_conformers(c1: Float[Tensor, "n L 3"], chain: Chain, scored_atom: int) -> ScoredConformers:
@@ -66,8 +74,22 @@ def score_conformers(c1: Float[Tensor, "n L 3"], chain: Chain, scored_atom: int)
     return ScoredConformers(c1, local.per_residue, local.scored, scores.float())
 
 
-def sample_scored(checkpoint: Checkpoint, chain: Chain, plan: ConformerPlan) -> ScoredConformers:
-    """Sample conformers of one chain and score them.
+def template_slots(chain: str, templates: ChainReferences, model: ModelConfig, most: int) -> dict[int, Slot]:
+    """What conformers of a training chain are built on, as in sampling: its first templates, `most` of them."""
+    uses, copies = [], []
+    for k in templates.of(chain)[:most]:
+        coords, known = templates.reference(k)
+        coverage, trust = float(known.any(1).float().mean()), float(templates.trust[k])
+        # Only coverage and trust count here.
+        uses.append(TemplateUse("library", templates.templates[k], NO_DATE, math.nan, coverage, math.nan, trust))
+        copies.append(Transferred(coords.numpy(), known.numpy()))
+    return Known(uses, copies).slots(model, TemplateConfig())
+
+
+def sample_scored(
+    checkpoint: Checkpoint, chain: Chain, plan: ConformerPlan, templates: ChainReferences | None = None
+) -> ScoredConformers:
+    """Sample conformers of one chain and score them; `templates` are those of `plan.templates`.
 
     Raises:
         SamplingError: a conformer stayed unusable.
@@ -79,6 +101,11 @@ def sample_scored(checkpoint: Checkpoint, chain: Chain, plan: ConformerPlan) -> 
         sampled.append(draw_conformers(flow, features, chain.name, sampling).coords[:, :, scored_atom].clone())
     if plan.mirrors:
         sampled.append(sampled[0][: plan.mirrors] * torch.tensor(MIRROR))
+    slots = {} if templates is None else template_slots(chain.name, templates, flow.model.config, plan.conformers)
+    if slots:
+        sampling = SamplingPlan(len(slots), seed=plan.seed, options=plan.sampler)
+        built = draw_conformers(flow, features, chain.name, sampling, slots=slots)
+        sampled.append(built.coords[:, :, scored_atom].clone())
     return score_conformers(torch.cat(sampled), chain, scored_atom)
 
 
@@ -86,6 +113,10 @@ def conformers_file(cache: Path, checkpoint: Checkpoint, dataset: str, plan: Con
     """The file of the conformers that this checkpoint gives for a dataset (by its fingerprint) under a plan."""
     sampler = {name: value for name, value in asdict(plan.sampler).items() if name not in ("tau", "chunk")}
     key = {**asdict(plan), "sampler": sampler, "checkpoint": checkpoint.fingerprint, "dataset": dataset}
+    # Without templates the name is what it was before there were any: old files serve.
+    del key["templates"]
+    if plan.templates is not None:
+        key["templates"] = hash_files([plan.templates])
     digest = hashlib.sha256(json.dumps({"format": FORMAT, **key}, sort_keys=True).encode()).hexdigest()
     return cache / f"conformers-{digest[:32]}.safetensors"
 
@@ -110,6 +141,7 @@ def sample_conformer_set(
         InputError: the file is damaged, a chain cannot be sampled, or the time was over; what was sampled is saved.
     """
     conformer_set = read_conformers(file) if file.is_file() else {}
+    templates = None if plan.templates is None else ChainReferences.open(plan.templates)
     missing = [chain for chain in chains if chain.name not in conformer_set]
     saved = time.monotonic()
     try:
@@ -119,7 +151,7 @@ def sample_conformer_set(
                     left = f"{len(missing) - number} of {len(chains)} chains are still to be sampled"
                     raise InputError(file, None, f"the time is over, and {left}: run the same command again to go on")
                 try:
-                    conformer_set[chain.name] = sample_scored(checkpoint, chain, plan)
+                    conformer_set[chain.name] = sample_scored(checkpoint, chain, plan, templates)
                 except SamplingError as error:
                     raise InputError(checkpoint.path, chain.name, str(error)) from error
                 advance(1, chain.name)

@@ -133,7 +133,8 @@ class ConfidenceDataModule(ResumableData):
         options, sampler, seed = self.config.dataset, self.config.sampler, self.config.run.seed
         if not training:
             return ConformerPlan(sampler, (sampler.tau,), options.val_conformers, 0, seed)
-        return ConformerPlan(sampler, (sampler.tau, *options.other_taus), options.conformers, options.mirrors, seed)
+        taus = (sampler.tau, *options.other_taus)
+        return ConformerPlan(sampler, taus, options.conformers, options.mirrors, seed, options.templates)
 
     def _scored(self, chains: list[Chain], plan: ConformerPlan) -> list[ScoredChain]:
         file = conformers_file(self.config.dataset.cache, self.checkpoint, self.fingerprint, plan)

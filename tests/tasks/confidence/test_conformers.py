@@ -10,11 +10,13 @@ import torch
 from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.config.confidence import ConformerSetConfig
 from rnagen.config.sampling import SamplerConfig, SamplingPlan
+from rnagen.data.references import ChainReferences
 from rnagen.errors import InputError
 from rnagen.features import from_chain
 from rnagen.metrics import c1_lddt, tm_score
 from rnagen.sampling.conformers import draw_conformers
 from rnagen.sampling.denoiser import Flow
+from rnagen.structure import BEADS
 from rnagen.tasks.confidence.conformers import (
     ConformerPlan,
     conformers_file,
@@ -70,12 +72,39 @@ def test_conformers_are_those_of_sampling(checkpoint) -> None:
     assert float(tm_score(scores.c1[4], scores.c1[0], everything)) < 0.9
 
 
+def test_chains_with_templates_have_further_conformers_built_on_them(checkpoint, tmp_path: Path) -> None:
+    chains = [make_chain(18, seed=seed) for seed in range(2)]
+    coords, mask = (torch.from_numpy(part[0]) for part in (chains[0].coords, chains[0].mask))
+    columns = [TINY.model.atoms.index(atom) for atom in BEADS]
+    three = torch.full((3,), 0.9)
+    path = tmp_path / "templates.safetensors"
+    ChainReferences(
+        (chains[0].name,) * 3,
+        ("1aaa_A", "2bbb_B", "3ccc_C"),
+        three,
+        torch.full((3,), 18),
+        coords[:, columns].repeat(3, 1, 1),
+        mask[:, columns].repeat(3, 1),
+    ).write(path)
+    plan = replace(PLAN, templates=path)
+    with_templates, without = sample_conformer_set(checkpoint, chains, plan, tmp_path / "set.safetensors")
+    plain = sample_scored(checkpoint, chains[0], PLAN)
+    # Two at each temperature, a mirror image, and as many as there are plain ones on templates.
+    assert (len(with_templates.tm), len(without.tm)) == (7, 5)
+    torch.testing.assert_close(with_templates.c1[:5], plain.c1)
+    # An untrained model copies its template to near the end, and scores nothing without.
+    assert with_templates.tm[5:].min() > 0.5 > with_templates.tm[:5].max()
+    assert conformers_file(tmp_path, checkpoint, "dataset", plan) != conformers_file(
+        tmp_path, checkpoint, "dataset", PLAN
+    )
+
+
 def test_the_file_holds_what_was_sampled_and_grows(checkpoint, tmp_path: Path, monkeypatch) -> None:
     chains = [make_chain(14, seed=seed) for seed in range(3)]
     file = conformers_file(tmp_path / "cache", checkpoint, "dataset", PLAN)
     first = sample_conformer_set(checkpoint, chains[:2], PLAN, file)
 
-    def other(checkpoint, chain, plan):
+    def other(checkpoint, chain, plan, templates):
         assert chain.name == chains[2].name, "the others are there"
         return sample_scored(checkpoint, chain, plan)
 
@@ -90,7 +119,7 @@ def test_an_interruption_or_the_end_of_the_time_loses_nothing(checkpoint, tmp_pa
     chains = [make_chain(14, seed=seed) for seed in range(3)]
     file = tmp_path / "conformers.safetensors"
 
-    def interrupted(checkpoint, chain, plan):
+    def interrupted(checkpoint, chain, plan, templates):
         if chain.name == chains[1].name:
             raise KeyboardInterrupt
         return sample_scored(checkpoint, chain, plan)
