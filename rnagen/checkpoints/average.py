@@ -5,34 +5,41 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from rnagen.checkpoints.structure import Checkpoint, load_checkpoint, save_checkpoint
 from rnagen.errors import ConfigError, InputError
 from rnagen.messages import quoted
 
 RECORDED = ("weights_sha256", "step", "hours", "cutoff", "data", "command")
 """What the description of a mean records of each part."""
-INHERITED = ("data", "parameters", "step", "versions")
+READS = ("references", "strands")
+"""What a model of one shape may read and another not: options of `ModelConfig` that add tensors and change no other."""
+INHERITED = ("data", "step", "versions")
 """What it has in common with the part that trained longest."""
 
 
 def average_checkpoints(
-    paths: Sequence[Path], out: Path, weights: Sequence[float] = (), command: str = ""
+    paths: Sequence[Path], out: Path, weights: Sequence[float] = (), command: str = "", half: bool = False
 ) -> tuple[float, ...]:
     """Write the mean to `out`; returns the share of each part.
 
-    The date filter of the mean is the latest of its parts. Its description is that of the part that trained longest,
-    with the hours of all, and with a list of the parts.
+    The shape of the mean is that of the first part. Another may read less, as an ancestor without references: it has
+    no share in the tensors that it lacks. The date filter of the mean is the latest of its parts. Its description is
+    that of the part that trained longest, with the hours of all, and with a list of the parts.
 
     Args:
-        paths: at least two checkpoints of one shape.
+        paths: at least two checkpoints.
         out: weights file (.safetensors) to write; its description goes beside it.
         weights: of the parts, in any unit; equal by default.
         command: recorded in the description.
+        half: store half precision.
 
     Raises:
         ConfigError: options that cannot be used.
         InputError: a checkpoint cannot be used, has an incomplete description, or differs from the first in shape, path
-            or encoder.
+            or encoder by more than what it reads.
         OSError: `out` cannot be written.
     """
     if len(paths) < 2:
@@ -52,11 +59,15 @@ def average_checkpoints(
     shares = weights or (1.0,) * len(parts)
     shares = tuple(share / sum(shares) for share in shares)
     states = [part.model.state_dict() for part in parts]
-    mean = {name: sum(share * state[name] for share, state in zip(shares, states)) for name in states[0]}
-    first.model.load_state_dict(mean, assign=True)
+    mean = {
+        name: _mean([(share, state[name]) for share, state in zip(shares, states) if name in state])
+        for name in states[0]
+    }
+    first.model.load_state_dict({name: value.half() if half else value for name, value in mean.items()}, assign=True)
     longest = max(parts, key=lambda part: part.metadata["hours"])
     metadata = {
         **{name: longest.metadata[name] for name in INHERITED},
+        "parameters": first.metadata["parameters"],
         "hours": round(sum(part.metadata["hours"] for part in parts), 3),
         "cutoff": max(part.metadata["cutoff"] for part in parts),
         "average_of": [
@@ -64,15 +75,22 @@ def average_checkpoints(
         ],
         "command": command,
     }
-    config = replace(longest.config, run=replace(longest.config.run, run_name=out.stem, ckpt=None))
+    config = replace(
+        longest.config, model=first.config.model, run=replace(longest.config.run, run_name=out.stem, ckpt=None)
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(out, first.model, config, metadata, first.encoder)
     return shares
 
 
+def _mean(parts: list[tuple[float, Tensor]]) -> Tensor:
+    total = sum(share for share, _ in parts)
+    return torch.stack([share / total * value for share, value in parts]).sum(0)
+
+
 def _refuse_incomplete(part: Checkpoint) -> None:
     described = part.path.with_suffix(".json")
-    for name in (*RECORDED, *INHERITED):
+    for name in (*RECORDED, *INHERITED, "parameters"):
         if name not in part.metadata:
             raise InputError(described, name, "missing")
     if not isinstance(part.metadata["hours"], int | float):
@@ -80,8 +98,9 @@ def _refuse_incomplete(part: Checkpoint) -> None:
 
 
 def _refuse_other(part: Checkpoint, first: Checkpoint) -> None:
+    reads = {name: getattr(first.config.model, name) for name in READS if not getattr(part.config.model, name)}
     for name, one, other in (
-        ("model", first.config.model, part.config.model),
+        ("model", first.config.model, replace(part.config.model, **reads)),
         ("path and prediction", first.config.transport, part.config.transport),
         ("encoder", first.encoder, part.encoder),
     ):

@@ -18,17 +18,21 @@ class AverageOptions:
     than each, and joins what they were tuned for (Wortsman et al., "Model soups", ICML 2022)."""
 
     checkpoints: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Weights (.safetensors, with their .json beside them), of one shape."""
+    """Weights (.safetensors, with their .json beside them), of one shape; the others may lack references and strands
+    that the first reads."""
     out: Path = Path("average.safetensors")
     """File to write; its description goes beside it."""
     weights: tuple[float, ...] = ()
     """Share of each; equal by default."""
+    half: bool = False
+    """Store half precision: half the size."""
 
 
 def command_of(options: AverageOptions) -> str:
     """The command line that gives these options."""
     weights = ["--weights", *options.weights] if options.weights else []
-    return " ".join(map(str, [PROG, *options.checkpoints, *weights, "--out", options.out]))
+    half = ["--half"] if options.half else []
+    return " ".join(map(str, [PROG, *options.checkpoints, *weights, *half, "--out", options.out]))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,6 +44,6 @@ def run(options: AverageOptions) -> int:
     """Write the mean; returns the exit code."""
     from rnagen.checkpoints.average import average_checkpoints
 
-    shares = average_checkpoints(options.checkpoints, options.out, options.weights, command_of(options))
+    shares = average_checkpoints(options.checkpoints, options.out, options.weights, command_of(options), options.half)
     print(f"{options.out}: " + " + ".join(f"{share:.2f} {path}" for share, path in zip(shares, options.checkpoints)))
     return 0

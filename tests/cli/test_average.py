@@ -10,15 +10,16 @@ from safetensors.torch import load_file
 
 from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.cli.main import main
+from rnagen.config.structure import TrainConfig
 from rnagen.model.model import RNAFlowModel
 from tests.helpers.tiny import TINY
 
 
-def save(path: Path, seed: int, **changes: object) -> Path:
+def save(path: Path, seed: int, config: TrainConfig = TINY, **changes: object) -> Path:
     torch.manual_seed(seed)
     metadata = {"cutoff": "2022-05-27", "data": {"chains": 3}, "parameters": 1, "step": seed, "hours": float(seed)}
     metadata |= {"versions": {}, "command": f"train {seed}", **changes}
-    save_checkpoint(path, RNAFlowModel(TINY.model), TINY, metadata)
+    save_checkpoint(path, RNAFlowModel(config.model), config, metadata)
     return path
 
 
@@ -38,6 +39,23 @@ def test_the_mean_of_the_weights_with_the_latest_cutoff(tmp_path: Path) -> None:
         (0.75, "train 1"),
         (0.25, "train 2"),
     ]
+
+
+def test_an_ancestor_that_reads_less_has_no_share_in_what_it_lacks(tmp_path: Path) -> None:
+    reads = replace(TINY, model=replace(TINY.model, references=2, strands=True))
+    a = save(tmp_path / "a.safetensors", 1, reads, parameters=2)
+    b = save(tmp_path / "b.safetensors", 2)
+    out = tmp_path / "mean.safetensors"
+    assert main(["average", str(a), str(b), "--half", "--out", str(out)]) == 0
+    found, new, old = load_file(out), load_file(a), load_file(b)
+    assert found.keys() == new.keys() > old.keys()
+    for name, value in found.items():
+        assert value.dtype is torch.float16
+        mean = (new[name] + old[name]) / 2 if name in old else new[name]
+        torch.testing.assert_close(value, mean.half())
+    loaded = load_checkpoint(out)
+    assert (loaded.config.model, loaded.metadata["parameters"]) == (reads.model, 2)
+    assert main(["average", str(b), str(a), "--out", str(tmp_path / "other.safetensors")]) == 2
 
 
 def test_parts_that_do_not_fit_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
