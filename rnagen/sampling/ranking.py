@@ -77,9 +77,7 @@ def ranked(ensemble: Ensemble) -> Ensemble:
     return ensemble.of(order_of(ensemble)).superposed()
 
 
-def describe_order(
-    ensemble: Ensemble, structure_format: StructureFormat, clashes: Sequence[float]
-) -> dict[str, Any]:
+def describe_order(ensemble: Ensemble, structure_format: StructureFormat, clashes: Sequence[float]) -> dict[str, Any]:
     """What a summary has of the order of ranked conformers: the rule, the spread, and one entry for each conformer.
 
     Args:

@@ -51,7 +51,7 @@ class Interactions:
         """The canonical pairs, pseudoknots included."""
         table = [UNPAIRED] * self.length
         for pair in self.pairs:
-            # Bases of a poor conformer can be close to two partners: the first counts.
+            # Bases of a poor conformer can be close to two others: the first counts.
             if pair.canonical and table[pair.i] == table[pair.j] == UNPAIRED:
                 table[pair.i], table[pair.j] = pair.j, pair.i
         return format_dot_bracket(table)

@@ -128,14 +128,14 @@ function conformersCard(rna) {
   if (rna.clusters) columns.push(["cluster", (k) => rna.clusters[k] ?? null]);
   if (rna.conformers.some((one) => one.predicted_tm !== null)) columns.push(["predicted TM", (k) => fixed(rna.conformers[k].predicted_tm)]);
   if (rna.predicted_lddt) columns.push(["predicted lDDT", (k) => fixed(rna.predicted_lddt[k])]);
-  columns.push(["bond outliers", (k) => percent(rna.geometry[k]?.bond_outliers)], ["clashes", (k) => rna.geometry[k]?.clashes ?? null], ["clashing residues", (k) => percent(rna.geometry[k]?.clashing_residues)]);
+  columns.push(["bond outliers", (k) => percent(rna.geometry[k]?.bond_outliers)], ["clashes / 1,000 atoms", (k) => rna.conformers[k].clashes_per_1000 ?? null]);
   columns.push(["pairs", (k) => pairsIn(rna.pairs[k])]);
   if (rna.given) columns.push(["given pairs present", (k) => percent(rna.given.given_present[k])]);
   const built = new Map(rna.templates.map((one) => [one.conformer - 1, `${one.source} ${one.name}`]));
   columns.push(["built on", (k) => built.get(k) || "the model alone"]);
   const rows = Array.from({ length: rna.n }, (_, k) => columns.map(([, value]) => value(k) ?? null));
   return card("Conformers one by one", true, table(columns.map(([name]) => name), rows, [columns.length - 1]),
-    h("p", { class: "dim" }, "Bond outliers: share of the bead distances that no RNA has. Clashes: pairs of beads that are too close."));
+    h("p", { class: "dim" }, "Bond outliers: share of the bead distances that no RNA has. Clashes: pairs of atoms of the files that are too close."));
 }
 
 function geometryCard(rna) {

@@ -113,9 +113,9 @@ def described(record: Record, scores: dict[str, Any] | None = None) -> dict[str,
 def index_row(record: Record, scores: dict[str, Any] | None = None) -> dict[str, Any]:
     """The row of an RNA in the index of the page; None where a number does not exist."""
     rna, tm = record.rna, record.comparison.tm
-    geometry = rna.summary.get("geometry", [])
     apart = tm[np.triu_indices(len(tm), 1)]
     known = [one["predicted_tm"] for one in rna.conformers if one["predicted_tm"] is not None]
+    clashes = [one["clashes_per_1000"] for one in rna.conformers if "clashes_per_1000" in one]
     return {
         "name": rna.name,
         "length": len(rna.structure),
@@ -123,7 +123,7 @@ def index_row(record: Record, scores: dict[str, Any] | None = None) -> dict[str,
         "confidence": max(known, default=None),
         "diversity": round(float(1 - apart.mean()), DIGITS) if len(apart) else None,
         "clusters": None if record.comparison.clusters is None else int(record.comparison.clusters.max()),
-        "clashing": round(float(np.mean([one["clashing_residues"] for one in geometry])), 4) if geometry else None,
+        "clashes": round(float(np.mean(clashes)), 1) if clashes else None,
         "templates": len(rna.templates),
         "tm": None if not scores else round(scores["best5"], DIGITS),
     }
