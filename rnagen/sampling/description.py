@@ -164,7 +164,8 @@ def _upgraded(folder: Path, targets: Sequence[Target], run: dict[str, Any], foun
     Raises:
         ConfigError: it is one of version 0.1.0 with other targets.
     """
-    found = {**found, "identity": {**EARLIER_IDENTITY, **found["identity"]}}
+    missing = {name: value for name, value in EARLIER_IDENTITY.items() if name not in found["identity"]}
+    found = {**found, "identity": found["identity"] | missing}
     if "checkpoint_sha256" in found["identity"]:
         identity = {**found["identity"]}
         identity["checkpoints_sha256"] = [identity.pop("checkpoint_sha256")]
