@@ -18,6 +18,7 @@ import tyro
 from rnagen.data.dataset import Dataset
 from rnagen.metrics.all_atom import AllAtomGeometry, added, all_atom_geometry
 from rnagen.report.page.folder import RunFolder
+from rnagen.sampling.overview import MANY_CLASHES
 from rnagen.structure import RNAStructure
 
 RESOLUTIONS = (0.0, 2.0, 2.5, 3.2)
@@ -49,6 +50,7 @@ class Options:
 def run(options: Options) -> None:
     """Measure and print."""
     heads = ["structures", "number", "residues", *(head for head, _ in COLUMNS.values())]
+    heads.append(f"over {MANY_CLASHES:g} clashes / 1,000 atoms")
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}", flush=True)
     rows = []
     if options.data is not None:
@@ -76,6 +78,7 @@ def shown(name: str, structures: Iterable[RNAStructure]) -> dict[str, Any]:
     per_residue = {key: 1000 * rates[key] / residues for key in ("handedness_errors", "breaks")}
     rates = {key: round(value, 6) for key, value in {**rates, **per_residue}.items()}
     cells = [text.format(rates[key]) for key, (_, text) in COLUMNS.items()]
+    cells.append(f"{sum(part.clashes_per_1000 > MANY_CLASHES for part in parts) / len(parts):.1%}")
     print(f"| {name} | {len(parts):,} | {residues:,} | {' | '.join(cells)} |", flush=True)
     return {"structures": name, "number": len(parts), "residues": residues, **rates}
 

@@ -26,7 +26,7 @@ from rnagen.io.tables import read_table
 from rnagen.io.target import Target
 from rnagen.metrics import bootstrap_interval, tm_scores
 from rnagen.sampling.ensemble import Models, draw_ensemble
-from rnagen.sampling.ranking import agreement, clashes_per_1000
+from rnagen.sampling.ranking import agreement
 from rnagen.structure import BASES
 
 RESULTS = Path(__file__).parent / "results"
@@ -75,7 +75,6 @@ def measure(models: Models, chain: Chain, date: str) -> dict[str, Any]:
         "head": None if head is None else _rounded(head.tolist()),
         "template": [round(use.predicted_tm, 4) for use in ensemble.templates if use is not None],
         "agree": _rounded(agreement(ensemble).tolist()),
-        "clashes": clashes_per_1000(ensemble),
     }
 
 
@@ -124,9 +123,6 @@ def show(rows: list[dict[str, Any]]) -> None:
     if rows[0]["head"] is not None:
         errors.append(f"by the confidence model {np.sqrt(np.square(true - head).mean()):.3f}")
     print(f"error (root mean square) of the TM-score of {len(on)} conformers on templates: {', '.join(errors)}")
-    clashes = np.concatenate([row["clashes"] for row in rows])
-    shares = ", ".join(f"{np.mean(clashes > limit):.0%} over {limit}" for limit in (20, 50, 100))
-    print(f"clashes per 1,000 beads, of {len(clashes)} conformers: median {np.median(clashes):.0f}, {shares}")
 
 
 if __name__ == "__main__":

@@ -176,12 +176,16 @@ class SamplingPlan:
     """Conformers that are left out because they are there already."""
     atoms: OutputAtoms = "all"
     """Of the conformers that are returned: complete nucleotides, or what the model generates."""
+    interactions: bool = False
+    """Whether the base pairs and stacking of the conformers are found."""
     turn: tuple[int, int] = (0, 1)
     """Of checkpoints that take turns: the place of this one, from 0, and their number."""
 
     def __post_init__(self) -> None:
         if self.n < 1:
             raise ConfigError(f"n: must be at least 1, not {self.n}")
+        if self.interactions and self.atoms != "all":
+            raise ConfigError(f"interactions: are those of bases, which --atoms {self.atoms} lacks: leave one out")
         if self.candidates is not None and self.candidates < self.n:
             raise ConfigError(f"candidates: {self.n} conformers cannot be selected from {self.candidates}")
 
@@ -248,6 +252,9 @@ class SampleConfig:
     atoms: OutputAtoms = "all"
     """Atoms of the conformers: all heavy atoms, built on those that the model generates (docs/allatom.md), or these
     alone (beads)."""
+    interactions: bool = False
+    """Also find the base pairs and stacking of each conformer with all atoms, for summary.json and the page. Needs
+    `pip install rnagen[pairs]`."""
     report: bool = True
     """Also write report.html, a page with the conformers in 3D, base pairs, distances and confidence."""
     device: str = "auto"
@@ -272,7 +279,9 @@ class SampleConfig:
     @property
     def plan(self) -> SamplingPlan:
         """What is sampled of each RNA."""
-        return SamplingPlan(self.n, self.candidates, self.seed, self.sampler, atoms=self.atoms)
+        return SamplingPlan(
+            self.n, self.candidates, self.seed, self.sampler, atoms=self.atoms, interactions=self.interactions
+        )
 
     @property
     def local_workers(self) -> int | None:

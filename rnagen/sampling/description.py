@@ -56,6 +56,8 @@ NOT_IDENTITY = {
 """Options that do not change a conformer, or that run.json holds in a better form."""
 FORMER_IDENTITY = {"n", "targets", "targets_sha256"}
 """What version 0.1.0 wrote in place of one entry per RNA."""
+EARLIER_IDENTITY = {"atoms": "beads", "restraints": False, "template_use": "both", "interactions": False}
+"""What stands for the options that version 0.1.0 and its successors did not have."""
 PARTS = {
     "sequence": "sequence",
     "release_date": "release date",
@@ -162,9 +164,8 @@ def _upgraded(folder: Path, targets: Sequence[Target], run: dict[str, Any], foun
     Raises:
         ConfigError: it is one of version 0.1.0 with other targets.
     """
-    # Earlier versions wrote the beads alone.
-    if "atoms" not in found["identity"]:
-        found = {**found, "identity": {"atoms": "beads", **found["identity"]}}
+    missing = {name: value for name, value in EARLIER_IDENTITY.items() if name not in found["identity"]}
+    found = {**found, "identity": found["identity"] | missing}
     if "checkpoint_sha256" in found["identity"]:
         identity = {**found["identity"]}
         identity["checkpoints_sha256"] = [identity.pop("checkpoint_sha256")]

@@ -40,9 +40,10 @@ from rnagen.sampling.ensemble import Ensemble, write_conformers
 from rnagen.sampling.overview import Finished, ranking_text
 from rnagen.sampling.ranking import describe_order
 from rnagen.sampling.stored import SAMPLED, describe_ensemble, ensemble_of, read_coordinates, rounded, write_coordinates
+from rnagen.secondary.interactions import Interactions, interactions
 from rnagen.secondary.obedience import obedience
 from rnagen.strands import SEPARATOR, with_separators
-from rnagen.structure import HEAVY_ATOMS, RNAStructure
+from rnagen.structure import BEADS, HEAVY_ATOMS, RNAStructure
 
 WORKING = ".working"
 """Suffix of the file that marks a target as in work; a killed process leaves it behind."""
@@ -211,7 +212,8 @@ def summarize(
     ensemble: Ensemble, plan: SamplingPlan, target: Target, structure_format: StructureFormat
 ) -> dict[str, Any]:
     """summary.json of one target, with its conformers in their order: options, geometry of the conformers, confidence
-    in them, timing; and how well they obey a secondary structure that was given."""
+    in them, timing; their base pairs, if the plan has them; and how well they obey a secondary structure that was
+    given."""
     structure = ensemble.structure
     summary = {
         "name": structure.name,
@@ -219,16 +221,27 @@ def summarize(
         "length": len(structure),
         "seed": plan.seed,
         "options": flatten(plan.options),
-        "geometry": conformer_geometry(structure),
+        "geometry": (beads := conformer_geometry(structure)),
     }
     if structure.atoms == HEAVY_ATOMS:
+        geometry = all_atom_geometry(structure)
+        clashes = [one.clashes_per_1000 for one in geometry]
         summary["all_atom"] = {
-            "conformers": [rounded(one.rates) for one in all_atom_geometry(structure)],
+            "conformers": [rounded(one.rates) for one in geometry],
             "experiments": experimental_geometry(),
         }
-    summary |= describe_order(ensemble, structure_format) | _given(structure, target)
+    else:
+        clashes = [1000 * one["clashes"] / (len(BEADS) * len(structure)) for one in beads]
+    if plan.interactions:
+        summary["interactions"] = [_described(one, structure.strands) for one in interactions(structure)]
+    summary |= describe_order(ensemble, structure_format, clashes) | _given(structure, target)
     summary |= describe_ensemble(ensemble)
     return {**summary, "seconds": round(ensemble.seconds, 3)}
+
+
+def _described(found: Interactions, strands: tuple[int, ...]) -> dict[str, Any]:
+    """Base pairs and stacking of a conformer, `&` between strands."""
+    return {**found.to_plain(), "secondary_structure": with_separators(found.dot_bracket, strands)}
 
 
 def _given(structure: RNAStructure, target: Target) -> dict[str, Any]:

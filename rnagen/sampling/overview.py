@@ -12,8 +12,8 @@ from rnagen.sampling.stored import conformers_of, templates_of
 
 LOW_TM = 0.2
 """Predicted TM-score under which a conformer should not be interpreted; one helix scores as much."""
-MANY_CLASHES = 50.0
-"""Clashing pairs per 1,000 beads over which a conformer should not be interpreted; experimental structures have 0.1."""
+MANY_CLASHES = 20.0
+"""Clashes per 1,000 atoms over which a conformer should not be interpreted (docs/allatom.md#geometry)."""
 LISTED = 20
 """RNAs of the table."""
 COLUMNS = (
@@ -64,7 +64,7 @@ def caution(conformer: dict[str, Any]) -> str:
     if tm is not None and tm < LOW_TM:
         reasons.append(f"predicted TM-score under {LOW_TM}")
     if clashes is not None and clashes > MANY_CLASHES:
-        reasons.append(f"over {MANY_CLASHES:.0f} clashes per 1,000 beads")
+        reasons.append(f"over {MANY_CLASHES:.0f} clashes per 1,000 atoms")
     return ", ".join(reasons)
 
 
@@ -117,7 +117,7 @@ def table_of(rnas: Sequence[Finished], structure_format: StructureFormat, rest: 
     if len(rnas) > LISTED:
         lines.append(f"… and {len(rnas) - LISTED} more: {rest}")
     lines.append(
-        "TM and lDDT are predicted, clashes counted per 1,000 beads, all of conformer 1; "
+        "TM and lDDT are predicted, clashes counted per 1,000 atoms, all of conformer 1; "
         "spread: mean 1 − TM-score between it and the others"
     )
     if unknown:

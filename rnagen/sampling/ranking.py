@@ -9,6 +9,7 @@ way from one state to another.
 Ranks are not part of a conformer: they are counted anew when others are added, while its number stays.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -16,10 +17,9 @@ import torch
 from jaxtyping import Float, Float64
 
 from rnagen.config.sampling import StructureFormat
-from rnagen.metrics import conformer_geometry, tm_scores
+from rnagen.metrics import tm_scores
 from rnagen.metrics.tm import ALIKE_SEEDS
 from rnagen.sampling.ensemble import DIGITS, Ensemble, conformer_file
-from rnagen.structure import BEADS
 
 Rule = Literal["predicted TM-score", "agreement", "size of cluster", "way"]
 MOST_COMPARED = 50
@@ -52,12 +52,6 @@ def agreement(ensemble: Ensemble) -> Float64[np.ndarray, " n"]:
     return mean
 
 
-def clashes_per_1000(ensemble: Ensemble) -> list[float]:
-    """Pairs of beads of each conformer that are too close, per 1,000 beads."""
-    beads = len(BEADS) * len(ensemble.structure)
-    return [round(1000 * one["clashes"] / beads, 1) for one in conformer_geometry(ensemble.structure)]
-
-
 def rule_of(ensemble: Ensemble) -> Rule:
     """What decides the order."""
     if any(use is not None and use.source in ("start", "between", "end") for use in ensemble.templates):
@@ -83,13 +77,18 @@ def ranked(ensemble: Ensemble) -> Ensemble:
     return ensemble.of(order_of(ensemble)).superposed()
 
 
-def describe_order(ensemble: Ensemble, structure_format: StructureFormat) -> dict[str, Any]:
-    """What a summary has of the order of ranked conformers: the rule, the spread, and one entry for each conformer."""
+def describe_order(ensemble: Ensemble, structure_format: StructureFormat, clashes: Sequence[float]) -> dict[str, Any]:
+    """What a summary has of the order of ranked conformers: the rule, the spread, and one entry for each conformer.
+
+    Args:
+        ensemble: ranked.
+        structure_format: of the files.
+        clashes: of each conformer, per 1,000 atoms.
+    """
     c1, known, n = _c1(ensemble), predicted_tm(ensemble), len(ensemble)
     everything = torch.ones(1, c1.shape[1], dtype=torch.bool)
     tm = tm_scores(c1, c1[:1], everything, seeds=ALIKE_SEEDS)[:, 0].numpy().round(DIGITS)
     rmsd = (c1 - c1[0]).square().sum(-1).mean(-1).sqrt().numpy()
-    clashes = clashes_per_1000(ensemble)
     return {
         "ordered_by": rule_of(ensemble),
         "spread": round(float((1 - tm[1:]).mean()), DIGITS) if n > 1 else None,
@@ -99,7 +98,7 @@ def describe_order(ensemble: Ensemble, structure_format: StructureFormat) -> dic
                 "sample": ensemble.numbers[k],
                 "checkpoint": ensemble.checkpoints[k],
                 "predicted_tm": float(known[k]) if np.isfinite(known[k]) else None,
-                "clashes_per_1000": clashes[k],
+                "clashes_per_1000": round(clashes[k], 1),
                 "tm_to_first": float(tm[k]),
                 "rmsd_to_first": round(float(rmsd[k]), 3),
             }

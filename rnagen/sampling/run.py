@@ -25,6 +25,7 @@ from rnagen.sampling.sharing import draw_shared, load_models
 from rnagen.sampling.solver import check_sampling, expected_evaluations
 from rnagen.sampling.structures import WithStructures, named_structure, with_structures
 from rnagen.sampling.templates import KnownStructures
+from rnagen.secondary.interactions import check_annotator
 
 if TYPE_CHECKING:
     from rnagen.sampling.cluster import Workers
@@ -55,6 +56,8 @@ class SamplingRun:
             from rnagen.sampling.cluster import check_cluster
 
             check_cluster()
+        if config.interactions:
+            check_annotator()
         place = named_structure(config.structure)
         if targets is None:
             files = [path for path in (config.fasta, config.csv) if path is not None]

@@ -145,12 +145,13 @@ class KnownStructures:
         return next((file for file in self._drafts if stem(file) in (target.name, safe_name(target.name))), None)
 
     def of(self, target: Target, pairs: Float32[np.ndarray, "L L"], most: int) -> Known:
-        """The structures that the first conformers of a target are built on, at most so many.
+        """The structures that the conformers of a target are built on, and more where fewer conformers are sampled:
+        what a model reads for one of them does not depend on how many there are.
 
         Args:
             target: the RNA.
             pairs: its base-pair probabilities; a secondary structure that it comes with replaces them.
-            most: conformers that are sampled.
+            most: conformers that are sampled; all of them stand between two states, or have a part that is fixed.
 
         Raises:
             InputError: a draft or all files of templates belong to other RNAs.
@@ -161,7 +162,7 @@ class KnownStructures:
         found = [("draft", match) for match in self._draft(target, query)]
         found += [("file", match) for match in self._named(target, query)]
         found += [("library", match) for match in self._library(target, query)]
-        found = [(source, match) for source, match in found if match.can_be_copied][:most]
+        found = [(source, match) for source, match in found if match.can_be_copied]
         if self.config.fix is not None:
             found = [("fix", self._fixed(query, *self.config.fix))] * most + found
         if self.config.start is not None and self.config.end is not None:

@@ -51,7 +51,8 @@ class Interactions:
         """The canonical pairs, pseudoknots included."""
         table = [UNPAIRED] * self.length
         for pair in self.pairs:
-            if pair.canonical:
+            # Bases of a poor conformer can be close to two others: the first counts.
+            if pair.canonical and table[pair.i] == table[pair.j] == UNPAIRED:
                 table[pair.i], table[pair.j] = pair.j, pair.i
         return format_dot_bracket(table)
 
@@ -67,6 +68,18 @@ class Interactions:
 def can_annotate() -> bool:
     """Whether RNApolis is installed."""
     return find_spec("rnapolis") is not None
+
+
+def check_annotator() -> None:
+    """Refuse where RNApolis is missing.
+
+    Raises:
+        ConfigError: names the remedy.
+    """
+    if not can_annotate():
+        raise ConfigError(
+            "base pairs of structures need RNApolis, which is not installed (pip install 'rnagen[pairs]')"
+        )
 
 
 def whole_bases(structure: RNAStructure) -> Bool[np.ndarray, "M L"]:
@@ -126,14 +139,11 @@ def _of_model(sequence: str, coords: Float32[np.ndarray, "L 27 3"], mask: Bool[n
 
 def _annotator() -> Any:
     """RNApolis' module, which on import would set up logging for the whole process."""
+    check_annotator()
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
-    try:
-        from rnapolis import annotator
-    except ImportError:
-        raise ConfigError(
-            "base pairs of structures need RNApolis, which is not installed: pip install 'rnagen[pairs]'"
-        ) from None
+    from rnapolis import annotator
+
     root.handlers[:] = handlers
     root.setLevel(level)
     return annotator

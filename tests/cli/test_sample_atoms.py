@@ -7,12 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rnagen.allatom import complete
 from rnagen.checkpoints.structure import save_checkpoint
 from rnagen.chemistry import atoms_of
 from rnagen.cli.sample import main
 from rnagen.io.labels import read_labels
 from rnagen.io.read import read_structures
-from rnagen.structure import BEADS, HEAVY_ATOMS
+from rnagen.report.page.folder import RunFolder
+from rnagen.report.page.record import described, record_of
+from rnagen.secondary.interactions import can_annotate
+from rnagen.structure import BEADS, HEAVY_ATOMS, RNAStructure
+from tests.helpers.helices import double_helix
 from tests.helpers.outputs import contents
 from tests.helpers.tiny import TINY, tiny_model
 
@@ -78,7 +83,8 @@ def test_a_folder_from_before_the_option_has_beads(run, tmp_path: Path, capsys) 
     assert run("--atoms", "beads") == 0
     file = tmp_path / "out" / "run.json"
     described = json.loads(file.read_text())
-    del described["identity"]["atoms"]
+    for later in ("atoms", "restraints", "template_use", "interactions"):
+        del described["identity"][later]
     file.write_text(json.dumps(described))
     before = contents(tmp_path / "out")
     assert run(n=2) == 2
@@ -96,3 +102,36 @@ def test_conformers_are_added_without_a_change_to_those_there(run, tmp_path: Pat
     (found,) = read_structures(tmp_path / "out" / "rna" / "ensemble.cif")
     (first,) = read_structures(tmp_path / "out" / "rna" / "conformer_1.cif")
     np.testing.assert_array_equal(found.coords[0], first.coords[0])
+
+
+@pytest.mark.skipif(not can_annotate(), reason="RNApolis is not installed")
+def test_base_pairs_and_stacking_are_in_the_summary_and_on_the_page_where_they_are_asked_for(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def helix(beads: RNAStructure) -> RNAStructure:
+        full = complete(double_helix("GACUG", beads.num_models))
+        return replace(beads, coords=full.coords, mask=full.mask, atoms=full.atoms)
+
+    assert run(out="without") == 0
+    monkeypatch.setattr("rnagen.sampling.sharing.complete", helix)
+    assert run("--sequence", "GACUG&CAGUC", "--interactions", n=2) == 0
+    found = RunFolder.open(tmp_path / "out")
+    record = record_of(found.read(found.finished[0]))
+    one, other = record.rna.summary["interactions"]
+    assert one == other
+    assert (one["secondary_structure"], one["noncanonical_pairs"]) == ("(((((&)))))", [])
+    assert [1, 2] in one["stacking"]
+    page = described(record)
+    assert (page["interactions"], page["pairs"]) == ([one, other], ["(((((&)))))"] * 2)
+    assert "interactions" not in json.loads((tmp_path / "without" / "rna" / "summary.json").read_text())
+
+
+def test_base_pairs_that_cannot_be_found_are_refused_before_anything_is_sampled(
+    run, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("--interactions", "--atoms", "beads") == 2
+    assert "interactions: are those of bases, which --atoms beads lacks" in capsys.readouterr().err
+    monkeypatch.setattr("rnagen.secondary.interactions.can_annotate", lambda: False)
+    assert run("--interactions") == 2
+    assert "pip install 'rnagen[pairs]'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -40,7 +40,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(sample_set, "VALIDATION", 2)
         for seed in range(6):
             write_structure(synthetic_rna(seed, 24 + 4 * seed), folder / "structures" / f"mine{seed}.cif")
-        run("sample --sequence GGGGCUUCGGCCCC --candidates 6 --n 5 --steps 2 --out out")
+        run("sample --sequence GGGGCUUCGGCCCC --candidates 6 --n 5 --steps 2 --interactions --out out")
         (folder / "in.fasta").write_text(">rna\nGGGGCUUCGGCCCC\n(((((....)))))\n")
         np.save(folder / "rna.npy", np.zeros((14, 14)))
         run("sample --fasta in.fasta --structure rna.npy --ckpt base --n 1 --steps 2 --out given")

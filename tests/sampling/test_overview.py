@@ -36,9 +36,9 @@ def test_a_row_for_each_conformer() -> None:
 
 
 def test_what_should_not_be_interpreted_is_marked() -> None:
-    assert caution({"predicted_tm": 0.2, "clashes_per_1000": 50.0}) == ""
-    assert caution({"predicted_tm": 0.19, "clashes_per_1000": 51.0}) == (
-        "predicted TM-score under 0.2, over 50 clashes per 1,000 beads"
+    assert caution({"predicted_tm": 0.2, "clashes_per_1000": 20.0}) == ""
+    assert caution({"predicted_tm": 0.19, "clashes_per_1000": 21.0}) == (
+        "predicted TM-score under 0.2, over 20 clashes per 1,000 atoms"
     )
     assert caution({"predicted_tm": None}) == ""
     lines = table_of([finished("good"), finished("bad", 0.1)], "cif", "there")

@@ -61,14 +61,15 @@ def test_ranks_do_not_depend_on_the_order_in_which_conformers_came() -> None:
 
 
 def test_a_summary_has_the_distances_to_the_first_and_the_names_of_the_files() -> None:
-    found = describe_order(ranked(ensemble([NAN, 0.5, 0.3], [template(0.7), None, None])), "pdb")
+    found = describe_order(ranked(ensemble([NAN, 0.5, 0.3], [template(0.7), None, None])), "pdb", [0.0, 2.04, 30.0])
     assert [one["file"] for one in found["conformers"]] == [f"conformer_{k}.pdb" for k in (1, 2, 3)]
     assert [one["predicted_tm"] for one in found["conformers"]] == [0.7, 0.5, 0.3]
     assert [one["sample"] for one in found["conformers"]] == [1, 2, 3]
+    assert [one["clashes_per_1000"] for one in found["conformers"]] == [0.0, 2.0, 30.0]
     first, *others = found["conformers"]
     assert (first["tm_to_first"], first["rmsd_to_first"]) == (1.0, 0.0)
     assert all(one["rmsd_to_first"] > 1 for one in others)
     assert found["spread"] == pytest.approx(np.mean([1 - one["tm_to_first"] for one in others]), abs=1e-4)
-    assert describe_order(ensemble(n=1), "cif")["spread"] is None
-    names = [one["file"] for one in describe_order(ensemble(n=10), "cif")["conformers"]]
+    assert describe_order(ensemble(n=1), "cif", [0.0])["spread"] is None
+    names = [one["file"] for one in describe_order(ensemble(n=10), "cif", [0.0] * 10)["conformers"]]
     assert names == sorted(names)

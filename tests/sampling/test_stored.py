@@ -21,7 +21,8 @@ from tests.helpers.ensembles import ensemble, template
 
 def test_an_ensemble_comes_back() -> None:
     one = ensemble([0.5, float("nan"), 0.25], [None, template(0.5), None])
-    text = json.dumps({**describe_order(one, "cif"), **describe_ensemble(one), "seconds": 1.0}, allow_nan=False)
+    summary = {**describe_order(one, "cif", [0.0] * 3), **describe_ensemble(one), "seconds": 1.0}
+    text = json.dumps(summary, allow_nan=False)
     found = ensemble_of(one.structure, json.loads(text))
     np.testing.assert_array_equal(found.confidence.tm, one.confidence.tm)
     np.testing.assert_array_equal(found.confidence.lddt, one.confidence.lddt)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from rnagen.config.sampling import SamplerConfig, SamplingPlan, TemplateConfig
+from rnagen.config.structure import ModelConfig
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.dot_bracket import parse_dot_bracket
 from rnagen.io.kaggle import write_submission
@@ -102,6 +103,18 @@ def test_the_other_conformers_are_those_of_a_run_without_templates(shipped, libr
     found = draw_ensemble(with_templates(shipped, template_library=library), target(), plan)
     np.testing.assert_allclose(found.coords[1:], plain.coords[1:], atol=1e-3)
     assert np.abs(found.coords[0] - plain.coords[0]).max() > 1
+
+
+def test_what_a_model_reads_for_a_conformer_does_not_depend_on_how_many_are_sampled(tmp_path) -> None:
+    for name, scale in (("one", 1.0), ("other", 1.1)):
+        write_structure(replace(RNA, coords=RNA.coords * np.float32(scale)), tmp_path / f"{name}.cif")
+    known = KnownStructures(TemplateConfig(templates=(str(tmp_path),)), "2022-05-27")
+    model = ModelConfig(references=2)
+    few, more = (known.of(target(), np.zeros((48, 48), np.float32), most) for most in (1, 5))
+    one, other = few.slots(model, known.config)[0].references, more.slots(model, known.config)[0].references
+    assert one.coords.shape == (1, 2, 48, 4, 3)
+    for name in ("coords", "mask", "trust"):
+        torch.testing.assert_close(getattr(one, name), getattr(other, name), atol=0, rtol=0)
 
 
 def test_without_a_useful_template_nothing_changes(shipped, library) -> None:

@@ -64,7 +64,8 @@ def test_which_structures_have_bases() -> None:
 
 
 def test_crossing_pairs_get_brackets_of_their_own() -> None:
-    pairs = (Pair(0, 5, "cWW", True), Pair(2, 7, "cWW", True), Pair(3, 6, "tHS", False))
+    near = Pair(2, 8, "cWW", True)  # of a base that has a partner
+    pairs = (Pair(0, 5, "cWW", True), Pair(2, 7, "cWW", True), near, Pair(3, 6, "tHS", False))
     found = Interactions(9, pairs, ((0, 1),))
     assert found.to_plain() == {
         "secondary_structure": "(.[..).].",

@@ -70,6 +70,17 @@ function pairsCard(rna) {
     h("div", { style: "min-width:0" }, h("p", { class: "dim" }, "Watson-Crick and GU pairs found in the coordinates of each conformer:"), h("pre", { tabindex: 0, style: "max-height:420px" }, lines.join("")))));
 }
 
+function pairsIn(text) { return [...text].filter((one) => !".&)]}>".includes(one) && !/[a-z]/.test(one)).length; }
+
+function interactionsCard(rna) {
+  if (!rna.interactions) return null;
+  const base = (number) => `${rna.sequence[number - 1]}${number}`;
+  const rows = rna.interactions.map((one, k) => [k + 1, pairsIn(one.secondary_structure), one.noncanonical_pairs.length, one.stacking.length,
+    one.noncanonical_pairs.map(([i, j, kind]) => `${base(i)}–${base(j)} ${kind}`).join(", ")]);
+  return card("Base pairs and stacking", true, table(["conformer", "Watson-Crick and GU pairs", "other pairs", "stacked bases", "the other pairs"], rows, [4]),
+    h("p", { class: "dim" }, "By RNApolis. Other pairs are named by Leontis and Westhof: c(is) or t(rans), and the edges W(atson-Crick), H(oogsteen) or S(ugar) of the two bases."));
+}
+
 function withStrands(rna) {
   let text = "", at = 0;
   for (const size of rna.strands.length ? rna.strands : [rna.length]) { text += (at ? "&" : "") + rna.sequence.slice(at, at + size); at += size; }
@@ -117,14 +128,14 @@ function conformersCard(rna) {
   if (rna.clusters) columns.push(["cluster", (k) => rna.clusters[k] ?? null]);
   if (rna.conformers.some((one) => one.predicted_tm !== null)) columns.push(["predicted TM", (k) => fixed(rna.conformers[k].predicted_tm)]);
   if (rna.predicted_lddt) columns.push(["predicted lDDT", (k) => fixed(rna.predicted_lddt[k])]);
-  columns.push(["bond outliers", (k) => percent(rna.geometry[k]?.bond_outliers)], ["clashes", (k) => rna.geometry[k]?.clashes ?? null], ["clashing residues", (k) => percent(rna.geometry[k]?.clashing_residues)]);
-  columns.push(["pairs", (k) => [...rna.pairs[k]].filter((one) => !".&)]}>".includes(one) && !/[a-z]/.test(one)).length]);
+  columns.push(["bond outliers", (k) => percent(rna.geometry[k]?.bond_outliers)], ["clashes / 1,000 atoms", (k) => rna.conformers[k].clashes_per_1000 ?? null]);
+  columns.push(["pairs", (k) => pairsIn(rna.pairs[k])]);
   if (rna.given) columns.push(["given pairs present", (k) => percent(rna.given.given_present[k])]);
   const built = new Map(rna.templates.map((one) => [one.conformer - 1, `${one.source} ${one.name}`]));
   columns.push(["built on", (k) => built.get(k) || "the model alone"]);
   const rows = Array.from({ length: rna.n }, (_, k) => columns.map(([, value]) => value(k) ?? null));
   return card("Conformers one by one", true, table(columns.map(([name]) => name), rows, [columns.length - 1]),
-    h("p", { class: "dim" }, "Bond outliers: share of the bead distances that no RNA has. Clashes: pairs of beads that are too close."));
+    h("p", { class: "dim" }, "Bond outliers: share of the bead distances that no RNA has. Clashes: pairs of atoms of the files that are too close."));
 }
 
 function geometryCard(rna) {
@@ -175,7 +186,7 @@ async function openSection(details) {
   const number = details.id.slice(4), rna = new RNA(await expanded(`data-${number}`));
   if (!details.open) return closeSection(details);
   const section = (details.section = { timer: null, view: null });
-  details.append(h("div", { class: "grid" }, viewCard(rna, section), pairsCard(rna), confidenceCard(rna), conformersCard(rna), geometryCard(rna), rna.tm.length > 1 ? likenessCard(rna) : null,
+  details.append(h("div", { class: "grid" }, viewCard(rna, section), pairsCard(rna), interactionsCard(rna), confidenceCard(rna), conformersCard(rna), geometryCard(rna), rna.tm.length > 1 ? likenessCard(rna) : null,
     card("Mean distances between C1'", false, ...distanceMap(rna)), fluctuationCard(rna), scoresCard(rna), templatesCard(rna), filesCard(rna, number), settingsCard(rna)));
   details.dataset.state = "open";
   section.start();

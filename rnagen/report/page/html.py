@@ -22,7 +22,7 @@ COLUMNS = {
     "confidence": "predicted TM, best",
     "diversity": "mean 1 − TM",
     "clusters": "clusters",
-    "clashing": "clashing residues",
+    "clashes": "clashes / 1,000 atoms",
     "templates": "on templates",
     "tm": "TM to reference",
 }
@@ -149,7 +149,7 @@ def _index_line(number: int, row: dict[str, Any], columns: list[str]) -> str:
     cells = []
     for key in columns:
         value = row[key]
-        text = "–" if value is None else escape(f"{value:.1%}" if key == "clashing" else str(value))
+        text = "–" if value is None else escape(str(value))
         inside = f'<a href="#rna-{number}">{text}</a>' if key == "name" else text
         kind = ' class="text"' if key == "name" else ""
         cells.append(f'<td{kind} data-value="{"" if value is None else escape(str(value))}">{inside}</td>')

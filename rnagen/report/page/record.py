@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int16
 
+from rnagen.io.dot_bracket import parse_dot_bracket
 from rnagen.report.page.conformers import (
     LEAST_CLUSTERED,
     Comparison,
@@ -17,7 +18,7 @@ from rnagen.report.page.conformers import (
 from rnagen.report.page.diagram import diagram
 from rnagen.report.page.folder import SampledRNA
 from rnagen.report.page.pairs import PlanePairs, as_text, found_pairs, has_bases, pair_shares, plane_pairs
-from rnagen.strands import with_separators
+from rnagen.strands import SEPARATOR, with_separators
 
 DIGITS = 3
 
@@ -54,7 +55,13 @@ def record_of(rna: SampledRNA) -> Record:
     """Compare the conformers of an RNA, superpose them and find their pairs."""
     comparison = compare_conformers(c1_of(rna.structure)[0])
     coords = superposed_on(rna.structure, 0)
-    return Record(rna, comparison, coords, plane_pairs(rna.entry), found_pairs(rna.structure))
+    found = rna.summary.get("interactions")
+    tables = found_pairs(rna.structure) if found is None else [_pair_table(one) for one in found]
+    return Record(rna, comparison, coords, plane_pairs(rna.entry), tables)
+
+
+def _pair_table(found: dict[str, Any]) -> Int16[np.ndarray, " L"]:
+    return parse_dot_bracket(found["secondary_structure"].replace(SEPARATOR, ""))
 
 
 def described(record: Record, scores: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -87,6 +94,7 @@ def described(record: Record, scores: dict[str, Any] | None = None) -> dict[str,
         "structure": with_separators(as_text(record.pairs.pair_table), structure.strands),
         "source": record.pairs.source,
         "pairs": [with_separators(as_text(table), structure.strands) for table in record.tables],
+        "interactions": summary.get("interactions"),
         "geometry": summary.get("geometry", []),
         "all_atom": summary.get("all_atom"),
         "given": summary.get("secondary_structure"),
@@ -105,9 +113,9 @@ def described(record: Record, scores: dict[str, Any] | None = None) -> dict[str,
 def index_row(record: Record, scores: dict[str, Any] | None = None) -> dict[str, Any]:
     """The row of an RNA in the index of the page; None where a number does not exist."""
     rna, tm = record.rna, record.comparison.tm
-    geometry = rna.summary.get("geometry", [])
     apart = tm[np.triu_indices(len(tm), 1)]
     known = [one["predicted_tm"] for one in rna.conformers if one["predicted_tm"] is not None]
+    clashes = [one["clashes_per_1000"] for one in rna.conformers if "clashes_per_1000" in one]
     return {
         "name": rna.name,
         "length": len(rna.structure),
@@ -115,7 +123,7 @@ def index_row(record: Record, scores: dict[str, Any] | None = None) -> dict[str,
         "confidence": max(known, default=None),
         "diversity": round(float(1 - apart.mean()), DIGITS) if len(apart) else None,
         "clusters": None if record.comparison.clusters is None else int(record.comparison.clusters.max()),
-        "clashing": round(float(np.mean([one["clashing_residues"] for one in geometry])), 4) if geometry else None,
+        "clashes": round(float(np.mean(clashes)), 1) if clashes else None,
         "templates": len(rna.templates),
         "tm": None if not scores else round(scores["best5"], DIGITS),
     }

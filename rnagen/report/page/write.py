@@ -21,7 +21,7 @@ from rnagen.version import __version__
 
 USED = ("name", "folder", "sequence", "secondary_structure", "pair_probabilities_sha256", "label")
 """Fields of an entry of run.json that the page depends on."""
-FORMAT = 2
+FORMAT = 3
 """Of what the page has of an RNA; a new number makes all pages anew."""
 
 
