@@ -14,6 +14,8 @@ from rnagen.messages import quoted
 
 RECORDED = ("weights_sha256", "step", "hours", "cutoff", "data", "command")
 """What the description of a mean records of each part."""
+TRUNK = "trunk."
+"""How the names of the tensors of the trunk begin."""
 READS = ("references", "strands")
 """What a model of one shape may read and another not: options of `ModelConfig` that add tensors and change no other."""
 INHERITED = ("data", "step", "versions")
@@ -21,9 +23,14 @@ INHERITED = ("data", "step", "versions")
 
 
 def average_checkpoints(
-    paths: Sequence[Path], out: Path, weights: Sequence[float] = (), command: str = "", half: bool = False
+    paths: Sequence[Path],
+    out: Path,
+    weights: Sequence[float] = (),
+    trunk_weights: Sequence[float] = (),
+    command: str = "",
+    half: bool = False,
 ) -> tuple[float, ...]:
-    """Write the mean to `out`; returns the share of each part.
+    """Write the mean to `out`; returns the share of each part, outside of the trunk if that has shares of its own.
 
     The shape of the mean is that of the first part. Another may read less, as an ancestor without references: it has
     no share in the tensors that it lacks. The date filter of the mean is the latest of its parts. Its description is
@@ -33,6 +40,7 @@ def average_checkpoints(
         paths: at least two checkpoints.
         out: weights file (.safetensors) to write; its description goes beside it.
         weights: of the parts, in any unit; equal by default.
+        trunk_weights: of the parts in the trunk; by default those of the rest.
         command: recorded in the description.
         half: store half precision.
 
@@ -44,10 +52,8 @@ def average_checkpoints(
     """
     if len(paths) < 2:
         raise ConfigError("checkpoints: an average needs at least two")
-    if weights and len(weights) != len(paths):
-        raise ConfigError(f"weights: {len(weights)} for {len(paths)} checkpoints")
-    if not all(0 < weight < math.inf for weight in weights):
-        raise ConfigError(f"weights: {quoted(weights)} cannot be used (each must be above 0)")
+    shares = _shares("weights", weights or (1.0,) * len(paths), len(paths))
+    trunk_shares = _shares("trunk_weights", trunk_weights or shares, len(paths))
     if out.suffix != ".safetensors":
         raise ConfigError(f"out: {out} does not end in .safetensors")
     parts = [load_checkpoint(path) for path in paths]
@@ -56,13 +62,8 @@ def average_checkpoints(
         _refuse_other(part, first)
     for part in parts:
         _refuse_incomplete(part)
-    shares = weights or (1.0,) * len(parts)
-    shares = tuple(share / sum(shares) for share in shares)
     states = [part.model.state_dict() for part in parts]
-    mean = {
-        name: _mean([(share, state[name]) for share, state in zip(shares, states) if name in state])
-        for name in states[0]
-    }
+    mean = {name: _mean(name, trunk_shares if name.startswith(TRUNK) else shares, states) for name in states[0]}
     first.model.load_state_dict({name: value.half() if half else value for name, value in mean.items()}, assign=True)
     longest = max(parts, key=lambda part: part.metadata["hours"])
     metadata = {
@@ -71,7 +72,8 @@ def average_checkpoints(
         "hours": round(sum(part.metadata["hours"] for part in parts), 3),
         "cutoff": max(part.metadata["cutoff"] for part in parts),
         "average_of": [
-            {"share": share, **{name: part.metadata[name] for name in RECORDED}} for share, part in zip(shares, parts)
+            {"share": share, "trunk_share": trunk, **{name: part.metadata[name] for name in RECORDED}}
+            for share, trunk, part in zip(shares, trunk_shares, parts)
         ],
         "command": command,
     }
@@ -83,9 +85,20 @@ def average_checkpoints(
     return shares
 
 
-def _mean(parts: list[tuple[float, Tensor]]) -> Tensor:
-    total = sum(share for share, _ in parts)
-    return torch.stack([share / total * value for share, value in parts]).sum(0)
+def _shares(option: str, weights: Sequence[float], parts: int) -> tuple[float, ...]:
+    """Weights as shares of 1."""
+    if len(weights) != parts:
+        raise ConfigError(f"{option}: {len(weights)} for {parts} checkpoints")
+    if not (all(0 <= weight < math.inf for weight in weights) and weights[0] > 0):
+        raise ConfigError(f"{option}: {quoted(weights)} cannot be used (the first must be above 0, no other below)")
+    return tuple(weight / sum(weights) for weight in weights)
+
+
+def _mean(name: str, shares: tuple[float, ...], states: list[dict[str, Tensor]]) -> Tensor:
+    """Of one tensor, over the parts that have it."""
+    there = [(share, state[name]) for share, state in zip(shares, states) if name in state]
+    total = sum(share for share, _ in there)
+    return torch.stack([share / total * value for share, value in there]).sum(0)
 
 
 def _refuse_incomplete(part: Checkpoint) -> None:

@@ -24,6 +24,8 @@ class AverageOptions:
     """File to write; its description goes beside it."""
     weights: tuple[float, ...] = ()
     """Share of each; equal by default."""
+    trunk_weights: tuple[float, ...] = ()
+    """Share of each in the trunk; by default that in the rest."""
     half: bool = False
     """Store half precision: half the size."""
 
@@ -31,8 +33,9 @@ class AverageOptions:
 def command_of(options: AverageOptions) -> str:
     """The command line that gives these options."""
     weights = ["--weights", *options.weights] if options.weights else []
+    trunk = ["--trunk-weights", *options.trunk_weights] if options.trunk_weights else []
     half = ["--half"] if options.half else []
-    return " ".join(map(str, [PROG, *options.checkpoints, *weights, *half, "--out", options.out]))
+    return " ".join(map(str, [PROG, *options.checkpoints, *weights, *trunk, *half, "--out", options.out]))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -44,6 +47,11 @@ def run(options: AverageOptions) -> int:
     """Write the mean; returns the exit code."""
     from rnagen.checkpoints.average import average_checkpoints
 
-    shares = average_checkpoints(options.checkpoints, options.out, options.weights, command_of(options), options.half)
-    print(f"{options.out}: " + " + ".join(f"{share:.2f} {path}" for share, path in zip(shares, options.checkpoints)))
+    command = command_of(options)
+    shares = average_checkpoints(
+        options.checkpoints, options.out, options.weights, options.trunk_weights, command, options.half
+    )
+    trunk = ", but for the trunk" if options.trunk_weights else ""
+    parts = " + ".join(f"{share:.2f} {path}" for share, path in zip(shares, options.checkpoints))
+    print(f"{options.out}: {parts}{trunk}")
     return 0

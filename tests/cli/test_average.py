@@ -58,6 +58,19 @@ def test_an_ancestor_that_reads_less_has_no_share_in_what_it_lacks(tmp_path: Pat
     assert main(["average", str(b), str(a), "--out", str(tmp_path / "other.safetensors")]) == 2
 
 
+def test_the_trunk_may_have_shares_of_its_own(tmp_path: Path) -> None:
+    a, b = save(tmp_path / "a.safetensors", 1), save(tmp_path / "b.safetensors", 2)
+    out = tmp_path / "mean.safetensors"
+    shares = ["--weights", "1", "0", "--trunk-weights", "1", "3"]
+    assert main(["average", str(a), str(b), *shares, "--out", str(out)]) == 0
+    new, old = load_file(a), load_file(b)
+    for name, value in load_file(out).items():
+        mean = 0.25 * new[name] + 0.75 * old[name] if name.startswith("trunk.") else new[name]
+        torch.testing.assert_close(value, mean)
+    parts = load_checkpoint(out).metadata["average_of"]
+    assert [(part["share"], part["trunk_share"]) for part in parts] == [(1.0, 0.25), (0.0, 0.75)]
+
+
 def test_parts_that_do_not_fit_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a, b = save(tmp_path / "a.safetensors", 1), save(tmp_path / "b.safetensors", 2)
     described = json.loads(b.with_suffix(".json").read_text())
@@ -78,7 +91,7 @@ def test_parts_that_do_not_fit_are_named(tmp_path: Path, capsys: pytest.CaptureF
     [
         (["a.safetensors"], "at least two"),
         (["a.safetensors", "b.safetensors", "--weights", "1"], "1 for 2"),
-        (["a.safetensors", "b.safetensors", "--weights", "1", "0"], "above 0"),
+        (["a.safetensors", "b.safetensors", "--weights", "0", "1"], "above 0"),
         (["a.safetensors", "b.safetensors", "--weights", "1", "nan"], "above 0"),
         (["a.safetensors", "b.safetensors", "--out", "c"], "does not end in .safetensors"),
         (["a.safetensors", "b.safetensors"], "no such file"),
