@@ -18,7 +18,7 @@ from rnagen.model.model import RNAFlowModel
 
 TASK = "structure"
 ASSETS = Path(__file__).parents[1] / "assets"
-SHIPPED = ("small", "base")
+SHIPPED = ("small", "base", "informed")
 """Names of the checkpoints that ship with the package."""
 DEFAULT_CHECKPOINT = ASSETS / "small.safetensors"
 """The checkpoint that is used unless another is named."""
