@@ -14,7 +14,7 @@ from rnagen.sampling.denoiser import conformers_at_once
 from rnagen.structure import PAIR_FEATURES
 
 FRAGMENTS, PER_RESIDUE = 32 * 2**20, 24_000
-"""Bytes of completing beads to all atoms: the search in the fragments, and each residue of each conformer."""
+"""Bytes of completing beads to all atoms: the search in the fragments, and each residue of each conformer (measured: 14 to 27 kB)."""
 LESS_MEMORY = "lower --chunk (conformers at once), cut the sequence into domains, or use a larger machine"
 """What helps where the memory does not suffice."""
 
@@ -66,7 +66,7 @@ def estimated_memory(
 
 
 def completion_memory(length: int, n: int) -> int:
-    """Bytes of completing n conformers to all atoms; `python benchmarks/completion.py` measures them."""
+    """Bytes of completing n conformers to all atoms: of those that are minimised together."""
     together = conformers_together(length, n)
     return FRAGMENTS + together * length * PER_RESIDUE
 
