@@ -14,7 +14,8 @@ from rnagen.sampling.denoiser import conformers_at_once
 from rnagen.structure import PAIR_FEATURES
 
 FRAGMENTS, PER_RESIDUE = 32 * 2**20, 24_000
-"""Bytes of completing beads to all atoms: the search in the fragments, and each residue of each conformer (measured: 14 to 27 kB)."""
+"""Bytes of completing beads to all atoms: the search in the fragments, and each residue of each conformer, of which
+14 to 27 kB were measured."""
 LESS_MEMORY = "lower --chunk (conformers at once), cut the sequence into domains, or use a larger machine"
 """What helps where the memory does not suffice."""
 
