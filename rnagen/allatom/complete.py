@@ -14,7 +14,7 @@ from rnagen.allatom.library import fragments
 from rnagen.allatom.minimise import minimise
 from rnagen.allatom.placement import Beads, choose, full_atoms, place_phosphate_oxygens
 from rnagen.allatom.relax import relaxed
-from rnagen.allatom.restraints import Restraints, Topology, restraints, too_close
+from rnagen.allatom.restraints import Topology, restraints, too_close
 from rnagen.chemistry import COLUMN, has_atom, linked_by_number
 from rnagen.contacts import contacts
 from rnagen.metrics.all_atom import OVERLAP
@@ -25,7 +25,9 @@ JOINING = (40, 40)
 """Steps without contacts: they close the chain and turn the bases. Before each, phosphate oxygens are placed anew."""
 ROUNDS, STEPS = 4, 45
 """Rounds with contacts, and steps of each; contacts are looked for again before each."""
-CROWDED = 0.004
+ENOUGH = 0.01
+"""Energy per atom; a conformer that gains less within some steps is left alone for the rest of a round."""
+CROWDED = 0.002
 """Clashes per atom, over which a conformer is minimised further, with the beads holding it less."""
 LOOSER = 0.2
 """Share of the largest force of the beads that is left then."""
@@ -36,6 +38,11 @@ ATOMS_AT_ONCE = 60_000
 def can_complete(atoms: Collection[str]) -> bool:
     """Whether complete nucleotides can be built on these atoms: C4', C1' and a glycosidic nitrogen."""
     return {"C4'", "C1'"} <= set(atoms) and bool({"N", "N1", "N9"} & set(atoms))
+
+
+def conformers_together(length: int, n: int) -> int:
+    """How many of n conformers of so many residues are minimised together; a ribosomal RNA is completed alone."""
+    return max(1, min(n, ATOMS_AT_ONCE // (length * len(HEAVY_ATOMS))))
 
 
 def complete(structure: RNAStructure) -> RNAStructure:
@@ -68,10 +75,9 @@ def complete(structure: RNAStructure) -> RNAStructure:
         mask[rows] = topology.mask
         if not topology.mask.any():
             continue
-        # A ribosomal RNA has more atoms than that, and is completed alone.
-        parts = min(len(rows), -(-len(rows) * topology.mask.size // ATOMS_AT_ONCE))
+        parts = -(-len(rows) // conformers_together(len(bases), len(rows)))
         for part in np.array_split(rows, parts):
-            with single_thread():
+            with single_thread(), torch.inference_mode():
                 coords[part] = _completed(beads.coords[part], there, topology)
     mask[:, bases == BASES.index("N"), COLUMN["N1"]] = False
     coords[~mask] = 0
@@ -108,30 +114,38 @@ def _completed(
 
 
 def _minimised(
-    start: Float[np.ndarray, "B L 27 3"], found: Restraints, topology: Topology
+    start: Float[np.ndarray, "B L 27 3"], found: Energy, topology: Topology
 ) -> Float[np.ndarray, "B L 27 3"]:
     """First the chain and the base pairs, then all."""
     x, linked = start, torch.from_numpy(topology.linked)
     for steps in JOINING:
-        x = minimise(Energy(found, len(x)), _turned(x, linked), steps).numpy().reshape(start.shape)
-    return _with_contacts(_turned(x, linked).numpy().reshape(start.shape), found, topology)
+        x = _stepped(_turned(x, linked), found, steps, topology)
+    return _with_contacts(_turned(x, linked), found, topology)
 
 
-def _turned(x: Float[np.ndarray, "B L 27 3"], linked: Bool[Tensor, " L"]) -> Float[Tensor, "N 3"]:
+def _turned(x: Float[np.ndarray, "B L 27 3"], linked: Bool[Tensor, " L"]) -> Float[np.ndarray, "B L 27 3"]:
     """With phosphate oxygens placed anew."""
     coords = torch.from_numpy(x.copy())
     place_phosphate_oxygens(coords, linked)
-    return coords.view(-1, 3)
+    return coords.numpy()
 
 
 def _with_contacts(
-    x: Float[np.ndarray, "B L 27 3"], found: Restraints, topology: Topology
+    x: Float[np.ndarray, "B L 27 3"], found: Energy, topology: Topology
 ) -> Float[np.ndarray, "B L 27 3"]:
     """Rounds with contacts."""
     for _ in range(ROUNDS):
-        both = replace(found, distances=joined([found.distances, too_close(topology, x)]))
-        x = minimise(Energy(both, len(x)), torch.from_numpy(x).view(-1, 3), STEPS).numpy().reshape(x.shape)
+        x = _stepped(x, replace(found, pairs=joined([found.pairs, too_close(topology, x)])), STEPS, topology)
     return x
+
+
+def _stepped(
+    x: Float[np.ndarray, "B L 27 3"], energy: Energy, steps: int, topology: Topology
+) -> Float[np.ndarray, "B L 27 3"]:
+    """After so many steps of minimisation."""
+    start = energy.bases.free(torch.from_numpy(x).permute(0, 2, 3, 1))
+    found = energy.grid(minimise(energy, start, steps, ENOUGH * topology.mask.sum()))
+    return np.ascontiguousarray(found.permute(0, 3, 1, 2).numpy())
 
 
 def _clashes(x: Float[np.ndarray, "L 27 3"], topology: Topology) -> int:

@@ -1,4 +1,9 @@
-"""Restraints on distances, between two points or from a place, and the sum of their energies."""
+"""Restraints on distances: along the chain, between any two atoms, from a place.
+
+Coordinates are [B, A, 3, L]: B conformers of L residues with A atoms each on the grid, residues last, so that what is
+the same of all residues is one pass over long rows. Each kind of restraint adds its gradient to a given tensor and
+returns the energies of the conformers.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -8,16 +13,55 @@ import torch
 from jaxtyping import Float, Int, Int64
 from torch import Tensor
 
+NEXT = 4
+"""So many of the first atoms of the grid take part in restraints to the residue before."""
+
+
+def with_next(x: Float[Tensor, "B A 3 L"]) -> Float[Tensor, "B A+4 3 L"]:
+    """Also the first atoms of the next residue; zero for the last one."""
+    return torch.cat([x, torch.nn.functional.pad(x[:, :NEXT, :, 1:], (0, 1))], 1)
+
+
+def folded(gradient: Float[Tensor, "B E 3 L"]) -> Float[Tensor, "B A 3 L"]:
+    """The gradient on the atoms themselves, of that on what `with_next` gave."""
+    own, following = gradient[:, :-NEXT], gradient[:, -NEXT:]
+    own[:, :NEXT, :, 1:] += following[..., :-1]
+    return own.contiguous()
+
 
 @dataclass(frozen=True)
-class Distances:
-    """K distances, without force between two bounds, harmonic outside."""
+class ChainDistances:
+    """K distances of each residue, within it or to the next: without force between two bounds, harmonic outside."""
 
-    i: Int64[Tensor, " K"]
-    j: Int64[Tensor, " K"]
+    ends: Float[Tensor, "K E"]
+    """1 and -1 at the two atoms; numbered as `with_next` has them, E = A + 4."""
+    lower: Float[Tensor, "*B K L"]
+    upper: Float[Tensor, "*B K L"]
+    """Å; the same as `lower` for an ideal value."""
+    weight: Float[Tensor, "K L"]
+    """1 / Å²; zero where there is no such distance."""
+
+    def add(self, x: Float[Tensor, "B E 3 L"], gradient: Float[Tensor, "B E 3 L"]) -> Float[Tensor, " B"]:
+        """Energies at coordinates in Å."""
+        gap = across(self.ends, x)
+        length = norm(gap).clamp(min=1e-3)
+        off = length - length.clamp(self.lower, self.upper)
+        force = self.weight * off
+        gradient += across(self.ends.T, gap * (force / length)[:, :, None])
+        return 0.5 * (force * off).sum((1, 2))
+
+
+@dataclass(frozen=True)
+class PairDistances:
+    """K distances of any two atoms of a conformer: without force between two bounds, harmonic outside."""
+
+    first: Int64[Tensor, "3 K"]
+    second: Int64[Tensor, "3 K"]
+    """Places of their coordinates among all those of all conformers."""
+    conformer: Int64[Tensor, " K"]
     lower: Float[Tensor, " K"]
     upper: Float[Tensor, " K"]
-    """Å; the same as `lower` for an ideal value, infinite for what only pushes."""
+    """Å; infinite for what only pushes."""
     weight: Float[Tensor, " K"]
     """1 / Å²."""
     most: Float[Tensor, " K"]
@@ -27,64 +71,83 @@ class Distances:
     def of(
         cls,
         atoms: Int[np.ndarray, "K 2"],
+        conformer: int,
+        shape: tuple[int, int],
         lower: Float[np.ndarray, " K"],
         upper: Float[np.ndarray, " K"],
-        sigma: Float[np.ndarray, " K"],
-        most: Float[np.ndarray, " K"] | None = None,
-    ) -> "Distances":
-        """With standard deviations in Å, and forces of any size where `most` is None."""
-        most = np.full(len(atoms), np.inf) if most is None else most
-        return cls(*tensors(atoms[:, 0], atoms[:, 1], lower, upper, sigma**-2, most))
+        sigma: float,
+        most: float = np.inf,
+    ) -> "PairDistances":
+        """With a standard deviation in Å.
 
-    def energy(self, x: Float[Tensor, "N 3"]) -> tuple[Tensor, Tensor, Tensor]:
-        """Atoms [2 K], energies [K] and gradients on the atoms [2 K, 3] at coordinates in Å."""
-        gap = x[self.i] - x[self.j]
-        length = gap.square().sum(-1).sqrt().clamp(min=1e-3)
-        off = length - length.clamp(self.lower, self.upper)
-        force = (self.weight * off).clamp(-self.most, self.most)
-        along = gap * (force / length)[:, None]
-        energy = force * off - 0.5 * force.square() / self.weight
-        return torch.cat([self.i, self.j]), energy, torch.cat([along, -along])
+        Args:
+            atoms: atom a of residue i is i · A + a.
+            conformer: its number.
+            shape: L and A.
+        """
+        length, width = shape
+        residue, atom = np.divmod(atoms.T.astype(np.int64), width)
+        places = ((conformer * width + atom) * 3)[:, None] * length + residue[:, None] + length * np.arange(3)[:, None]
+        size = len(atoms)
+        of = np.full(size, conformer)
+        limits = (lower, upper, np.full(size, sigma**-2), np.full(size, most))
+        return cls(*tensors(places[0], places[1], of, *limits))
+
+    def add(self, x: Float[Tensor, "B A 3 L"], gradient: Float[Tensor, "B A 3 L"]) -> Float[Tensor, " B"]:
+        """Energies at coordinates in Å; most pairs are between their bounds, and cost little."""
+        flat, energy = x.view(-1), x.new_zeros(len(x))
+        gap = flat.index_select(0, self.first.view(-1)).view(3, -1)
+        gap = gap - flat.index_select(0, self.second.view(-1)).view(3, -1)
+        a, b, c = gap
+        length = (a * a + b * b + c * c).sqrt()
+        rows = ((length < self.lower) | (length > self.upper)).nonzero()[:, 0]
+        gap, length, lower, upper = gap[:, rows], length[rows].clamp(min=1e-3), self.lower[rows], self.upper[rows]
+        weight, most = self.weight[rows], self.most[rows]
+        off = length - length.clamp(lower, upper)
+        force = (weight * off).clamp(-most, most)
+        along = (gap * (force / length)).view(-1)
+        into = gradient.view(-1)
+        into.index_add_(0, self.first[:, rows].view(-1), along)
+        into.index_add_(0, self.second[:, rows].view(-1), along, alpha=-1)
+        return energy.index_add_(0, self.conformer[rows], force * off - 0.5 * force.square() / weight)
 
 
 @dataclass(frozen=True)
 class Ties:
-    """A atoms that are held where they should be: harmonic near, of constant force farther away (Huber)."""
+    """Atoms that are held where they should be: harmonic near, of constant force farther away (Huber)."""
 
-    atoms: Int64[Tensor, " A"]
-    places: Float[Tensor, "A 3"]
-    weight: Float[Tensor, " A"]
-    """1 / Å²."""
-    most: Float[Tensor, " A"]
+    columns: Int64[Tensor, " K"]
+    """Atoms of each residue, on the grid."""
+    places: Float[Tensor, "B K 3 L"]
+    weight: Float[Tensor, "K L"]
+    """1 / Å²; zero where there is no place."""
+    most: Float[Tensor, "K 1"]
     """1 / Å; largest force."""
 
-    def energy(self, x: Float[Tensor, "N 3"]) -> tuple[Tensor, Tensor, Tensor]:
-        """Atoms, energies [A] and gradients on the atoms [A, 3] at coordinates in Å."""
-        gap = x[self.atoms] - self.places
-        length = gap.square().sum(-1).sqrt().clamp(min=1e-6)
-        force = (self.weight * length).minimum(self.most)
-        return self.atoms, force * length - 0.5 * force.square() / self.weight, gap * (force / length)[:, None]
+    def add(self, x: Float[Tensor, "B A 3 L"], gradient: Float[Tensor, "B A 3 L"]) -> Float[Tensor, " B"]:
+        """Energies at coordinates in Å."""
+        gap = x[:, self.columns] - self.places
+        length = norm(gap).clamp(min=1e-6)
+        full = self.weight * length
+        force = full.minimum(self.most)
+        gradient.index_add_(1, self.columns, gap * (force / length)[:, :, None])
+        return (force * (length - 0.5 * force / self.weight.clamp(min=1e-6))).sum((1, 2))
 
 
-def joined(parts: Sequence[Distances]) -> Distances:
+def joined(parts: Sequence[PairDistances]) -> PairDistances:
     """All of them; at least one part."""
-    return Distances(*(torch.cat([getattr(one, item.name) for one in parts]) for item in fields(Distances)))
+    return PairDistances(*(torch.cat([getattr(one, item.name) for one in parts], -1) for item in fields(PairDistances)))
 
 
-Part = tuple[Int64[Tensor, "..."], Float[Tensor, "..."], Float[Tensor, "..."]]
-"""Atoms of restraints, their energies, and gradients on the atoms."""
+def across(matrix: Float[Tensor, "n m"], x: Float[Tensor, "B m 3 L"]) -> Float[Tensor, "B n 3 L"]:
+    """A matrix on the atoms of every residue."""
+    return torch.matmul(matrix, x.flatten(2)).unflatten(2, x.shape[2:])
 
 
-def total(
-    parts: Sequence[Part], batch: int, x: Float[Tensor, "N 3"]
-) -> tuple[Float[Tensor, " B"], Float[Tensor, "N 3"]]:
-    """Energies of `batch` conformers with as many points each, and the gradient at x."""
-    gradient, energy, size = torch.zeros_like(x), x.new_zeros(batch), len(x) // batch
-    for atoms, energies, forces in parts:
-        gradient.index_add_(0, atoms.reshape(-1), forces.reshape(-1, 3))
-        first = atoms[: len(energies)] if atoms.dim() == 1 else atoms[:, 0]
-        energy.index_add_(0, first // size, energies)
-    return energy, gradient
+def norm(x: Float[Tensor, "B n 3 L"]) -> Float[Tensor, "B n L"]:
+    """Lengths of vectors; faster than a reduction over three."""
+    a, b, c = x.unbind(2)
+    return (a * a + b * b + c * c).sqrt()
 
 
 def tensors(*arrays: np.ndarray) -> tuple[Tensor, ...]:

@@ -27,7 +27,7 @@ FRAME = ("C1'", "N", "C4'")
 """Beads that a fragment's frame stands on: origin, first axis, and plane."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fragments:
     """F fragments, each in its own frame."""
 

@@ -6,9 +6,9 @@ five within 1 Å find 93–97 % of A-U and G-C pairs, and 87–95 % of what they
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.spatial import cKDTree
 
 from rnagen.chemistry import COLUMN, WIDTH
+from rnagen.contacts import close_pairs
 from rnagen.structure import BASES, BEADS
 
 HYDROGEN_BONDS = {
@@ -36,8 +36,7 @@ def find_pairs(
 ) -> list[tuple[int, int]]:
     """Canonical pairs (purine, pyrimidine) on beads in Å; a residue is in one at most."""
     there = np.flatnonzero(mask[:, 1:].all(-1))
-    close = cKDTree(coords[there, BEADS.index("C1'")]).query_pairs(_REACH, output_type="ndarray")
-    both = there[close[np.lexsort(close.T)]]
+    both = there[close_pairs(coords[there, BEADS.index("C1'")], _REACH)]
     off: dict[tuple[int, int], float] = {}
     for kind in HYDROGEN_BONDS:
         for ends in (both, both[:, ::-1]):

@@ -1,6 +1,7 @@
 """From beads to all heavy atoms: for each residue the fragment whose beads fit best, and an ideal base in its plane."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -82,13 +83,20 @@ def _blocks(length: int) -> list[range]:
 def _nearest(beads: Beads, fragments: Fragments) -> Int64[Tensor, " R"]:
     origin, along, aside = (beads.points[:, PLACE[name]] for name in FRAME)
     local = (beads.points - origin[:, None]) @ frames(origin, along, aside).mT
-    weight = torch.tensor([MATCHED.get(name, 0.0) for name in PLACE])
-    weights = weight * beads.known
-    squares = weights @ fragments.coords.square().sum(-1).T
-    squares -= 2 * (weights[..., None] * local).flatten(1) @ fragments.coords.flatten(1).T
-    squares += OTHER_KIND * (beads.is_purine[:, None] != fragments.is_purine)
+    places = [PLACE[name] for name in MATCHED]
+    weights = torch.tensor(list(MATCHED.values())) * beads.known[:, places]
     # The squares of the beads themselves are the same for all fragments.
-    return squares.argmin(1)
+    squares = [weights, -2 * (weights[..., None] * local[:, places]).flatten(1)]
+    kinds = OTHER_KIND * torch.stack([beads.is_purine, ~beads.is_purine], 1)
+    return (torch.cat([*squares, kinds], 1) @ _described(fragments)).argmin(1)
+
+
+@lru_cache(maxsize=1)
+def _described(fragments: Fragments) -> Float[Tensor, "n F"]:
+    """What the matched squared distances are products with: squares, coordinates, and which base it is not."""
+    coords = fragments.coords[:, [PLACE[name] for name in MATCHED]]
+    kinds = torch.stack([~fragments.is_purine, fragments.is_purine], 1)
+    return torch.cat([coords.square().sum(-1), coords.flatten(1), kinds], 1).T.contiguous()
 
 
 def weighted_kabsch(

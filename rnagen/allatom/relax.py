@@ -11,12 +11,12 @@ from itertools import combinations
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.spatial import cKDTree
 from torch import Tensor
 
-from rnagen.allatom.distances import Distances, Ties, joined, tensors, total
+from rnagen.allatom.distances import NEXT, ChainDistances, PairDistances, Ties, folded, joined, tensors, with_next
 from rnagen.allatom.library import PLACE, fragments
 from rnagen.allatom.minimise import minimise
+from rnagen.contacts import close_pairs
 from rnagen.structure import BEADS
 
 CHAIN, CROWD, PLACE_SIGMA = 0.1, 0.3, 0.3
@@ -28,6 +28,8 @@ TAIL = 0.002
 CLOSE, SKIN = 3.6, 2.0
 """Å; beads of residues that are not neighbours stay so far apart; nearer than the sum they are watched."""
 ROUNDS, STEPS = 3, 60
+ENOUGH = 0.001
+"""Energy per bead; see `minimise`."""
 
 
 @cache
@@ -50,43 +52,43 @@ def relaxed(
         there: beads that are known.
         linked: whether each residue is bonded to the next.
     """
-    batch, size = len(beads), there.size
-    chain, places = _chain(there, linked, batch), _places(beads, there)
-    x = torch.from_numpy(beads).reshape(-1, 3)
+    chain, places = _chain(there, linked), _places(beads, there)
+    x = torch.from_numpy(beads).permute(0, 2, 3, 1).contiguous()
     for _ in range(ROUNDS):
-        crowd = _crowd(x.view(batch, size, 3).numpy(), there)
-        distances = joined([chain, crowd])
+        crowd = _crowd(x.permute(0, 3, 1, 2).numpy(), there)
 
-        def energy(x: Tensor, distances: Distances = distances) -> tuple[Tensor, Tensor]:
-            return total([distances.energy(x), places.energy(x)], batch, x)
+        def energy(x: Tensor, crowd: PairDistances = crowd) -> tuple[Tensor, Tensor]:
+            both = with_next(x)
+            gradient = torch.zeros_like(both)
+            energy = chain.add(both, gradient)
+            gradient = folded(gradient)
+            return energy + places.add(x, gradient) + crowd.add(x, gradient), gradient
 
-        x = minimise(energy, x, STEPS)
-    return x.view(beads.shape).numpy()
+        x = minimise(energy, x, STEPS, ENOUGH * there.sum())
+    return np.ascontiguousarray(x.permute(0, 3, 1, 2).numpy())
 
 
-def _chain(there: Bool[np.ndarray, "L 4"], linked: Bool[np.ndarray, " L"], batch: int) -> Distances:
+def _chain(there: Bool[np.ndarray, "L 4"], linked: Bool[np.ndarray, " L"]) -> ChainDistances:
     pairs, limits = bounds()
-    known = np.concatenate([there.reshape(-1), np.zeros(len(BEADS), dtype=bool)])
-    atoms = np.arange(len(there))[:, None, None] * len(BEADS) + pairs
-    ok = known[atoms].all(-1) & (linked[:, None] | (pairs < len(BEADS)).all(-1))
-    of, limit = atoms[ok], np.broadcast_to(limits, (len(there), *limits.shape))[ok]
-    of = np.concatenate([of + k * there.size for k in range(batch)])
-    limit = np.tile(limit, (batch, 1))
-    return Distances.of(of, limit[:, 0], limit[:, 1], np.full(len(of), CHAIN))
+    one = np.eye(len(BEADS) + NEXT)
+    after = np.concatenate([there[1:] & linked[:-1, None], np.zeros((1, len(BEADS)), dtype=bool)])
+    known = np.concatenate([there, after], axis=1)
+    weight = known[:, pairs].all(-1).T * CHAIN**-2.0
+    lower, upper = (np.repeat(limit[:, None], len(there), 1) for limit in limits.T)
+    return ChainDistances(*tensors(one[pairs[:, 0]] - one[pairs[:, 1]], lower, upper, weight))
 
 
 def _places(beads: Float[np.ndarray, "B L 4 3"], there: Bool[np.ndarray, "L 4"]) -> Ties:
-    rows = np.flatnonzero(np.broadcast_to(there, beads.shape[:3]))
-    most = np.array([PULL[bead] for bead in BEADS])[rows % len(BEADS)]
-    return Ties(*tensors(rows, beads.reshape(-1, 3)[rows], np.full(len(rows), PLACE_SIGMA**-2), most))
+    most = np.array([[PULL[bead]] for bead in BEADS])
+    return Ties(*tensors(np.arange(len(BEADS)), beads.transpose(0, 2, 3, 1), there.T * PLACE_SIGMA**-2.0, most))
 
 
-def _crowd(points: Float[np.ndarray, "B n 3"], there: Bool[np.ndarray, "L 4"]) -> Distances:
+def _crowd(beads: Float[np.ndarray, "B L 4 3"], there: Bool[np.ndarray, "L 4"]) -> PairDistances:
     """Beads of residues that are not neighbours, and close."""
     rows, found = np.flatnonzero(there), []
-    for k, one in enumerate(points):
-        pairs = rows[cKDTree(one[rows]).query_pairs(CLOSE + SKIN, output_type="ndarray")]
-        apart = np.abs(np.diff(pairs // len(BEADS), axis=1)[:, 0]) > 1
-        found.append(pairs[apart] + k * there.size)
-    atoms = np.concatenate(found)
-    return Distances.of(atoms, np.full(len(atoms), CLOSE), np.full(len(atoms), np.inf), np.full(len(atoms), CROWD))
+    for k, one in enumerate(beads.reshape(len(beads), -1, 3)):
+        pairs = rows[close_pairs(one[rows], CLOSE + SKIN)]
+        pairs = pairs[np.abs(np.diff(pairs // len(BEADS), axis=1)[:, 0]) > 1]
+        close, free = np.full(len(pairs), CLOSE), np.full(len(pairs), np.inf)
+        found.append(PairDistances.of(pairs, k, there.shape, close, free, CROWD))
+    return joined(found)

@@ -4,23 +4,25 @@ Weights are 1 / σ² with σ in Å (Å³ for volumes): tighter than experimental
 wider where the beads may be wrong.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
-import torch
-from jaxtyping import Bool, Float, Int, Int64
-from torch import Tensor
+from jaxtyping import Bool, Float, Int
 
-from rnagen.allatom.distances import Distances, Ties, joined, tensors
+from rnagen.allatom.distances import NEXT, ChainDistances, PairDistances, Ties, joined, tensors
+from rnagen.allatom.energy import Bases, Energy, Volumes
 from rnagen.allatom.pairing import find_pairs, hydrogen_bonds
 from rnagen.chemistry import COLUMN, WIDTH, base_columns, ideals, is_c2_endo, terms
 from rnagen.contacts import connected, contacts
-from rnagen.structure import BASES, BEADS, glycosidic_nitrogen
+from rnagen.structure import BACKBONE_ATOMS, BASES, BEADS, glycosidic_nitrogen
 
 BOND, ANGLE, VOLUME, BASE, PAIR = 0.015, 0.02, 0.15, 0.02, 0.12
 """σ of bonds, of distances across angles, of volumes, of atoms of bases about their ideal place, of hydrogen bonds."""
 BEAD = {"P": 0.4, "C4'": 0.3, "C1'": 0.04, "N": 0.1}
 """σ of the distance of atoms from the beads."""
+CORNERS = {"A": ("N7", "C2"), "C": ("C5", "N3"), "G": ("N7", "C2"), "U": ("C5", "N3"), "N": ("N1",)}
+"""Atoms that hold each base, with C1'."""
 PULL = {"P": 1.0, "C4'": 1.0, "C1'": 100.0, "N": 6.0}
 """1 / Å; largest force of a bead on its atom: farther away it grows no more."""
 PAIR_PULL = 15.0
@@ -29,27 +31,8 @@ CONTACT = 0.06
 """σ of the distance by which atoms are too close."""
 ROOM = -0.25
 """Å; atoms are too close when they are nearer than the sum of their radii and this; clashes begin at -0.4."""
-SKIN = 0.8
+SKIN = 0.5
 """Å; pairs that are so much farther apart are watched too."""
-_MOST_BASE = 12
-"""C1' and the atoms of the largest base, guanine."""
-
-
-@dataclass(frozen=True)
-class Restraints:
-    """Of B conformers with G atoms each on the grid; atoms of all conformers are numbered through."""
-
-    distances: Distances
-    volumes: tuple[Int64[Tensor, "V 4"], Float[Tensor, " V"]]
-    """Handed centres with their neighbours, and the ideal volumes."""
-    bases: tuple[Int64[Tensor, "R 12"], Float[Tensor, "R 12 3"], Float[Tensor, "R 12 1"]]
-    """Atoms of each base, their ideal place about its centre, and 1 or 0 where it has fewer."""
-    beads: Ties
-    """Of the atoms to their beads."""
-
-    def looser(self, share: float) -> "Restraints":
-        """With this share of the largest force of the beads."""
-        return replace(self, beads=replace(self.beads, most=share * self.beads.most))
 
 
 @dataclass(frozen=True)
@@ -75,8 +58,8 @@ def restraints(
     start: Float[np.ndarray, "B L 27 3"],
     beads: Float[np.ndarray, "B L 4 3"],
     there: Bool[np.ndarray, "L 4"],
-) -> Restraints:
-    """The restraints of conformers that `rnagen.allatom.placement` has placed.
+) -> Energy:
+    """The restraints of conformers that `rnagen.allatom.placement` has placed, without contacts.
 
     Args:
         topology: of the chain.
@@ -84,31 +67,52 @@ def restraints(
         beads: Å.
         there: beads that are known.
     """
-    batch, size = len(start), topology.mask.size
-    shift = np.arange(batch)[:, None] * size
-    return Restraints(
-        joined([_distances(topology, start[k], beads[k], k * size) for k in range(batch)]),
-        _volumes(topology, shift),
-        _bases(topology, shift),
-        _beads(topology, beads, there, shift),
-    )
+    pairs = joined([_hydrogen_bonds(topology, one, k) for k, one in enumerate(beads)])
+    return Energy(_chain(topology, start), pairs, _volumes(topology), _bases(topology), _beads(topology, beads, there))
 
 
-def _distances(
-    topology: Topology, start: Float[np.ndarray, "L 27 3"], beads: Float[np.ndarray, "L 4 3"], shift: int
-) -> Distances:
-    """Bonds, angles and hydrogen bonds of one conformer, without those within bases."""
+def _chain(topology: Topology, start: Float[np.ndarray, "B L 27 3"]) -> ChainDistances:
+    """Bonds and angles, without those within bases."""
     bonds, angles = (terms(topology.bases, topology.mask, topology.linked, size) for size in (2, 3))
     free, bent = (~_in_base(found.atoms) for found in (bonds, angles))
-    endo = is_c2_endo(start.astype(float))[angles.atoms[:, 0] // WIDTH].astype(int)
-    across = ideals().distances[angles.kinds, endo, 0][bent]
-    there = topology.mask[:, [COLUMN["C1'"]] * len(BEADS)]
-    ties, lengths = hydrogen_bonds(find_pairs(beads, there, topology.bases), topology.bases)
-    atoms = np.concatenate([bonds.atoms[free], angles.atoms[bent][:, [0, 2]], ties]) + shift
-    ideal = np.concatenate([ideals().bonds[bonds.kinds[free], 0], across, lengths])
-    counts = [int(free.sum()), int(bent.sum()), len(ties)]
-    sigma, most = np.repeat([BOND, ANGLE, PAIR], counts), np.repeat([np.inf, np.inf, PAIR_PULL], counts)
-    return Distances.of(atoms, ideal, ideal, sigma, most)
+    edges, lengths = _edges(topology)
+    ends = np.concatenate([bonds.atoms[free], angles.atoms[bent][:, [0, 2]], edges])
+    ties, kind, residue = _rows(ends)
+    size = (len(ties), len(topology.bases))
+    weight, ideal = np.zeros(size), np.zeros((len(start), *size))
+    weight[kind, residue] = np.repeat([BOND, ANGLE, BASE], [free.sum(), bent.sum(), len(edges)]) ** -2.0
+    for row, one in zip(ideal, start):
+        endo = is_c2_endo(one.astype(float))[angles.atoms[bent][:, 0] // WIDTH].astype(int)
+        across = ideals().distances[angles.kinds[bent], endo, 0]
+        row[kind, residue] = np.concatenate([ideals().bonds[bonds.kinds[free], 0], across, lengths])
+    incidence, at, by = tensors(_incidence(ties[:, 0], ties[:, 1]), ideal, weight)
+    return ChainDistances(incidence, at, at, by)
+
+
+def _edges(topology: Topology) -> tuple[Int[np.ndarray, "K 2"], Float[np.ndarray, " K"]]:
+    """Distances between the corners of bases, and with C1'."""
+    atoms, lengths = [], []
+    for code, base in enumerate(BASES):
+        rows = np.flatnonzero((topology.bases == code) & topology.mask[:, COLUMN["C1'"]])
+        columns, flat = base_columns(base).tolist(), ideals().bases[base]
+        for pair in combinations([COLUMN["C1'"], *(COLUMN[name] for name in CORNERS[base])], 2):
+            first, second = (flat[columns.index(column)] for column in pair)
+            atoms.append(rows[:, None] * WIDTH + pair)
+            lengths.append(np.full(len(rows), np.linalg.norm(first - second)))
+    return np.concatenate(atoms), np.concatenate(lengths)
+
+
+def _rows(atoms: Int[np.ndarray, "n k"]) -> tuple[Int[np.ndarray, "K k"], Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+    """Atoms of terms as `with_next` numbers them, without repeats; which of these each term has, and its residue."""
+    residue = atoms.min(1) // WIDTH
+    kinds, kind = np.unique(atoms - residue[:, None] * WIDTH, axis=0, return_inverse=True)
+    return kinds, kind.reshape(-1), residue
+
+
+def _incidence(to: Int[np.ndarray, " K"], of: Int[np.ndarray, " K"]) -> Float[np.ndarray, "K A"]:
+    """1 at one atom and -1 at the other."""
+    one = np.eye(WIDTH + NEXT)
+    return one[to] - one[of]
 
 
 def _in_base(atoms: Int[np.ndarray, "K n"]) -> Bool[np.ndarray, " K"]:
@@ -116,52 +120,53 @@ def _in_base(atoms: Int[np.ndarray, "K n"]) -> Bool[np.ndarray, " K"]:
     return (atoms % WIDTH >= COLUMN["C1'"]).all(1) & (atoms // WIDTH == atoms[:, :1] // WIDTH).all(1)
 
 
-def too_close(topology: Topology, coords: Float[np.ndarray, "B L 27 3"]) -> Distances:
+def _hydrogen_bonds(topology: Topology, beads: Float[np.ndarray, "L 4 3"], conformer: int) -> PairDistances:
+    there = topology.mask[:, [COLUMN["C1'"]] * len(BEADS)]
+    atoms, lengths = hydrogen_bonds(find_pairs(beads, there, topology.bases), topology.bases)
+    return PairDistances.of(atoms, conformer, topology.mask.shape, lengths, lengths, PAIR, PAIR_PULL)
+
+
+def too_close(topology: Topology, coords: Float[np.ndarray, "B L 27 3"]) -> PairDistances:
     """Pairs of atoms of each conformer that are too close, or could become so."""
     found = []
     for k, one in enumerate(coords):
         pairs, sums = contacts(one.reshape(-1, 3), topology.mask.reshape(-1), topology.near, ROOM + SKIN)
-        pairs = pairs + k * topology.mask.size
-        found.append(Distances.of(pairs, sums + ROOM, np.full(len(pairs), np.inf), np.full(len(pairs), CONTACT)))
+        found.append(PairDistances.of(pairs, k, topology.mask.shape, sums + ROOM, np.full(len(pairs), np.inf), CONTACT))
     return joined(found)
 
 
-def _volumes(topology: Topology, shift: Int[np.ndarray, "B 1"]) -> tuple[Tensor, Tensor]:
+def _volumes(topology: Topology) -> Volumes:
     found = terms(topology.bases, topology.mask, topology.linked, 4)
-    atoms = (found.atoms + shift[..., None]).reshape(-1, 4)
-    return torch.from_numpy(atoms), torch.from_numpy(ideals().volumes[found.kinds, 0]).float().repeat(len(shift))
+    centres, kind, residue = _rows(found.atoms)
+    ideal, weight = np.zeros((len(centres), 1)), np.zeros((len(centres), len(topology.bases)))
+    ideal[kind, 0], weight[kind, residue] = ideals().volumes[found.kinds, 0], VOLUME**-2.0
+    bonds = np.concatenate([_incidence(centres[:, k], centres[:, 0]) for k in (1, 2, 3)])
+    return Volumes(*tensors(bonds, ideal, weight))
 
 
-def _bases(topology: Topology, shift: Int[np.ndarray, "B 1"]) -> tuple[Tensor, Tensor, Tensor]:
-    rows = np.flatnonzero(topology.mask[:, COLUMN["C1'"]])
-    atoms = np.repeat(rows[:, None] * WIDTH + COLUMN["C1'"], _MOST_BASE, axis=1)
-    place, there = np.zeros((len(rows), _MOST_BASE, 3)), np.zeros((len(rows), _MOST_BASE, 1))
-    for k, row in enumerate(rows):
-        base = BASES[topology.bases[row]]
-        columns, ideal = base_columns(base), ideals().bases[base]
-        atoms[k, : len(columns)] = row * WIDTH + columns
-        place[k, : len(columns)] = ideal - ideal.mean(0)
-        there[k, : len(columns)] = 1
-    atoms = (atoms + shift[..., None]).reshape(-1, _MOST_BASE)
-    parts = (torch.from_numpy(part).float().repeat(len(shift), 1, 1) for part in (place, there))
-    return (torch.from_numpy(atoms), *parts)  # type: ignore[return-value]
+def _bases(topology: Topology) -> Bases:
+    length = len(topology.bases)
+    corners, shares = np.full((2, length), COLUMN["C1'"]), np.zeros((3, WIDTH, 1, length))
+    for code, base in enumerate(BASES):
+        rows = np.flatnonzero((topology.bases == code) & topology.mask[:, COLUMN["C1'"]])
+        columns, flat = base_columns(base), ideals().bases[base].copy()
+        free = [COLUMN["C1'"], *(COLUMN[name] for name in CORNERS[base])]
+        flat[:, 2] = 1
+        of = flat[[columns.tolist().index(column) for column in free]]
+        shares[: len(free), columns[:, None], 0, rows] = (flat @ np.linalg.pinv(of)).T[..., None]
+        corners[: len(free) - 1, rows] = np.array(free[1:])[:, None]
+    return Bases(*tensors(corners, shares[:, len(BACKBONE_ATOMS) :]))
 
 
-def _beads(
-    topology: Topology,
-    beads: Float[np.ndarray, "B L 4 3"],
-    there: Bool[np.ndarray, "L 4"],
-    shift: Int[np.ndarray, "B 1"],
-) -> Ties:
-    atoms, targets, strength = [], [], []
-    for column, bead in enumerate(BEADS):
-        names = [glycosidic_nitrogen(BASES[code]) if bead == "N" else bead for code in topology.bases]
-        places = np.array([COLUMN[name] for name in names])
-        rows = np.flatnonzero(topology.mask[np.arange(len(places)), places] & there[:, column])
-        atoms.append(rows * WIDTH + places[rows])
-        targets.append(beads[:, rows, column])
-        strength.append(np.tile([BEAD[bead] ** -2, PULL[bead]], (len(rows), 1)))
-    index = (np.concatenate(atoms) + shift).reshape(-1)
-    target = np.concatenate(targets, axis=1).reshape(-1, 3)
-    weight, most = np.tile(np.concatenate(strength), (len(shift), 1)).T
-    return Ties(*tensors(index, target, weight, most))
+def _beads(topology: Topology, beads: Float[np.ndarray, "B L 4 3"], there: Bool[np.ndarray, "L 4"]) -> Ties:
+    columns, names = zip(
+        *((COLUMN[name], bead) for bead in BEADS for name in (("N9", "N1") if bead == "N" else (bead,)))
+    )
+    of = [BEADS.index(bead) for bead in names]
+    nitrogen = np.array([COLUMN[glycosidic_nitrogen(base)] for base in BASES])[topology.bases]
+    weight = (topology.mask[:, columns] & there[:, of]).T * np.array([BEAD[bead] ** -2 for bead in names])[:, None]
+    for row, (column, bead) in enumerate(zip(columns, names)):
+        if bead == "N":
+            weight[row, nitrogen != column] = 0
+    most = np.array([[PULL[bead]] for bead in names])
+    return Ties(*tensors(np.array(columns), beads[:, :, of].transpose(0, 2, 3, 1), weight, most))

@@ -77,12 +77,15 @@ class SavedModel:
         return model.to(device).eval()
 
 
+_FILLING = frozenset({nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_})
+
+
 class _Unfilled(TorchFunctionMode):
-    """Weights without memory need no initial values: torch decomposes `normal_` there, with the modules of its
-    compiler, whose import takes as long as that of all others."""
+    """Weights without memory need no initial values: torch decomposes their filling there, step by step in Python, and
+    `normal_` with the modules of its compiler, whose import takes as long as that of all others."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return kwargs["tensor"] if func is nn.init.normal_ else func(*args, **(kwargs or {}))
+        return kwargs["tensor"] if func in _FILLING else func(*args, **(kwargs or {}))
 
 
 def save_model(path: Path, model: nn.Module, task: str, config: dict[str, Any], metadata: dict[str, Any]) -> None:

@@ -57,7 +57,8 @@ def needed_memory(target: Target, config: SampleConfig, models: Sequence[Models]
         encoder = None if checkpoint.encoder is None else checkpoint.encoder.config
         head = None if one.confidence is None else one.confidence.head.config
         length, total = len(target.sequence), -(-config.plan.total // len(models))
-        needs.append(estimated_memory(length, total, checkpoint.config.model, config.sampler, encoder, head))
+        shape, atoms = checkpoint.config.model, config.atoms
+        needs.append(estimated_memory(length, total, shape, config.sampler, encoder, head, atoms))
     return max(needs)
 
 

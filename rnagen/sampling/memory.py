@@ -1,5 +1,6 @@
 """How much memory sampling takes, before it starts; and how it ends where that was too much."""
 
+from rnagen.allatom.complete import conformers_together
 from rnagen.config.confidence import HeadConfig
 from rnagen.config.encoder import EncoderConfig
 from rnagen.config.sampling import SamplerConfig
@@ -12,6 +13,9 @@ from rnagen.sampling.confidence import confidence_memory
 from rnagen.sampling.denoiser import conformers_at_once
 from rnagen.structure import PAIR_FEATURES
 
+FRAGMENTS, PER_RESIDUE = 32 * 2**20, 24_000
+"""Bytes of completing beads to all atoms: the search in the fragments, and each residue of each conformer, of which
+14 to 27 kB were measured."""
 LESS_MEMORY = "lower --chunk (conformers at once), cut the sequence into domains, or use a larger machine"
 """What helps where the memory does not suffice."""
 
@@ -23,6 +27,7 @@ def estimated_memory(
     options: SamplerConfig,
     encoder: EncoderConfig | None = None,
     head: HeadConfig | None = None,
+    atoms: str = "beads",
 ) -> int:
     """Peak bytes of sampling n conformers of `length` residues, beside the models.
 
@@ -56,8 +61,15 @@ def estimated_memory(
     before = (models - 1) * context
     confidence = 0 if head is None else config.pair_dim * pairs + confidence_memory(length, head)
     folding = 8 * pairs
-    peak = max(folding, before + encoding, before + trunk, models * context + 16 * tokens, confidence)
+    completion = completion_memory(length, n) if atoms == "all" else 0
+    peak = max(folding, before + encoding, before + trunk, models * context + 16 * tokens, confidence, completion)
     return int(1.1 * (peak + features)) + 64 * 2**20
+
+
+def completion_memory(length: int, n: int) -> int:
+    """Bytes of completing n conformers to all atoms: of those that are minimised together."""
+    together = conformers_together(length, n)
+    return FRAGMENTS + together * length * PER_RESIDUE
 
 
 def triangle_memory(length: int, width: int) -> int:

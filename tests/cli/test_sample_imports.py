@@ -8,8 +8,7 @@ ROOT = Path(__file__).parents[2]
 UNUSED = (
     *("lightning", "pytorch_lightning", "torchmetrics", "wandb", "tensorboard", "matplotlib", "pandas", "pyarrow"),
     *(
-        "scipy.stats",
-        "scipy.optimize",
+        "scipy",
         "rapidfuzz",
         "torchdiffeq",
         "sympy",

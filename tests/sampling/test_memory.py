@@ -71,13 +71,23 @@ def test_a_ribosomal_rna_fits_a_machine_of_24_gigabytes() -> None:
         assert estimated_memory(4300, 5, shape, SamplerConfig(), None, head) < 12 * 2**30
 
 
+def test_completing_to_all_atoms_counts_where_it_takes_most() -> None:
+    small = replace(TINY.model, pair_dim=1, num_layers=1)
+    beads, full = (estimated_memory(1000, 5, small, OPTIONS, atoms=atoms) for atoms in ("beads", "all"))
+    assert full > beads
+    few, many = (estimated_memory(120, n, small, OPTIONS, atoms="all") for n in (500, 5000))
+    assert few == many
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("length", [700, 1600])
-def test_the_estimate_that_is_printed_is_what_is_measured(length: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("length", "atoms"), [(700, "beads"), (1600, "beads"), (120, "all"), (700, "all"), (1600, "all")]
+)
+def test_the_estimate_that_is_printed_is_what_is_measured(length: int, atoms: str, tmp_path: Path) -> None:
     sequence = "".join(np.random.default_rng(0).choice(list("ACGU"), length))
     script = "import sys; from rnagen.cli.main import main; sys.exit(main(['sample', *sys.argv[1:]]))"
     command = [sys.executable, "-c", script, "--sequence", sequence, "--out", str(tmp_path / "out")]
-    flags = ["--n", "2", "--steps", "1", "--device", "cpu", "--no-report", "--atoms", "beads"]
+    flags = ["--n", "2", "--steps", "1", "--device", "cpu", "--no-report", "--atoms", atoms]
     process = subprocess.Popen([*command, *flags], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     printed = process.stdout.read()
