@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnagen.model.embeddings import rotate
+from rnagen.model.products import Linear, multiplies, product, scaled_product
 from rnagen.model.rows import row_blocks
 from rnagen.model.triangles import gated_triangles, gated_triangles_by_rows
 
@@ -17,10 +18,13 @@ class Transition(nn.Module):
     def __init__(self, dim: int, ratio: int) -> None:
         super().__init__()
         hidden = 8 * round(dim * ratio * 2 / 3 / 8)
-        self.inward = nn.Linear(dim, 2 * hidden, bias=False)
-        self.outward = nn.Linear(hidden, dim, bias=False)
+        self.inward = Linear(dim, 2 * hidden, bias=False)
+        self.outward = Linear(hidden, dim, bias=False)
 
     def forward(self, x: Float[Tensor, "*shape d"]) -> Float[Tensor, "*shape d"]:
+        if multiplies(x):
+            of_gate, of_value = self.inward.weight.chunk(2)
+            return self.outward(scaled_product(x, of_value, product(x, of_gate, after="swish")))
         gate, value = self.inward(x).chunk(2, dim=-1)
         return self.outward(F.silu(gate) * value)
 
@@ -31,10 +35,10 @@ class BiasedAttention(nn.Module):
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.project = nn.Linear(dim, 3 * dim, bias=False)
+        self.project = Linear(dim, 3 * dim, bias=False)
         self.query_gain = nn.Parameter(torch.ones(dim // heads))
         self.key_gain = nn.Parameter(torch.ones(dim // heads))
-        self.out = nn.Linear(dim, dim, bias=False)
+        self.out = Linear(dim, dim, bias=False)
 
     def forward(
         self,
@@ -89,7 +93,7 @@ class PairBias(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm = nn.LayerNorm(pair_dim)
-        self.project = nn.Linear(pair_dim, layers * heads, bias=False)
+        self.project = Linear(pair_dim, layers * heads, bias=False)
 
     def forward(self, pair: Float[Tensor, "B L L c"], mask: Bool[Tensor, "B L"]) -> Float[Tensor, "layers B 1 H L L"]:
         blocks = row_blocks(pair.shape[1])
@@ -120,10 +124,10 @@ class TriangleMultiplication(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(dim)
-        self.project = nn.Linear(dim, 4 * dim, bias=False)
+        self.project = Linear(dim, 4 * dim, bias=False)
         self.norm_out = nn.LayerNorm(dim)
-        self.out = nn.Linear(dim, dim, bias=False)
-        self.gate = nn.Linear(dim, dim)
+        self.out = Linear(dim, dim, bias=False)
+        self.gate = Linear(dim, dim)
         nn.init.zeros_(self.out.weight)
 
     def forward(self, pair: Float[Tensor, "B L L c"], pair_mask: Float[Tensor, "B L L 1"]) -> Float[Tensor, "B L L c"]:
@@ -149,4 +153,7 @@ class TriangleMultiplication(nn.Module):
 
     def _gated(self, update: Float[Tensor, "c B rows L"], normed: Float[Tensor, "pairs c"]) -> Float[Tensor, "pairs c"]:
         # Sums over k grow with L; the norm takes that out again.
-        return self.out(self.norm_out(update.flatten(1).mT.to(normed.dtype))) * self.gate(normed).sigmoid()
+        summed = self.norm_out(update.flatten(1).mT.to(normed.dtype))
+        if multiplies(normed):
+            return scaled_product(summed, self.out.weight, product(normed, self.gate.weight, self.gate.bias, "sigmoid"))
+        return self.out(summed) * self.gate(normed).sigmoid()
