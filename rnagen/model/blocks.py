@@ -6,6 +6,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rnagen.model.attention import attend
 from rnagen.model.embeddings import rotate
 from rnagen.model.products import Linear, multiplies, product, scaled_product
 from rnagen.model.rows import row_blocks
@@ -52,38 +53,8 @@ class BiasedAttention(nn.Module):
         key = F.rms_norm(key, key.shape[-1:], self.key_gain.to(key.dtype), eps=1e-6)
         if rotary is not None:
             query, key = rotate(query, rotary), rotate(key, rotary)
-        fused = query.is_cuda or not torch.is_grad_enabled()
-        attend = attend_in_four_dimensions if fused else attend_by_products
         mixed = attend(query, key, value.to(query.dtype), bias.to(query.dtype))
         return self.out(rearrange(mixed, "b k h l d -> b k l (h d)").to(x.dtype))
-
-
-def attend_by_products(
-    query: Float[Tensor, "B K H L c"],
-    key: Float[Tensor, "B K H L c"],
-    value: Float[Tensor, "B K H L c"],
-    bias: Float[Tensor, "B 1 H L L"],
-) -> Float[Tensor, "B K H L c"]:
-    """Attention as two products and a softmax, for training on CPUs: where the bias needs a gradient,
-    `scaled_dot_product_attention` takes the same path there, but in fp32 whatever the precision."""
-    scores = (query * query.shape[-1] ** -0.5) @ key.mT + bias
-    return scores.softmax(-1) @ value
-
-
-def attend_in_four_dimensions(
-    query: Float[Tensor, "B K H L c"],
-    key: Float[Tensor, "B K H L c"],
-    value: Float[Tensor, "B K H L c"],
-    bias: Float[Tensor, "B 1 H L L"],
-) -> Float[Tensor, "B K H L c"]:
-    """Attention of K copies under one bias, for GPUs and for sampling on CPUs: fused kernels want four dimensions, and
-    have no gradient of the bias on a CPU."""
-    copies = query.shape[1]
-    query, key, value = (x.flatten(0, 1) for x in (query, key, value))
-    # For one RNA, as in sampling, the bias is broadcast; for several it is repeated for each copy.
-    bias = bias.expand(-1, copies, -1, -1, -1)
-    bias = bias[0] if len(bias) == 1 else bias.flatten(0, 1)
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=bias).unflatten(0, (-1, copies))
 
 
 class PairBias(nn.Module):

@@ -50,6 +50,14 @@ def scaled_product(
     return result
 
 
+def product_plus(
+    x: Float[Tensor, "*rows inputs"], weight: Float[Tensor, "outputs inputs"], addend: Float[Tensor, "*rows outputs"]
+) -> Float[Tensor, "*rows outputs"]:
+    """x · weightᵀ + addend."""
+    result: Tensor = torch.ops.mkldnn._linear_pointwise.binary(x, addend, weight, None, "add")
+    return result
+
+
 class Linear(nn.Linear):
     """A linear layer that multiplies by oneDNN where it can."""
 
