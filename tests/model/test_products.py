@@ -40,7 +40,7 @@ def test_gradients_half_precision_and_autocast_are_left_to_pytorch() -> None:
     assert not multiplies(x)
     with torch.no_grad():
         assert multiplies(x) == AVAILABLE
-        assert not multiplies(x.double()) and not multiplies(x.bfloat16()) and not multiplies(x.to("meta"))
+        assert not any(map(multiplies, (x.double(), x.bfloat16(), x.to("meta"))))
         with torch.autocast("cpu", torch.bfloat16):
             assert not multiplies(x)
             assert Linear(4, 5)(x).dtype == torch.bfloat16
