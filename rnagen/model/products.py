@@ -15,16 +15,20 @@ from torch.nn import functional as F
 
 AVAILABLE = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 """Whether this build of PyTorch has oneDNN."""
+FEWEST_ROWS = 32
+"""Of a matrix whose product is computed here: for fewer, the weights take longer to arrange than MKL to multiply."""
 After = Literal["none", "sigmoid", "swish"]
 """What is done to each number of a product."""
 
 
 def multiplies(x: Tensor) -> bool:
-    """Whether the functions here take `x`: fp32 on a CPU, outside of autocast, without gradients and compiler."""
+    """Whether the functions here are for `x`: fp32 on a CPU, outside of autocast, without gradients and compiler, and
+    not too few rows."""
     return (
         AVAILABLE
         and x.dtype == torch.float32
         and x.device.type == "cpu"
+        and x.numel() >= FEWEST_ROWS * x.shape[-1]
         and not torch.is_grad_enabled()
         and not torch.compiler.is_compiling()
         and not torch.is_autocast_enabled("cpu")

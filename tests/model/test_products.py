@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from rnagen.features import from_chain
 from rnagen.model import attention, triangles
 from rnagen.model.model import RNAFlowModel
-from rnagen.model.products import AVAILABLE, Linear, multiplies, product, product_plus, scaled_product
+from rnagen.model.products import AVAILABLE, FEWEST_ROWS, Linear, multiplies, product, product_plus, scaled_product
 from tests.helpers.tiny import TINY_MODEL, make_chain, stirred
 
 needs_onednn = pytest.mark.skipif(not AVAILABLE, reason="this build of PyTorch has no oneDNN")
@@ -35,12 +35,13 @@ def test_matrices_may_lie_as_they_like() -> None:
         torch.testing.assert_close(product(x.mT, weight.mT), x.mT @ weight)
 
 
-def test_gradients_half_precision_and_autocast_are_left_to_pytorch() -> None:
-    x = torch.randn(3, 4)
+def test_gradients_half_precision_autocast_and_few_rows_are_left_to_pytorch() -> None:
+    x = torch.randn(FEWEST_ROWS, 4)
     assert not multiplies(x)
     with torch.no_grad():
         assert multiplies(x) == AVAILABLE
         assert not any(map(multiplies, (x.double(), x.bfloat16(), x.to("meta"))))
+        assert not multiplies(x[1:])
         with torch.autocast("cpu", torch.bfloat16):
             assert not multiplies(x)
             assert Linear(4, 5)(x).dtype == torch.bfloat16
@@ -48,7 +49,7 @@ def test_gradients_half_precision_and_autocast_are_left_to_pytorch() -> None:
 
 
 def test_a_layer_is_that_of_pytorch() -> None:
-    layer, x = Linear(4, 5), torch.randn(2, 3, 4)
+    layer, x = Linear(4, 5), torch.randn(2, FEWEST_ROWS, 4)
     with torch.no_grad():
         torch.testing.assert_close(layer(x), F.linear(x, layer.weight, layer.bias))
         torch.testing.assert_close(layer(x[0, 0]), F.linear(x[0, 0], layer.weight, layer.bias))
