@@ -2,9 +2,9 @@
 
     python benchmarks/stages.py
 
-The rate is that of one large product in the same precision and on the same threads. Counted are the products of a stage
-and of its attention (torch.utils.flop_counter), nothing else that it computes. Sampling runs in fp32; bf16 is what it
-could be.
+The rate is that of one large product in the same precision and on the same threads: in fp32 by oneDNN, as sampling
+multiplies (`rnagen.model.products`). Counted are the products of a stage and of its attention
+(torch.utils.flop_counter), nothing else that it computes. Sampling runs in fp32; bf16 is what it could be.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,13 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
-from timing import Row, benchmark, digits, markdown, random_sequence, rate, shortest
+from timing import SIZE, Row, benchmark, digits, markdown, random_sequence, rate, shortest
 from torch.utils.flop_counter import FlopCounterMode, register_flop_formula
 
 from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
 from rnagen.features import from_sequence
 from rnagen.model.model import RNAFlowModel
+from rnagen.model.products import AVAILABLE, product
 from rnagen.sampling.denoiser import conformers_at_once
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -32,10 +33,27 @@ def products_of_attention(query: torch.Size, key: torch.Size, value: torch.Size,
     return 2 * copies * heads * length * key[2] * (width + value[3])
 
 
+@register_flop_formula(torch.ops.mkldnn._linear_pointwise)
+def products_of_onednn(rows: torch.Size, second: torch.Size, third: torch.Size | None, *_: Any, **__: Any) -> int:
+    """x · weightᵀ: the weight is the second, or the third where the second is what the product is combined with."""
+    weight = second if third is None or len(third) == 1 else third
+    return 2 * rows.numel() * weight[0]
+
+
+@torch.no_grad()
+def rate_of_sampling() -> float:
+    """Operations a second of one large product as sampling computes it, in fp32."""
+    if not AVAILABLE:
+        return rate(torch.float32)
+    one, other = torch.randn(2, SIZE, SIZE)
+    product(one, other)
+    return 2 * SIZE**3 / shortest(lambda: product(one, other), 8)
+
+
 def measure(quick: bool) -> list[Row]:
     """A row for each stage, length and precision."""
     model = load_checkpoint(DEFAULT_CHECKPOINT).model
-    rates = {name: rate(dtype) for name, dtype in PRECISIONS.items()}
+    rates = {"fp32": rate_of_sampling(), "bf16": rate(torch.bfloat16)}
     rows: list[Row] = []
     for length in (120, 250) if quick else (70, 120, 250, 500):
         for stage, task in stages(model, length).items():

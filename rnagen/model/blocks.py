@@ -6,7 +6,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rnagen.model.attention import attend
 from rnagen.model.embeddings import rotate
+from rnagen.model.products import Linear, multiplies, product, scaled_product
 from rnagen.model.rows import row_blocks
 from rnagen.model.triangles import gated_triangles, gated_triangles_by_rows
 
@@ -17,10 +19,13 @@ class Transition(nn.Module):
     def __init__(self, dim: int, ratio: int) -> None:
         super().__init__()
         hidden = 8 * round(dim * ratio * 2 / 3 / 8)
-        self.inward = nn.Linear(dim, 2 * hidden, bias=False)
-        self.outward = nn.Linear(hidden, dim, bias=False)
+        self.inward = Linear(dim, 2 * hidden, bias=False)
+        self.outward = Linear(hidden, dim, bias=False)
 
     def forward(self, x: Float[Tensor, "*shape d"]) -> Float[Tensor, "*shape d"]:
+        if multiplies(x):
+            of_gate, of_value = self.inward.weight.chunk(2)
+            return self.outward(scaled_product(x, of_value, product(x, of_gate, after="swish")))
         gate, value = self.inward(x).chunk(2, dim=-1)
         return self.outward(F.silu(gate) * value)
 
@@ -31,10 +36,10 @@ class BiasedAttention(nn.Module):
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.project = nn.Linear(dim, 3 * dim, bias=False)
+        self.project = Linear(dim, 3 * dim, bias=False)
         self.query_gain = nn.Parameter(torch.ones(dim // heads))
         self.key_gain = nn.Parameter(torch.ones(dim // heads))
-        self.out = nn.Linear(dim, dim, bias=False)
+        self.out = Linear(dim, dim, bias=False)
 
     def forward(
         self,
@@ -48,38 +53,8 @@ class BiasedAttention(nn.Module):
         key = F.rms_norm(key, key.shape[-1:], self.key_gain.to(key.dtype), eps=1e-6)
         if rotary is not None:
             query, key = rotate(query, rotary), rotate(key, rotary)
-        fused = query.is_cuda or not torch.is_grad_enabled()
-        attend = attend_in_four_dimensions if fused else attend_by_products
         mixed = attend(query, key, value.to(query.dtype), bias.to(query.dtype))
         return self.out(rearrange(mixed, "b k h l d -> b k l (h d)").to(x.dtype))
-
-
-def attend_by_products(
-    query: Float[Tensor, "B K H L c"],
-    key: Float[Tensor, "B K H L c"],
-    value: Float[Tensor, "B K H L c"],
-    bias: Float[Tensor, "B 1 H L L"],
-) -> Float[Tensor, "B K H L c"]:
-    """Attention as two products and a softmax, for training on CPUs: where the bias needs a gradient,
-    `scaled_dot_product_attention` takes the same path there, but in fp32 whatever the precision."""
-    scores = (query * query.shape[-1] ** -0.5) @ key.mT + bias
-    return scores.softmax(-1) @ value
-
-
-def attend_in_four_dimensions(
-    query: Float[Tensor, "B K H L c"],
-    key: Float[Tensor, "B K H L c"],
-    value: Float[Tensor, "B K H L c"],
-    bias: Float[Tensor, "B 1 H L L"],
-) -> Float[Tensor, "B K H L c"]:
-    """Attention of K copies under one bias, for GPUs and for sampling on CPUs: fused kernels want four dimensions, and
-    have no gradient of the bias on a CPU."""
-    copies = query.shape[1]
-    query, key, value = (x.flatten(0, 1) for x in (query, key, value))
-    # For one RNA, as in sampling, the bias is broadcast; for several it is repeated for each copy.
-    bias = bias.expand(-1, copies, -1, -1, -1)
-    bias = bias[0] if len(bias) == 1 else bias.flatten(0, 1)
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=bias).unflatten(0, (-1, copies))
 
 
 class PairBias(nn.Module):
@@ -89,7 +64,7 @@ class PairBias(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm = nn.LayerNorm(pair_dim)
-        self.project = nn.Linear(pair_dim, layers * heads, bias=False)
+        self.project = Linear(pair_dim, layers * heads, bias=False)
 
     def forward(self, pair: Float[Tensor, "B L L c"], mask: Bool[Tensor, "B L"]) -> Float[Tensor, "layers B 1 H L L"]:
         blocks = row_blocks(pair.shape[1])
@@ -120,10 +95,10 @@ class TriangleMultiplication(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(dim)
-        self.project = nn.Linear(dim, 4 * dim, bias=False)
+        self.project = Linear(dim, 4 * dim, bias=False)
         self.norm_out = nn.LayerNorm(dim)
-        self.out = nn.Linear(dim, dim, bias=False)
-        self.gate = nn.Linear(dim, dim)
+        self.out = Linear(dim, dim, bias=False)
+        self.gate = Linear(dim, dim)
         nn.init.zeros_(self.out.weight)
 
     def forward(self, pair: Float[Tensor, "B L L c"], pair_mask: Float[Tensor, "B L L 1"]) -> Float[Tensor, "B L L c"]:
@@ -149,4 +124,7 @@ class TriangleMultiplication(nn.Module):
 
     def _gated(self, update: Float[Tensor, "c B rows L"], normed: Float[Tensor, "pairs c"]) -> Float[Tensor, "pairs c"]:
         # Sums over k grow with L; the norm takes that out again.
-        return self.out(self.norm_out(update.flatten(1).mT.to(normed.dtype))) * self.gate(normed).sigmoid()
+        summed = self.norm_out(update.flatten(1).mT.to(normed.dtype))
+        if multiplies(normed):
+            return scaled_product(summed, self.out.weight, product(normed, self.gate.weight, self.gate.bias, "sigmoid"))
+        return self.out(summed) * self.gate(normed).sigmoid()

@@ -16,6 +16,7 @@ from rnagen.config.confidence import HeadConfig
 from rnagen.geometry import full_precision
 from rnagen.model.blocks import BiasedAttention, PairBias, Transition
 from rnagen.model.embeddings import radial
+from rnagen.model.products import Linear
 from rnagen.model.rows import add_by_rows, by_rows
 from rnagen.model.trunk import TrunkOutput
 
@@ -43,13 +44,13 @@ class ConfidenceBlock(nn.Module):
     def __init__(self, config: HeadConfig) -> None:
         super().__init__()
         dim, pair_dim = config.head_dim, config.head_pair_dim
-        self.outer = nn.Linear(dim, 2 * pair_dim, bias=False)
+        self.outer = Linear(dim, 2 * pair_dim, bias=False)
         self.pair_norm = nn.LayerNorm(pair_dim)
         self.pair_transition = Transition(pair_dim, 2)
         self.bias = PairBias(pair_dim, config.head_heads, layers=1)
         self.attention_norm = nn.LayerNorm(dim)
         self.attention = BiasedAttention(dim, config.head_heads)
-        self.gather = nn.Linear(2 * pair_dim, dim, bias=False)
+        self.gather = Linear(2 * pair_dim, dim, bias=False)
         self.transition_norm = nn.LayerNorm(dim)
         self.transition = Transition(dim, 2)
 
@@ -84,14 +85,14 @@ class ConfidenceHead(nn.Module):
         self.config = config
         self.embed_dim, self.pair_dim = embed_dim, pair_dim
         dim, width = config.head_dim, config.head_pair_dim
-        self.single = nn.Linear(embed_dim, dim)
+        self.single = Linear(embed_dim, dim)
         self.pair_norm = nn.LayerNorm(pair_dim)
-        self.pair = nn.Linear(pair_dim, width)
-        self.geometry = nn.Linear(GEOMETRY, width, bias=False)
+        self.pair = Linear(pair_dim, width)
+        self.geometry = Linear(GEOMETRY, width, bias=False)
         self.blocks = nn.ModuleList(ConfidenceBlock(config) for _ in range(config.head_layers))
         self.norm = nn.LayerNorm(dim)
-        self.lddt = nn.Linear(dim, config.levels)
-        self.tm = nn.Sequential(nn.Linear(dim + width + 1, dim), nn.SiLU(), nn.Linear(dim, config.levels))
+        self.lddt = Linear(dim, config.levels)
+        self.tm = nn.Sequential(Linear(dim + width + 1, dim), nn.SiLU(), Linear(dim, config.levels))
 
     def forward(self, trunk: TrunkOutput, c1: Float[Tensor, "B K L 3"], mask: Bool[Tensor, "B L"]) -> ConfidenceLogits:
         """Logits in fp32 of K conformers of each of B RNAs; `c1` in Å, anything on padding."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnagen.config.structure import ModelConfig
+from rnagen.model.products import Linear
 
 
 class GroupAttention(nn.Module):
@@ -18,8 +19,8 @@ class GroupAttention(nn.Module):
         super().__init__()
         dim, self.heads, self.size = config.embed_dim, config.mha_heads, config.num_conformers
         self.norm = nn.LayerNorm(dim)
-        self.project = nn.Linear(dim, 3 * dim, bias=False)
-        self.out = nn.Linear(dim, dim, bias=False)
+        self.project = Linear(dim, 3 * dim, bias=False)
+        self.out = Linear(dim, dim, bias=False)
         nn.init.zeros_(self.out.weight)
 
     def forward(self, x: Float[Tensor, "B K L d"]) -> Float[Tensor, "B K L d"]:

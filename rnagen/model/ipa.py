@@ -17,6 +17,7 @@ from rnagen.config.structure import ModelConfig
 from rnagen.features import References
 from rnagen.geometry import full_precision, masked_mean, rotate
 from rnagen.model.blocks import PairBias
+from rnagen.model.products import Linear
 from rnagen.model.trunk import TrunkOutput
 
 QUERY_POINTS, VALUE_POINTS = 4, 8
@@ -56,12 +57,12 @@ class InvariantPointAttention(nn.Module):
         super().__init__()
         dim, self.heads = config.embed_dim, config.mha_heads
         self.norm = nn.LayerNorm(dim)
-        self.project = nn.Linear(dim, 3 * dim, bias=False)
-        self.points = nn.Linear(dim, self.heads * (2 * QUERY_POINTS + VALUE_POINTS) * 3)
+        self.project = Linear(dim, 3 * dim, bias=False)
+        self.points = Linear(dim, self.heads * (2 * QUERY_POINTS + VALUE_POINTS) * 3)
         self.bias = PairBias(config.pair_dim, self.heads, layers=1)
         # γ = softplus of it is 1 at first.
         self.distance_weight = nn.Parameter(torch.full((self.heads,), math.log(math.e - 1)))
-        self.out = nn.Linear(dim + self.heads * (4 * VALUE_POINTS + config.pair_dim), outputs * dim, bias=False)
+        self.out = Linear(dim + self.heads * (4 * VALUE_POINTS + config.pair_dim), outputs * dim, bias=False)
         nn.init.zeros_(self.out.weight)
 
     def forward(

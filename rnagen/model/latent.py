@@ -16,6 +16,7 @@ from rnagen.model.blocks import BiasedAttention, PairBias, Transition
 from rnagen.model.embeddings import LabelEmbedding, TimeEmbedding, rotary_angles
 from rnagen.model.group import GroupAttention
 from rnagen.model.ipa import InvariantPointAttention
+from rnagen.model.products import Linear
 from rnagen.model.reference import PlacedReferences, ReferenceCoordinates, ReferenceSteps
 from rnagen.model.trunk import TrunkOutput
 
@@ -56,7 +57,7 @@ class LatentBlock(nn.Module):
         self.attention = BiasedAttention(dim, config.mha_heads)
         self.transition_norm = nn.LayerNorm(dim, elementwise_affine=False)
         self.transition = Transition(dim, config.mlp_ratio)
-        self.modulation = nn.Linear(dim, 6 * dim)
+        self.modulation = Linear(dim, 6 * dim)
         self.dropout = nn.Dropout(config.dropout)
         nn.init.zeros_(self.modulation.weight)
         nn.init.zeros_(self.modulation.bias)
@@ -87,16 +88,16 @@ class LatentModel(nn.Module):
         self.head_dim = dim // config.mha_heads
         self.rope = config.rope
         self.grad_checkpointing = config.grad_checkpointing
-        self.coordinates = nn.Linear(channels, dim)
-        self.previous = nn.Linear(channels, dim, bias=False) if config.self_conditioning else None
-        self.single = nn.Linear(dim, dim, bias=False)
+        self.coordinates = Linear(channels, dim)
+        self.previous = Linear(channels, dim, bias=False) if config.self_conditioning else None
+        self.single = Linear(dim, dim, bias=False)
         self.bias = PairBias(config.pair_dim, config.mha_heads, layers=config.num_layers)
         self.time = TimeEmbedding(dim, config.time_multiplier)
         self.label = LabelEmbedding(len(config.categories), dim) if config.categories else None
         self.blocks = nn.ModuleList(LatentBlock(config) for _ in range(config.num_layers))
         self.final_norm = nn.LayerNorm(dim, elementwise_affine=False)
-        self.final_modulation = nn.Linear(dim, 2 * dim)
-        self.out = nn.Linear(dim, channels)
+        self.final_modulation = Linear(dim, 2 * dim)
+        self.out = Linear(dim, channels)
         for layer in (self.final_modulation, self.out):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)

@@ -16,6 +16,7 @@ from rnagen.features import References
 from rnagen.geometry import full_precision, masked_mean
 from rnagen.model.blocks import Transition, TriangleMultiplication
 from rnagen.model.embeddings import radial
+from rnagen.model.products import Linear
 from rnagen.model.rows import add_by_rows, by_rows
 
 DISTANCES = (3.25, 52.0, 39)
@@ -56,12 +57,12 @@ class ReferencePairs(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.atom = config.atoms.index("C1'")
-        self.distances = nn.Linear(CHANNELS, WIDTH, bias=False)
+        self.distances = Linear(CHANNELS, WIDTH, bias=False)
         self.pair_norm = nn.LayerNorm(config.pair_dim)
-        self.pair = nn.Linear(config.pair_dim, WIDTH, bias=False)
+        self.pair = Linear(config.pair_dim, WIDTH, bias=False)
         self.blocks = nn.ModuleList(PairBlock(WIDTH) for _ in range(BLOCKS))
         self.norm = nn.LayerNorm(WIDTH)
-        self.out = nn.Linear(WIDTH, config.pair_dim, bias=False)
+        self.out = Linear(WIDTH, config.pair_dim, bias=False)
         nn.init.zeros_(self.out.weight)
 
     def add_to(
@@ -143,8 +144,8 @@ class ReferenceCoordinates(nn.Module):
         super().__init__()
         atoms, dim = len(config.atoms) * config.references, config.embed_dim
         self.number, self.sigma_data = config.references, config.sigma_data
-        self.coordinates = nn.Linear(3 * atoms, dim, bias=False)
-        self.flags = nn.Linear(atoms + config.references, dim, bias=False)
+        self.coordinates = Linear(3 * atoms, dim, bias=False)
+        self.flags = Linear(atoms + config.references, dim, bias=False)
         for layer in (self.coordinates, self.flags):
             nn.init.zeros_(layer.weight)
 
@@ -168,7 +169,7 @@ class ReferenceSteps(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.number, self.atoms = config.references, len(config.atoms)
-        self.share = nn.Linear(config.embed_dim, config.references)
+        self.share = Linear(config.embed_dim, config.references)
         nn.init.zeros_(self.share.weight)
         nn.init.constant_(self.share.bias, 0.5 / GAIN)
 

@@ -11,10 +11,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rnagen.model.products import multiplies, product, scaled_product
 from rnagen.model.rows import channel_groups, row_blocks
 
 LONGEST_IN_FULL = 1500
 """Residues up to which sampling multiplies edges in the precision of the model, beyond it in bfloat16."""
+
+
+SHORTEST_ONE_BY_ONE = 128
+"""Residues from which on channels are multiplied one by one, by oneDNN: the call of a product costs little of it."""
 
 
 def gated_triangles(projected: Float[Tensor, "channels B L L"]) -> Float[Tensor, "quarter B L L"]:
@@ -59,21 +64,42 @@ def gated_triangles_by_rows(
     of_value, of_gate = (part.unflatten(0, (4, -1)) for part in weight.chunk(2))
     sums = None
     for group in channel_groups(of_value.shape[1], length):
-        of_group = torch.cat([of_value[:, group].flatten(0, 1), of_gate[:, group].flatten(0, 1)])
+        of_group = (of_value[:, group].flatten(0, 1), of_gate[:, group].flatten(0, 1))
         edges = None
         for rows in row_blocks(length):
-            value, gate = (of_group @ normed(rows).mT).chunk(2)
+            some = _edges(normed(rows), *of_group)
             if edges is None:
-                kind = torch.bfloat16 if length > LONGEST_IN_FULL else value.dtype
-                edges = value.new_empty(len(value), batch, length, length, dtype=kind)
-            edges[:, :, rows] = gate.sigmoid_().mul_(value).view(len(value), batch, -1, length)
+                kind = torch.bfloat16 if length > LONGEST_IN_FULL else some.dtype
+                edges = some.new_empty(len(some), batch, length, length, dtype=kind)
+            edges[:, :, rows] = some.view(len(some), batch, -1, length)
         assert edges is not None
         sums = edges.new_empty(2, of_value.shape[1], batch, length, length) if sums is None else sums
         left_out, right_out, left_in, right_in = _parts(edges, 4)
-        torch.bmm(left_out, right_out.mT, out=sums[0, group].flatten(0, 1))
-        torch.bmm(left_in.mT, right_in, out=sums[1, group].flatten(0, 1))
+        _multiply(left_out, right_out, sums[0, group].flatten(0, 1))
+        _multiply(left_in.mT, right_in.mT, sums[1, group].flatten(0, 1))
     assert sums is not None
     return sums.flatten(0, 1)
+
+
+def _edges(
+    normed: Float[Tensor, "pairs dim"], of_value: Float[Tensor, "channels dim"], of_gate: Float[Tensor, "channels dim"]
+) -> Float[Tensor, "channels pairs"]:
+    if multiplies(normed):
+        # The pairs take the place of the weights: channels come first.
+        return scaled_product(of_value, normed, product(of_gate, normed, after="sigmoid"))
+    value, gate = (torch.cat([of_value, of_gate]) @ normed.mT).chunk(2)
+    return gate.sigmoid_().mul_(value)
+
+
+def _multiply(
+    left: Float[Tensor, "channels L L"], right: Float[Tensor, "channels L L"], sums: Float[Tensor, "channels L L"]
+) -> None:
+    """left · rightᵀ of each channel, into `sums`."""
+    if left.shape[-1] < SHORTEST_ONE_BY_ONE or not multiplies(left):
+        torch.bmm(left, right.mT, out=sums)
+        return
+    for one, other, into in zip(left, right, sums):
+        into.copy_(product(one, other))
 
 
 def _products(projected: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from rnagen.config.structure import ModelConfig
 from rnagen.features import RNAFeatures
 from rnagen.model.blocks import BiasedAttention, PairBias, Transition, TriangleMultiplication
 from rnagen.model.embeddings import RelativePosition, sinusoidal
+from rnagen.model.products import Linear
 from rnagen.model.reference import ReferencePairs
 from rnagen.model.rows import add_by_rows, by_rows
 from rnagen.structure import BASES, PAIR_FEATURES, UNPAIRED
@@ -46,8 +47,8 @@ class TrunkBlock(nn.Module):
         self.transition_norm = nn.LayerNorm(dim)
         self.transition = Transition(dim, config.mlp_ratio)
         self.outer_norm = nn.LayerNorm(dim)
-        self.outer = nn.Linear(dim, 2 * pair_dim, bias=False)
-        self.outer_out = nn.Linear(pair_dim, pair_dim, bias=False)
+        self.outer = Linear(dim, 2 * pair_dim, bias=False)
+        self.outer_out = Linear(pair_dim, pair_dim, bias=False)
         self.triangle = TriangleMultiplication(pair_dim)
         self.pair_norm = nn.LayerNorm(pair_dim)
         self.pair_transition = Transition(pair_dim, 2)
@@ -81,12 +82,12 @@ class Trunk(nn.Module):
         self.abs_pos_emb = config.abs_pos_emb
         self.grad_checkpointing = config.grad_checkpointing
         self.base = nn.Embedding(len(BASES), dim)
-        self.chain_break = nn.Linear(1, dim, bias=False)
-        self.paired = nn.Linear(3, dim, bias=False)
+        self.chain_break = Linear(1, dim, bias=False)
+        self.paired = Linear(3, dim, bias=False)
         self.base_left = nn.Embedding(len(BASES), pair_dim)
         self.base_right = nn.Embedding(len(BASES), pair_dim)
         self.relative_position = RelativePosition(pair_dim, config.max_relative_position)
-        self.pair_probability = nn.Linear(1, pair_dim, bias=False)
+        self.pair_probability = Linear(1, pair_dim, bias=False)
         self.blocks = nn.ModuleList(TrunkBlock(config) for _ in range(config.trunk_layers))
         self.single_norm = nn.LayerNorm(dim)
         # Zero at first: a model begins as the one without them, trained or not.
@@ -161,7 +162,7 @@ class SecondaryStructure(nn.Module):
 
 def zero_linear(inputs: int, outputs: int) -> nn.Linear:
     """A projection that starts at zero and adds nothing then."""
-    linear = nn.Linear(inputs, outputs, bias=False)
+    linear = Linear(inputs, outputs, bias=False)
     nn.init.zeros_(linear.weight)
     return linear
 
@@ -186,7 +187,7 @@ class Distogram(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(config.pair_dim)
-        self.project = nn.Linear(config.pair_dim, config.distogram_bins)
+        self.project = Linear(config.pair_dim, config.distogram_bins)
 
     def forward(self, pair: Float[Tensor, "B L L c"]) -> Float[Tensor, "B L L bins"]:
         logits = self.project(self.norm(pair))

@@ -75,6 +75,23 @@ def test_the_products_of_attention_are_counted() -> None:
     assert counter.get_total_flops() == 2 * 4 * 2 * 2 * 10 * 8 * 10
 
 
+def test_the_products_of_onednn_are_counted() -> None:
+    import stages  # registers them
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from rnagen.model.products import product, product_plus, scaled_product
+
+    x, weight = torch.randn(5, 7, 20), torch.randn(30, 20)
+    other = torch.randn(5, 7, 30)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        product(x, weight)
+        product(x, weight, torch.randn(30), "sigmoid")
+        scaled_product(x, weight, other)
+        product_plus(x, weight, other)
+    assert counter.get_total_flops() == 4 * 2 * 5 * 7 * 20 * 30
+    assert stages.rate_of_sampling() > 0
+
+
 def test_both_stages_are_counted_whole() -> None:
     from stages import stages
     from torch.utils.flop_counter import FlopCounterMode
