@@ -64,7 +64,13 @@ def test_shell_syntax() -> None:
 
 
 def test_recipes_are_programs() -> None:
-    assert {recipe.name for recipe in RECIPES} == {"small.sh", "informed.sh", "reactivity.sh", "library.sh", "bare_gpu.sh"}
+    assert {recipe.name for recipe in RECIPES} == {
+        "small.sh",
+        "informed.sh",
+        "reactivity.sh",
+        "library.sh",
+        "bare_gpu.sh",
+    }
     for recipe in RECIPES:
         assert recipe.stat().st_mode & 0o111, recipe.name
         assert "set -euo pipefail" in recipe.read_text(), recipe.name
