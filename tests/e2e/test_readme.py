@@ -39,8 +39,12 @@ TABLE = {
     "base_casp15": "`base`, CASP15, model alone",
     "templates_base_val": "`base`, later chains, with templates",
     "base_val": "`base`, later chains, model alone",
+    "templates_informed_casp15": "`informed`, CASP15, with templates",
+    "informed_casp15": "`informed`, CASP15, model alone",
+    "templates_informed_val": "`informed`, later chains, with templates",
+    "informed_val": "`informed`, later chains, model alone",
 }
-"""Rows of the README's table by stored results; those of `base` alone were made before there was a second mode."""
+"""Rows of the README's table by stored results."""
 PAGES = (README, DOCS / "sampling.md", DOCS / "training.md", DOCS / "inputs.md", DOCS / "submission.md")
 SHORT = "--epochs 1 --train-batches 2 --val-batches 1 --batch-size 2"
 SHORT_TRAINING = {
