@@ -292,6 +292,7 @@ def test_options_that_do_not_go_together_write_nothing(run, fasta: Path, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "flags",
     [

@@ -44,6 +44,7 @@ def test_without_arguments_there_is_a_usage_line(name: str, tmp_path: Path) -> N
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_structural_biology(tmp_path: Path) -> None:
     rnas = tmp_path / "rnas.fasta"
     rnas.write_text(">one\nGGGGCUUCGGCCCC\n>two\nGGCGAAAGCC\n")
