@@ -1,6 +1,6 @@
 """All benchmarks of speed, one after the other, as one page.
 
-    python benchmarks/all.py                 long (4,300 nt alone takes over four minutes); the numbers stay in benchmarks/results/performance.json
+    python benchmarks/all.py                 long: 4,300 nt alone takes over four minutes; stored in benchmarks/results
     python benchmarks/all.py --quick         a page in two minutes, nothing is stored
     python benchmarks/all.py --docs          the tables of docs/performance.md, of the numbers that are stored
 
