@@ -219,6 +219,9 @@ class OptimConfig(OptimOptions):
     """AdamW (decoupled weight decay) instead of Adam."""
     check_grad: bool = False
     """Log the gradient norm of every part of the model."""
+    freeze_trunk: bool = False
+    """Train the latent model and what reads references and strands; the rest of the trunk stays as it is in the weights
+    that `ckpt` names. A trunk that trains on for long forgets sequences."""
     ema: bool = True
     """Validate and ship an exponential moving average of the weights."""
     ema_decay: float = 0.999
@@ -278,6 +281,7 @@ class TrainConfig:
             "lr_warmup": self.optim.lr_warmup >= 0,
             "lr_decay": self.optim.lr_decay >= 0,
             "lr_decay_start": self.optim.lr_decay_start is None or self.optim.lr_decay_start >= 0,
+            "freeze_trunk": not self.optim.freeze_trunk or self.run.ckpt is not None,
             "ema_decay": 0 <= self.optim.ema_decay < 1,
             "val_repeat": self.run.val_repeat >= 1,
         }
@@ -312,6 +316,7 @@ class TrainConfig:
             + (f" (these do: {', '.join(good)})" if good else ""),
             "variants": "needs tokens",
             "templates": "needs a model that reads references (--references)",
+            "freeze_trunk": "needs ckpt, the weights that the trunk keeps",
             "categories": "needs labels, the column that they stand in, and each category once",
             "pair_features": f"cannot be used (choose from {', '.join(PAIR_FEATURES)})",
         }

@@ -80,6 +80,15 @@ class RNAFlowModel(nn.Module):
         references = [] if self.trunk.references is None else list(self.trunk.references.blocks)
         return [*references, *self.trunk.blocks, *self.latent.blocks]
 
+    def freeze_trunk(self) -> None:
+        """Keep the trunk as it is, without dropout, but for what reads references and strands."""
+        reads = ("references.", "other_strand.")
+        for name, parameter in self.trunk.named_parameters():
+            parameter.requires_grad_(name.startswith(reads))
+        for part in self.trunk.modules():
+            if isinstance(part, nn.Dropout):
+                part.p = 0.0
+
     @property
     def encoder_trains(self) -> bool:
         """Whether there is an encoder that is not frozen."""

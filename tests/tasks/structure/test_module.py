@@ -1,6 +1,7 @@
 """Averaging, schedule, skipped steps: what happens around a training step."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ import torch
 from rnagen.config.structure import OptimConfig
 from rnagen.tasks.structure.module import LOWEST_RATE, FlowModule, rate_factor
 from rnagen.training.average import MovingAverage
-from tests.helpers.tiny import TINY, make_batch, make_chain
+from tests.helpers.tiny import TINY, make_batch, make_chain, stirred
 from tests.helpers.training import fit
 
 
@@ -39,6 +40,26 @@ def test_trap7_average_is_taken_after_the_step_and_holds_the_last_one() -> None:
     for averaged, current in zip(module.ema.module.parameters(), module.model.parameters()):
         torch.testing.assert_close(averaged, current)
     assert module.shipped_model is module.ema.module
+
+
+def test_a_frozen_trunk_keeps_all_but_what_reads_references_and_strands() -> None:
+    reading = replace(TINY.model, references=1, strands=True, dropout=0.5)
+    optim = replace(TINY.optim, freeze_trunk=True, lr=1e-2, ema_decay=0.5)
+    run = replace(TINY.run, ckpt=Path("weights.safetensors"))
+    module = FlowModule(replace(TINY, model=reading, optim=optim, run=run))
+    stirred(module.model)
+    before = {name: p.clone() for name, p in module.model.named_parameters()}
+    chains = [make_chain(12), make_chain(9)]
+    fit(module, [make_batch(chains, seed=s) for s in range(6)])
+    moved = {name for name, p in module.model.named_parameters() if not torch.equal(p, before[name])}
+    free = ("trunk.references.", "trunk.other_strand.")
+    assert not [name for name in moved if name.startswith("trunk.") and not name.startswith(free)]
+    assert any(name.startswith("trunk.references.") for name in moved)
+    assert any(name.startswith("latent.") for name in moved)
+    features = make_batch(chains).features
+    with torch.no_grad():
+        once, again = (module.model.train().trunk(features).pair for _ in range(2))
+    assert torch.equal(once, again), "its dropout is off"
 
 
 def test_rate_warms_up_and_decays() -> None:
