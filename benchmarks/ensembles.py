@@ -105,6 +105,10 @@ SETTINGS = {
     "base, τ 0.3, restraints, sampled structures": Setting(
         "base", SamplerConfig(tau=0.3, restraints=True, secondary_structures="sampled")
     ),
+    "informed, τ 0.3, restraints": Setting("informed", SamplerConfig(tau=0.3, restraints=True)),
+    "informed, τ 0.3, restraints, template slots": Setting(
+        "informed", SamplerConfig(tau=0.3, restraints=True), templates=True
+    ),
 }
 NOISE, FROM_TEMPLATES = "noise by confidence around one conformer", "ten templates"
 BASELINES = (NOISE, FROM_TEMPLATES)
