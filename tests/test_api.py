@@ -103,7 +103,7 @@ def test_options_are_those_of_the_command_line() -> None:
         "last_step": "mean",
         "steps": 2,
         "device": "auto",
-        "ckpt": "small",
+        "ckpt": "base",
     }
     first, again = (rnagen.sample("GGGAAACCC", 2, **given, quiet=quiet) for quiet in (False, True))
     assert first.evaluations == 3
@@ -207,7 +207,7 @@ def test_an_ensemble_has_places_and_slices() -> None:
     np.testing.assert_array_equal(ensemble[-1].coords, ensemble.coords[2:])
     some = ensemble[1:]
     assert some.numbers == ensemble.numbers[1:]
-    assert some.checkpoints == ["small", "small"]
+    assert some.checkpoints == ["informed", "informed"]
     assert some.candidates == 5
     np.testing.assert_array_equal(some.confidence.tm, ensemble.confidence.tm[1:])
     np.testing.assert_array_equal(some.coords, ensemble.coords[1:])

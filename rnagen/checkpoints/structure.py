@@ -18,9 +18,9 @@ from rnagen.model.model import RNAFlowModel
 
 TASK = "structure"
 ASSETS = Path(__file__).parents[1] / "assets"
-SHIPPED = ("small", "base", "informed")
+SHIPPED = ("informed", "base", "small")
 """Names of the checkpoints that ship with the package."""
-DEFAULT_CHECKPOINT = ASSETS / "small.safetensors"
+DEFAULT_CHECKPOINT = ASSETS / "informed.safetensors"
 """The checkpoint that is used unless another is named."""
 
 

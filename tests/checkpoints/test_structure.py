@@ -23,7 +23,7 @@ def test_a_shipped_checkpoint_is_found_by_its_name(name: str) -> None:
 
 
 def test_a_file_comes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert find_checkpoint(Path("small")) == DEFAULT_CHECKPOINT
+    assert find_checkpoint(Path("informed")) == DEFAULT_CHECKPOINT
     monkeypatch.chdir(tmp_path)
     Path("small").touch()
     assert find_checkpoint(Path("small")) == Path("small")
