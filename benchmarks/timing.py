@@ -54,9 +54,10 @@ def _processor() -> str:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Of a process that imports this checkout of rnagen."""
+    """Of a process that imports this checkout of rnagen, and keeps its byte code, as Python does by default."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **variables}
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPATH": os.pathsep.join(paths), **variables}
 
 
 def seconds(task: Callable[[], object]) -> float:

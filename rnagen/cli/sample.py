@@ -1,13 +1,16 @@
 """`rnagen sample` and `sample.py`: targets in, a folder of conformers and a submission out."""
 
+import importlib
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from rnagen.caches import cached_in
 from rnagen.cli.options import guarded, parse, typed
 from rnagen.config.report import PAGE
 from rnagen.config.sampling import SampleConfig
+from rnagen.imports import quick_imports
 from rnagen.messages import one_line
 from rnagen.progress import silenced
 
@@ -16,13 +19,22 @@ if TYPE_CHECKING:
     from rnagen.sampling.run import SamplingRun
 
 PROG = "sample.py"
+HELP = {"-h", "--help", "--help-all"}
+"""Answered without torch."""
 LISTED = 20
 """Conformers whose templates are printed, and RNAs without any."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Parse, then sample; torch is imported only then."""
-    return guarded(lambda: run(parse(SampleConfig(), arguments, PROG)), PROG)
+
+    def command() -> int:
+        with nullcontext() if HELP.intersection(arguments) else quick_imports():
+            config = parse(SampleConfig(), arguments, PROG)
+            importlib.import_module("rnagen.sampling.run")
+        return run(config)
+
+    return guarded(command, PROG)
 
 
 def run(config: SampleConfig) -> int:

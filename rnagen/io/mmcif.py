@@ -66,9 +66,12 @@ def _separate_residues(block: gemmi.cif.Block) -> None:
     if not all(columns):
         return
     rows = list(zip(*(list(column) for column in columns)))
+    residues = set(rows)
     sharing: dict[tuple[str, str], set[tuple[str, str]]] = {}
-    for asym, number, code, label in rows:
+    for asym, number, code, label in residues:
         sharing.setdefault((asym, number), set()).add((code, label))
+    if len(sharing) == len(residues):
+        return
     unnumbered = {asym for (asym, _), found in sharing.items() if len(found) > len(ascii_uppercase)}
     taken: dict[tuple[str, str], dict[tuple[str, str], str]] = {}
     for row, (asym, number, code, label) in enumerate(rows):

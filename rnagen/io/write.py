@@ -1,6 +1,7 @@
 """RNAStructure -> mmCIF or PDB that ChimeraX, PyMOL and Mol* take for RNA: one chain for each strand, all models."""
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import gemmi
@@ -24,6 +25,8 @@ PDB_RANGE = (-999.999, 9998.999)
 SEQUENCE = "_entity_poly.pdbx_seq_one_letter_code"
 COMPUTED = "THEORETICAL MODEL"
 """Method of a structure that was computed: its files name rnagen as author and software."""
+FILE_DIGITS = 3
+"""Of coordinates in files, Å."""
 _DEFAULT_CHAIN = "A"
 
 
@@ -99,13 +102,18 @@ def _to_gemmi(structure: RNAStructure, b_factors: Float[np.ndarray, "M L"]) -> g
         entity.subchains = [CHAIN_NAMES[k] for k, one in enumerate(strands) if one.sequence == sequence]
         entity.full_sequence = list(sequence)
         built.entities.append(entity)
+    names = [[_atom_name(atom, base) for atom in structure.atoms] for base in structure.sequence]
+    places = bounds(structure.strands, len(structure))
     for m in range(structure.num_models):
         model = gemmi.Model(m + 1)
-        places = bounds(structure.strands, len(structure))
         for name, strand, (start, stop) in zip(CHAIN_NAMES, strands, places):
             chain = gemmi.Chain(strand.chain or _DEFAULT_CHAIN)
-            for i in np.flatnonzero(strand.mask[m].any(axis=1)):
-                residue = _residue(strand, m, int(i), float(b_factors[m, start:stop][i]))
+            # As Python floats, all at once: one by one they take longer than all else.
+            coords = strand.coords[m].astype(float).round(FILE_DIGITS).tolist()
+            for i in np.flatnonzero(strand.mask[m].any(axis=1)).tolist():
+                atoms = np.flatnonzero(strand.mask[m, i]).tolist()
+                xyz = {names[start + i][a]: coords[i][a] for a in atoms}
+                residue = _residue(strand, i, xyz, float(b_factors[m, start:stop][i]))
                 residue.subchain, residue.entity_id = name, entities[strand.sequence]
                 chain.add_residue(residue)
             model.add_chain(chain)
@@ -114,21 +122,33 @@ def _to_gemmi(structure: RNAStructure, b_factors: Float[np.ndarray, "M L"]) -> g
     return built
 
 
-def _residue(structure: RNAStructure, model: int, position: int, b_factor: float) -> gemmi.Residue:
-    base = structure.sequence[position]
-    residue = gemmi.Residue()
-    residue.name = base
+def _atom_name(atom: str, base: str) -> str:
+    return glycosidic_nitrogen(base) if atom == "N" else atom
+
+
+def _residue(structure: RNAStructure, position: int, xyz: dict[str, list[float]], b_factor: float) -> gemmi.Residue:
+    """A residue of atoms by name, in Å."""
+    residue = _nucleotide(structure.sequence[position], tuple(xyz)).clone()
     residue.seqid = gemmi.SeqId(int(structure.residue_index[position]), " ")
     residue.label_seq = position + 1
+    for atom, place in zip(residue, xyz.values()):
+        atom.pos = gemmi.Position(*place)
+        atom.b_iso = b_factor
+    return residue
+
+
+@lru_cache
+def _nucleotide(base: str, names: tuple[str, ...]) -> gemmi.Residue:
+    """A residue of these atoms without a place."""
+    residue = gemmi.Residue()
+    residue.name = base
     residue.entity_type = gemmi.EntityType.Polymer
     residue.het_flag = "A"
-    for a in np.flatnonzero(structure.mask[model, position]):
+    for name in names:
         atom = gemmi.Atom()
-        atom.name = glycosidic_nitrogen(base) if structure.atoms[a] == "N" else structure.atoms[a]
-        atom.element = gemmi.Element(atom.name[0])
-        atom.pos = gemmi.Position(*(round(x, 3) for x in structure.coords[model, position, a].tolist()))
+        atom.name = name
+        atom.element = gemmi.Element(name[0])
         atom.occ = 1.0
-        atom.b_iso = b_factor
         residue.add_atom(atom)
     return residue
 

@@ -28,8 +28,6 @@ from rnagen.sampling.superposition import on_first
 from rnagen.sampling.templates import NOTHING, KnownStructures, TemplateUse
 from rnagen.structure import BEADS, RNAStructure
 
-FILE_DIGITS = 3
-"""Of coordinates in files, Å."""
 DIGITS = 4
 """Of a confidence, from 0 to 1, in files."""
 

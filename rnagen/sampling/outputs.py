@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ class OutputFolder:
 
     def read_target(self, name: str, sequence: str) -> RNAStructure:
         """A finished target as its files hold it (rounded to 1e-3 Å); the sequence may have `&` between strands."""
-        chain = join_chains(name, read_structures(self.place(name) / f"ensemble.{self.format}"))
+        chain = join_chains(name, _read_once(self.place(name) / f"ensemble.{self.format}"))
         sequence = sequence.replace(SEPARATOR, "")
         return RNAStructure(name, sequence, chain.coords, chain.mask, chain.atoms, strands=chain.strands)
 
@@ -200,6 +201,24 @@ class OutputFolder:
         coords = read_coordinates(self.place(name) / SAMPLED)
         structure = structure if coords is None else replace(structure, coords=coords)
         return ensemble_of(structure, read_json(self.place(name) / SUMMARY))
+
+
+def _read_once(path: Path) -> list[RNAStructure]:
+    """The chains of a file, which is read once for the submission and the page if it stays as it is meanwhile.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        state = path.stat()
+    except OSError:
+        return read_structures(path)
+    return list(_chains_of(path, (state.st_ino, state.st_size, state.st_mtime_ns)))
+
+
+@lru_cache(maxsize=1)
+def _chains_of(path: Path, state: tuple[int, int, int]) -> tuple[RNAStructure, ...]:
+    return tuple(read_structures(path))
 
 
 def _names_there(folder: Path) -> dict[str, str]:

@@ -16,9 +16,10 @@ from rnagen.allatom import complete
 from rnagen.config.sampling import SampleConfig, SamplingPlan
 from rnagen.errors import ConfigError
 from rnagen.io.target import Target
+from rnagen.io.write import FILE_DIGITS
 from rnagen.metrics import tm_matrix
 from rnagen.sampling.denoiser import Evaluated, nothing
-from rnagen.sampling.ensemble import FILE_DIGITS, Ensemble, Models, draw_ensemble
+from rnagen.sampling.ensemble import Ensemble, Models, draw_ensemble
 from rnagen.sampling.selection import choose_behind
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64, UInt8
+from jaxtyping import Bool, Float32, Int16, Int64, UInt8
 
 from rnagen.secondary.native import CANONICAL
 from rnagen.structure import UNKNOWN, UNPAIRED, encode_sequence
@@ -70,8 +70,14 @@ class Query:
 
 def codes_of(chain: TemplateChain) -> UInt8[np.ndarray, " L"]:
     """Code of each template residue for `Query.table`."""
-    position, table = np.arange(len(chain)), chain.pair_table
+    return residue_codes(chain.bases, chain.pair_table, np.arange(len(chain)))
+
+
+def residue_codes(
+    bases: UInt8[np.ndarray, " L"], table: Int16[np.ndarray, " L"], position: Int64[np.ndarray, " L"]
+) -> UInt8[np.ndarray, " L"]:
+    """As `codes_of`, of residues of any chains, with the positions that they and their partners have in them."""
     classes = np.where(table > position, DOWNSTREAM, UPSTREAM)
     classes[table == UNPAIRED] = LOOP
     classes[table == UNKNOWN] = NOTHING_KNOWN
-    return (4 * chain.bases.astype(np.int64) + classes).astype(np.uint8)
+    return (4 * bases.astype(np.int64) + classes).astype(np.uint8)

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float32, Int, Int64, UInt8
 
 from rnagen.templates.library import Library
-from rnagen.templates.query import Query, codes_of
+from rnagen.templates.query import Query, residue_codes
 from rnagen.templates.scoring import Scoring
 
 _PADDING = 20
@@ -35,7 +35,9 @@ class Bucket:
 
 def buckets_of(library: Library) -> list[Bucket]:
     """All chains of a library in buckets."""
-    return [_bucket(library, rows) for rows in of_about_one_length(library.lengths, _CELLS)]
+    position = np.arange(len(library.bases)) - np.repeat(library.offsets, library.lengths)
+    codes = residue_codes(library.bases, library.pair_tables, position)
+    return [_bucket(library, codes, rows) for rows in of_about_one_length(library.lengths, _CELLS)]
 
 
 def of_about_one_length(lengths: Int[np.ndarray, " N"], most: int) -> Iterator[Int64[np.ndarray, " T"]]:
@@ -50,11 +52,11 @@ def of_about_one_length(lengths: Int[np.ndarray, " N"], most: int) -> Iterator[I
             start = stop
 
 
-def _bucket(library: Library, rows: Int64[np.ndarray, " T"]) -> Bucket:
-    codes = np.full((int(library.lengths[rows].max()), len(rows)), _PADDING, dtype=np.uint8)
-    for column, row in enumerate(rows.tolist()):
-        codes[: library.lengths[row], column] = codes_of(library.chain(row))
-    return Bucket(rows, codes)
+def _bucket(library: Library, codes: UInt8[np.ndarray, " residues"], rows: Int64[np.ndarray, " T"]) -> Bucket:
+    beside = np.full((int(library.lengths[rows].max()), len(rows)), _PADDING, dtype=np.uint8)
+    for column, (start, length) in enumerate(zip(library.offsets[rows].tolist(), library.lengths[rows].tolist())):
+        beside[:length, column] = codes[start : start + length]
+    return Bucket(rows, beside)
 
 
 def scan(query: Query, buckets: list[Bucket], scoring: Scoring) -> Float32[np.ndarray, " N"]:

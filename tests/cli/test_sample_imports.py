@@ -24,8 +24,9 @@ UNUSED = (
 def test_a_plain_sample_imports_what_it_needs(tmp_path: Path) -> None:
     """With the shipped weights, templates and the page, as it is typed."""
     script = (
-        "import sys; from rnagen.cli.main import main\n"
+        "import gc, sys; from rnagen.cli.main import main\n"
         "code = main(['sample', *sys.argv[1:]])\n"
+        "assert gc.isenabled() and gc.get_freeze_count() > 100_000\n"
         "print('imported:', *sorted(sys.modules))\n"
         "sys.exit(code)"
     )

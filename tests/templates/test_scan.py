@@ -61,6 +61,16 @@ def test_each_chain_is_in_one_bucket() -> None:
     assert sorted(rows) == list(range(len(templates)))
 
 
+def test_a_bucket_has_the_codes_of_each_of_its_chains() -> None:
+    """And behind a chain nothing that any residue has."""
+    known = library(5, [7, 30, 8, 31, 33])
+    for bucket in buckets_of(known):
+        for row, codes in zip(bucket.rows.tolist(), bucket.codes.T):
+            expected = codes_of(known.chain(row))
+            assert np.array_equal(codes[: len(expected)], expected)
+            assert (codes[len(expected) :] == 20).all()
+
+
 def test_one_residue() -> None:
     templates = library(2, [5, 9])
     assert np.isfinite(scan(query("G"), buckets_of(templates), SCORING)).all()
