@@ -241,8 +241,9 @@ class SampleConfig:
     overwrite: bool = False
     """Remove the run that is in `out`, with all its RNAs, and begin anew."""
     ckpt: tuple[Path, ...] = ()
-    """Weights (.safetensors, with their .json beside them), or a shipped checkpoint by its name: informed
-    (default), base (reads no references and has no confidence model) or small (fast, for short RNAs). Several make the conformers of each RNA in turn."""
+    """Weights (.safetensors, with their .json beside them), or a shipped checkpoint by its name: informed (default),
+    base (reads no references and has no confidence model) or small (fast, for short RNAs). Several make the conformers
+    of each RNA in turn."""
     guide_ckpt: Path | None = None
     """Weights of a worse model (smaller, or earlier in training) to be guided away from, with `cfg_scale`."""
     seed: int = 0
