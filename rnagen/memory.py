@@ -105,3 +105,14 @@ def _field(path: Path, name: str) -> int | None:
     """The number of the line that starts with that word."""
     rows = (line.split() for line in _text(path).splitlines())
     return next((_number(row[1]) for row in rows if row[:1] == [name] and len(row) > 1), None)
+
+
+_NO_MEMORY = ("allocate memory", "out of memory", "could not create a primitive")
+"""What PyTorch's CPU and the drivers of devices say, which have no class for it; the last is oneDNN."""
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an allocation failed, by Python, NumPy or PyTorch on any device; torch is not imported to find out."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _NO_MEMORY)

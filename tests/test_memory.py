@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rnagen.memory import available_memory
+from rnagen.memory import available_memory, is_out_of_memory
 
 GIB = 2**30
 
@@ -76,7 +76,7 @@ def test_limits_of_the_shell(tmp_path: Path, limit: str, used: str) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs the limits of Linux")
 def test_the_limit_of_a_real_shell() -> None:
-    script = "from rnagen.memory import available_memory; print(available_memory())"
+    script = "from rnagen.memory import available_memory, is_out_of_memory; print(available_memory())"
     command = f"ulimit -v {2**20} && exec {sys.executable} -c '{script}'"
     found = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert 0 < int(found.stdout) < GIB
@@ -98,3 +98,18 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 10 * 16384 / 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("could not create a primitive"),
+    ],
+)
+def test_a_failed_allocation_is_told_from_other_errors(error: Exception) -> None:
+    assert is_out_of_memory(error)
+    assert not is_out_of_memory(RuntimeError("shapes do not fit"))
+    assert not is_out_of_memory(ValueError("out of memory of the user"))

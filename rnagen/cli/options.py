@@ -20,6 +20,7 @@ from rnagen.cli.refusals import refusal
 from rnagen.config.files import BASIC, RENAMED_VALUES, current_name, load_config, load_yaml, presets_of
 from rnagen.config.shared import no_such_data
 from rnagen.errors import ConfigError, InputError
+from rnagen.memory import is_out_of_memory
 from rnagen.messages import one_line
 
 TRACEBACK = "RNAGEN_TRACEBACK"
@@ -244,15 +245,6 @@ def replace_unprintable() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether Python, numpy or torch could not allocate memory; torch is not imported to find out."""
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error))
-    )
 
 
 def _refuse(prog: str, error: object) -> int:

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from rnagen.errors import InputError
 from rnagen.io.target import Target
+from rnagen.memory import is_out_of_memory
 from rnagen.sampling.conformers import SamplingError
 from rnagen.sampling.ensemble import Ensemble
-from rnagen.sampling.memory import LESS_MEMORY, is_out_of_memory
+from rnagen.sampling.memory import LESS_MEMORY
 
 Result = Ensemble | InputError
 """The ensemble of a target, or the reason for its failure."""

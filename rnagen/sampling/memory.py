@@ -77,11 +77,3 @@ def triangle_memory(length: int, width: int) -> int:
     group = channel_groups(max(1, width // 2), length)[0]
     number = 2 if length > LONGEST_IN_FULL else 4
     return (width + 4 * (group.stop - group.start)) * length * length * number
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an allocation failed, by Python, NumPy or PyTorch on any device; PyTorch's CPU has no class for it."""
-    words = ("allocate memory", "out of memory")
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(w in str(error).lower() for w in words)
-    )

@@ -9,7 +9,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from rnagen.sampling.memory import is_out_of_memory
+from rnagen.memory import is_out_of_memory
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
