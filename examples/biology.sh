@@ -19,7 +19,7 @@ fi
 # shellcheck disable=SC2086
 rnagen sample --fasta "$rnas" --n 5 --format pdb --out "$out/structures" ${FLAGS:-}
 
-# How far to believe them: predicted TM-scores. Below 0.45 the fold is probably wrong; below 20 nt they say little.
+# How far to believe them: predicted TM-scores. Below 0.45 the fold is probably wrong; below 20 nt they mean little.
 python - "$out/structures" <<'PYTHON'
 import json, pathlib, sys
 

@@ -16,7 +16,7 @@ from rnagen.sampling.templates import TemplateUse
 DIGITS = 4
 """Of a confidence, from 0 to 1, in files."""
 WHOLE = ("draft", "file", "library", "start", "end")
-"""Sources of a whole structure. What is predicted of a part that is fixed, or of a state between two, says nothing of
+"""Sources of a whole structure. What is predicted of a part that is fixed, or of a state between two, is not that of
 the conformer that the model makes of it."""
 CHUNK_PAIRS = 2**16
 """Pairs of residues, conformers counted, that are scored at once; at least one conformer."""

@@ -13,7 +13,7 @@ from rnagen.sampling.stored import conformers_of, templates_of
 LOW_TM = 0.2
 """Predicted TM-score under which a conformer should not be interpreted; one helix scores as much."""
 SHORT = 20
-"""Residues below which a TM-score says little: conformers 0.7 Å apart have 0.3."""
+"""Residues below which a TM-score means little: conformers 0.7 Å apart have 0.3."""
 TOO_SHORT = "too short for a TM-score"
 MANY_CLASHES = 20.0
 """Clashes per 1,000 atoms over which a conformer should not be interpreted (docs/allatom.md#geometry)."""
