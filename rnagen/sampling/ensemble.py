@@ -141,11 +141,9 @@ class Ensemble:
         )
 
     def __repr__(self) -> str:
-        tm = self.predicted_tm
+        tm, size = self.predicted_tm, f"{number_of(len(self), 'conformer')} of {len(self.structure)} nt"
         known = "" if tm is None else f", predicted TM-score {np.nanmin(tm):.2f} to {np.nanmax(tm):.2f}"
-        return (
-            f"Ensemble({self.structure.name}: {number_of(len(self), 'conformer')} of {len(self.structure)} nt{known})"
-        )
+        return f"Ensemble({self.structure.name}: {size}{known})"
 
     def to_numpy(self, atom: str | None = None) -> Float32[np.ndarray, "n L *atoms 3"]:
         """Coordinates in Å: [n, L, A, 3] of all atoms, or [n, L, 3] of the one that is named; N is the glycosidic
