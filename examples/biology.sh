@@ -19,13 +19,14 @@ fi
 # shellcheck disable=SC2086
 rnagen sample --fasta "$rnas" --n 5 --format pdb --out "$out/structures" ${FLAGS:-}
 
-# How far to believe them: predicted TM-scores. Below 0.45 the fold is probably wrong.
+# How far to believe them: predicted TM-scores. Below 0.45 the fold is probably wrong; below 20 nt they mean little.
 python - "$out/structures" <<'PYTHON'
 import json, pathlib, sys
 
 for file in sorted(pathlib.Path(sys.argv[1]).glob("*/summary.json")):
     summary = json.loads(file.read_text())
-    print(summary["name"], "predicted TM-scores:", [round(tm, 2) for tm in summary["confidence"]["tm"]])
+    scores = [one["predicted_tm"] for one in summary["conformers"]]
+    print(summary["name"], "predicted TM-scores:", ", ".join("none" if tm is None else f"{tm:.2f}" for tm in scores))
 PYTHON
 
 # What SHAPE or DMS would measure, to be held against an experiment: a table, and a figure of each RNA.

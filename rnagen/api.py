@@ -64,8 +64,8 @@ def sample(
 
     Returns:
         coordinates [n, L, A, 3] of all heavy atoms (`atoms="beads"`: of those that the model generates) in Å (`coords`,
-        `structure`) and the confidence in them (`confidence`). It iterates
-        over the conformers; `save` writes them.
+        `structure`), their predicted TM-scores (`predicted_tm`) and lDDT (`confidence.lddt`). It iterates over the
+        conformers; `save` writes them.
 
     Raises:
         InputError: the sequence, secondary structure or checkpoint cannot be used, or the memory does not suffice.
@@ -120,7 +120,7 @@ def sample_targets(
         ConfigError: options that do not exist or cannot be combined, or a folder that belongs to another run.
 
     >>> result = sample_targets([("hairpin", "GGGGCUUCGGCCCC"), ("bad", "GG?")], n=1, steps=2)
-    >>> result["hairpin"].confidence.tm.shape
+    >>> result["hairpin"].predicted_tm.shape
     (1,)
     >>> [failure.record for failure in result.failures]
     ['bad']

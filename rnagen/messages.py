@@ -36,6 +36,16 @@ def one_line(text: object, most: int = 300) -> str:
     return line if len(line) <= most and len(whole) <= 4 * most else line[: most - 1] + "…"
 
 
+def number_of(count: int, what: str) -> str:
+    """`1 RNA`, `2 RNAs`: a number and the noun, in the singular, of what is counted.
+
+    >>> number_of(1, "record"), number_of(2000, "entry")
+    ('1 record', '2,000 entries')
+    """
+    many = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
+    return f"{count:,} {what if count == 1 else many}"
+
+
 def did_you_mean(word: str, words: Iterable[str]) -> str:
     """` (did you mean WORD?)` with the word that a mistyped one resembles most, in upper or lower case; empty if it
     resembles none."""

@@ -173,7 +173,7 @@ def test_predictions_are_evaluated(tmp_path: Path) -> None:
 
 def test_a_prediction_of_reactivity_is_one_line() -> None:
     prediction = rnagen.reactivity({"hairpin": "GGGGCUUCGGCCCC", "bad": "GG?"})
-    assert repr(prediction) == f"Prediction(1 RNAs, 1 failed: {', '.join(prediction.experiments)})"
+    assert repr(prediction) == f"Prediction(1 RNA, 1 failed: {', '.join(prediction.experiments)})"
     assert prediction["hairpin"].shape == (14, len(prediction.experiments))
 
 

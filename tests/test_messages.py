@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from rnagen.messages import MOST, did_you_mean, one_line, quoted
+from rnagen.messages import MOST, did_you_mean, number_of, one_line, quoted
+
+
+def test_what_is_counted_is_in_the_singular_or_plural() -> None:
+    assert [number_of(count, "RNA") for count in (0, 1, 2, 1500)] == ["0 RNAs", "1 RNA", "2 RNAs", "1,500 RNAs"]
+    assert number_of(2, "entry") == "2 entries"
 
 
 @pytest.mark.parametrize("value", ["huge", 5, -0.5, None, True, ("a", "b"), [1, 2], {"a": 1}, Path("a/b")])

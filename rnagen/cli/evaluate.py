@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from rnagen.cli.options import guarded, parse
 from rnagen.config.evaluation import EvaluateConfig
+from rnagen.messages import number_of
 from rnagen.progress import silenced
 
 TABLE_WIDTH = 170
@@ -58,7 +59,7 @@ def run(config: EvaluateConfig) -> int:
             interval = f"{paired.low:+.3f} to {paired.high:+.3f}"
             print(f"best of 5 minus one helix, paired by target, {mode}: {paired.mean:+.3f} (95 % {interval})")
     if result.failures:
-        print(f"{len(result.failures)} targets could not be scored:", file=sys.stderr)
+        print(f"{number_of(len(result.failures), 'target')} could not be scored:", file=sys.stderr)
         for failure in result.failures:
             print(f"  {failure}", file=sys.stderr)
     return 1 if result.failures else 0

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from rnagen.cli.options import guarded, parse
 from rnagen.config.prepare import PrepareConfig
+from rnagen.messages import number_of
 from rnagen.progress import silenced
 
 PROG = "rnagen prepare"
@@ -48,7 +49,7 @@ def run(config: PrepareConfig) -> int:
     for download in done.failed:
         print(f"{PROG}: {download.entry}: {download.failure}", file=sys.stderr)
     if done.failed:
-        print(f"{PROG}: {len(done.failed)} entries could not be downloaded", file=sys.stderr)
+        print(f"{PROG}: {number_of(len(done.failed), 'entry')} could not be downloaded", file=sys.stderr)
     return 1 if done.failed or (config.strict and done.report.skipped) else 0
 
 

@@ -9,6 +9,7 @@ from rnagen.cli.options import guarded, parse
 from rnagen.config.reactivity import ReactivityOptions
 from rnagen.devices import choose_device
 from rnagen.errors import InputError
+from rnagen.messages import number_of
 from rnagen.progress import silenced
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def run(options: ReactivityOptions) -> int:
     elif targets:
         _check(targets, options)
     if failures:
-        print(f"{len(failures)} records failed:", file=sys.stderr)
+        print(f"{number_of(len(failures), 'record')} failed:", file=sys.stderr)
         for failure in failures:
             print(f"  {failure}", file=sys.stderr)
     return 0 if not failures else 1 if targets else 2
@@ -74,7 +75,9 @@ def _predict(targets: list["Target"], options: ReactivityOptions) -> tuple[list[
     prediction = predict_to_folder(targets, models, options, measured)
     if prediction.profiles:
         table = f"{options.out}/reactivity.{options.format}"
-        print(f"reactivity of {len(prediction.profiles)} RNAs ({', '.join(prediction.experiments)}): {table}")
+        print(
+            f"reactivity of {number_of(len(prediction.profiles), 'RNA')} ({', '.join(prediction.experiments)}): {table}"
+        )
         if options.figures:
             print(f"figures: {options.out}/<name>.svg")
     return targets, failures + prediction.failures

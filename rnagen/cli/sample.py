@@ -11,7 +11,7 @@ from rnagen.cli.options import guarded, parse, typed
 from rnagen.config.report import PAGE
 from rnagen.config.sampling import SampleConfig
 from rnagen.imports import quick_imports
-from rnagen.messages import one_line
+from rnagen.messages import number_of, one_line
 from rnagen.progress import silenced
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _run(job: "SamplingRun", config: SampleConfig) -> int:
         return 2
     _sample(job, config)
     if job.failures:
-        print(f"{len(job.failures)} records failed:", file=sys.stderr)
+        print(f"{number_of(len(job.failures), 'record')} failed:", file=sys.stderr)
         for failure in job.failures:
             print(f"  {failure}", file=sys.stderr)
         return 1
@@ -67,10 +67,13 @@ def _run(job: "SamplingRun", config: SampleConfig) -> int:
 
 
 def _templates(name: str, ensemble: "Ensemble") -> list[str]:
-    """What the first conformers of an RNA were built on, a line each."""
+    """What conformers of an RNA were built on, a line each; with the predicted TM-score where it is the conformer's."""
+    from rnagen.sampling.confidence import WHOLE
+
     return [
         f"{name} {k}: {use.source} {use.name}, {use.release_date or 'undated'}, {use.identity:.0%} identical over "
-        f"{use.coverage:.0%}, score {use.score:.2f}, predicted TM-score {use.predicted_tm:.2f}"
+        f"{use.coverage:.0%}, score {use.score:.2f}"
+        + (f", predicted TM-score {use.predicted_tm:.2f}" if use.source in WHOLE else "")
         for k, use in enumerate(ensemble.templates, start=1)
         if use is not None
     ]
@@ -109,20 +112,23 @@ def _sample(job: "SamplingRun", config: SampleConfig) -> None:
             print(f"in work when an earlier run was killed, and therefore last: {', '.join(sorted(interrupted))}")
         if waiting:
             print(job.expected_memory(waiting))
-        evaluations, built = 0, list[str]()
+        evaluations, lines = 0, dict[str, list[str]]()
         with progress_bar("sampling", sum(job.cost(target, folder) for target in waiting)) as advance:
             for target, result in job.draw(folder, advance):
                 if isinstance(result, Ensemble):
                     evaluations = max(evaluations, result.evaluations)
-                    built += _templates(target.name, result)
+                    lines[target.name] = _templates(target.name, result)
         done, n = folder.submitted()
         rnas = [folder.finished_rna(target.name) for target in job.finished(folder)]
+        built = [line for rna in rnas for line in lines.get(rna.name, [])]
         unwritten = report_of_sampling(config.out) if done and config.report else None
     for unused in [] if known is None else known.warnings:
         print(f"warning: {unused}", file=sys.stderr)
     if not done:
         return
-    print(f"{len(done)} RNAs × {n} conformers: {config.out}/<name>/conformer_*.{config.format}")
+    print(
+        f"{number_of(len(done), 'RNA')} × {number_of(n, 'conformer')}: {config.out}/<name>/conformer_*.{config.format}"
+    )
     for line in table_of(rnas, config.format, str(config.out / RANKING)) if rnas else []:
         print(f"  {line}")
     if evaluations:

@@ -89,8 +89,8 @@ class TemplateConfig:
     """Structure of the RNA by another program, or a folder of them named by target: the first conformer is built on
     it."""
     fix: tuple[str, str] | None = None
-    """Residues of the RNA (as in 10-45) and a structure file that has them, alone or with others: they stand in all
-    conformers as they stand there, and the model completes the rest around them."""
+    """Residues of the RNA (as in 10-45) and a structure file that has them, alone or with others: their beads stand
+    in all conformers as they stand there, and the model completes the rest around them."""
     start: Path | None = None
     """Structure of one state of the RNA. With `end`, the conformers lie on the way between the two states: the first is
     the one, the last the other."""

@@ -220,8 +220,7 @@ class OptimConfig(OptimOptions):
     check_grad: bool = False
     """Log the gradient norm of every part of the model."""
     freeze_trunk: bool = False
-    """Train the latent model and what reads references and strands; the rest of the trunk stays as it is in the weights
-    that `ckpt` names. A trunk that trains on for long forgets sequences."""
+    """Keep the trunk as it is in the weights of `ckpt`, but for what reads references and strands."""
     ema: bool = True
     """Validate and ship an exponential moving average of the weights."""
     ema_decay: float = 0.999

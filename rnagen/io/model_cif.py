@@ -13,7 +13,12 @@ DICTIONARY = ("mmcif_ma.dic", "1.4.9")
 METRICS = (
     ("pLDDT", "global", "pLDDT", "predicted lDDT of C1' atoms, mean over the residues, from 0 to 100"),
     ("pLDDT", "local", "pLDDT", "predicted lDDT of the C1' atom, from 0 to 100"),
-    ("pTM", "global", "pTM", "predicted TM-score of C1' atoms, from 0 to 1"),
+    (
+        "pTM",
+        "global",
+        "pTM",
+        "predicted TM-score of C1' atoms, from 0 to 1: by its template, else by the confidence model",
+    ),
 )
 """Name, mode, type and description; the places are the ids, from 1."""
 DIGITS = 4
@@ -23,12 +28,12 @@ UNKNOWN = -1.0
 
 @dataclass(frozen=True)
 class PredictedQuality:
-    """What a confidence model predicts of M models."""
+    """What is predicted of M models."""
 
     lddt: Float[np.ndarray, "M L"]
     """C1'-lDDT of each residue in per cent; the B factors."""
     tm: Float[np.ndarray, " M"]
-    """TM-score, from 0 to 1."""
+    """TM-score, from 0 to 1: of the template that a model is built on, or else of the confidence model."""
 
     def of(self, rows: Sequence[int]) -> "PredictedQuality":
         """Of some of the models, by position."""

@@ -1,16 +1,23 @@
 """Confidence in conformers of one RNA."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from rnagen.config.confidence import HeadConfig
 from rnagen.model.confidence import ConfidenceHead, ConfidenceLogits, expected
 from rnagen.model.model import TrunkContext
+from rnagen.sampling.templates import TemplateUse
 
+DIGITS = 4
+"""Of a confidence, from 0 to 1, in files."""
+WHOLE = ("draft", "file", "library", "start", "end")
+"""Sources of a whole structure. What is predicted of a part that is fixed, or of a state between two, is not that of
+the conformer that the model makes of it."""
 CHUNK_PAIRS = 2**16
 """Pairs of residues, conformers counted, that are scored at once; at least one conformer."""
 
@@ -23,7 +30,7 @@ class Confidence:
     lddt: Float[np.ndarray, "n L"]
     """C1'-lDDT of each residue. It is blind to mirror images; the TM-score is not."""
     tm: Float[np.ndarray, " n"]
-    """TM-score."""
+    """TM-score: the confidence model's own estimate, in conformers that are built on templates too (`predicted_tm`)."""
 
     @property
     def is_complete(self) -> bool:
@@ -33,6 +40,21 @@ class Confidence:
     def of(self, rows: list[int]) -> "Confidence":
         """The predictions for some of the conformers, by position."""
         return Confidence(self.lddt[rows], self.tm[rows])
+
+
+def predicted_tm(templates: Sequence[TemplateUse | None], confidence: Confidence | None) -> Float64[np.ndarray, " n"]:
+    """The TM-score that is predicted for each conformer, in the digits of files: that of the whole structure it is
+    built on, else that of the confidence model; NaN where there is neither.
+
+    Args:
+        templates: what each of the n conformers is built on.
+        confidence: in each, if there is a confidence model.
+    """
+    values = np.full(len(templates), np.nan) if confidence is None else confidence.tm.astype(np.float64)
+    for row, use in enumerate(templates):
+        if use is not None and use.source in WHOLE:
+            values[row] = use.predicted_tm
+    return values.round(DIGITS)
 
 
 def joined(

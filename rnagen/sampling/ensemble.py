@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, overload
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 
 from rnagen.checkpoints.confidence import ConfidenceCheckpoint, find_confidence
 from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, Checkpoint, load_checkpoint
@@ -20,16 +20,13 @@ from rnagen.io.alignment import read_alignment
 from rnagen.io.model_cif import PredictedQuality
 from rnagen.io.target import Target
 from rnagen.io.write import COMPUTED, write_structure
-from rnagen.messages import quoted
-from rnagen.sampling.confidence import Confidence, confidence_in, joined
+from rnagen.messages import number_of, quoted
+from rnagen.sampling.confidence import DIGITS, Confidence, confidence_in, joined, predicted_tm
 from rnagen.sampling.conformers import SamplingError, draw_conformers
 from rnagen.sampling.denoiser import Evaluated, Flow, nothing
 from rnagen.sampling.superposition import on_first
 from rnagen.sampling.templates import NOTHING, KnownStructures, TemplateUse
 from rnagen.structure import BEADS, RNAStructure
-
-DIGITS = 4
-"""Of a confidence, from 0 to 1, in files."""
 
 
 @dataclass(frozen=True)
@@ -144,10 +141,9 @@ class Ensemble:
         )
 
     def __repr__(self) -> str:
-        tm = ""
-        if self.confidence is not None and np.isfinite(self.confidence.tm).any():
-            tm = f", predicted TM-score {np.nanmin(self.confidence.tm):.2f} to {np.nanmax(self.confidence.tm):.2f}"
-        return f"Ensemble({self.structure.name}: {len(self)} conformers of {len(self.structure)} nt{tm})"
+        tm, size = self.predicted_tm, f"{number_of(len(self), 'conformer')} of {len(self.structure)} nt"
+        known = "" if tm is None else f", predicted TM-score {np.nanmin(tm):.2f} to {np.nanmax(tm):.2f}"
+        return f"Ensemble({self.structure.name}: {size}{known})"
 
     def to_numpy(self, atom: str | None = None) -> Float32[np.ndarray, "n L *atoms 3"]:
         """Coordinates in Å: [n, L, A, 3] of all atoms, or [n, L, 3] of the one that is named; N is the glycosidic
@@ -190,13 +186,20 @@ class Ensemble:
         return place
 
     @property
+    def predicted_tm(self) -> Float64[np.ndarray, " n"] | None:
+        """Predicted TM-score of each conformer, which orders them: that of the template or state that it is built on,
+        else that of the confidence model (`confidence.tm`). NaN of one without both; None where all are."""
+        found = predicted_tm(self.templates, self.confidence)
+        return found if np.isfinite(found).any() else None
+
+    @property
     def quality(self) -> PredictedQuality | None:
-        """Confidence as the files have it, from the digits of a summary: conformers that are added later, when only
-        that is left, change nothing in the files of the others. NaN and None as in `confidence`."""
+        """Predicted lDDT and TM-score as the files have them, from the digits of a summary: conformers that are added
+        later, when only that is left, change nothing in the files of the others. NaN and None as in `confidence`."""
         if self.confidence is None:
             return None
-        lddt, tm = (np.round(one.astype(float), DIGITS) for one in (self.confidence.lddt, self.confidence.tm))
-        return PredictedQuality(100 * lddt, tm)
+        lddt = np.round(self.confidence.lddt.astype(float), DIGITS)
+        return PredictedQuality(100 * lddt, predicted_tm(self.templates, self.confidence))
 
     @property
     def coords(self) -> Float32[np.ndarray, "n L A 3"]:

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from rnagen.config.sampling import StructureFormat
-from rnagen.messages import one_line
+from rnagen.messages import number_of, one_line
 from rnagen.sampling.stored import conformers_of, templates_of
 
 LOW_TM = 0.2
 """Predicted TM-score under which a conformer should not be interpreted; one helix scores as much."""
+SHORT = 20
+"""Residues below which a TM-score means little: conformers 0.7 Å apart have 0.3."""
+TOO_SHORT = "too short for a TM-score"
 MANY_CLASHES = 20.0
 """Clashes per 1,000 atoms over which a conformer should not be interpreted (docs/allatom.md#geometry)."""
 LISTED = 20
@@ -47,6 +50,11 @@ class Finished:
         return conformers_of(self.summary, structure_format)
 
     @property
+    def length(self) -> int:
+        """Residues."""
+        return int(self.summary["length"])
+
+    @property
     def lddt(self) -> list[float | None]:
         """Predicted for each conformer; None where there is no confidence model."""
         return list(self.summary.get("confidence", {}).get("lddt", [None] * len(self.summary.get("geometry", []))))
@@ -57,15 +65,20 @@ class Finished:
         return {use["conformer"]: f"{use['source']} {use['name']}" for use in templates_of(self.summary)}
 
 
-def caution(conformer: dict[str, Any]) -> str:
-    """Why a conformer should not be interpreted; empty where nothing is known against it."""
+def reasons_against(conformer: dict[str, Any], length: int) -> list[str]:
+    """Why a conformer of so many residues should not be interpreted, each with its number, which the table rounds."""
     tm, clashes = conformer.get("predicted_tm"), conformer.get("clashes_per_1000")
     reasons = []
-    if tm is not None and tm < LOW_TM:
-        reasons.append(f"predicted TM-score under {LOW_TM}")
+    if tm is not None and tm < LOW_TM and length >= SHORT:
+        reasons.append(f"predicted TM-score {tm:g}, under {LOW_TM}")
     if clashes is not None and clashes > MANY_CLASHES:
-        reasons.append(f"over {MANY_CLASHES:.0f} clashes per 1,000 atoms")
-    return ", ".join(reasons)
+        reasons.append(f"{clashes:g} clashes per 1,000 atoms, over {MANY_CLASHES:.0f}")
+    return reasons
+
+
+def caution(conformer: dict[str, Any], length: int) -> str:
+    """What to know before a conformer of so many residues is interpreted; empty where nothing is known against it."""
+    return "; ".join([*reasons_against(conformer, length), *([TOO_SHORT] if length < SHORT else [])])
 
 
 def ranking_text(rnas: Sequence[Finished], structure_format: StructureFormat) -> str:
@@ -77,7 +90,11 @@ def ranking_text(rnas: Sequence[Finished], structure_format: StructureFormat) ->
         templates, lddt = rna.templates, rna.lddt
         for k, conformer in enumerate(rna.conformers(structure_format), start=1):
             row = {**conformer, "target": rna.name, "rank": k, "file": f"{rna.folder}/{conformer['file']}"}
-            row |= {"predicted_lddt": lddt[k - 1], "template": templates.get(k, ""), "caution": caution(conformer)}
+            row |= {
+                "predicted_lddt": lddt[k - 1],
+                "template": templates.get(k, ""),
+                "caution": caution(conformer, rna.length),
+            }
             table.writerow(row)
     return buffer.getvalue()
 
@@ -96,20 +113,20 @@ def table_of(rnas: Sequence[Finished], structure_format: StructureFormat, rest: 
         conformers = rna.conformers(structure_format)
         unknown |= {str(one.get("checkpoint", "")) for one in conformers if one.get("predicted_tm") is None}
         first = conformers[0]
-        warning = caution(first)
-        doubtful += bool(warning)
+        against = bool(reasons_against(first, rna.length))
+        doubtful += against
         if len(rows) > LISTED:
             continue
         rows.append(
             (
                 one_line(rna.name, 30),
-                str(rna.summary["length"]),
+                str(rna.length),
                 _number(first.get("predicted_tm"), 2),
                 _number(rna.lddt[0], 2),
                 _number(first.get("clashes_per_1000"), 0),
                 _number(rna.summary.get("spread"), 2),
                 f"{len(rna.templates)} of {len(conformers)}",
-                f"do not interpret: {warning}" if warning else "",
+                "do not interpret: " * against + caution(first, rna.length),
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADS))]
@@ -124,7 +141,7 @@ def table_of(rnas: Sequence[Finished], structure_format: StructureFormat, rest: 
         names = ", ".join(sorted(filter(None, unknown))) or "this checkpoint"
         lines.append(f"conformers without predicted TM-score: {names} has no confidence model")
     if doubtful:
-        lines.append(f"warning: {doubtful} of {len(rnas)} RNAs should not be interpreted")
+        lines.append(f"warning: {doubtful} of {number_of(len(rnas), 'RNA')} should not be interpreted")
     return lines
 
 

@@ -1,10 +1,10 @@
 """The order of an RNA's conformers: the one to trust most comes first, and the others lie superposed on it.
 
-By the predicted TM-score, where there is one of every conformer: that of its template for a conformer that was built on
-one, else that of the confidence model. Where there is not, by agreement: the mean TM-score with the others, or the
-predicted one where that is higher. `benchmarks/order.py` compares what the first conformer is worth in this and other
-orders. Two kinds of ensembles keep the order that they have: medoids of clusters, the largest cluster first; and the
-way from one state to another.
+By the predicted TM-score (`Ensemble.predicted_tm`), where there is one of every conformer: that of its template for a
+conformer that was built on one, else that of the confidence model. Where there is not, by agreement: the mean TM-score
+with the others, or the predicted one where that is higher. `benchmarks/order.py` compares what the first conformer is
+worth in this and other orders. Two kinds of ensembles keep the order that they have: medoids of clusters, the largest
+cluster first; and the way from one state to another.
 
 Ranks are not part of a conformer: they are counted anew when others are added, while its number stays.
 """
@@ -19,24 +19,12 @@ from jaxtyping import Float, Float64
 from rnagen.config.sampling import StructureFormat
 from rnagen.metrics import tm_scores
 from rnagen.metrics.tm import ALIKE_SEEDS
-from rnagen.sampling.ensemble import DIGITS, Ensemble, conformer_file
+from rnagen.sampling.confidence import DIGITS, predicted_tm
+from rnagen.sampling.ensemble import Ensemble, conformer_file
 
 Rule = Literal["predicted TM-score", "agreement", "size of cluster", "way"]
 MOST_COMPARED = 50
 """Conformers that the others are held against, for agreement: those of the lowest numbers."""
-TEMPLATES = ("draft", "file", "library")
-"""Sources of a whole structure, whose predicted TM-score is that of the conformer."""
-
-
-def predicted_tm(ensemble: Ensemble) -> Float64[np.ndarray, " n"]:
-    """The TM-score that is predicted for each conformer; NaN where there is none."""
-    confidence = ensemble.confidence
-    values = np.full(len(ensemble), np.nan) if confidence is None else confidence.tm.astype(np.float64)
-    uses = enumerate(ensemble.templates)
-    built = {row: use.predicted_tm for row, use in uses if use is not None and use.source in TEMPLATES}
-    values[list(built)] = list(built.values())
-    # As a summary has them: ranks are the same when the numbers come from there.
-    return values.round(DIGITS)
 
 
 def agreement(ensemble: Ensemble) -> Float64[np.ndarray, " n"]:
@@ -58,7 +46,7 @@ def rule_of(ensemble: Ensemble) -> Rule:
         return "way"
     if ensemble.selected_by == "clusters":
         return "size of cluster"
-    return "predicted TM-score" if np.isfinite(predicted_tm(ensemble)).all() else "agreement"
+    return "predicted TM-score" if np.isfinite(_trust(ensemble)).all() else "agreement"
 
 
 def order_of(ensemble: Ensemble) -> list[int]:
@@ -66,7 +54,7 @@ def order_of(ensemble: Ensemble) -> list[int]:
     rule = rule_of(ensemble)
     if rule in ("way", "size of cluster"):
         return list(range(len(ensemble)))
-    trust = predicted_tm(ensemble)
+    trust = _trust(ensemble)
     if rule == "agreement":
         trust = np.fmax(trust, agreement(ensemble))
     return sorted(range(len(ensemble)), key=lambda row: (-trust[row], ensemble.numbers[row]))
@@ -85,7 +73,7 @@ def describe_order(ensemble: Ensemble, structure_format: StructureFormat, clashe
         structure_format: of the files.
         clashes: of each conformer, per 1,000 atoms.
     """
-    c1, known, n = _c1(ensemble), predicted_tm(ensemble), len(ensemble)
+    c1, known, n = _c1(ensemble), _trust(ensemble), len(ensemble)
     everything = torch.ones(1, c1.shape[1], dtype=torch.bool)
     tm = tm_scores(c1, c1[:1], everything, seeds=ALIKE_SEEDS)[:, 0].numpy().round(DIGITS)
     rmsd = (c1 - c1[0]).square().sum(-1).mean(-1).sqrt().numpy()
@@ -105,6 +93,11 @@ def describe_order(ensemble: Ensemble, structure_format: StructureFormat, clashe
             for k in range(n)
         ],
     }
+
+
+def _trust(ensemble: Ensemble) -> Float64[np.ndarray, " n"]:
+    """Predicted TM-scores as a summary has them: ranks are the same when the numbers come from there."""
+    return predicted_tm(ensemble.templates, ensemble.confidence)
 
 
 def _c1(ensemble: Ensemble) -> Float[torch.Tensor, "n L 3"]:

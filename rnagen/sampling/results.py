@@ -8,6 +8,7 @@ from rnagen.config.sampling import StructureFormat
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.folders import folder_names
 from rnagen.io.kaggle import write_submission
+from rnagen.messages import number_of
 from rnagen.sampling.claim import RUN, SUBMISSION
 from rnagen.sampling.description import RESERVED_NAMES
 from rnagen.sampling.ensemble import Ensemble, names_file, write_conformers
@@ -38,7 +39,7 @@ class SampledTargets(Mapping[str, Ensemble]):
     def __repr__(self) -> str:
         named = list(self.ensembles)[:MOST_NAMED] + ["…"] * (len(self) > MOST_NAMED)
         names = f" ({', '.join(named)})" if named else ""
-        return f"SampledTargets({len(self)} RNAs{names}, {len(self.failures)} failed)"
+        return f"SampledTargets({number_of(len(self), 'RNA')}{names}, {len(self.failures)} failed)"
 
     def save(self, folder: str | Path, structure_format: StructureFormat = "cif") -> Path:
         """Write a folder of structure files per RNA, and submission.csv of the conformers that all have; returns the

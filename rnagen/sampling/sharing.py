@@ -17,6 +17,7 @@ from rnagen.config.sampling import SampleConfig, SamplingPlan
 from rnagen.errors import ConfigError
 from rnagen.io.target import Target
 from rnagen.io.write import FILE_DIGITS
+from rnagen.messages import number_of
 from rnagen.metrics import tm_matrix
 from rnagen.sampling.denoiser import Evaluated, nothing
 from rnagen.sampling.ensemble import Ensemble, Models, draw_ensemble
@@ -52,7 +53,7 @@ def load_models(config: SampleConfig, device: str) -> list[Models]:
         if atoms != loaded[0].structure.config.model.atoms:
             raise ConfigError(f"ckpt: {path} makes other atoms ({', '.join(atoms)}) than {loaded[0].structure.path}")
     if config.n < len(loaded):
-        raise ConfigError(f"n: {config.n} conformers cannot be shared out over {len(loaded)} checkpoints")
+        raise ConfigError(f"n: {number_of(config.n, 'conformer')} cannot be shared out over {len(loaded)} checkpoints")
     earliest = min(loaded, key=lambda one: one.structure.metadata["cutoff"])
     known = earliest.known_structures(config.known)
     return [replace(one, known=known) for one in loaded]

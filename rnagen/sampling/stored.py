@@ -13,8 +13,8 @@ from rnagen.config.sampling import StructureFormat
 from rnagen.errors import InputError
 from rnagen.io.files import atomic_write, read_bytes
 from rnagen.messages import one_line
-from rnagen.sampling.confidence import Confidence
-from rnagen.sampling.ensemble import DIGITS, Ensemble
+from rnagen.sampling.confidence import DIGITS, Confidence
+from rnagen.sampling.ensemble import Ensemble
 from rnagen.sampling.templates import TemplateUse
 from rnagen.structure import RNAStructure
 

@@ -96,7 +96,7 @@ def test_candidates_of_all_are_selected_from(ckpts: list[str]) -> None:
 
 
 def test_what_cannot_be_one_ensemble_is_refused(ckpts: list[str]) -> None:
-    with pytest.raises(ConfigError, match="1 conformers cannot be shared out over 2 checkpoints"):
+    with pytest.raises(ConfigError, match="1 conformer cannot be shared out over 2 checkpoints"):
         rnagen.sample(SEQUENCE, 1, ckpt=ckpts)
     with pytest.raises(ConfigError, match=r"ckpt: one/best.safetensors is there twice"):
         rnagen.sample(SEQUENCE, 2, ckpt=[ckpts[0], ckpts[0]])

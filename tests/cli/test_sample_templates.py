@@ -52,6 +52,33 @@ def test_a_file_of_one_rna_fails_the_other_unless_the_library_serves(sample, cap
     assert "file" not in sources("two")
 
 
+def test_lines_of_templates_stand_in_the_order_of_the_table(sample, capsys) -> None:
+    # The shorter one is sampled first.
+    assert sample("--n", "1", "--templates", "mine") == 0
+    printed = capsys.readouterr().out.splitlines()
+    one, two = (line for line in printed if ": file " in line)
+    assert (one[:8], two[:8]) == ("  one 1:", "  two 1:")
+    assert "2 RNAs × 1 conformer: " in "\n".join(printed)
+
+
+def test_the_printed_tm_score_is_that_of_the_conformer(sample, capsys) -> None:
+    """That of a state stands in its line and in the table; a part has none, so that the model's counts."""
+    Path("in.fasta").write_text(f">one\n{ONE.sequence}\n")
+    for name, options, known in (
+        ("fixed", ("--fix", "1-12", "mine/one.cif"), [False, False, False]),
+        ("states", ("--start", "mine/one.cif", "--end", "mine/one.cif"), [True, False, True]),
+    ):
+        assert sample("--n", "3", "--templates", "none", "--out", name, *options) == 0
+        lines = [
+            line for line in capsys.readouterr().out.splitlines() if line.startswith("  one ") and ", score" in line
+        ]
+        assert ["predicted TM-score 1.00" in line for line in lines] == known
+        assert ["predicted TM-score" in line for line in lines] == known
+        summary = json.loads(Path(name, "one", "summary.json").read_text())
+        expected = [1.0 if one else tm for one, tm in zip(known, summary["confidence"]["tm"], strict=True)]
+        assert [one["predicted_tm"] for one in summary["conformers"]] == expected
+
+
 def test_drafts_are_counted_and_a_missing_one_ends_the_command(sample, capsys) -> None:
     Path("mine/two.cif").rename("mine/other.cif")
     assert sample("--n", "1", "--templates", "none", "--draft", "mine") == 0

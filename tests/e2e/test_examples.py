@@ -1,5 +1,6 @@
 """The walk-throughs in examples/ run from their first line to their last, on small inputs."""
 
+import json
 import os
 import subprocess
 import sys
@@ -45,11 +46,15 @@ def test_without_arguments_there_is_a_usage_line(name: str, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_structural_biology(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ckpt", ["informed", "base"])
+def test_structural_biology(tmp_path: Path, ckpt: str) -> None:
     rnas = tmp_path / "rnas.fasta"
     rnas.write_text(">one\nGGGGCUUCGGCCCC\n>two\nGGCGAAAGCC\n")
-    printed = run("biology.sh", rnas, tmp_path / "out", flags="--steps 2")
-    assert "one predicted TM-scores: [" in printed
+    printed = run("biology.sh", rnas, tmp_path / "out", flags=f"--steps 2 --ckpt {ckpt}")
+    (scores,) = [line for line in printed.splitlines() if line.startswith("one predicted TM-scores: ")]
+    summary = json.loads((tmp_path / "out/structures/one/summary.json").read_text())
+    known = [one["predicted_tm"] for one in summary["conformers"]]
+    assert scores.split(": ")[1] == ", ".join("none" if tm is None else f"{tm:.2f}" for tm in known)
     assert (tmp_path / "out/structures/two/conformer_5.pdb").is_file()
     assert (tmp_path / "out/mapping/reactivity.csv").is_file()
 

@@ -1,5 +1,8 @@
 """Ensembles: one trunk pass per RNA, confidence from the same context, selection by number."""
 
+from pathlib import Path
+
+import gemmi
 import numpy as np
 import pytest
 import torch
@@ -12,6 +15,7 @@ from rnagen.sampling.ensemble import Models, draw_ensemble
 from rnagen.sampling.selection import choose
 from rnagen.sampling.sharing import draw_shared
 from rnagen.structure import BEADS
+from tests.helpers.ensembles import ensemble, template
 
 SEQUENCE = "GGGAAACUUCGGUUUCCC"
 
@@ -52,3 +56,23 @@ def test_coordinates_are_centred_and_finite(shipped) -> None:
     beads = torch.from_numpy(ensemble.structure.select_atoms(BEADS).coords)
     torch.testing.assert_close(beads.mean((1, 2)), torch.zeros(2, 3), atol=0.2, rtol=0)
     assert beads.isfinite().all()
+
+
+def test_one_predicted_tm_score_is_shown_everywhere(tmp_path: Path) -> None:
+    """The template's where there is one, not the confidence model's, in the property, in print and in the files."""
+    one = ensemble([0.5, 0.3, 0.4], [template(0.81234), None, template(0.9, "fix")])
+    assert one.predicted_tm is not None
+    assert one.predicted_tm.tolist() == [0.8123, 0.3, 0.4]
+    assert repr(one) == "Ensemble(rna: 3 conformers of 12 nt, predicted TM-score 0.30 to 0.81)"
+    block = gemmi.cif.read(str(one.save(tmp_path / "x.cif"))).sole_block()
+    rows = block.find("_ma_qa_metric_global.", ["metric_id", "metric_value"])
+    assert [float(row[1]) for row in rows if row[0] == "3"] == [0.8123, 0.3, 0.4]
+    np.testing.assert_array_equal(one.confidence.tm, [0.5, 0.3, 0.4])
+
+
+def test_without_confidence_model_the_template_still_says_something() -> None:
+    known = ensemble(n=2, templates=[template(0.75), None])
+    np.testing.assert_array_equal(known.predicted_tm, [0.75, np.nan])
+    assert repr(known) == "Ensemble(rna: 2 conformers of 12 nt, predicted TM-score 0.75 to 0.75)"
+    assert ensemble(n=2).predicted_tm is None
+    assert repr(ensemble(n=1)) == "Ensemble(rna: 1 conformer of 12 nt)"

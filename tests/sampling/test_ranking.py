@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from rnagen.metrics import tm_matrix
-from rnagen.sampling.ranking import agreement, describe_order, order_of, predicted_tm, ranked, rule_of
+from rnagen.sampling.ranking import agreement, describe_order, order_of, ranked, rule_of
 from tests.helpers.ensembles import ensemble, template
 
 NAN = float("nan")
@@ -23,7 +23,7 @@ def test_the_highest_predicted_tm_comes_first_and_the_lower_number_of_equals() -
 def test_a_template_counts_with_its_own_prediction_a_fixed_part_does_not() -> None:
     uses = [template(0.4), template(0.1), None, template(0.9, "fix")]
     one = ensemble([0.1, 0.8, 0.3, 0.2], uses)
-    assert predicted_tm(one).tolist() == [0.4, 0.1, 0.3, 0.2]
+    assert one.predicted_tm.tolist() == [0.4, 0.1, 0.3, 0.2]
     found = ranked(one)
     assert found.numbers == [1, 3, 4, 2]
     assert found.templates == [uses[0], None, uses[3], uses[1]]
@@ -50,6 +50,7 @@ def test_medoids_and_the_way_between_two_states_keep_their_order() -> None:
     assert (rule_of(selected), ranked(selected).numbers) == ("predicted TM-score", [2, 5])
     way = ensemble([0.1, 0.9, 0.5], [template(0.5, source) for source in ("start", "between", "end")])
     assert (rule_of(way), ranked(way).numbers) == ("way", [1, 2, 3])
+    assert way.predicted_tm.tolist() == [0.5, 0.9, 0.5]
 
 
 def test_ranks_do_not_depend_on_the_order_in_which_conformers_came() -> None:

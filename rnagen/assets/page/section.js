@@ -152,7 +152,8 @@ const count = (value) => String(Math.round(100 * value) / 100);
 
 function templatesCard(rna) {
   if (!rna.templates.length) return card("Templates", false, h("p", {}, "No conformer is built on a known structure."));
-  const rows = rna.templates.map((one) => [one.conformer, `${one.source} ${one.name}`, one.release_date || null, percent(one.identity), percent(one.coverage), fixed(one.score, 2), fixed(one.predicted_tm, 2)]);
+  const part = new Set(["fix", "between"]);
+  const rows = rna.templates.map((one) => [one.conformer, `${one.source} ${one.name}`, one.release_date || null, percent(one.identity), percent(one.coverage), fixed(one.score, 2), part.has(one.source) ? null : fixed(one.predicted_tm, 2)]);
   return card("Templates", true, table(["conformer", "template", "released", "identity", "coverage", "score", "expected TM"], rows, [1]));
 }
 

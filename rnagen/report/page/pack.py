@@ -15,7 +15,7 @@ MISSING = -32768
 """In place of an atom that is not there."""
 LARGEST = 32767
 LEVEL = 5
-"""Of compression: 9 takes four times as long, and the viewer is no smaller."""
+"""Of compression: 9 takes four times as long, for a viewer of the same size."""
 
 
 def to_integers(

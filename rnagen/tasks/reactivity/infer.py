@@ -16,6 +16,7 @@ from rnagen.errors import ConfigError, InputError
 from rnagen.features import RNAFeatures, collate, from_residues
 from rnagen.io.target import Target
 from rnagen.memory import available_memory
+from rnagen.messages import number_of
 from rnagen.model.encoders import encoder_memory
 from rnagen.model.reactivity import ReactivityModel
 from rnagen.progress import Advance
@@ -48,7 +49,7 @@ class Prediction:
 
     def __repr__(self) -> str:
         failed = f", {len(self.failures)} failed" if self.failures else ""
-        return f"Prediction({len(self)} RNAs{failed}: {', '.join(self.experiments)})"
+        return f"Prediction({number_of(len(self), 'RNA')}{failed}: {', '.join(self.experiments)})"
 
 
 def predict_reactivity(
