@@ -176,8 +176,7 @@ class DataConfig:
     condition_dropout: float = 0.0
     """Share of examples without sequence and base pairs, for sampling with `cfg_scale`."""
     pair_feature_dropout: float = 0.0
-    """Probability that a channel of `pair_features` is masked, for each RNA and channel independently. Experimental: no
-    gain measured."""
+    """Probability that a channel of `pair_features` is masked, for each RNA and channel. Experimental: no gain."""
     structure_share: float = 0.5
     """Share of examples with a secondary structure, for a model that can be conditioned on one: half of them with that
     of the training structure, half with the nearest of several that ViennaRNA sampled."""
