@@ -76,7 +76,7 @@ def codes_of(chain: TemplateChain) -> UInt8[np.ndarray, " L"]:
 def residue_codes(
     bases: UInt8[np.ndarray, " L"], table: Int16[np.ndarray, " L"], position: Int64[np.ndarray, " L"]
 ) -> UInt8[np.ndarray, " L"]:
-    """As `codes_of`, of residues of any chains, with the positions of each residue and of the one that it pairs with."""
+    """As `codes_of`, of residues of any chains, with the positions of each and of what it pairs with."""
     classes = np.where(table > position, DOWNSTREAM, UPSTREAM)
     classes[table == UNPAIRED] = LOOP
     classes[table == UNKNOWN] = NOTHING_KNOWN
