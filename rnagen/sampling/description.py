@@ -23,7 +23,7 @@ from rnagen.strands import with_separators
 from rnagen.structure import HEAVY_ATOMS
 from rnagen.version import __version__
 
-RESERVED_NAMES = (RUN, SUBMISSION, RANKING, PAGE, LOCK)
+RESERVED_NAMES = (RUN, SUBMISSION, RANKING, PAGE, LOCK, SUMMARY)
 """Names that no target's folder can have."""
 REMEDY = "choose another --out, or replace that run with --overwrite"
 NOT_IDENTITY = {
