@@ -128,9 +128,9 @@ class OutputFolder:
 
     def remove_marks_except(self, names: Iterable[str]) -> None:
         """Remove what a killed process left of other targets than these."""
-        kept = {self._mark(name) for name in names}
+        sampled = {self._mark(name) for name in names}
         for mark in _marks(self.folder):
-            if mark not in kept:
+            if mark not in sampled:
                 mark.unlink()
 
     @contextmanager
