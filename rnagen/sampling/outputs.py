@@ -91,7 +91,7 @@ class OutputFolder:
     Args:
         folder: may not exist yet.
         structure_format: cif or pdb.
-        folders: of the targets by name; by default as run.json has them.
+        folders: of the targets by name; by default as run.json has them, or, without one, the summaries that are there.
     """
 
     def __init__(
@@ -99,7 +99,9 @@ class OutputFolder:
     ) -> None:
         self.folder = folder
         self.format = structure_format
-        self._folders = dict(places_of(folder, read_description(folder)) if folders is None else folders)
+        if folders is None:
+            folders = places_of(folder, read_description(folder) if (folder / RUN).is_file() else {})
+        self._folders = dict(folders)
 
     def place(self, name: str) -> Path:
         """Folder of a target."""
