@@ -25,6 +25,8 @@ from rnagen.messages import one_line
 
 TRACEBACK = "RNAGEN_TRACEBACK"
 """Environment variable with which an internal error shows its traceback."""
+ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+"""Errors of paths, which neither rights nor room on the disk mend."""
 LESS_MEMORY = "use smaller batches (in training --batch-size, --crop or --copies, in sampling --chunk) or shorter RNAs"
 
 
@@ -199,7 +201,8 @@ def guarded(command: Callable[[], int], prog: str) -> int:
     except BrokenPipeError:
         return 141
     except OSError as error:
-        return _refuse(prog, f"{error} (is the folder writable, and the disk not full?)")
+        remark = "" if isinstance(error, ABSENT) else " (is the folder writable, and the disk not full?)"
+        return _refuse(prog, f"{error}{remark}")
     except KeyboardInterrupt:
         _refuse(prog, "interrupted")
         return 130

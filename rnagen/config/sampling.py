@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from rnagen.config.files import Basic
+from rnagen.config.residues import residue_range
 from rnagen.dates import is_date
 from rnagen.errors import ConfigError
 from rnagen.messages import quoted
@@ -115,6 +116,8 @@ class TemplateConfig:
             raise ConfigError(f"templates: {NONE} excludes {', '.join(one for one in self.templates if one != NONE)}")
         if (self.start is None) != (self.end is None):
             raise ConfigError("start, end: belong together: name both structures")
+        if self.fix is not None:
+            residue_range(self.fix[0])
         if self.start is not None and (self.fix is not None or self.draft is not None or self.files):
             raise ConfigError("start, end: cannot be combined with fix, draft or files of templates")
         if not self.templates:
@@ -272,6 +275,8 @@ class SampleConfig:
 
     def __post_init__(self) -> None:
         self.plan  # noqa: B018 (its checks are ours)
+        if self.known.start is not None and self.n < 2:
+            raise ConfigError(f"start, end: the way between two states needs n of at least 2, not {self.n}")
         local = self.local_workers is not None and 1 <= self.local_workers <= MOST_WORKERS
         if self.cluster is not None and not local and not _ADDRESS.fullmatch(self.cluster):
             wanted = f"local:N with N from 1 to {MOST_WORKERS}, or the address of a Dask scheduler: tcp://HOST:PORT"

@@ -10,6 +10,7 @@ MAXIMUM_BYTES = 120
 after it."""
 
 _IMPOSSIBLE = re.compile(r'[<>:"/\\|?*\s\x00-\x1f\x7f-\x9f\ud800-\udfff]')
+_NUMBER = re.compile(r"-\d+$")
 _DEVICE = re.compile(r"(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[0-9¹²³])(\..*)?", re.IGNORECASE)
 """Windows opens a device under these names, whatever the suffix."""
 
@@ -61,6 +62,13 @@ def folder_names(
             folder = _with_suffix(safe, f"-{number}")
         found[name] = folder
     return found
+
+
+def may_hold(folder: str, name: str) -> bool:
+    """Whether `folder_names` can have given this folder to a record, whatever the other records are."""
+    safe, number = safe_name(name), _NUMBER.search(folder)
+    wanted = (safe, f"_{safe}")
+    return folder in wanted or (number is not None and folder in {_with_suffix(one, number[0]) for one in wanted})
 
 
 def _with_suffix(name: str, suffix: str) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.files import LOCK, lock_folder, read_json, write_text
-from rnagen.io.folders import safe_name
+from rnagen.io.folders import may_hold, safe_name
 from rnagen.io.temporary import TEMPORARY
-from rnagen.messages import quoted
+from rnagen.messages import one_line, quoted
 
 RUN = "run.json"
 SUBMISSION = "submission.csv"
@@ -62,9 +62,10 @@ def claimed(folder: Path, run: dict[str, Any], join: Join | None = None) -> Iter
     described(folder)
     with lock_folder(folder):
         found = described(folder)
-        wanted = run if found is None else (join or same)(found)
+        # First: what is put back is finished.
         for leftover in _leftovers(folder):
             put_back(leftover) if leftover.name.endswith(FORMER) else remove(leftover)
+        wanted = run if found is None else (join or same)(found)
         if wanted != found:
             write_description(folder, wanted)
         yield
@@ -98,6 +99,53 @@ def refuse_other_task(folder: Path, found: dict[str, Any], run: dict[str, Any]) 
     task = found["identity"].get("task", "sample")
     if task != run["identity"].get("task", "sample"):
         raise ConfigError(f"{folder} has a run of rnagen {task}; {REMEDY}")
+
+
+def places_of(folder: Path, run: dict[str, Any]) -> dict[str, str]:
+    """The folder of each RNA of a run, by name: as its run.json has them; where that lists none, as in version 0.1.0,
+    those with a summary of rnagen that names them. Other folders are not of the run, whatever is in them."""
+    targets = run.get("targets")
+    if isinstance(targets, list) and all(map(_is_entry, targets)):
+        return {one["name"]: one["folder"] for one in targets}
+    found = {}
+    for path in sorted(folder.glob(f"*/{SUMMARY}")):
+        name, place = _summarized(path), path.parent.name
+        if name is not None and may_hold(place, name):
+            found[name] = place
+    return found
+
+
+def _is_entry(one: Any) -> bool:
+    return isinstance(one, dict) and all(isinstance(one.get(key), str) for key in ("name", "folder"))
+
+
+def _summarized(path: Path) -> str | None:
+    """The name in the summary of an RNA; None where the file is something else."""
+    try:
+        summary = read_json(path)
+    except InputError:
+        return None
+    name = summary.get("name")
+    return name if isinstance(name, str) and {"sequence", "geometry"} <= summary.keys() else None
+
+
+def any_finished(folder: Path, run: dict[str, Any]) -> bool:
+    """Whether an RNA of a run is finished. Before, nothing depends on the options of the run."""
+    return any((folder / place / SUMMARY).is_file() for place in places_of(folder, run).values())
+
+
+def refuse_strange_places(folder: Path, run: dict[str, Any], found: dict[str, Any]) -> None:
+    """Refuse a run whose RNAs would take the place of what was not written by the run that is there.
+
+    Raises:
+        ConfigError: names the RNA and what has its name.
+    """
+    ours = set(places_of(folder, found).values())
+    for entry in run["targets"]:
+        place = folder / entry["folder"]
+        if entry["folder"] not in ours and os.path.lexists(place):
+            name = one_line(entry["name"], 60)
+            raise ConfigError(f"{place} is in the place of {name}, and not of this run: move it, or {REMEDY}")
 
 
 def write_description(folder: Path, run: dict[str, Any]) -> None:
@@ -146,10 +194,12 @@ def put_back(former: Path) -> None:
 
 
 def _leftovers(folder: Path) -> list[Path]:
-    """What a killed process left half written. A run begins with its run.json: in a folder without it, nothing else."""
+    """What a killed process left half written: files that have no name yet, and folders of RNAs. A run begins with its
+    run.json: in a folder without it, nothing else."""
     if not (folder / RUN).is_file():
         return list(folder.glob(f".{RUN}.*{TEMPORARY}"))
-    return [path for suffix in (TEMPORARY, UNFINISHED, FORMER) for path in folder.glob(f".*{suffix}")]
+    files = [path for path in folder.glob(f".*{TEMPORARY}") if not path.is_dir()]
+    return [*files, *(path for suffix in (UNFINISHED, FORMER) for path in folder.glob(f".*{suffix}") if path.is_dir())]
 
 
 def described(folder: Path) -> dict[str, Any] | None:

@@ -16,14 +16,23 @@ from rnagen.io.files import LOCK, hash_files
 from rnagen.io.folders import folder_names
 from rnagen.io.target import Target
 from rnagen.messages import quoted
-from rnagen.sampling.claim import RANKING, RUN, SUBMISSION, SUMMARY, refuse_difference
+from rnagen.sampling.claim import (
+    RANKING,
+    RUN,
+    SUBMISSION,
+    SUMMARY,
+    any_finished,
+    refuse_difference,
+    refuse_other_task,
+    refuse_strange_places,
+)
 from rnagen.sampling.ensemble import Models
 from rnagen.sampling.sharing import names_of
 from rnagen.strands import with_separators
 from rnagen.structure import HEAVY_ATOMS
 from rnagen.version import __version__
 
-RESERVED_NAMES = (RUN, SUBMISSION, RANKING, PAGE, LOCK)
+RESERVED_NAMES = (RUN, SUBMISSION, RANKING, PAGE, LOCK, SUMMARY)
 """Names that no target's folder can have."""
 REMEDY = "choose another --out, or replace that run with --overwrite"
 NOT_IDENTITY = {
@@ -104,7 +113,8 @@ def describe_run(targets: Sequence[Target], config: SampleConfig, models: Sequen
 
 
 def joined(folder: Path, targets: Sequence[Target], run: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
-    """The run.json of a folder after targets were added to it, at the end and in their order.
+    """The run.json of a folder after targets were added to it, at the end and in their order. A run of which no RNA is
+    finished binds nobody to its options: one of other options takes its place.
 
     Args:
         folder: of the run.
@@ -113,9 +123,14 @@ def joined(folder: Path, targets: Sequence[Target], run: dict[str, Any], found: 
         found: the run.json that is there.
 
     Raises:
-        ConfigError: it is the run of other options; or it has another RNA of the name of a target.
+        ConfigError: it is the run of other options; or it has another RNA of the name of a target, or something else in
+            the place of one.
         InputError: it is damaged.
     """
+    refuse_other_task(folder, found, run)
+    if found["identity"] != run["identity"] and not any_finished(folder, found):
+        refuse_strange_places(folder, run, found)
+        return run
     found = _upgraded(folder, targets, run, found)
     refuse_difference(folder, found, run, REMEDY)
     entries = _entries(folder, found)
@@ -131,7 +146,9 @@ def joined(folder: Path, targets: Sequence[Target], run: dict[str, Any], found: 
         more = f"; and {len(conflicts) - MOST_NAMED} more" if len(conflicts) > MOST_NAMED else ""
         listed = "; ".join(conflicts[:MOST_NAMED]) + more
         raise ConfigError(f"{folder} has another RNA of the same name: {listed}. Give it another name, {REMEDY}")
-    return {**found, "targets": list(entries.values())}
+    wanted = {**found, "targets": list(entries.values())}
+    refuse_strange_places(folder, wanted, found)
+    return wanted
 
 
 def _entry(target: Target, folder: str) -> dict[str, Any]:

@@ -1,35 +1,17 @@
 """Parts of an RNA that the user fixes, and two states that the conformers are to lie between."""
 
-import re
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from rnagen.errors import ConfigError, InputError
+from rnagen.errors import InputError
 from rnagen.geometry import superpose
-from rnagen.messages import quoted
 from rnagen.templates.files import read_template_files
 from rnagen.templates.match import MINIMUM, Match
 from rnagen.templates.query import Query
 from rnagen.templates.search import align_with
 from rnagen.templates.transfer import Transferred, transfer
-
-_RANGE = re.compile(r"(\d+)-(\d+)")
-
-
-def residue_range(text: str) -> slice:
-    """Residues of a range such as 10-45, numbered from 1, both ends included.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    found = _RANGE.fullmatch(text.strip())
-    if found is None or not 1 <= int(found[1]) <= int(found[2]):
-        raise ConfigError(
-            f"fix: {quoted(text)} cannot be used: expected the first and the last residue of a range, as in 10-45"
-        )
-    return slice(int(found[1]) - 1, int(found[2]))
 
 
 def fixed_part(query: Query, where: slice, path: Path) -> Match:

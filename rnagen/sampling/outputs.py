@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
@@ -25,14 +25,17 @@ from rnagen.io.target import Target
 from rnagen.metrics import conformer_geometry
 from rnagen.metrics.all_atom import all_atom_geometry, experimental_geometry
 from rnagen.sampling.claim import (
+    FORMER,
     RANKING,
     RUN,
     SUBMISSION,
     SUMMARY,
     UNFINISHED,
     described,
+    places_of,
     read_description,
     refuse_other_task,
+    refuse_strange_places,
     remove,
     replace_folder,
     write_description,
@@ -51,23 +54,32 @@ WORKING = ".working"
 
 
 def clear_run(folder: Path, run: dict[str, Any]) -> None:
-    """Begin `run` in the folder of another: what that one wrote is removed, other files stay.
+    """Begin `run` in the folder of another: what that one wrote is removed, other files and folders stay.
 
     Raises:
-        ConfigError: the folder has no run of sampling, or another process writes to it.
+        ConfigError: the folder has no run of sampling, or something else in the place of an RNA, or another process
+            writes to it.
         InputError: its run.json cannot be read.
         OSError: the folder cannot be written.
     """
-    found = described(folder)
-    if found is None:
+    # Before the lock, which would leave its file in a folder that is not ours.
+    if described(folder) is None:
         return
-    refuse_other_task(folder, found, run)
     with lock_folder(folder):
-        targets = [summary.parent for summary in folder.glob(f"*/{SUMMARY}")]
-        for path in (folder / SUBMISSION, folder / RANKING, folder / PAGE, *folder.glob(f".*{WORKING}"), *targets):
+        found = read_description(folder)
+        refuse_other_task(folder, found, run)
+        refuse_strange_places(folder, run, found)
+        places = places_of(folder, found).values()
+        targets = [folder / name for place in places for name in (place, f".{place}{FORMER}")]
+        for path in (folder / SUBMISSION, folder / RANKING, folder / PAGE, *_marks(folder), *targets):
             remove(path)
         # Last: a killed process leaves the former run with less in it, not its RNAs in the new one.
         write_description(folder, run)
+
+
+def _marks(folder: Path) -> list[Path]:
+    """The marks of RNAs in work. They are empty: what is not is a file of somebody else."""
+    return [path for path in folder.glob(f".*{WORKING}") if path.is_file() and not path.stat().st_size]
 
 
 class OutputFolder:
@@ -79,8 +91,7 @@ class OutputFolder:
     Args:
         folder: may not exist yet.
         structure_format: cif or pdb.
-        folders: of the targets by name, as run.json has them; by default those of the targets that are there, from
-            their summaries.
+        folders: of the targets by name; by default as run.json has them, or, without one, the summaries that are there.
     """
 
     def __init__(
@@ -88,7 +99,9 @@ class OutputFolder:
     ) -> None:
         self.folder = folder
         self.format = structure_format
-        self._folders = _names_there(folder) if folders is None else dict(folders)
+        if folders is None:
+            folders = places_of(folder, read_description(folder) if (folder / RUN).is_file() else {})
+        self._folders = dict(folders)
 
     def place(self, name: str) -> Path:
         """Folder of a target."""
@@ -114,6 +127,13 @@ class OutputFolder:
         for name in ended:
             self._mark(name).unlink()
         return marked - ended
+
+    def remove_marks_except(self, names: Iterable[str]) -> None:
+        """Remove what a killed process left of other targets than these."""
+        sampled = {self._mark(name) for name in names}
+        for mark in _marks(self.folder):
+            if mark not in sampled:
+                mark.unlink()
 
     @contextmanager
     def in_work(self, name: str) -> Iterator[None]:
@@ -219,12 +239,6 @@ def _read_once(path: Path) -> list[RNAStructure]:
 @lru_cache(maxsize=1)
 def _chains_of(path: Path, state: tuple[int, int, int]) -> tuple[RNAStructure, ...]:
     return tuple(read_structures(path))
-
-
-def _names_there(folder: Path) -> dict[str, str]:
-    """The folder of each finished target, by the name in its summary."""
-    summaries = {path.parent.name: read_json(path) for path in sorted(folder.glob(f"*/{SUMMARY}"))}
-    return {summary.get("name", place): place for place, summary in summaries.items()}
 
 
 def summarize(

@@ -126,6 +126,7 @@ class SamplingRun:
             stack.enter_context(claimed(out, run, partial(joined, out, self._all, run)))
             places = {entry["name"]: entry["folder"] for entry in read_description(out)["targets"]}
             folder = OutputFolder(out, self.config.format, places)
+            folder.remove_marks_except(self.names)
             there = [error for error in self._too_large if self._has_all(folder, str(error.record))]
             self.failures = [error for error in self.failures if error not in there]
             yield folder

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Float32, Int16
 from torch import Tensor
 
+from rnagen.config.residues import residue_range
 from rnagen.config.sampling import TemplateConfig
 from rnagen.config.structure import ModelConfig
 from rnagen.dates import NO_DATE
@@ -21,7 +22,7 @@ from rnagen.io.formats import stem
 from rnagen.io.labels import PDB_ID
 from rnagen.io.target import Target
 from rnagen.sampling.conformers import Slot
-from rnagen.sampling.given import between, fixed_part, residue_range
+from rnagen.sampling.given import between, fixed_part
 from rnagen.structure import BEADS, UNKNOWN
 from rnagen.templates.confidence import predicted_tm
 from rnagen.templates.date_filter import DateFilter
@@ -113,7 +114,7 @@ class KnownStructures:
             serves it, why the first does not.
 
     Raises:
-        InputError: the library or a file of templates cannot be read, or there is no draft.
+        InputError: the library or a file of templates cannot be read, or there is no draft, fixed part or state.
         ConfigError: no date is known that would keep later structures of the library out.
     """
 
@@ -130,13 +131,14 @@ class KnownStructures:
         self.files = {path: one.library for path, one in read.items()}
         self.warnings = [failure for one in read.values() for failure in one.failures]
         self._drafts = [] if config.draft is None else template_files(config.draft)
+        given = [config.start, config.end, config.fix and Path(config.fix[1])]
+        self._given = [file for path in given if path is not None for file in template_files(path)]
 
     @cached_property
     def fingerprint(self) -> str:
         """Hash of all files that are used."""
         library = [] if self.searcher is None else [self.config.template_library or SHIPPED]
-        given = [self.config.start, self.config.end, self.config.fix and Path(self.config.fix[1])]
-        return hash_files([*self.files, *library, *self._drafts, *(path for path in given if path is not None)])
+        return hash_files([*self.files, *library, *self._drafts, *self._given])
 
     def draft_of(self, target: Target) -> Path | None:
         """The file of the draft of a target: in a folder, the one of its name."""
@@ -193,7 +195,7 @@ class KnownStructures:
         one, other = (
             self._fitting(target, query, path, read_template_files([path]).library)[0] for path in (start, end)
         )
-        shares = np.linspace(0, 1, number).tolist() if number > 1 else [0.0]
+        shares = np.linspace(0, 1, number).tolist()
         uses = [_state(one, other, share) for share in shares]
         return Known(uses, between(one, other, shares))
 

@@ -141,6 +141,14 @@ def test_a_folder_that_cannot_be_written_is_one_line(capsys) -> None:
     )
 
 
+def test_a_file_that_is_not_there_does_not_blame_the_disk(capsys) -> None:
+    def command() -> int:
+        return len(open("/nothere.cif").read())
+
+    assert guarded(command, "sample.py") == 2
+    assert capsys.readouterr().err == "sample.py: [Errno 2] No such file or directory: '/nothere.cif'\n"
+
+
 def raising(error: BaseException):
     def command() -> int:
         raise error

@@ -25,6 +25,7 @@ NAMES = {
     "NA": "NA",
     "con": "_con",
     "run.json": "_run.json",
+    "summary.json": "_summary.json",
     "two words": "two_words",
     "x" * 300: safe_name("x" * 300),
     "plain": "plain",

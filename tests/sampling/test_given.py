@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from rnagen.config.sampling import SamplerConfig, SamplingPlan, TemplateConfig
+from rnagen.config.residues import residue_range
+from rnagen.config.sampling import SampleConfig, SamplerConfig, SamplingPlan, TemplateConfig
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.target import make_target
 from rnagen.io.write import write_structure
 from rnagen.metrics.rmsd import rmsd
 from rnagen.preparation.synthetic import synthetic_rna
 from rnagen.sampling.ensemble import Ensemble, Models, draw_ensemble
-from rnagen.sampling.given import residue_range
 from rnagen.sampling.templates import KnownStructures
 from rnagen.structure import BEADS, RNAStructure
 from rnagen.templates.library import C1
@@ -80,6 +80,24 @@ def test_a_part_that_does_not_fit_is_refused(shipped: Models, tmp_path: Path, re
 def test_a_range_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"fix: .* cannot be used: expected the first and the last"):
         residue_range(text)
+    with pytest.raises(ConfigError, match="fix: "):
+        TemplateConfig(fix=(text, "part.cif"))
+
+
+@pytest.mark.parametrize("option", ["fix", "start", "end"])
+def test_a_missing_file_is_refused_as_those_of_templates_are(tmp_path: Path, option: str) -> None:
+    there, missing = written(tmp_path, "there.cif", RNA), tmp_path / "nothere.cif"
+    states = {"start": there, "end": there}
+    given = {"fix": ("10-30", str(missing))} if option == "fix" else states | {option: missing}
+    with pytest.raises(InputError, match=r"nothere\.cif: no such file or folder; templates are"):
+        KnownStructures(TemplateConfig(templates=("none",), **given), "2022-05-27")  # type: ignore[arg-type]
+
+
+def test_a_folder_may_have_the_fixed_part(shipped: Models, tmp_path: Path) -> None:
+    written(tmp_path, "part.cif", part_of(RNA, PART))
+    config = TemplateConfig(templates=("none",), fix=("10-30", str(tmp_path)))
+    assert len(KnownStructures(config, "2022-05-27").fingerprint) == 64
+    assert [use.source for use in drawn(shipped, 1, fix=("10-30", str(tmp_path))).templates] == ["fix"]
 
 
 def test_conformers_between_two_states(shipped: Models, tmp_path: Path) -> None:
@@ -104,3 +122,10 @@ def test_states_belong_together(tmp_path: Path) -> None:
         TemplateConfig(start=tmp_path)
     with pytest.raises(ConfigError, match="cannot be combined with"):
         TemplateConfig(start=tmp_path, end=tmp_path, draft=tmp_path)
+
+
+def test_two_states_need_two_conformers(tmp_path: Path) -> None:
+    states = TemplateConfig(start=tmp_path, end=tmp_path)
+    with pytest.raises(ConfigError, match="needs n of at least 2, not 1"):
+        SampleConfig(n=1, known=states)
+    assert SampleConfig(n=2, known=states).known == states
