@@ -229,6 +229,18 @@ def test_a_template_as_late_as_its_target_is_leakage(labels: Path, submission: P
     assert "LEAKAGE: template of 2022-05-28, target 2022-05-28" in capsys.readouterr().out
 
 
+def test_a_table_that_lies_in_a_run_is_not_of_that_run(labels: Path, submission: Path, capsys) -> None:
+    trained_until(submission.parent, "2022-06-01")
+    foreign = submission.with_name("otherprogram.csv")
+    foreign.write_bytes(submission.read_bytes())
+    (submission.parent / "R1" / "summary.json").mkdir(parents=True)
+    assert evaluate(foreign, labels, "--no-baselines") == 0
+    captured = capsys.readouterr()
+    assert "run.json beside it belongs to another table than otherprogram.csv: not used" in captured.err
+    assert "2022-06-01" not in captured.out
+    assert "cutoff unknown" in captured.out
+
+
 def test_cutoff_of_a_checkpoint_and_dates_of_a_table(
     labels: Path, submission: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
