@@ -27,6 +27,8 @@ def run(config: EvaluateConfig) -> int:
     from rich.console import Console
 
     from rnagen.evaluation.run import evaluate
+    from rnagen.evaluation.scores import BEST_OF
+    from rnagen.metrics.statistics import FEWEST
 
     # Many small products: for the matched scores of five predictions of the CASP15 RNAs one thread takes 10 s, two that
     # share their cores with another program 100 s. Sequence-independent scores take 40 s, those of baselines as long.
@@ -39,8 +41,10 @@ def run(config: EvaluateConfig) -> int:
     console.print(result.table())
     if result.spreads:
         console.print(result.spread_table())
+    count = min(BEST_OF, max(score.predictions for score in result.scores))
     if len(result) == 1 and result.scores[0].rmsd is not None:
-        print(f"RMSD on C1' after superposition, lowest of five: {result.scores[0].rmsd:.2f} Å")
+        which = f", lowest of {count}" if count > 1 else ""
+        print(f"RMSD on C1' after superposition{which}: {result.scores[0].rmsd:.2f} Å")
     if len(result) == 1 and (network := result.scores[0].network) is not None:
         classes = (
             ("all", network.inf),
@@ -49,15 +53,16 @@ def run(config: EvaluateConfig) -> int:
             ("stacking", network.inf_stacking),
         )
         values = ", ".join(f"{name} {'none' if value is None else f'{value:.3f}'}" for name, value in classes)
-        print(f"interaction network fidelity, best of five: {values}")
+        which = f", best of {count}" if count > 1 else ""
+        print(f"interaction network fidelity{which}: {values}")
     for name, mode in (
         ("minus_helix", "matched by residue number"),
         ("independent_minus_helix", "sequence-independent"),
     ):
         if name in result.summary:
             paired = result.summary[name]
-            interval = f"{paired.low:+.3f} to {paired.high:+.3f}"
-            print(f"best of 5 minus one helix, paired by target, {mode}: {paired.mean:+.3f} (95 % {interval})")
+            interval = f" (95 % {paired.low:+.3f} to {paired.high:+.3f})" if len(result) >= FEWEST else ""
+            print(f"best of {count} minus one helix, paired by target, {mode}: {paired.mean:+.3f}{interval}")
     if result.failures:
         print(f"{number_of(len(result.failures), 'target')} could not be scored:", file=sys.stderr)
         for failure in result.failures:

@@ -40,10 +40,12 @@ def run(config: PrepareConfig) -> int:
         print(f"{config.splits}: {_counts(done.splits)}")
     if config.beads is not None:
         print(f"{config.beads}: {_counts(done.beads)}; {config.beads.stat().st_size / 1e6:.1f} MB")
-    if done.left_out:
-        # Imported with torch, which --help does not wait for.
-        from rnagen.data.filters import counted
+    # Imported with torch, which --help does not wait for.
+    from rnagen.data.filters import counted
 
+    if done.not_trained:
+        print(f"in the training set, but not trained on by default: {counted(done.not_trained)}")
+    if done.left_out:
         remedy = " (--assume-date dates those without)" if "without a date" in done.left_out else ""
         print(f"neither train nor validate: {counted(done.left_out)}{remedy}")
     for download in done.failed:

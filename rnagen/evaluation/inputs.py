@@ -12,7 +12,7 @@ from rnagen.data.dataset import Dataset, is_dataset
 from rnagen.dates import NO_DATE, parse_optional_date
 from rnagen.errors import InputError
 from rnagen.evaluation.layouts import find_conformers
-from rnagen.evaluation.origins import SUBMISSION, origins_of
+from rnagen.evaluation.origins import RUN, SUBMISSION, origins_of, run_of
 from rnagen.io.files import read_json
 from rnagen.io.formats import (
     is_structure_file,
@@ -27,8 +27,6 @@ from rnagen.io.labels import read_labels_table
 from rnagen.io.read import read_structure_file
 from rnagen.io.tables import read_table
 from rnagen.structure import RNAStructure
-
-RUN = "run.json"
 
 
 @dataclass
@@ -129,8 +127,8 @@ def read_dates(path: Path) -> dict[str, str]:
 
 
 def read_cutoff(predictions: Path, checkpoint: Path | None) -> str:
-    """Training cutoff (ISO date) of the checkpoint: from its JSON if given, else from the run.json beside the
-    predictions, else the latest of the sources of a submission (`origins_of`); empty where none has one.
+    """Training cutoff (ISO date) of the checkpoint: from its JSON if given, else from the run.json of the run that made
+    the predictions (`run_of`), else the latest of the sources of a submission (`origins_of`); empty where none has one.
 
     Raises:
         InputError: the file given cannot be read or has no cutoff, or the cutoff is not a date.
@@ -141,9 +139,10 @@ def read_cutoff(predictions: Path, checkpoint: Path | None) -> str:
         if not cutoff:
             raise InputError(described, "cutoff", "missing")
         return checked_date(described, "cutoff", cutoff)
-    run = (predictions if predictions.is_dir() else predictions.parent) / RUN
-    if not run.is_file():
+    folder = run_of(predictions)
+    if folder is None:
         return origins_of(predictions).cutoff
+    run = folder / RUN
     found = read_json(run)
     # Of version 0.1.0: one checkpoint.
     listed = found.get("checkpoints", [found.get("checkpoint")])

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from rnagen.errors import InputError
-from rnagen.io.files import read_json
-from rnagen.sampling.claim import SUMMARY
+from rnagen.evaluation.origins import summaries_of
 
 SHARES = ("given_present", "present_not_given")
 
@@ -18,11 +17,9 @@ def obedience_note(predictions: Path, targets: Collection[str]) -> list[str]:
     Raises:
         InputError: a summary cannot be read.
     """
-    folder = predictions if predictions.is_dir() else predictions.parent
     found: dict[str, list[float]] = {name: [] for name in SHARES}
     count = 0
-    for path in sorted(folder.glob(f"*/{SUMMARY}")):
-        summary = read_json(path)
+    for path, summary in summaries_of(predictions):
         if "secondary_structure" not in summary or summary.get("name", path.parent.name) not in targets:
             continue
         count += 1

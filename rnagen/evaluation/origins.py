@@ -1,6 +1,6 @@
 """Where the conformers of a submission come from, as `rnagen submit` records it in submission.json beside the table."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,11 @@ from typing import Any
 from rnagen.dates import NO_DATE, parse_optional_date
 from rnagen.errors import InputError
 from rnagen.io.files import hash_files, read_json
+from rnagen.io.formats import is_structure_file
 
+RUN = "run.json"
 SUBMISSION = "submission.csv"
+SUMMARY = "summary.json"
 HASH = "submission_sha256"
 
 
@@ -32,6 +35,27 @@ class Origins:
         return slots[slot - 1] if slot <= len(slots) else ""
 
 
+def run_of(predictions: Path) -> Path | None:
+    """The folder of the run that made predictions: they are that folder, or the table that the run wrote into it; None
+    for all else, as a foreign table that was put there."""
+    folder = predictions if predictions.is_dir() else predictions.parent
+    is_own = predictions.is_dir() or predictions.name == SUBMISSION
+    return folder if is_own and (folder / RUN).is_file() else None
+
+
+def summaries_of(predictions: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """File and content of each summary of the run that made predictions (`run_of`); none without a run.
+
+    Raises:
+        InputError: a summary cannot be read.
+    """
+    folder = run_of(predictions)
+    for path in sorted(folder.glob(f"*/{SUMMARY}")) if folder else ():
+        # A target, and with it its folder, may have that very name.
+        if path.is_file():
+            yield path, read_json(path)
+
+
 def record_beside(submission: Path) -> Path:
     """The record of a submission: submission.csv or submission.csv.gz -> submission.json."""
     name = submission.name.removesuffix(".gz").removesuffix(".csv")
@@ -40,14 +64,18 @@ def record_beside(submission: Path) -> Path:
 
 def origins_of(predictions: Path) -> Origins:
     """The record of a submission table, or of the folder that has one; empty where there is none, or that of another
-    table.
+    table, be it of `rnagen submit` or a run (`run_of`).
 
     Raises:
         InputError: the record is damaged.
     """
     table = predictions / SUBMISSION if predictions.is_dir() else predictions
     path = record_beside(table)
-    if not table.is_file() or not path.is_file() or path == table:
+    if not table.is_file() or is_structure_file(table):
+        return Origins()
+    if run_of(table) is None and (table.parent / RUN).is_file():
+        return Origins(note=f"{RUN} beside it belongs to another table than {table.name}: not used")
+    if not path.is_file() or path == table:
         return Origins()
     found = read_json(path)
     if HASH not in found:

@@ -11,6 +11,7 @@ from rnagen.errors import InputError
 from rnagen.evaluation.scores import CUTOFF_UNKNOWN, Summary, TargetScore
 from rnagen.evaluation.spread import Spread
 from rnagen.io.files import write_text
+from rnagen.metrics.statistics import FEWEST
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -147,8 +148,7 @@ class Evaluation:
             values = (f"{score.value(name):.{DIGITS.get(name, 3)}f}" for name in columns)
             table.add_row(score.target, *counts, *values, won, score.date_filter)
         table.add_section()
-        rows = ((f"mean of {len(self.scores)}", "mean"), ("95 % from", "low"), ("to", "high"))
-        for label, part in rows:
+        for label, part in _rows_of_means(len(self.scores)):
             values = (f"{getattr(self.summary[name], part):.{DIGITS.get(name, 3)}f}" for name in columns)
             table.add_row(label, "", "", "", *values, "", self.leakage)
         return table
@@ -166,7 +166,13 @@ class Evaluation:
             counts = (str(spread.samples), str(spread.references), f"{spread.apart:.1f}")
             table.add_row(name, *counts, *(f"{numbers[one]:.2f}" if one in numbers else "" for one in columns))
         table.add_section()
-        for label, part in ((f"mean of {len(self.spreads)}", "mean"), ("95 % from", "low"), ("to", "high")):
+        for label, part in _rows_of_means(len(self.spreads)):
             values = (f"{getattr(self.spread_summary[one], part):.2f}" for one in columns)
             table.add_row(label, "", "", "", *values)
         return table
+
+
+def _rows_of_means(targets: int) -> list[tuple[str, str]]:
+    """Label and field of `Summary` of the last rows of a table; of fewer targets than `FEWEST` without an interval."""
+    mean = (f"mean of {targets}", "mean")
+    return [mean, ("95 % from", "low"), ("to", "high")] if targets >= FEWEST else [mean]

@@ -9,9 +9,7 @@ from torch import Tensor
 
 from rnagen.dates import NO_DATE
 from rnagen.errors import InputError
-from rnagen.evaluation.origins import origins_of
-from rnagen.io.files import read_json
-from rnagen.sampling.claim import SUMMARY
+from rnagen.evaluation.origins import origins_of, summaries_of
 from rnagen.sampling.templates import entry_of
 from rnagen.secondary.cached import base_pairs
 from rnagen.structure import RNAStructure
@@ -63,10 +61,8 @@ def newest_templates(predictions: Path) -> dict[str, str]:
     Raises:
         InputError: a summary cannot be read.
     """
-    folder = predictions if predictions.is_dir() else predictions.parent
     newest = dict(origins_of(predictions).newest)
-    for path in sorted(folder.glob(f"*/{SUMMARY}")):
-        summary = read_json(path)
+    for path, summary in summaries_of(predictions):
         try:
             dates = [use["release_date"] for use in summary.get("templates", []) if use["release_date"] != NO_DATE]
         except (KeyError, TypeError) as error:

@@ -1,14 +1,18 @@
 """FASTA, with secondary structures or without; A3M and aligned FASTA are split into the same records."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from rnagen.errors import InputError
-from rnagen.io.folding import split_folding
+from rnagen.io.folding import is_structure, split_folding
 from rnagen.io.records import Found, Record
+from rnagen.io.stockholm import GAPS
 
 COMMENTS = (";", "#")
 """First characters of a comment line; A3M files begin with `#A3M#` or `#101 1`."""
+
+_ROW = re.compile(r"[A-Za-z.-]+")
 
 
 def is_fasta(lines: Sequence[str]) -> bool:
@@ -38,12 +42,26 @@ def split_fasta(path: Path, lines: Sequence[str]) -> list[tuple[str, list[str]]]
 
 
 def read_fasta(path: Path, lines: Sequence[str]) -> list[Found]:
-    """The records of a FASTA file; the name is the first word of a header. A `*` at the end of a sequence is left out.
+    """The records of a FASTA file; the name is the first word of a header. A `*` at the end of a sequence is left
+    out, and so are the gaps (`-` or `.`) of an alignment: of several records of one length.
 
     Raises:
         InputError: as `split_fasta`.
     """
-    return [_record(path, number, *record) for number, record in enumerate(split_fasta(path, lines), start=1)]
+    records = split_fasta(path, lines)
+    if _is_aligned([rows for _, rows in records]):
+        records = [(header, ["".join(rows).translate(GAPS)]) for header, rows in records]
+    return [_record(path, number, *record) for number, record in enumerate(records, start=1)]
+
+
+def _is_aligned(records: Sequence[list[str]]) -> bool:
+    """Whether these are the rows of an alignment: of one length, letters and gaps alone, and some gaps. A line of dots
+    is a secondary structure without pairs, one of hyphens is none."""
+    rows = ["".join("".join(lines).split()) for lines in records]
+    if len(rows) < 2 or len({len(row) for row in rows}) > 1 or not all(map(_ROW.fullmatch, rows)):
+        return False
+    structures = (line for lines in records for line in lines if is_structure(line) and set(line.split()[0]) != {"-"})
+    return any(not row.isalpha() for row in rows) and not any(structures)
 
 
 def _record(path: Path, number: int, header: str, lines: list[str]) -> Found:

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,8 @@ class SequenceRecord:
     description: str = ""
     fault: str = ""
     """Why the row cannot be used; empty for nothing."""
+    line: int = field(default=0, compare=False)
+    """Of the file, from 1; 0 where it is not known."""
 
 
 def read_sequences(path: str | Path) -> list[SequenceRecord]:
@@ -51,8 +53,9 @@ def read_sequences(path: str | Path) -> list[SequenceRecord]:
             table.cell(row, "temporal_cutoff") or table.cell(row, "release_date"),
             " ".join(table.cell(row, "description").split()),
             table.fault(row),
+            line,
         )
-        for row in table.records
+        for row, line in zip(table.records, table.lines)
     ]
 
 

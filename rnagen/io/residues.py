@@ -76,7 +76,22 @@ def is_dna(name: str) -> bool:
 _AMBIGUOUS = set("RYSWKMBDHVX")
 _MODIFIED_LETTERS = {"I": "G", "P": "U", "Ψ": "U"}
 """Inosine counts as G (its parent component), pseudouridine as U."""
+_GAPS = "-.~_"
+_OF_PROTEINS = set("EFLQ")
+"""Letters of common amino acids that stand for no base."""
 _TOKEN = re.compile(r"\((\w+)\)|(\S)")
+
+
+def _remedy(code: str, text: str) -> str:
+    """What to do about a character of a text, both in upper case, that is not a nucleotide."""
+    if code in _GAPS:
+        return "a gap: remove it; those of an alignment are left out, if all of its rows are of one length"
+    if code.isdigit():
+        return "a number: remove it"
+    letters = [letter for letter in text if letter.isalpha()]
+    if sum(letter in _OF_PROTEINS for letter in letters) > max(2, len(letters) / 10):
+        return "this looks like a protein: give an RNA"
+    return "write A, C, G, U, T, or N for an unknown base"
 
 
 def clean_sequence(text: str) -> tuple[str, list[str]]:
@@ -105,7 +120,7 @@ def clean_sequence(text: str) -> tuple[str, list[str]]:
         elif code in _MODIFIED_LETTERS:
             base = _MODIFIED_LETTERS[code]
         else:
-            raise ValueError(f"position {position}: {letter!r} is not a nucleotide")
+            raise ValueError(f"position {position}: {letter!r} is not a nucleotide ({_remedy(code, text.upper())})")
         sequence.append(base)
         warnings.append(f"position {position}: {code} read as {base}")
     if not sequence:

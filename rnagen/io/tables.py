@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,6 +24,10 @@ class Table:
     column: dict[str, int]
     """Place of each column by its name."""
     rows: list[list[str]]
+    separator: str = ","
+    """What stands between two cells."""
+    lines: Sequence[int] = ()
+    """The line of the file at which each row ends, from 1."""
 
     @property
     def records(self) -> list[list[str]]:
@@ -69,9 +74,15 @@ def read_table(path: Path) -> Table:
 def parse_table(text: str, path: Path) -> Table:
     """The table of a text, which is or becomes the file named; see `read_table`."""
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
+    separator = _separator(text)
     try:
-        found = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
-        rows = [row for row in islice(found, MOST_ROWS + 1) if any(map(str.strip, row))]
+        found = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        lines = array("L")
+        rows = []
+        for row in islice(found, MOST_ROWS + 1):
+            if any(map(str.strip, row)):
+                rows.append(row)
+                lines.append(found.line_num)
     except csv.Error as error:
         raise InputError(path, None, f"not a CSV table ({error})") from error
     if not rows:
@@ -83,7 +94,7 @@ def parse_table(text: str, path: Path) -> Table:
     if len(column) < len(header):
         twice = next(name for i, name in enumerate(header) if column[name] != i)
         raise InputError(path, None, f"has two columns {twice!r}")
-    return Table(path, column, rows[1:])
+    return Table(path, column, rows[1:], separator, lines[1:])
 
 
 def _separator(text: str) -> str:

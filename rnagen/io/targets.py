@@ -79,10 +79,10 @@ def _is_table(lines: Sequence[str]) -> bool:
 def _read_table(path: Path, lines: Sequence[str]) -> list[Found]:
     """Tables of profiles repeat an RNA, once for each experiment: equal rows are one record."""
     return [
-        InputError(path, row.name or f"row {number}", row.fault or "has no name")
+        InputError(path, row.name or f"line {row.line}", row.fault or "has no name")
         if row.fault or not row.name
         else Record(row.name, row.sequence, release_date=row.temporal_cutoff)
-        for number, row in enumerate(dict.fromkeys(read_sequences(path)), start=1)
+        for row in dict.fromkeys(read_sequences(path))
     ]
 
 

@@ -14,6 +14,10 @@ STATISTIC_RESAMPLES = 1_000
 COVERAGE = 0.95
 
 
+FEWEST = 3
+"""Values whose interval is printed: that of one has no width, and that of two is their difference."""
+
+
 def bootstrap_interval(values: Float[np.ndarray, " n"], seed: int) -> tuple[float, float]:
     """95 % percentile interval of the mean of `values`, one per target, over resampled sets of targets.
 

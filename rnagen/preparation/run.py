@@ -26,7 +26,9 @@ class Prepared:
     beads: dict[str, int] = field(default_factory=dict)
     """Chains of each set in the file of beads."""
     left_out: Counter[str] = field(default_factory=Counter)
-    """Chains of the dataset that are in none of the splits or do not train by default, by reason."""
+    """Chains of the dataset that are in none of the splits, by reason."""
+    not_trained: Counter[str] = field(default_factory=Counter)
+    """Chains of the training set that do not train by default, by reason."""
     failed: tuple[Download, ...] = ()
     """Downloads that failed."""
 
@@ -56,13 +58,14 @@ def run_prepare(config: PrepareConfig) -> Prepared:
     splits = {} if config.splits is None else write_splits(dataset.chains, config.splits, config.cutoff)
     beads = {} if config.beads is None else write_beads(dataset, config.beads, config.cutoff)
     failed = tuple(download for download in downloads if download.failure)
-    return Prepared(report, splits, beads, left_out(dataset.chains, config.cutoff), failed)
+    return Prepared(report, splits, beads, *left_out(dataset.chains, config.cutoff), failed)
 
 
-def left_out(chains: Chains, cutoff: str) -> Counter[str]:
-    """Why chains of a dataset are in none of the splits or do not train by default, and how many for each reason."""
+def left_out(chains: Chains, cutoff: str) -> tuple[Counter[str], Counter[str]]:
+    """Why chains of a dataset are in none of the splits, and why those of the training set do not train by default; how
+    many for each reason."""
     splits = make_splits(chains, cutoff)
     used = {row for rows in splits.values() for row in rows}
     others = (row for row in range(len(chains)) if row not in used)
     limits = DataConfig.min_length, DataConfig.max_resolution, DataConfig.min_contacts
-    return why_in_no_split(chains, others, cutoff) + why_not_trainable(chains, splits["train"], *limits)
+    return why_in_no_split(chains, others, cutoff), why_not_trainable(chains, splits["train"], *limits)

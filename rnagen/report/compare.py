@@ -10,6 +10,7 @@ from rnagen.config.compare import FORMATS, TABLE, CompareConfig
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.files import write_text
 from rnagen.metrics.paired import PairedGain
+from rnagen.metrics.statistics import FEWEST
 from rnagen.report.directions import better
 from rnagen.report.runs import Run, Setting, differing_options, read_runs, settings_of, shared_metrics
 
@@ -139,6 +140,6 @@ def gain_row(setting: Setting, first: Setting, metric: str) -> list[str]:
     if gain is None:
         return [*cells, "no common target", "", ""]
     seeds, targets = gain.gains.shape
-    interval = "" if gain.gains.size == 1 else " [{:+.4f}, {:+.4f}]".format(*gain.over_both())
+    interval = "" if max(seeds, targets) < FEWEST else " [{:+.4f}, {:+.4f}]".format(*gain.over_both())
     value = f"{gain.mean:+.4f}{interval}" + (" (difference)" if direction == "neither" else "")
     return [*cells, value, str(seeds) if common_seeds(setting, first) else UNPAIRED, str(targets)]

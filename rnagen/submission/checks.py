@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
+from rnagen.io.tables import Table
 from rnagen.messages import quoted
-from rnagen.submission.conformer import Fault, faults_of
+from rnagen.submission.conformer import MARK, Fault, faults_of
 from rnagen.submission.problems import Problem
 from rnagen.submission.rows import TargetRows, split_id
 from rnagen.submission.table import SLOTS, SubmissionTable, columns_of
@@ -14,6 +16,7 @@ from rnagen.submission.table import SLOTS, SubmissionTable, columns_of
 CELL = {"": "is empty", "nan": "is NaN"}
 """What is wrong with a cell, in lower case."""
 BASES = tuple("ACGUN")
+SEPARATORS = {";": "semicolons", "\t": "tabs"}
 
 
 def check_columns(columns: Sequence[str]) -> list[Problem]:
@@ -38,15 +41,16 @@ def check_submission(table: SubmissionTable, targets: Sequence[TargetRows] | Non
         table: to check.
         targets: the rows that it must have, in their order; None: those that it has, as far as they fit each other.
     """
-    found = check_columns(list(table.table.column))
+    found = [*_separator(table.table), *check_columns(list(table.table.column))]
     for place, row in enumerate(table.table.rows):
         if fault := table.table.fault(row):
             name, number = split_id(table.ids[place])
             found.append(Problem("fields", fault, "write one field for each column", name, number))
     found += _duplicates(table)
+    found += _unreadable(table, targets or ())
     if targets is None:
-        found += _unreadable(table)
         targets = _targets_of(table)
+        found += _gaps(targets)
     else:
         found += _unknown(table, targets)
         found += _missing(table, targets)
@@ -65,20 +69,32 @@ def _duplicates(table: SubmissionTable) -> Iterator[Problem]:
             yield Problem("duplicate ID", f"{identifier} has {count} rows", "leave one of them", name, number)
 
 
-def _unreadable(table: SubmissionTable) -> Iterator[Problem]:
+def _separator(table: Table) -> Iterator[Problem]:
+    if table.separator in SEPARATORS:
+        reason = f"{SEPARATORS[table.separator]} separate the columns"
+        yield Problem("separator", reason, "separate them by commas, and write decimal points")
+
+
+def _is_readable(identifier: str) -> bool:
+    name, number = split_id(identifier)
+    return bool(name) and number.isdecimal()
+
+
+def _unreadable(table: SubmissionTable, targets: Sequence[TargetRows]) -> Iterator[Problem]:
+    wanted = {identifier for target in targets for identifier in target.ids}
     for identifier in table.ids:
-        name, number = split_id(identifier)
-        if not name or not number.isdigit():
+        if identifier not in wanted and not _is_readable(identifier):
             remedy = "write the target, _ and the residue number"
-            yield Problem("ID", f"{quoted(identifier)} is not an ID", remedy, name)
+            reason = f"{quoted(identifier)} is not an ID: expected target_number"
+            yield Problem("ID", reason, remedy, split_id(identifier)[0])
 
 
 def _targets_of(table: SubmissionTable) -> list[TargetRows]:
     """The rows of a table as what it must have, those of a target together and by number."""
     numbers: dict[str, dict[int, str]] = {}
     for identifier in table.ids:
-        name, number = split_id(identifier)
-        if name and number.isdigit():
+        if _is_readable(identifier):
+            name, number = split_id(identifier)
             numbers.setdefault(name, {})[int(number)] = identifier
     found = []
     for name, own in numbers.items():
@@ -88,11 +104,23 @@ def _targets_of(table: SubmissionTable) -> list[TargetRows]:
     return found
 
 
+def _gaps(targets: Sequence[TargetRows]) -> Iterator[Problem]:
+    """A problem for each gap in the numbers of a target."""
+    remedy = "add the rows; --sequences or --sample tell which there must be"
+    for target in targets:
+        numbers = [int(number) for number in target.resids]
+        for before, after in pairwise(numbers):
+            if after > before + 1:
+                lacking = str(before + 1) if after == before + 2 else f"{before + 1} to {after - 1}"
+                reason = f"no row of residue {lacking}, between {before} and {after}"
+                yield Problem("gap in the numbers", reason, remedy, target.name)
+
+
 def _unknown(table: SubmissionTable, targets: Sequence[TargetRows]) -> Iterator[Problem]:
     wanted = {identifier for target in targets for identifier in target.ids}
     lengths = {target.name: len(target) for target in targets}
     for identifier in dict.fromkeys(table.ids):
-        if identifier in wanted:
+        if identifier in wanted or not _is_readable(identifier):
             continue
         name, number = split_id(identifier)
         known = name in lengths
@@ -126,14 +154,19 @@ def _names(table: SubmissionTable, target: TargetRows) -> Iterator[Problem]:
         if identifier not in table.rows:
             continue
         place = table.rows[identifier]
-        resname, resid = table.cell(place, "resname"), table.cell(place, "resid")
-        if wanted and resname != wanted:
+        resname, resid = (
+            table.cell(place, column) if column in table.table.column else None for column in ("resname", "resid")
+        )
+        # One problem of the columns says that one is missing.
+        if resname is None:
+            pass
+        elif wanted and resname != wanted:
             reason = f"residue name {quoted(resname)}, the sequence has {wanted}"
             yield Problem("residue name", reason, "give the base of the sequence", target.name, number)
         elif not wanted and resname not in BASES:
             reason = f"residue name {quoted(resname)}"
             yield Problem("residue name", reason, "give one base: A, C, G or U", target.name, number)
-        if resid != number:
+        if resid is not None and resid != number:
             reason = f"resid {quoted(resid)} under the ID {identifier}"
             yield Problem("residue number", reason, f"write {number}", target.name, number)
 
@@ -145,11 +178,12 @@ def _coordinates(table: SubmissionTable, target: TargetRows) -> Iterator[Problem
     conformers = table.of(target)[:SLOTS]
     rows = np.flatnonzero(present)
     for slot, xyz in enumerate(conformers, start=1):
+        # One problem of the columns says that one is missing.
+        if not all(f"{axis}_{slot}" in table.table.column for axis in "xyz"):
+            continue
         for fault in faults_of(xyz[present]):
             row = None if fault.row is None else int(rows[fault.row])
             yield _problem(table, target, slot, fault, row)
-    for slot in range(len(conformers) + 1, SLOTS + 1):
-        yield _problem(table, target, slot, faults_of(np.full((1, 3), np.nan))[0], None)
 
 
 def _problem(table: SubmissionTable, target: TargetRows, slot: int, fault: Fault, row: int | None) -> Problem:
@@ -159,16 +193,18 @@ def _problem(table: SubmissionTable, target: TargetRows, slot: int, fault: Fault
     if fault.kind == "missing coordinate":
         place = table.rows[target.ids[row]]
         cells = {f"{axis}_{slot}": table.cell(place, f"{axis}_{slot}") for axis in "xyz"}
-        reason = ", ".join(
-            f"{name} {CELL.get(cell.lower(), f'is {quoted(cell)}, not a number')}"
-            for name, cell in cells.items()
-            if not _is_number(cell)
-        )
+        reason = ", ".join(f"{name} {what}" for name, cell in cells.items() if (what := _fault_of_cell(cell)))
     return Problem(fault.kind, reason, fault.remedy, target.name, target.resids[row], slot)
 
 
-def _is_number(cell: str) -> bool:
+def _fault_of_cell(cell: str) -> str:
+    """Why a cell has no coordinate; empty for one that has."""
+    if cell.lower() in CELL:
+        return CELL[cell.lower()]
     try:
-        return not np.isnan(float(cell))
+        value = float(cell)
     except ValueError:
-        return False
+        value = np.nan
+    if np.isnan(value):
+        return f"is {quoted(cell)}, not a number"
+    return f"is {cell}, which marks a missing coordinate" if value == MARK else ""

@@ -11,6 +11,8 @@ COINCIDENT = 0.1
 """Å; neighbours that are nearer are at one place."""
 MEDIAN_STEP = (2.0, 20.0)
 """Å; C1' atoms of neighbours are 4 to 8 Å apart, so that other medians mean other units, or no chain at all."""
+MARK = -1e18
+"""What marks a missing coordinate in the tables of the benchmark."""
 REDO = "predict this conformer again, or let another source fill the slot"
 
 
@@ -29,8 +31,9 @@ def faults_of(xyz: Float[np.ndarray, "L 3"]) -> list[Fault]:
     """Why a conformer cannot be submitted; empty for one that can.
 
     Args:
-        xyz: C1' coordinates in Å, NaN where there is none.
+        xyz: C1' coordinates in Å, NaN or `MARK` where there is none.
     """
+    xyz = np.where(xyz == MARK, np.nan, xyz)
     finite = np.isfinite(xyz).all(axis=1)
     if np.isnan(xyz).all():
         return [Fault("missing conformer", "has no coordinates")]

@@ -114,6 +114,6 @@ def base_of(path: Path, identifier: str, resname: str) -> str:
 
 
 def split_id(identifier: str) -> tuple[str, str]:
-    """Target and residue number of an ID; the target is empty where there is no number."""
+    """Target and residue number of an ID; both are empty where it has no `_`."""
     name, _, number = identifier.rpartition("_")
-    return name, number
+    return (name, number) if "_" in identifier else ("", "")

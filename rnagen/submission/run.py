@@ -21,6 +21,8 @@ from rnagen.submission.slots import SlotTable, read_slots, round_robin
 from rnagen.submission.sources import Place, places_of, read_source, rows_of_place
 from rnagen.submission.table import SLOTS, parse_submission, read_submission, submission_text
 
+ALONE = "checked alone: rows missing at the ends of a target cannot be seen, nor a target; give --sequences or --sample"
+
 
 def submit(config: SubmitConfig) -> Submission:
     """Build a submission, or check the one of `config.check`. Nothing is written where there is a problem.
@@ -33,7 +35,9 @@ def submit(config: SubmitConfig) -> Submission:
     if config.check is not None:
         if config.sources or config.slots:
             raise ConfigError("check: takes neither sources nor slots; leave them, or leave --check")
-        return Submission(config.check, problems=check_file(config.check, rows_of(config)))
+        targets = rows_of(config)
+        notes = [ALONE] if targets is None else []
+        return Submission(config.check, notes=notes, problems=check_file(config.check, targets))
     places = places_of(config.sources)
     names = [place.name for place in places]
     table = read_slots(config.slots, names) if config.slots else round_robin(names)

@@ -30,7 +30,7 @@ class SubmissionTable:
     table: Table
     ids: list[str]
     xyz: Float[np.ndarray, "N K 3"]
-    """Coordinates in Å of K conformers; NaN where a cell is empty or not a number."""
+    """Coordinates in Å of K conformers; NaN where a cell or its column is missing, or not a number."""
 
     @cached_property
     def rows(self) -> dict[str, int]:
@@ -69,7 +69,7 @@ def parse_submission(text: str, path: Path) -> SubmissionTable:
 def _with_numbers(table: Table) -> SubmissionTable:
     table.require(("ID", "x_1", "y_1", "z_1"))
     count = 1
-    while f"x_{count + 1}" in table.column:
+    while any(f"{axis}_{count + 1}" in table.column for axis in "xyz"):
         count += 1
     names = columns_of(count)[len(NAMES) :]
     ids = [table.cell(row, "ID") for row in table.records]

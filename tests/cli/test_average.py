@@ -8,18 +8,27 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import rnagen
+from rnagen.checkpoints.average import ALIKE, likeness
 from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.cli.main import main
 from rnagen.config.structure import TrainConfig
 from rnagen.model.model import RNAFlowModel
 from tests.helpers.tiny import TINY
 
+ASSETS = Path(rnagen.__file__).parent / "assets"
 
-def save(path: Path, seed: int, config: TrainConfig = TINY, **changes: object) -> Path:
+
+def save(path: Path, seed: int, config: TrainConfig = TINY, origin: int = 0, **changes: object) -> Path:
+    torch.manual_seed(origin)
+    model = RNAFlowModel(config.model)
     torch.manual_seed(seed)
+    with torch.no_grad():
+        for value in model.parameters():
+            value += 0.1 * value.std(correction=0) * torch.randn_like(value)
     metadata = {"cutoff": "2022-05-27", "data": {"chains": 3}, "parameters": 1, "step": seed, "hours": float(seed)}
     metadata |= {"versions": {}, "command": f"train {seed}", **changes}
-    save_checkpoint(path, RNAFlowModel(config.model), config, metadata)
+    save_checkpoint(path, model, config, metadata)
     return path
 
 
@@ -69,6 +78,24 @@ def test_the_trunk_may_have_shares_of_its_own(tmp_path: Path) -> None:
         torch.testing.assert_close(value, mean)
     parts = load_checkpoint(out).metadata["average_of"]
     assert [(part["share"], part["trunk_share"]) for part in parts] == [(1.0, 0.25), (0.0, 0.75)]
+
+
+def test_an_unrelated_training_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = save(tmp_path / "a.safetensors", 1), save(tmp_path / "b.safetensors", 2, origin=5)
+    out = tmp_path / "mean.safetensors"
+    assert main(["average", str(a), str(b), "--out", str(out)]) == 2
+    err = capsys.readouterr().err
+    assert f"{b}: is no relative of {a}: the cosine between their weights is " in err
+    assert err.count("\n") == 1
+    assert not out.exists()
+
+
+def test_shipped_relatives_are_alike() -> None:
+    informed, base = (load_file(ASSETS / f"{name}.safetensors") for name in ("informed", "base"))
+    assert likeness(informed, base) > 0.98
+    small = load_checkpoint(ASSETS / "small.safetensors").model
+    torch.manual_seed(1)
+    assert likeness(small.state_dict(), RNAFlowModel(small.config).state_dict()) < 0.05 < ALIKE
 
 
 def test_parts_that_do_not_fit_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

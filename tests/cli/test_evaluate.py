@@ -175,7 +175,7 @@ def test_interactions_of_two_files_with_all_atoms(tmp_path: Path, capsys: pytest
         write_structure(full, tmp_path / name)
     out = tmp_path / "x.json"
     assert evaluate(tmp_path / "mine.cif", tmp_path / "native.pdb", "--no-baselines", "--out", out) == 0
-    expected = "interaction network fidelity, best of five: all 1.000, canonical pairs 1.000, other pairs none"
+    expected = "interaction network fidelity, best of 2: all 1.000, canonical pairs 1.000, other pairs none"
     assert expected in capsys.readouterr().out
     found = json.loads(out.read_text())
     assert found["targets"][0]["network"] == {"inf": 1.0, "inf_wc": 1.0, "inf_nwc": None, "inf_stacking": 1.0}
@@ -227,6 +227,18 @@ def test_a_template_as_late_as_its_target_is_leakage(labels: Path, submission: P
     assert "R1: a template of 2022-05-28 is not older than the date of 1 of 2 targets" in capsys.readouterr().err
     assert evaluate(submission, labels, "--no-baselines", "--allow-leakage") == 0
     assert "LEAKAGE: template of 2022-05-28, target 2022-05-28" in capsys.readouterr().out
+
+
+def test_a_table_that_lies_in_a_run_is_not_of_that_run(labels: Path, submission: Path, capsys) -> None:
+    trained_until(submission.parent, "2022-06-01")
+    foreign = submission.with_name("otherprogram.csv")
+    foreign.write_bytes(submission.read_bytes())
+    (submission.parent / "R1" / "summary.json").mkdir(parents=True)
+    assert evaluate(foreign, labels, "--no-baselines") == 0
+    captured = capsys.readouterr()
+    assert "run.json beside it belongs to another table than otherprogram.csv: not used" in captured.err
+    assert "2022-06-01" not in captured.out
+    assert "cutoff unknown" in captured.out
 
 
 def test_cutoff_of_a_checkpoint_and_dates_of_a_table(

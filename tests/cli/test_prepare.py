@@ -113,9 +113,11 @@ def test_chains_that_are_left_out_are_counted_by_reason(train, places: Path, tmp
     (tmp_path / "in" / "index.csv").write_text("pdb_id,chain,release_date\n3ccc,A,2001-01-01\n")
     out = ["--out", str(tmp_path / "data"), "--splits", str(tmp_path)]
     assert main(["prepare", str(tmp_path / "in"), *out]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == (
-        "neither train nor validate: 2 without a date, 1 shorter than 20 residues (--assume-date dates those without)"
-    )
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        f"{tmp_path}: train 1, val 0",
+        "in the training set, but not trained on by default: 1 shorter than 20 residues",
+        "neither train nor validate: 2 without a date (--assume-date dates those without)",
+    ]
     assert train("short", "folder", "--min-length", "22") == 0
     printed = capsys.readouterr().out
     short = int((Dataset.open(places / "data").chains.lengths[:9] < 22).sum())

@@ -74,7 +74,8 @@ BREAKS: dict[str, tuple[Callable[[Rows], None], str]] = {
     "text": (set_cell(2, 7, "far"), "R2, residue 2, slot 2: y_2 is 'far', not a number"),
     "infinite": (set_cell(20, 5, "inf"), "R1, residue 4, slot 1: a coordinate is infinite"),
     "range": (set_cell(1, 3, "10000"), "R2, residue 1, slot 1: [10000.0"),
-    "mark": (set_cell(1, 3, "-1e18"), "beyond what the PDB format holds"),
+    "mark": (set_cell(1, 3, "-1e18"), "R2, residue 1, slot 1: x_1 is -1e18, which marks a missing coordinate (predict"),
+    "unreadable ID": (set_cell(1, 0, "R2-1"), "\n  'R2-1' is not an ID: expected target_number ("),
     "missing slot": (without_slot, "no column x_5"),
     "empty slot": (on_target("R1", 5, ""), "R1, slot 5: has no coordinates"),
     "zero": (on_target("R1", 2, "0.0"), "R1, slot 2: all coordinates are zero: nothing was predicted"),
@@ -128,7 +129,36 @@ def test_many_problems_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "missing coordinate: 28" in err
     assert "R2, residue 16, slot 1: x_1 is " in err
     assert "… and 8 more" in err
-    assert len(err.splitlines()) == 23
+    assert len(err.splitlines()) == 24
+
+
+def test_what_can_be_seen_without_sequences(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = table(tmp_path / "x.csv", 1)
+    whole = path.read_text()
+    assert submit("--check", path) == 0
+    assert "checked alone: rows missing at the ends" in capsys.readouterr().err
+    path.write_text("\n".join(line for line in whole.split("\n") if line[:5] not in ("R2_8,", "R2_9,", "R1_4,")))
+    assert submit("--check", path) == 1
+    err = capsys.readouterr().err
+    assert "gap in the numbers: 2" in err
+    assert "R2: no row of residue 8 to 9, between 7 and 10 (add the rows" in err
+    assert "R1: no row of residue 4, between 3 and 5 (add the rows" in err
+
+
+@pytest.mark.parametrize(("separator", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_only_commas_separate(separator: str, name: str, tmp_path: Path, sequences: Path, capsys) -> None:
+    path = table(tmp_path / "x.csv", 1)
+    path.write_text(path.read_text().replace(",", separator))
+    assert submit("--check", path, "--sequences", sequences) == 1
+    assert f"x.csv: 1 problems\nseparator: 1\n  {name} separate the columns" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("column", ["x_3", "z_5", "resname", "resid"])
+def test_a_missing_column_is_one_problem(column: str, tmp_path: Path, sequences: Path, capsys) -> None:
+    path = table(tmp_path / "x.csv", 1)
+    pd.read_csv(path).drop(columns=column).to_csv(path, index=False)
+    assert submit("--check", path, "--sequences", sequences) == 1
+    assert f"x.csv: 1 problems\nmissing column: 1\n  no column {column} (" in capsys.readouterr().err
 
 
 def test_what_is_no_table_is_a_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

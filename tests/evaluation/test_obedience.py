@@ -11,6 +11,7 @@ from rnagen.evaluation.obedience import obedience_note
 
 def write(folder: Path, name: str, **fields: object) -> None:
     (folder / name).mkdir()
+    (folder / "run.json").write_text("{}")
     (folder / name / "summary.json").write_text(json.dumps({"name": name, **fields}))
 
 
@@ -24,6 +25,8 @@ def test_a_run_is_averaged_over_its_targets(tmp_path: Path) -> None:
         "0.20 of the base pairs that are present were not given"
     ]
     assert obedience_note(tmp_path, {"c"}) == []
+    # A table of another program beside it is not of this run.
+    assert obedience_note(tmp_path / "other.csv", {"a", "b", "c"}) == []
 
 
 def test_a_damaged_summary_is_named(tmp_path: Path) -> None:

@@ -58,12 +58,18 @@ def test_the_newest_template_of_each_target(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         templates = [{"source": source, "release_date": date} for source, date in uses]
         (tmp_path / name / "summary.json").write_text(json.dumps({"name": name, "templates": templates}))
+    assert newest_templates(tmp_path) == newest_templates(tmp_path / "submission.csv") == {}
+    (tmp_path / "run.json").write_text("{}")
+    # An RNA of this name has such a folder.
+    (tmp_path / "R4" / "summary.json").mkdir(parents=True)
     assert newest_templates(tmp_path) == {"R1": "2024-01-01"}
+    assert newest_templates(tmp_path / "other.csv") == {}
     assert newest_templates(tmp_path / "submission.csv") == {"R1": "2024-01-01"}
 
 
 def test_a_damaged_summary_is_refused(tmp_path: Path) -> None:
     (tmp_path / "R1").mkdir()
+    (tmp_path / "run.json").write_text("{}")
     (tmp_path / "R1" / "summary.json").write_text('{"name": "R1", "templates": [1]}')
     with pytest.raises(InputError, match="templates: not as rnagen writes them"):
         newest_templates(tmp_path)

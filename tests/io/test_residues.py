@@ -42,8 +42,10 @@ def test_clean_sequence_changes_and_says_so() -> None:
         ("", "empty"),
         (" \n", "empty"),
         ("GGE", "position 3: 'E'"),
-        ("G-A", "position 2: '-'"),
-        ("A1", "position 2: '1'"),
+        ("G-A", "position 2: '-' is not a nucleotide \\(a gap: remove it"),
+        ("A1", "position 2: '1' is not a nucleotide \\(a number: remove it\\)"),
+        ("MKLFEQLLA", "position 3: 'L' is not a nucleotide \\(this looks like a protein"),
+        ("GGZCC", "write A, C, G, U, T, or N for an unknown base"),
     ],
 )
 def test_clean_sequence_refuses(text: str, message: str) -> None:

@@ -101,6 +101,36 @@ def test_a_bare_header_is_an_error_of_that_record_alone(tmp_path: Path, text: st
     assert error.record.startswith("record")
 
 
+def test_a_row_of_a_table_is_named_by_its_line(tmp_path: Path) -> None:
+    text = "target_id,sequence\nA,GGCC\nA,GGCC\n\n,GGCC\nB,GGCC,1\nC,GGCC\n"
+    targets, errors = read_targets(write(tmp_path / "x.csv", text))
+    assert [target.name for target in targets] == ["A", "C"]
+    assert [(error.record, error.reason) for error in errors] == [
+        ("line 5", "has no name"),
+        ("B", "3 fields under 2 columns"),
+    ]
+
+
+def test_an_aligned_fasta_file_loses_its_gaps(tmp_path: Path) -> None:
+    text = ">a\nGGCC--\nAA..\n>b\n------\nAACC\n>c\nGGCCGG\nAAGG\n"
+    targets, errors = read_targets(write(tmp_path / "x.fasta", text))
+    assert not errors
+    assert [(one.name, one.sequence) for one in targets] == [("a", "GGCCAA"), ("b", "AACC"), ("c", "GGCCGGAAGG")]
+
+
+@pytest.mark.parametrize("text", [">a\nGG-CC\n", ">a\nGG-CC\n>b\nGGCC\n"])
+def test_gaps_elsewhere_are_refused_with_a_remedy(tmp_path: Path, text: str) -> None:
+    _, (error, *_) = read_targets(write(tmp_path / "x.fasta", text))
+    assert error.record == "a"
+    assert error.reason.startswith("position 3: '-' is not a nucleotide (a gap: ")
+
+
+def test_structures_of_dots_are_not_gaps(tmp_path: Path) -> None:
+    targets, errors = read_targets(write(tmp_path / "x.fasta", ">a\nGGCC\n....\n>b\nGGAA\n....\n"))
+    assert not errors
+    assert [one.secondary_structure for one in targets] == ["....", "...."]
+
+
 def test_a_structure_of_the_wrong_length_is_an_error_of_that_record(tmp_path: Path) -> None:
     text = f">a\n{SEQUENCE}\n{STRUCTURE}.\n>b\n{SEQUENCE}\n{STRUCTURE}\n>c\n{SEQUENCE}\n(((((AA..aa))))))\n"
     targets, errors = read_targets(write(tmp_path / "x", text))
