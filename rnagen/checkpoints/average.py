@@ -119,7 +119,7 @@ def likeness(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
 def _refuse_unrelated(part: Checkpoint, cosine: float, first: Checkpoint) -> None:
     if not cosine >= ALIKE:
         reason = (
-            f"is no relative of {first.path}: the cosine between their weights is {cosine:.2f}, that of checkpoints "
+            f"is unrelated to {first.path}: the cosine between their weights is {cosine:.2f}, that of checkpoints "
             f"which were trained on from a common one about 1, at least "
             f"{ALIKE} is needed; average those of one training"
         )

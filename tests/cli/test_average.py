@@ -85,7 +85,7 @@ def test_an_unrelated_training_is_refused(tmp_path: Path, capsys: pytest.Capture
     out = tmp_path / "mean.safetensors"
     assert main(["average", str(a), str(b), "--out", str(out)]) == 2
     err = capsys.readouterr().err
-    assert f"{b}: is no relative of {a}: the cosine between their weights is " in err
+    assert f"{b}: is unrelated to {a}: the cosine between their weights is " in err
     assert err.count("\n") == 1
     assert not out.exists()
 
