@@ -157,7 +157,7 @@ def _names(table: SubmissionTable, target: TargetRows) -> Iterator[Problem]:
         resname, resid = (
             table.cell(place, column) if column in table.table.column else None for column in ("resname", "resid")
         )
-        # One problem of the columns names the missing one.
+        # A missing column is one problem, of the columns.
         if resname is None:
             pass
         elif wanted and resname != wanted:
@@ -178,7 +178,7 @@ def _coordinates(table: SubmissionTable, target: TargetRows) -> Iterator[Problem
     conformers = table.of(target)[:SLOTS]
     rows = np.flatnonzero(present)
     for slot, xyz in enumerate(conformers, start=1):
-        # One problem of the columns names the missing one.
+        # A missing column is one problem, of the columns.
         if not all(f"{axis}_{slot}" in table.table.column for axis in "xyz"):
             continue
         for fault in faults_of(xyz[present]):

@@ -21,7 +21,9 @@ ASSETS = Path(rnagen.__file__).parent / "assets"
 
 def save(path: Path, seed: int, config: TrainConfig = TINY, origin: int = 0, **changes: object) -> Path:
     torch.manual_seed(origin)
+    ancestor = RNAFlowModel(TINY.model).state_dict()
     model = RNAFlowModel(config.model)
+    model.load_state_dict(ancestor, strict=False)
     torch.manual_seed(seed)
     with torch.no_grad():
         for value in model.parameters():
@@ -85,7 +87,7 @@ def test_an_unrelated_training_is_refused(tmp_path: Path, capsys: pytest.Capture
     out = tmp_path / "mean.safetensors"
     assert main(["average", str(a), str(b), "--out", str(out)]) == 2
     err = capsys.readouterr().err
-    assert f"{b}: is not related to {a}: the cosine between their weights is " in err
+    assert f"{b}: is unrelated to {a}: the cosine between their weights is " in err
     assert err.count("\n") == 1
     assert not out.exists()
 
@@ -94,8 +96,10 @@ def test_shipped_relatives_are_alike() -> None:
     informed, base = (load_file(ASSETS / f"{name}.safetensors") for name in ("informed", "base"))
     assert likeness(informed, base) > 0.98
     small = load_checkpoint(ASSETS / "small.safetensors").model
-    torch.manual_seed(1)
-    assert likeness(small.state_dict(), RNAFlowModel(small.config).state_dict()) < 0.05 < ALIKE
+    # Its training began from the random weights of seed 0, as every training does by default.
+    for seed, most in ((0, 0.7), (1, 0.05)):
+        torch.manual_seed(seed)
+        assert likeness(small.state_dict(), RNAFlowModel(small.config).state_dict()) < most < ALIKE
 
 
 def test_parts_that_do_not_fit_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
