@@ -175,7 +175,7 @@ def test_interactions_of_two_files_with_all_atoms(tmp_path: Path, capsys: pytest
         write_structure(full, tmp_path / name)
     out = tmp_path / "x.json"
     assert evaluate(tmp_path / "mine.cif", tmp_path / "native.pdb", "--no-baselines", "--out", out) == 0
-    expected = "interaction network fidelity, best of 2: all 1.000, canonical pairs 1.000, other pairs none"
+    expected = "interaction network fidelity: all 1.000, canonical pairs 1.000, other pairs none"
     assert expected in capsys.readouterr().out
     found = json.loads(out.read_text())
     assert found["targets"][0]["network"] == {"inf": 1.0, "inf_wc": 1.0, "inf_nwc": None, "inf_stacking": 1.0}
