@@ -134,4 +134,4 @@ def test_a_missing_sequence_is_not_read_as_letters(folder: Path, tmp_path: Path,
     assert list(submission(tmp_path / "out")) == ["a"]
     message = capsys.readouterr().err
     assert "x.csv: b: empty sequence" in message
-    assert "x.csv: row 3: has no name" in message
+    assert "x.csv: line 4: has no name" in message
