@@ -208,7 +208,7 @@ def test_gains_by_templates_are_those_of_the_stored_results() -> None:
     for name in ("val", "casp15"):
         one, other = (
             {target["target"]: target["best5"] for target in read_targets(stored)}
-            for stored in (f"templates_{name}", name)
+            for stored in (f"templates_informed_{name}", f"informed_{name}")
         )
         gains = np.array([one[target] - other[target] for target in one])
         low, high = bootstrap_interval(gains, 0)
