@@ -114,7 +114,7 @@ def test_chains_that_are_left_out_are_counted_by_reason(train, places: Path, tmp
     out = ["--out", str(tmp_path / "data"), "--splits", str(tmp_path)]
     assert main(["prepare", str(tmp_path / "in"), *out]) == 0
     assert capsys.readouterr().out.splitlines()[-3:] == [
-        f"{tmp_path}: train 1, val 0",
+        f"{tmp_path}: train 1, val 0, casp15 0, ensemble 0",
         "in the training set, but not trained on by default: 1 shorter than 20 residues",
         "neither train nor validate: 2 without a date (--assume-date dates those without)",
     ]
