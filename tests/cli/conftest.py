@@ -1,14 +1,16 @@
-"""Fixtures of the trainings through the command line."""
+"""Fixtures of the trainings and samples through the command line."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
+from rnagen.checkpoints.structure import save_checkpoint
 from rnagen.cli.train import main
 from rnagen.data.dataset import Dataset
 from rnagen.preparation.synthetic import synthetic_dataset
 from tests.helpers.chains import rewrite
+from tests.helpers.tiny import TINY, tiny_model
 from tests.helpers.training import FAST
 
 
@@ -43,3 +45,11 @@ def train(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         return main([str(f) for f in (*FAST, *places, *flags)])
 
     return call
+
+
+@pytest.fixture(scope="module")
+def ckpt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model."""
+    path = tmp_path_factory.mktemp("ckpt") / "tiny.safetensors"
+    save_checkpoint(path, tiny_model(), TINY, {"cutoff": "2022-05-27"})
+    return path

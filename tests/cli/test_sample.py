@@ -22,13 +22,6 @@ ROOT = Path(__file__).parents[2]
 FASTA = ">one\nGGGAAACCC\n>two\nGGGCUUCGGCCC\n>three\nACGUACGUAC\n"
 
 
-@pytest.fixture(scope="module")
-def ckpt(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("ckpt") / "tiny.safetensors"
-    save_checkpoint(path, tiny_model(), TINY, {"cutoff": "2022-05-27"})
-    return path
-
-
 @pytest.fixture
 def run(ckpt: Path, tmp_path: Path):
     """Run sample.py with the tiny checkpoint into tmp_path/out; returns the exit code."""

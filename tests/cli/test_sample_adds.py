@@ -12,14 +12,12 @@ import numpy as np
 import pytest
 
 import rnagen
-from rnagen.checkpoints.structure import save_checkpoint
 from rnagen.cli.report import main as report
 from rnagen.cli.sample import main
 from rnagen.evaluation.likelihood import with_all_atoms
 from rnagen.io.labels import read_labels
 from rnagen.sampling.stored import read_coordinates
 from tests.helpers.outputs import contents
-from tests.helpers.tiny import TINY, tiny_model
 
 ROOT = Path(__file__).parents[2]
 ONE, TWO = "GGGAAACCC", "GGGCUUCGGCCC"
@@ -35,13 +33,6 @@ def killed(*given):
 os.replace = killed
 sys.exit(main(sys.argv[2:]))
 """
-
-
-@pytest.fixture(scope="module")
-def ckpt(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("ckpt") / "tiny.safetensors"
-    save_checkpoint(path, tiny_model(), TINY, {"cutoff": "2022-05-27"})
-    return path
 
 
 @pytest.fixture

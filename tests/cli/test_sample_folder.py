@@ -6,23 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from rnagen.checkpoints.structure import save_checkpoint
 from rnagen.cli.sample import main
 from rnagen.io.folders import folder_names, may_hold
 from rnagen.io.write import write_structure
 from rnagen.preparation.synthetic import synthetic_rna
 from tests.helpers.outputs import contents
-from tests.helpers.tiny import TINY, tiny_model
 
 RNA = synthetic_rna(3, 40)
 Run = Callable[..., int]
-
-
-@pytest.fixture(scope="module")
-def ckpt(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("ckpt") / "tiny.safetensors"
-    save_checkpoint(path, tiny_model(), TINY, {"cutoff": "2022-05-27"})
-    return path
 
 
 @pytest.fixture
