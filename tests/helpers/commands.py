@@ -126,7 +126,7 @@ def parse_only(call: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
 def _run_script(script: Path, arguments: list[str]) -> int:
     assert script.is_file(), f"{script}: no such file"
     source = script.read_text()
-    if "tyro" not in source and "parse(" not in source and "parse_args(" not in source and "main([" not in source:
+    if not any(parser in source for parser in ("tyro", "parse(", "parse_args(", "main([", "benchmark(")):
         # A script of a few positional arguments: its docstring has the usage line.
         usage = [line.strip() for line in source.splitlines() if f"python benchmarks/{script.name}" in line]
         assert usage, f"{script}: no usage line"
