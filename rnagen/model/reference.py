@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from rnagen.config.structure import ModelConfig
-from rnagen.features import References
+from rnagen.features import References, filled
 from rnagen.geometry import full_precision, masked_mean
 from rnagen.model.blocks import Transition, TriangleMultiplication
 from rnagen.model.embeddings import radial
@@ -118,22 +118,13 @@ class PlacedReferences:
     @classmethod
     def of(cls, references: References, number: int, sigma_data: float) -> "PlacedReferences":
         """The first `number` references, in units of `sigma_data` Å."""
-        coords, mask, trust = _filled(references, number)
+        some = [values[:, :number] for values in (references.coords, references.mask, references.trust)]
+        coords, mask, trust = (filled(values, number) for values in some)
         centre = masked_mean(coords[:, 0], mask[:, 0, ..., None], (1, 2), keepdim=True)[:, None]
         placed = torch.where(mask[..., None], coords - centre, 0.0) / sigma_data
         weighted = torch.where(mask.any(-1), trust, 0.0)
         flags = torch.cat([mask.to(trust.dtype), weighted[..., None]], dim=-1)
         return cls(rearrange(placed, "b r l a xyz -> b 1 l (r a) xyz"), rearrange(flags, "b r l c -> b 1 l (r c)"))
-
-
-def _filled(references: References, number: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Coordinates, mask and trust of exactly so many references: empty ones behind those that there are."""
-    some = [values[:, :number] for values in (references.coords, references.mask, references.trust)]
-    lack = number - some[0].shape[1]
-    if not lack:
-        return some[0], some[1], some[2]
-    coords, mask, trust = (torch.cat([v, v.new_zeros(len(v), lack, *v.shape[2:])], dim=1) for v in some)
-    return coords, mask, trust
 
 
 class ReferenceCoordinates(nn.Module):

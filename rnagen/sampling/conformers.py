@@ -1,4 +1,5 @@
-"""The conformers of one RNA: one context, then the solver for all of them at once."""
+"""The conformers of one RNA: a context, or one for each of those with references of their own, then the solver for all
+of them at once."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from torch import Tensor
 from rnagen.config.sampling import SamplingPlan
 from rnagen.features import References, RNAFeatures
 from rnagen.model.model import TrunkContext
-from rnagen.sampling.denoiser import Denoiser, Evaluated, Fixed, Flow, adjustment, nothing
+from rnagen.sampling.denoiser import Denoiser, Evaluated, Fixed, Flow, adjustment, contexts_at_once, nothing
 from rnagen.sampling.secondary import sampled_secondary_structures, stable_seed
 from rnagen.sampling.solver import solver_of
 
@@ -94,52 +95,70 @@ def draw_conformers(
         SamplingError: a conformer stayed unusable; nothing is returned.
     """
     slots = slots or {}
-    options, conditions = plan.options, partial(_RNA, flow, name=name, plan=plan, guide=guide)
-    # Made when they are needed, those with references first: of a long RNA, memory holds one context, not several.
-    own = cache(lambda: conditions(features))
-    conditioned = {
-        k: partial(conditions, replace(features, references=slot.references))
-        for k, slot in slots.items()
-        if slot.references is not None and k in plan.places
-    }
-    sample_structures = options.secondary_structures == "sampled" and features.pair_table is None
+    groups = _Groups(flow, features, plan, slots, partial(_RNA, flow, name=name, plan=plan, guide=guide))
     waiting = list(plan.places)
     coords = torch.empty(len(waiting), features.bases.shape[1], len(flow.model.config.atoms), 3)
     redrawn = evaluations = 0
     for attempt in range(ATTEMPTS):
-        known = [k for k in waiting if k in slots]
-        free = [k for k in waiting if k not in known]
-        groups: list[_Group] = [(free, own)]
-        if sample_structures and free:
-            structures = sampled_secondary_structures(features, name, free, plan.seed, attempt)
-            groups = [(some, partial(conditions, of_these)) for some, of_these in structures]
-        waiting = []
-        # A solver that takes conformers one by one cannot tell which of several slots it is at; and in a group, the
-        # others do not depend on a slot.
-        by_one = solver_of(options, flow.transport).adaptive or flow.model.config.num_conformers > 1
-        together = [k for k in known if k not in conditioned]
-        built: list[_Group] = [([k], conditioned[k]) for k in known if k in conditioned]
-        groups = [*([([k], own) for k in together] if by_one else [(together, own)]), *groups]
-        if built:
-            own.cache_clear()
-        for some, of in [*built, *groups]:
-            if not some:
-                continue
-            new, used = of().draw(some, attempt, evaluated, slots if some[0] in known else None)
+        left: list[int] = []
+        for some, of in groups.of(waiting, name, attempt):
+            new, used = of().draw(some, attempt, evaluated, slots if some[0] in slots else None)
             evaluations = max(evaluations, used)
             good = usable(new)
-            if options.diversity and not good.all():
+            if plan.options.diversity and not good.all():
                 good = torch.zeros_like(good)
             for k, ok, conformer in zip(some, good, new):
                 if ok:
                     coords[plan.places.index(k)] = conformer
-            waiting += [k for k, ok in zip(some, good) if not ok]
+            left += [k for k, ok in zip(some, good) if not ok]
+        waiting = sorted(left)
         if not waiting:
-            return Conformers(coords, evaluations, redrawn, own().context.of_trunk)
+            return Conformers(coords, evaluations, redrawn, groups.own().context.of_trunk)
         redrawn += len(waiting)
-        waiting.sort()
     numbers = ", ".join(str(k + 1) for k in waiting)
     raise SamplingError(f"{name}: conformers {numbers} had non-finite or exploded coordinates {ATTEMPTS} times")
+
+
+class _Groups:
+    """Which conformers of an RNA are sampled together: those of one context, or with references of their own as many as
+    are computed at once. Contexts are made when they are needed, those with references first: of a long RNA, memory
+    holds one, not several."""
+
+    def __init__(
+        self,
+        flow: Flow,
+        features: RNAFeatures,
+        plan: SamplingPlan,
+        slots: Mapping[int, Slot],
+        ready: Callable[[RNAFeatures], "_RNA"],
+    ) -> None:
+        self.features, self.plan, self.slots, self.ready = features, plan, slots, ready
+        self.own = cache(lambda: ready(features))
+        # A solver that takes conformers one by one cannot tell which of several slots it is at; and in a group, the
+        # others do not depend on a slot.
+        self.by_one = solver_of(plan.options, flow.transport).adaptive or flow.model.config.num_conformers > 1
+
+    def of(self, conformers: list[int], name: str, attempt: int) -> list[_Group]:
+        """The groups that the conformers make up, in the order in which they are to be sampled."""
+        references = {k: slot.references for k, slot in self.slots.items() if slot.references is not None}
+        conditioned = [k for k in conformers if k in references]
+        size = 1 if self.by_one else contexts_at_once(self.features.bases.shape[1])
+        groups: list[_Group] = []
+        for start in range(0, len(conditioned), size):
+            some = conditioned[start : start + size]
+            features = self.features.with_references([references[k] for k in some])
+            groups.append((some, partial(self.ready, features)))
+        if groups:
+            self.own.cache_clear()
+        copied = [k for k in conformers if k in self.slots and k not in references]
+        groups += [([k], self.own) for k in copied] if self.by_one else [(copied, self.own)]
+        free = [k for k in conformers if k not in self.slots]
+        if free and self.plan.options.secondary_structures == "sampled" and self.features.pair_table is None:
+            structures = sampled_secondary_structures(self.features, name, free, self.plan.seed, attempt)
+            groups += [(some, partial(self.ready, of_these)) for some, of_these in structures]
+        else:
+            groups.append((free, self.own))
+        return [group for group in groups if group[0]]
 
 
 def unconditional(flow: Flow, features: RNAFeatures) -> RNAFeatures:
@@ -157,7 +176,8 @@ def whole_groups(conformers: list[int], size: int) -> list[int]:
 
 
 class _RNA:
-    """One RNA, ready for sampling: its context under the model and, with guidance, under the guide."""
+    """One RNA, ready for sampling: its context under the model and, with guidance, under the guide. Features of a batch
+    are those of one conformer each."""
 
     @torch.no_grad()
     def __init__(self, flow: Flow, features: RNAFeatures, name: str, plan: SamplingPlan, guide: Flow | None) -> None:
