@@ -12,7 +12,8 @@ from rnagen.data.crops import contiguous_crops, scaled, spatial_crops
 from rnagen.data.encodings import encoded_crops
 from rnagen.data.known import KnownStructures
 from rnagen.data.plans import BatchPlan
-from rnagen.features import EncodedFile, RNAFeatures
+from rnagen.encoded import EncodedFile
+from rnagen.features import RNAFeatures
 from rnagen.geometry import superpose
 from rnagen.structure import UNKNOWN
 

@@ -11,7 +11,8 @@ from jaxtyping import Bool, Float16, Int
 from torch import Tensor
 
 from rnagen.data.padding import pad
-from rnagen.features import Encoded, EncodedFile, EncodedRNA, from_residues
+from rnagen.encoded import Encoded, EncodedFile, EncodedRNA
+from rnagen.features import from_residues
 from rnagen.io.files import atomic_write
 from rnagen.model.conditioning import read
 from rnagen.model.encoders import Encoder

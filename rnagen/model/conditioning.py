@@ -6,7 +6,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnagen.config.structure import ModelConfig
-from rnagen.features import Encoded, RNAFeatures, from_residues
+from rnagen.encoded import Encoded
+from rnagen.features import RNAFeatures, from_residues
 from rnagen.model.encoders import Encoder
 from rnagen.model.trunk import TrunkCondition, zero_linear
 from rnagen.structure import BASES, encode_sequence

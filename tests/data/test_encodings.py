@@ -10,7 +10,8 @@ import torch
 
 from rnagen.data import encodings as encoded
 from rnagen.data.encodings import EncodedCache, encode_rna, encoder_fingerprint
-from rnagen.features import EncodedFile, from_chain
+from rnagen.encoded import EncodedFile
+from rnagen.features import from_chain
 from rnagen.model.conditioning import read
 from rnagen.secondary.pairs import SparsePairs
 from rnagen.tasks.structure.data import with_encodings

@@ -8,7 +8,7 @@ import torch
 from rnagen.features import References, RNAFeatures
 from rnagen.geometry import masked_mean, random_rotations
 from rnagen.model.model import RNAFlowModel
-from rnagen.model.reference import GAIN, LAST, PlacedReferences, ReferenceSteps
+from rnagen.model.reference import GAIN, LAST, LAST_SAMPLED, REPEATED, PlacedReferences, ReferenceSteps
 from tests.helpers.features import padded, random_features
 from tests.helpers.tiny import TINY_MODEL, stirred
 
@@ -146,9 +146,10 @@ def test_an_rna_without_condition_has_no_reference() -> None:
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_a_share_of_one_leads_to_the_reference(number: int) -> None:
+@pytest.mark.parametrize("training", [True, False])
+def test_a_share_of_one_leads_to_the_reference(number: int, training: bool) -> None:
     """But for where it lies, and for the end of the path; what is unknown keeps its velocity."""
-    steps = ReferenceSteps(READS)
+    steps = ReferenceSteps(READS).train(training)
     with torch.no_grad():
         steps.share.bias.zero_()
         steps.share.bias[number] = 1 / GAIN
@@ -158,11 +159,23 @@ def test_a_share_of_one_leads_to_the_reference(number: int) -> None:
     x, velocity = torch.randn(2, 2, 3, 9, ATOMS, 3, generator=torch.Generator().manual_seed(2)).unbind()
     added = steps(velocity, torch.zeros(2, 3, 9, READS.embed_dim), x, torch.full((2, 3), 0.4), placed)
     known = visible.mask[:, number, None, ..., None].expand_as(x)
-    arrived = x + 0.6 * velocity + (0.6 + LAST) * added
+    arrived = x + 0.6 * velocity + (0.6 + (LAST if training else LAST_SAMPLED)) * added
     expected = placed.coords.unflatten(-2, (2, ATOMS))[:, :, :, number].expand_as(x)
     centred = [each - masked_mean(each, known[..., :1], (2, 3), keepdim=True) for each in (arrived, expected)]
     torch.testing.assert_close(*(torch.where(known, each, 0.0) for each in centred), atol=1e-5, rtol=1e-5)
     assert not added[~known].any()
+
+
+def test_sampling_goes_the_chosen_share_again_and_again() -> None:
+    """Each time of the way that is left; trust is counted once."""
+    steps = ReferenceSteps(READS)
+    visible = references(random_features(9), number=1)
+    placed = PlacedReferences.of(visible, 2, 16.0)
+    x, velocity = torch.randn(2, 2, 3, 9, ATOMS, 3, generator=torch.Generator().manual_seed(2)).unbind()
+    given = velocity, torch.zeros(2, 3, 9, READS.embed_dim), x, torch.full((2, 3), 0.4), placed
+    trained, sampled = (steps.train(training)(*given) for training in (True, False))
+    expected = trained * (0.6 + LAST) / 0.5 * (1 - 0.5**REPEATED) / (0.6 + LAST_SAMPLED)
+    torch.testing.assert_close(sampled, expected)
 
 
 def test_steps_do_not_depend_on_where_a_reference_lies() -> None:
