@@ -73,6 +73,21 @@ def test_guidance_leads_away_from_the_model_without_references(flow, features) -
     assert (plain - guided).abs().max() > 0.1
 
 
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_conformers_computed_together_are_those_computed_one_by_one(flow, features, scale, monkeypatch) -> None:
+    two = References(
+        torch.stack([structure(5), structure(6)])[None], torch.ones(1, 2, LENGTH, 4).bool(), torch.ones(1, 2, LENGTH)
+    )
+    slots = {0: slot(1), 1: replace(slot(2), references=two), 3: slot(3, until=0.5)}
+    together = sample(flow, features, 4, slots, cfg_scale=scale)
+    monkeypatch.setattr("rnagen.sampling.denoiser.CONTEXT_PAIRS", 2 * LENGTH**2)
+    by_twos = sample(flow, features, 4, slots, cfg_scale=scale)
+    monkeypatch.setattr("rnagen.sampling.denoiser.CONTEXT_PAIRS", 1)
+    by_ones = sample(flow, features, 4, slots, cfg_scale=scale)
+    torch.testing.assert_close(together, by_ones, atol=1e-3, rtol=0)
+    torch.testing.assert_close(by_twos, by_ones, atol=1e-3, rtol=0)
+
+
 def known(number: int) -> Known:
     """Copies of one structure in several poses; the last has its second half alone."""
     turns = random_rotations(number, torch.Generator().manual_seed(3))
