@@ -41,18 +41,6 @@ class References:
         """The same, without the masked RNAs."""
         return References(self.coords, self.mask & ~masked[:, None, None, None], self.trust)
 
-    @classmethod
-    def stacked(cls, references: Sequence["References"]) -> "References":
-        """One batch of several, where some have fewer references: empty ones behind theirs."""
-        most = max(one.mask.shape[1] for one in references)
-        parts = [[filled(value, most) for value in (one.coords, one.mask, one.trust)] for one in references]
-        return cls(*(torch.cat(part) for part in zip(*parts)))
-
-
-def filled(values: Tensor, number: int) -> Tensor:
-    """Zeros behind the second axis, up to a length."""
-    return torch.cat([values, values.new_zeros(len(values), number - values.shape[1], *values.shape[2:])], dim=1)
-
 
 @dataclass(frozen=True)
 class RNAFeatures:
@@ -86,19 +74,6 @@ class RNAFeatures:
         """The same features on another device."""
         moved = {name: value.to(device) for name, value in vars(self).items() if value is not None}
         return RNAFeatures(**moved)
-
-    def with_references(self, references: Sequence[References]) -> "RNAFeatures":
-        """A batch of this one RNA, once with each of the references."""
-        number = len(references)
-
-        def repeated(value: Tensor | Encoded | None) -> Tensor | Encoded | None:
-            if isinstance(value, Encoded):
-                pair = None if value.pair is None else value.pair.expand(number, -1, -1, -1)
-                return Encoded(value.layers.expand(number, -1, -1, -1), pair)
-            return None if value is None else value.expand(number, *value.shape[1:])
-
-        fields: dict[str, Any] = {name: repeated(value) for name, value in vars(replace(self, references=None)).items()}
-        return RNAFeatures(**{**fields, "references": References.stacked(references)})
 
     def without_condition(self, masked: Bool[Tensor, " B"] | None = None) -> "RNAFeatures":
         """The same RNAs, the masked ones (all by default) as if only their length were known: bases N, no base pairs,

@@ -1,6 +1,7 @@
 """The latent model predicts the flow from noised coordinates, once per solver step for all conformers at once."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from rnagen.config.structure import ModelConfig
-from rnagen.features import RNAFeatures
+from rnagen.features import References, RNAFeatures
 from rnagen.geometry import full_precision
 from rnagen.model.blocks import BiasedAttention, PairBias, Transition
 from rnagen.model.embeddings import LabelEmbedding, TimeEmbedding, rotary_angles
@@ -31,8 +32,15 @@ class LatentContext:
     mask: Float[Tensor, "B 1 L 1"]
     label: Float[Tensor, "B 1 d"] | None
     references: PlacedReferences | None
-    additions: Float[Tensor, "blocks B 1 L d"] | None = None
+    additions: Float[Tensor, "blocks B copies L d"] | None = None
     """What is added to the tokens before each of the first blocks."""
+
+    def some(self, copies: slice) -> "LatentContext":
+        """That of some copies, where each has references of its own."""
+        if self.references is None or self.references.flags.shape[1] == 1:
+            return self
+        additions = None if self.additions is None else self.additions[:, :, copies]
+        return replace(self, references=self.references.some(copies), additions=additions)
 
 
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
@@ -108,8 +116,12 @@ class LatentModel(nn.Module):
         attended = {"none": 0, "prepend": 1, "interleave": config.num_layers}[config.ipa]
         self.ipa = InvariantPointAttention(config, attended) if attended else None
 
-    def context(self, trunk: TrunkOutput, features: RNAFeatures) -> LatentContext:
-        """Everything that depends on neither time nor coordinates."""
+    def context(
+        self, trunk: TrunkOutput, features: RNAFeatures, references: Sequence[References] = ()
+    ) -> LatentContext:
+        """Everything that depends on neither time nor coordinates. Copies may have references of their own, which
+        replace those of the features."""
+        seen = references or ([] if features.references is None else [features.references])
         return LatentContext(
             tokens=self.single(trunk.single)[:, None],
             biases=self.bias(trunk.pair, features.mask),
@@ -117,11 +129,11 @@ class LatentModel(nn.Module):
             mask=features.mask[:, None, :, None].to(trunk.single.dtype),
             label=None if self.label is None or features.label is None else self.label(features.label)[:, None],
             references=None
-            if self.reference is None or features.references is None
-            else self.reference.placed(features.references),
+            if self.reference is None or not seen
+            else PlacedReferences.joined([self.reference.placed(each) for each in seen]),
             additions=None
-            if self.ipa is None or features.references is None
-            else self.ipa(trunk, features.references, features.mask),
+            if self.ipa is None or not seen
+            else torch.cat([self.ipa(trunk, each, features.mask) for each in seen], dim=2),
         )
 
     def forward(

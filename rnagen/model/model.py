@@ -1,6 +1,7 @@
 """The whole network: trunk, latent model and distogram head, optionally with a pretrained encoder before them."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from rnagen.config.structure import ModelConfig
-from rnagen.features import RNAFeatures
+from rnagen.features import References, RNAFeatures
 from rnagen.model.conditioning import EncoderConditioning, read
 from rnagen.model.encoders import Encoder
 from rnagen.model.latent import LatentContext, LatentModel
@@ -29,6 +30,10 @@ class Context(TrunkContext):
     head and the likelihood all work from it."""
 
     latent: LatentContext
+
+    def some(self, copies: slice) -> "Context":
+        """That of some copies, where each has references of its own."""
+        return replace(self, latent=self.latent.some(copies))
 
     @property
     def of_trunk(self) -> TrunkContext:
@@ -52,11 +57,12 @@ class RNAFlowModel(nn.Module):
         self.encoder = encoder
         self.conditioning = None if encoder is None else EncoderConditioning(config, encoder)
 
-    def condition(self, features: RNAFeatures) -> Context:
+    def condition(self, features: RNAFeatures, references: Sequence[References] = ()) -> Context:
         """Run the trunk, and the encoder unless the features carry its output; cache what the latent model needs.
 
         Args:
             features: on the device of the model.
+            references: of each copy that the latent model gets, [1, R, L, …]; the trunk reads those of the features.
 
         Raises:
             ValueError: the features carry references, which this model cannot read.
@@ -64,7 +70,7 @@ class RNAFlowModel(nn.Module):
         if features.references is not None and not self.config.references:
             raise ValueError("this model cannot read references")
         trunk = self.trunk(features, self._encoded(features))
-        return Context(features, trunk, self.latent.context(trunk, features))
+        return Context(features, trunk, self.latent.context(trunk, features, references))
 
     def _encoded(self, features: RNAFeatures) -> TrunkCondition | None:
         if self.encoder is None or self.conditioning is None:

@@ -4,6 +4,7 @@ Distances of several references are averaged before two pair blocks read them, a
 (supplement 1.7.1): one pass whatever their number. Distances do not see mirror images; the coordinates do.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from rnagen.config.structure import ModelConfig
-from rnagen.features import References, filled
+from rnagen.features import References
 from rnagen.geometry import full_precision, masked_mean
 from rnagen.model.blocks import Transition, TriangleMultiplication
 from rnagen.model.embeddings import radial
@@ -107,27 +108,43 @@ def distance_features(
 
 @dataclass(frozen=True)
 class PlacedReferences:
-    """What the latent model reads of the references: in one pose for all copies, or in that of each."""
+    """What the latent model reads of the references: the same for all copies, or in the pose of each, or those of
+    each."""
 
     coords: Float[Tensor, "B copies L RA 3"]
     """Model units about the centre of the first reference, 0 where unknown."""
-    flags: Float[Tensor, "B 1 L channels"]
+    flags: Float[Tensor, "B #copies L channels"]
     """Which atoms are known, and the trust in each residue where any is."""
 
     def turned(self, rotation: Float[Tensor, "B K 3 3"]) -> "PlacedReferences":
         """The references in the pose of each copy."""
         return replace(self, coords=turned(self.coords, rotation))
 
+    def some(self, copies: slice) -> "PlacedReferences":
+        """Those of some copies, where each has its own."""
+        return PlacedReferences(self.coords[:, copies], self.flags[:, copies])
+
+    @classmethod
+    def joined(cls, placed: Sequence["PlacedReferences"]) -> "PlacedReferences":
+        """References of copies that each have their own."""
+        coords, flags = [one.coords for one in placed], [one.flags for one in placed]
+        return cls(torch.cat(coords, dim=1), torch.cat(flags, dim=1))
+
     @classmethod
     def of(cls, references: References, number: int, sigma_data: float) -> "PlacedReferences":
         """The first `number` references, in units of `sigma_data` Å."""
         some = [values[:, :number] for values in (references.coords, references.mask, references.trust)]
-        coords, mask, trust = (filled(values, number) for values in some)
+        coords, mask, trust = (_filled(values, number) for values in some)
         centre = masked_mean(coords[:, 0], mask[:, 0, ..., None], (1, 2), keepdim=True)[:, None]
         placed = torch.where(mask[..., None], coords - centre, 0.0) / sigma_data
         weighted = torch.where(mask.any(-1), trust, 0.0)
         flags = torch.cat([mask.to(trust.dtype), weighted[..., None]], dim=-1)
         return cls(rearrange(placed, "b r l a xyz -> b 1 l (r a) xyz"), rearrange(flags, "b r l c -> b 1 l (r c)"))
+
+
+def _filled(values: Tensor, number: int) -> Tensor:
+    """Exactly so many references: empty ones behind those that there are."""
+    return torch.cat([values, values.new_zeros(len(values), number - values.shape[1], *values.shape[2:])], dim=1)
 
 
 class ReferenceCoordinates(nn.Module):

@@ -1,7 +1,6 @@
-"""The conformers of one RNA: a context, or one for each of those with references of their own, then the solver for all
-of them at once."""
+"""The conformers of one RNA: one context, then the solver for all of them at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
@@ -12,7 +11,7 @@ from torch import Tensor
 from rnagen.config.sampling import SamplingPlan
 from rnagen.features import References, RNAFeatures
 from rnagen.model.model import TrunkContext
-from rnagen.sampling.denoiser import Denoiser, Evaluated, Fixed, Flow, adjustment, contexts_at_once, nothing
+from rnagen.sampling.denoiser import Denoiser, Evaluated, Fixed, Flow, adjustment, nothing
 from rnagen.sampling.secondary import sampled_secondary_structures, stable_seed
 from rnagen.sampling.solver import solver_of
 
@@ -120,9 +119,8 @@ def draw_conformers(
 
 
 class _Groups:
-    """Which conformers of an RNA are sampled together: those of one context, or with references of their own as many as
-    are computed at once. Contexts are made when they are needed, those with references first: of a long RNA, memory
-    holds one, not several."""
+    """Which conformers of an RNA are sampled together: those of one context. Contexts are made when they are needed,
+    that with references first: of a long RNA, memory holds one, not several."""
 
     def __init__(
         self,
@@ -130,35 +128,46 @@ class _Groups:
         features: RNAFeatures,
         plan: SamplingPlan,
         slots: Mapping[int, Slot],
-        ready: Callable[[RNAFeatures], "_RNA"],
+        ready: Callable[..., "_RNA"],
     ) -> None:
         self.features, self.plan, self.slots, self.ready = features, plan, slots, ready
         self.own = cache(lambda: ready(features))
+        self.references = {k: slot.references for k, slot in slots.items() if slot.references is not None}
         # A solver that takes conformers one by one cannot tell which of several slots it is at; and in a group, the
         # others do not depend on a slot.
         self.by_one = solver_of(plan.options, flow.transport).adaptive or flow.model.config.num_conformers > 1
 
     def of(self, conformers: list[int], name: str, attempt: int) -> list[_Group]:
         """The groups that the conformers make up, in the order in which they are to be sampled."""
-        references = {k: slot.references for k, slot in self.slots.items() if slot.references is not None}
-        conditioned = [k for k in conformers if k in references]
-        size = 1 if self.by_one else contexts_at_once(self.features.bases.shape[1])
-        groups: list[_Group] = []
-        for start in range(0, len(conditioned), size):
-            some = conditioned[start : start + size]
-            features = self.features.with_references([references[k] for k in some])
-            groups.append((some, partial(self.ready, features)))
+        conditioned = [k for k in conformers if k in self.references]
+        groups: list[_Group] = [(some, partial(self._conditioned, some)) for some in self._together(conditioned)]
         if groups:
             self.own.cache_clear()
-        copied = [k for k in conformers if k in self.slots and k not in references]
-        groups += [([k], self.own) for k in copied] if self.by_one else [(copied, self.own)]
+        copied = [k for k in conformers if k in self.slots and k not in self.references]
+        groups += [(some, self.own) for some in self._together(copied)]
         free = [k for k in conformers if k not in self.slots]
         if free and self.plan.options.secondary_structures == "sampled" and self.features.pair_table is None:
             structures = sampled_secondary_structures(self.features, name, free, self.plan.seed, attempt)
             groups += [(some, partial(self.ready, of_these)) for some, of_these in structures]
-        else:
+        elif free:
             groups.append((free, self.own))
-        return [group for group in groups if group[0]]
+        return groups
+
+    def _together(self, conformers: list[int]) -> list[list[int]]:
+        return [[k] for k in conformers] if self.by_one else [conformers] if conformers else []
+
+    def _conditioned(self, conformers: list[int]) -> "_RNA":
+        """The trunk reads the first reference of every slot, whichever conformers are sampled here; their latent model
+        those of each."""
+        first: list[References] = []
+        for _, one in sorted(self.references.items()):
+            one = References(one.coords[:, :1], one.mask[:, :1], one.trust[:, :1])
+            # A part that is fixed in all conformers counts once, however many there are.
+            if not any(torch.equal(one.coords, other.coords) for other in first):
+                first.append(one)
+        joined = (torch.cat(parts, dim=1) for parts in zip(*((one.coords, one.mask, one.trust) for one in first)))
+        features = replace(self.features, references=References(*joined))
+        return self.ready(features, [self.references[k] for k in conformers])
 
 
 def unconditional(flow: Flow, features: RNAFeatures) -> RNAFeatures:
@@ -176,22 +185,32 @@ def whole_groups(conformers: list[int], size: int) -> list[int]:
 
 
 class _RNA:
-    """One RNA, ready for sampling: its context under the model and, with guidance, under the guide. Features of a batch
-    are those of one conformer each."""
+    """One RNA, ready for sampling: its context under the model and, with guidance, under the guide; with references of
+    the conformers that are to be drawn, if they have any."""
 
     @torch.no_grad()
-    def __init__(self, flow: Flow, features: RNAFeatures, name: str, plan: SamplingPlan, guide: Flow | None) -> None:
+    def __init__(
+        self,
+        flow: Flow,
+        features: RNAFeatures,
+        references: Sequence[References] = (),
+        *,
+        name: str,
+        plan: SamplingPlan,
+        guide: Flow | None,
+    ) -> None:
         self.flow, self.name, self.plan = flow, name, plan
         self.solver = solver_of(plan.options, flow.transport)
         self.shape = (features.bases.shape[1], len(flow.model.config.atoms), 3)
-        features = features.to(next(flow.model.parameters()).device)
-        self.context = flow.model.condition(features)
+        device = next(flow.model.parameters()).device
+        features, references = features.to(device), [each.to(device) for each in references]
+        self.context = flow.model.condition(features, references)
         self.guide, self.guide_context = guide or flow, None
         if plan.options.cfg_scale != 1:
             known = unconditional(flow, features) if guide is None else features
-            if not self.guide.model.config.references:
-                known = replace(known, references=None)
-            self.guide_context = self.guide.model.condition(known.to(features.bases.device))
+            if not self.guide.model.config.references or known.references is None or not known.references.mask.any():
+                known, references = replace(known, references=None), []
+            self.guide_context = self.guide.model.condition(known, references)
 
     @torch.no_grad()
     def draw(

@@ -19,8 +19,6 @@ from rnagen.transport.sampler import Adjustment
 
 CHUNK_RESIDUES = 4096
 """Default for the conformers × residues computed at once."""
-CONTEXT_PAIRS = 2**17
-"""Pairs of residues of the contexts that are computed at once: five of 160 residues."""
 BANDWIDTH = 4.0
 """Å; conformers whose distances differ by less repel each other. About where a TM-score begins to distinguish two
 structures of a hundred residues."""
@@ -46,11 +44,6 @@ class Flow:
         return cls(checkpoint.model, Transport(config.path_type, config.prediction))
 
 
-def contexts_at_once(length: int) -> int:
-    """Conformers of `length` residues whose contexts, with references of their own, are computed at once."""
-    return max(1, CONTEXT_PAIRS // length**2)
-
-
 def conformers_at_once(chunk: int, length: int, group: int) -> int:
     """Conformers of `length` residues that are computed at once: `chunk`, or as many as fit `CHUNK_RESIDUES` if that is
     0, but whole groups."""
@@ -63,7 +56,7 @@ class Denoiser:
 
     Args:
         flow: the model.
-        context: of the RNA, by the same model; or, with references of its own, of each conformer.
+        context: of the RNA, by the same model; with references of the RNA, or of each conformer.
         chunk: conformers computed at once; 0: as many as fit `CHUNK_RESIDUES`. Groups are not split.
         remembers: pass the data estimate of each call to the next (self-conditioning). The prediction then depends on
             the calls before it, which a solver that steps back, or takes conformers one by one, cannot use.
@@ -75,22 +68,17 @@ class Denoiser:
     ) -> None:
         self.flow = flow
         self.context = context
-        number, length = context.features.bases.shape
-        self.batched = number > 1
-        self.chunk = number if self.batched else conformers_at_once(chunk, length, flow.model.config.num_conformers)
+        self.chunk = conformers_at_once(chunk, context.features.bases.shape[1], flow.model.config.num_conformers)
         self.remembers = remembers and flow.model.config.self_conditioning
         self.evaluated = evaluated
         self.previous: Float[Tensor, "n L A 3"] | None = None
 
     def __call__(self, x: Float[Tensor, "n L A 3"], t: Float[Tensor, " n"]) -> Float[Tensor, "n L A 3"]:
-        # The model reads RNAs × conformers of each.
-        parts, axis = [], int(self.batched)
+        parts = []
         for start in range(0, len(x), self.chunk):
             some = slice(start, start + self.chunk)
-            before = None if self.previous is None else self.previous[some].unsqueeze(axis)
-            parts.append(
-                self.flow.model(x[some].unsqueeze(axis), t[some].unsqueeze(axis), self.context, before).squeeze(axis)
-            )
+            before = None if self.previous is None else self.previous[None, some]
+            parts.append(self.flow.model(x[None, some], t[None, some], self.context.some(some), before)[0])
             self.evaluated(len(parts[-1]))
         prediction = torch.cat(parts)
         if self.remembers:

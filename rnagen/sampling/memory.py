@@ -10,7 +10,7 @@ from rnagen.model.reference import WIDTH
 from rnagen.model.rows import channel_groups
 from rnagen.model.triangles import LONGEST_IN_FULL
 from rnagen.sampling.confidence import confidence_memory
-from rnagen.sampling.denoiser import conformers_at_once, contexts_at_once
+from rnagen.sampling.denoiser import conformers_at_once
 from rnagen.structure import PAIR_FEATURES
 
 FRAGMENTS, PER_RESIDUE = 32 * 2**20, 24_000
@@ -39,15 +39,13 @@ def estimated_memory(
     then holds its pair representation too. A confidence head runs last. Only a chunk of the conformers counts, however
     many there are. `benchmarks/memory.py` prints a table.
     """
-    # Short conformers with references of their own are computed together, each with a context.
-    contexts = min(n, contexts_at_once(length)) if config.references else 1
-    pairs = contexts * length * length * 4
+    pairs = length * length * 4
     # Probabilities and mask; all channels of pair features that an RNA has stay, the trunk reads its own from them.
     features = (2 + (len(PAIR_FEATURES) if config.pair_features else 0)) * pairs
-    triangle = contexts * triangle_memory(length, config.pair_dim)
+    triangle = triangle_memory(length, config.pair_dim)
     trunk = config.pair_dim * pairs + max(triangle, config.mha_heads * pairs, 3 * pairs)
     if config.references:
-        trunk = max(trunk, (config.pair_dim + WIDTH) * pairs + contexts * triangle_memory(length, WIDTH))
+        trunk = max(trunk, (config.pair_dim + WIDTH) * pairs + triangle_memory(length, WIDTH))
     context = (config.num_layers * config.mha_heads + config.pair_dim) * pairs
     if config.ipa != "none":
         # Scores, squared distances and weights of all heads, with what makes one of the others.
@@ -62,7 +60,7 @@ def estimated_memory(
     models = 1 if options.cfg_scale == 1 else 2
     before = (models - 1) * context
     confidence = 0 if head is None else config.pair_dim * pairs + confidence_memory(length, head)
-    folding = 8 * length * length * 4
+    folding = 8 * pairs
     completion = completion_memory(length, n) if atoms == "all" else 0
     peak = max(folding, before + encoding, before + trunk, models * context + 16 * tokens, confidence, completion)
     return int(1.1 * (peak + features)) + 64 * 2**20

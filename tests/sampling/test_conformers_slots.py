@@ -22,6 +22,7 @@ SEQUENCE = "GGGAAACUUCGGUUUCCC"
 LENGTH = len(SEQUENCE)
 READS = replace(TINY, model=replace(TINY_MODEL, references=2))
 OPTIONS = SamplerConfig(steps=4, tau=0.5)
+TRUSTED = torch.ones(1, 2, LENGTH)
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +55,9 @@ def test_each_conformer_sees_its_own_references_and_the_others_none(flow, featur
     torch.testing.assert_close(found[[1, 3]], plain[[1, 3]], atol=1e-3, rtol=0)
     assert (found[0] - plain[0]).abs().max() > 0.1
     assert (found[2] - plain[2]).abs().max() > 0.1
-    alone = sample(flow, features, 1, {0: slot(1)})
-    torch.testing.assert_close(alone[0], found[0], atol=1e-3, rtol=0)
-    other = sample(flow, features, 1, {0: slot(2)})
+    fewer = sample(flow, features, 1, {0: slot(1), 2: slot(2)})
+    torch.testing.assert_close(fewer[0], found[0], atol=1e-3, rtol=0)
+    other = sample(flow, features, 1, {0: slot(2), 2: slot(1)})
     assert (other[0] - found[0]).abs().max() > 0.1
 
 
@@ -74,18 +75,20 @@ def test_guidance_leads_away_from_the_model_without_references(flow, features) -
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
-def test_conformers_computed_together_are_those_computed_one_by_one(flow, features, scale, monkeypatch) -> None:
-    two = References(
-        torch.stack([structure(5), structure(6)])[None], torch.ones(1, 2, LENGTH, 4).bool(), torch.ones(1, 2, LENGTH)
-    )
+def test_conformers_with_references_do_not_depend_on_the_chunk_nor_on_the_others_drawn(flow, features, scale) -> None:
+    two = References(torch.stack([structure(5), structure(6)])[None], torch.ones(1, 2, LENGTH, 4).bool(), TRUSTED)
     slots = {0: slot(1), 1: replace(slot(2), references=two), 3: slot(3, until=0.5)}
     together = sample(flow, features, 4, slots, cfg_scale=scale)
-    monkeypatch.setattr("rnagen.sampling.denoiser.CONTEXT_PAIRS", 2 * LENGTH**2)
-    by_twos = sample(flow, features, 4, slots, cfg_scale=scale)
-    monkeypatch.setattr("rnagen.sampling.denoiser.CONTEXT_PAIRS", 1)
-    by_ones = sample(flow, features, 4, slots, cfg_scale=scale)
+    by_ones = sample(flow, features, 4, slots, cfg_scale=scale, chunk=1)
     torch.testing.assert_close(together, by_ones, atol=1e-3, rtol=0)
-    torch.testing.assert_close(by_twos, by_ones, atol=1e-3, rtol=0)
+    some = SamplingPlan(4, first=1, options=replace(OPTIONS, cfg_scale=scale))
+    found = draw_conformers(flow, features, "r", some, slots=slots).coords
+    torch.testing.assert_close(found, together[1:], atol=1e-3, rtol=0)
+
+
+def test_a_part_that_is_fixed_in_all_conformers_counts_once(flow, features) -> None:
+    few, many = ({**dict.fromkeys(range(n), slot(1)), 7: slot(2)} for n in (2, 5))
+    torch.testing.assert_close(sample(flow, features, 2, few), sample(flow, features, 2, many), atol=1e-3, rtol=0)
 
 
 def known(number: int) -> Known:

@@ -57,16 +57,6 @@ def test_memory_counts_chunks_of_conformers() -> None:
     assert estimated_memory(1000, 5, TINY.model, options, None, wide) > estimated_memory(1000, 5, TINY.model, options)
 
 
-def test_contexts_of_short_conformers_with_references_of_their_own_are_counted() -> None:
-    reads = replace(TINY.model, references=2)
-    one, five, more = (estimated_memory(120, n, reads, OPTIONS) for n in (1, 5, 500))
-    assert one < five < more < 2 * five
-    # Of a long RNA, there is one context at a time.
-    assert estimated_memory(900, 1, reads, replace(OPTIONS, chunk=1)) == estimated_memory(
-        900, 5, reads, replace(OPTIONS, chunk=1)
-    )
-
-
 def test_a_context_is_counted_twice_where_two_models_are_needed() -> None:
     options = replace(OPTIONS, cfg_scale=2.0)
     more = estimated_memory(2000, 5, TINY.model, options) - estimated_memory(2000, 5, TINY.model, OPTIONS)
