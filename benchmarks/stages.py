@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from timing import SIZE, Row, benchmark, digits, markdown, random_sequence, rate, shortest
-from torch.utils.flop_counter import FlopCounterMode, register_flop_formula
+from torch.utils.flop_counter import FlopCounterMode
 
 from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
 from rnagen.features import from_sequence
@@ -26,18 +26,24 @@ N = 20
 """Conformers, of which as many are computed at once as sampling does."""
 
 
-@register_flop_formula(torch.ops.aten._scaled_dot_product_flash_attention_for_cpu)
 def products_of_attention(query: torch.Size, key: torch.Size, value: torch.Size, *_: Any, **__: Any) -> int:
     """Scores, and the values that they weight."""
     copies, heads, length, width = query
     return 2 * copies * heads * length * key[2] * (width + value[3])
 
 
-@register_flop_formula(torch.ops.mkldnn._linear_pointwise)
 def products_of_onednn(rows: torch.Size, second: torch.Size, third: torch.Size | None, *_: Any, **__: Any) -> int:
     """x · weightᵀ: the weight is the second, or the third where the second is what the product is combined with."""
     weight = second if third is None or len(third) == 1 else third
     return 2 * rows.numel() * weight[0]
+
+
+def counting() -> FlopCounterMode:
+    """Counts the operations of a block, those too that torch does not know. They are not registered: a registration
+    holds for the process, and a second one is refused."""
+    attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    known = {attention: products_of_attention, torch.ops.mkldnn._linear_pointwise: products_of_onednn}
+    return FlopCounterMode(display=False, custom_mapping=known)
 
 
 @torch.no_grad()
@@ -57,7 +63,7 @@ def measure(quick: bool) -> list[Row]:
     rows: list[Row] = []
     for length in (120, 250) if quick else (70, 120, 250, 500):
         for stage, task in stages(model, length).items():
-            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            with torch.no_grad(), counting() as counter:
                 task()
             for name, dtype in PRECISIONS.items():
                 with torch.no_grad(), torch.autocast("cpu", dtype) if name == "bf16" else nullcontext():

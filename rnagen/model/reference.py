@@ -113,7 +113,7 @@ class PlacedReferences:
 
     coords: Float[Tensor, "B copies L RA 3"]
     """Model units about the centre of the first reference, 0 where unknown."""
-    flags: Float[Tensor, "B #copies L channels"]
+    flags: Float[Tensor, "B _ L channels"]
     """Which atoms are known, and the trust in each residue where any is."""
 
     def turned(self, rotation: Float[Tensor, "B K 3 3"]) -> "PlacedReferences":

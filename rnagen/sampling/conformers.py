@@ -186,7 +186,7 @@ def whole_groups(conformers: list[int], size: int) -> list[int]:
 
 class _RNA:
     """One RNA, ready for sampling: its context under the model and, with guidance, under the guide; with references of
-    the conformers that are to be drawn, if they have any."""
+    the conformers that are sampled, if they have any."""
 
     @torch.no_grad()
     def __init__(

@@ -64,11 +64,10 @@ def test_what_does_not_fit_into_memory_is_left_out(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_products_of_attention_are_counted() -> None:
-    from stages import products_of_attention
-    from torch.utils.flop_counter import FlopCounterMode
+    from stages import counting, products_of_attention
 
     query, key, value = torch.randn(3, 2, 4, 10, 8)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with torch.no_grad(), counting() as counter:
         torch.nn.functional.scaled_dot_product_attention(query, key, value)
     assert counter.get_total_flops() == products_of_attention(query.shape, key.shape, value.shape)
     # Scores and the mean of the values: two products of 10 × 8 × 10, a multiplication and an addition each.
@@ -76,32 +75,30 @@ def test_the_products_of_attention_are_counted() -> None:
 
 
 def test_the_products_of_onednn_are_counted() -> None:
-    import stages  # registers them
-    from torch.utils.flop_counter import FlopCounterMode
+    from stages import counting, rate_of_sampling
 
     from rnagen.model.products import product, product_plus, scaled_product
 
     x, weight = torch.randn(5, 7, 20), torch.randn(30, 20)
     other = torch.randn(5, 7, 30)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with torch.no_grad(), counting() as counter:
         product(x, weight)
         product(x, weight, torch.randn(30), "sigmoid")
         scaled_product(x, weight, other)
         product_plus(x, weight, other)
     assert counter.get_total_flops() == 4 * 2 * 5 * 7 * 20 * 30
-    assert stages.rate_of_sampling() > 0
+    assert rate_of_sampling() > 0
 
 
 def test_both_stages_are_counted_whole() -> None:
-    from stages import stages
-    from torch.utils.flop_counter import FlopCounterMode
+    from stages import counting, stages
 
     from rnagen.checkpoints.structure import DEFAULT_CHECKPOINT, load_checkpoint
 
     model, length = load_checkpoint(DEFAULT_CHECKPOINT).model, 24
     counted = {}
     for name, task in stages(model, length).items():
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        with torch.no_grad(), counting() as counter:
             task()
         counted[name] = counter.get_total_flops()
     trunk, latent = counted["trunk"], counted["latent model × 20"]
