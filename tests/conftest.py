@@ -1,5 +1,6 @@
 """Shapes and types in the annotations of rnagen are checked at run time in every test."""
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,14 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the real data (shared/data beside the checkout) is not here")
     return SHARED_DATA
+
+
+@pytest.fixture
+def short_completion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few steps of minimisation in this process: how well conformers are completed is what tests/allatom is about."""
+    for name, value in (("JOINING", (3, 3)), ("ROUNDS", 1), ("STEPS", 3), ("CROWDED", 1.0)):
+        monkeypatch.setattr(importlib.import_module("rnagen.allatom.complete"), name, value)
+    monkeypatch.setattr("rnagen.allatom.relax.STEPS", 3)
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,8 @@ from tests.helpers.outputs import contents
 RNAS = [("one", "GGGAAACCC"), ("two", "GGGCUUCGGCCC")]
 FASTA = "".join(f">{name}\n{sequence}\n" for name, sequence in RNAS)
 
+pytestmark = pytest.mark.usefixtures("short_completion")
+
 
 def test_the_examples_of_the_docstrings_run() -> None:
     result = doctest.testmod(api)

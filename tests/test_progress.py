@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from rnagen import progress
+from rnagen.checkpoints.structure import save_checkpoint
 from rnagen.cli.sample import main
 from rnagen.config.sampling import SampleConfig, SamplerConfig
 from rnagen.io.target import make_target
 from rnagen.parallel import parallel_map
 from rnagen.progress import Share, duration, progress_bar, silenced
 from rnagen.sampling.run import SamplingRun
+from tests.helpers.tiny import TINY, tiny_model
 
 
 class Terminal(io.StringIO):
@@ -90,8 +92,16 @@ def test_a_parallel_map_is_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("method", ["euler-maruyama", "rk4", "dopri5"])
-def test_sampling_advances_by_steps_of_conformers(method: str) -> None:
-    options = SampleConfig(n=3, device="cpu", sampler=SamplerConfig(sampling_method=method, steps=4, chunk=1))
+def test_sampling_advances_by_steps_of_conformers(method: str, tmp_path: Path) -> None:
+    ckpt = tmp_path / "tiny.safetensors"
+    save_checkpoint(ckpt, tiny_model(), TINY, {"cutoff": "2022-05-27"})
+    options = SampleConfig(
+        n=3,
+        ckpt=(ckpt,),
+        atoms="beads",
+        device="cpu",
+        sampler=SamplerConfig(sampling_method=method, steps=4, chunk=1),
+    )
     job = SamplingRun(options, [make_target("test", "r", "GGGGCUUCGGCCCC")])
     amounts: list[float] = []
     list(job.draw(None, lambda amount, now: amounts.append(amount)))

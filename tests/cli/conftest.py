@@ -14,6 +14,11 @@ from tests.helpers.tiny import TINY, tiny_model
 from tests.helpers.training import FAST
 
 
+@pytest.fixture(autouse=True)
+def _short_completion(short_completion: None) -> None:
+    """Files and tables are what these tests are about."""
+
+
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared dataset of synthetic RNA with its splits beside it."""

@@ -89,12 +89,12 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(run, fasta, tmp_path:
             raise KeyboardInterrupt
         return write(self, structure, *rest)
 
-    monkeypatch.setattr(OutputFolder, "write_target", killed)
-    assert run("--fasta", fasta, out="parts") == 130
+    with monkeypatch.context() as patch:
+        patch.setattr(OutputFolder, "write_target", killed)
+        assert run("--fasta", fasta, out="parts") == 130
     assert (tmp_path / "parts" / "one" / "summary.json").is_file()
     assert not (tmp_path / "parts" / "two").exists()
     assert not list((tmp_path / "parts").glob(".*.working"))
-    monkeypatch.undo()
     stamp = (tmp_path / "parts" / "one" / "ensemble.cif").stat().st_mtime_ns
     assert run("--fasta", fasta, out="parts") == 0
     assert (tmp_path / "parts" / "one" / "ensemble.cif").stat().st_mtime_ns == stamp
