@@ -11,6 +11,7 @@ from rnagen.errors import InputError
 from rnagen.evaluation.scores import CUTOFF_UNKNOWN, Summary, TargetScore
 from rnagen.evaluation.spread import Spread
 from rnagen.io.files import write_text
+from rnagen.messages import number_of
 from rnagen.metrics.statistics import FEWEST
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Evaluation:
             f"{HEADINGS[name]} {self.summary[name].mean:.3f}" for name in ("best1", "best5", "independent5", "lddt")
         )
         failed = f", {len(self.failures)} could not be" if self.failures else ""
-        return f"Evaluation({len(self)} targets scored{failed}: {means})"
+        return f"Evaluation({number_of(len(self), 'target')} scored{failed}: {means})"
 
     def save(self, path: str | Path) -> Path:
         """Write the results as .json (everything) or .csv (the targets); returns the path.

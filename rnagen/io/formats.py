@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from rnagen.messages import number_of
+
 STRUCTURE_SUFFIXES = (".cif", ".mmcif", ".pdbx", ".bcif", ".pdb", ".ent", ".pdb1")
 """Suffixes of structure files, each also with .gz; .pdb1, .pdb2, … are biological assemblies."""
 
@@ -51,7 +53,8 @@ def left_out(files: Iterable[Path]) -> str:
     """A line that counts files that were not read and names the first few; empty for none."""
     names = sorted(file.name for file in files)
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"{len(names)} files left out, which are not structures: {', '.join(names[:5])}{more}" if names else ""
+    what = "which is not a structure" if len(names) == 1 else "which are not structures"
+    return f"{number_of(len(names), 'file')} left out, {what}: {', '.join(names[:5])}{more}" if names else ""
 
 
 def stem(path: Path) -> str:

@@ -22,6 +22,7 @@ from rnagen.errors import InputError
 from rnagen.io.arrow import MappedFile
 from rnagen.io.files import hash_files
 from rnagen.io.reactivity_conversion import FORMAT, convert_profiles
+from rnagen.messages import number_of
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class ReactivityTable:
         if not usable.any():
             raise unusable[0] if unusable else InputError(path, None, "has no rows")
         if unusable:
-            warnings.warn(f"{len(unusable)} rows left out, the first of them {unusable[0]}", stacklevel=2)
+            warnings.warn(f"{number_of(len(unusable), 'row')} left out, the first of them {unusable[0]}", stacklevel=2)
         if profiles.schema.metadata[b"sn_filter"] == b"absent":
             warnings.warn(f"{path}: no column SN_filter: every profile counts as passing it", stacklevel=2)
         unknown = pc.sum(pc.match_substring(profiles["sequence"], "N")).as_py()

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from rnagen.io.tables import Table
-from rnagen.messages import quoted
+from rnagen.messages import number_of, quoted
 from rnagen.submission.conformer import MARK, Fault, faults_of
 from rnagen.submission.problems import Problem
 from rnagen.submission.rows import TargetRows, split_id
@@ -66,7 +66,9 @@ def _duplicates(table: SubmissionTable) -> Iterator[Problem]:
     for identifier, count in Counter(table.ids).items():
         if count > 1:
             name, number = split_id(identifier)
-            yield Problem("duplicate ID", f"{identifier} has {count} rows", "leave one of them", name, number)
+            yield Problem(
+                "duplicate ID", f"{identifier} has {number_of(count, 'row')}", "leave one of them", name, number
+            )
 
 
 def _separator(table: Table) -> Iterator[Problem]:
@@ -132,7 +134,12 @@ def _missing(table: SubmissionTable, targets: Sequence[TargetRows]) -> Iterator[
     for target in targets:
         lacking = [k for k, identifier in enumerate(target.ids) if identifier not in table.rows]
         if len(lacking) == len(target):
-            yield Problem("missing target", f"has none of its {len(target)} rows", "predict it, or add it", target.name)
+            yield Problem(
+                "missing target",
+                f"has none of its {number_of(len(target), 'row')}",
+                "predict it, or add it",
+                target.name,
+            )
             continue
         for k in lacking:
             yield Problem("missing row", f"no row {target.ids[k]}", "add the row", target.name, target.resids[k])

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rnagen.messages import number_of
 from rnagen.submission.candidates import Candidate
 from rnagen.submission.expected import expected_best, expected_lines
 from rnagen.submission.problems import Problem, lines_of
@@ -37,19 +38,21 @@ class Submission:
         return {target: value for target, value in best.items() if value is not None}
 
     def __repr__(self) -> str:
-        state = "no problem" if self.good else f"{len(self.problems)} problems"
-        return f"Submission({self.path.name}: {len(self.targets)} targets, {state})"
+        state = "no problem" if self.good else number_of(len(self.problems), "problem")
+        return f"Submission({self.path.name}: {number_of(len(self.targets), 'target')}, {state})"
 
     def lines(self) -> Iterator[str]:
         """The table in words: sources by number of slots, expected scores; or the problems."""
         if self.problems:
-            yield f"{self.path}: {len(self.problems)} problems"
+            yield f"{self.path}: {number_of(len(self.problems), 'problem')}"
             yield from lines_of(self.problems)
             return
         if not self.slots:
             yield f"{self.path}: no problem"
             return
         count = Counter(one.source for own in self.slots.values() for one in own)
-        yield f"{self.path}: {len(self.targets)} targets, {sum(map(len, self.targets))} residues, five conformers each"
+        residues = sum(map(len, self.targets))
+        size = f"{number_of(len(self.targets), 'target')}, {number_of(residues, 'residue')}"
+        yield f"{self.path}: {size}, five conformers each"
         yield "slots: " + ", ".join(f"{number} of {name}" for name, number in count.items())
         yield from expected_lines(self.slots)

@@ -41,7 +41,7 @@ def test_files_left_out_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[
     write(tmp_path / "pred", {"t1.pdb": pdb(strand(SEQUENCE))})
     write(tmp_path / "ref", {"t1.pdb": pdb(strand(SEQUENCE)), "t2.xyz": "coordinates"})
     scores(tmp_path)
-    assert "1 files left out, which are not structures: t2.xyz" in capsys.readouterr().err
+    assert "1 file left out, which is not a structure: t2.xyz" in capsys.readouterr().err
 
 
 def test_residues_are_paired_by_number_where_bases_agree(tmp_path: Path) -> None:

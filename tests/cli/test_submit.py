@@ -150,7 +150,7 @@ def test_only_commas_separate(separator: str, name: str, tmp_path: Path, sequenc
     path = table(tmp_path / "x.csv", 1)
     path.write_text(path.read_text().replace(",", separator))
     assert submit("--check", path, "--sequences", sequences) == 1
-    assert f"x.csv: 1 problems\nseparator: 1\n  {name} separate the columns" in capsys.readouterr().err
+    assert f"x.csv: 1 problem\nseparator: 1\n  {name} separate the columns" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("column", ["x_3", "z_5", "resname", "resid"])
@@ -158,7 +158,7 @@ def test_a_missing_column_is_one_problem(column: str, tmp_path: Path, sequences:
     path = table(tmp_path / "x.csv", 1)
     pd.read_csv(path).drop(columns=column).to_csv(path, index=False)
     assert submit("--check", path, "--sequences", sequences) == 1
-    assert f"x.csv: 1 problems\nmissing column: 1\n  no column {column} (" in capsys.readouterr().err
+    assert f"x.csv: 1 problem\nmissing column: 1\n  no column {column} (" in capsys.readouterr().err
 
 
 def test_what_is_no_table_is_a_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
