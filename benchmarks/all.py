@@ -1,7 +1,8 @@
 """All benchmarks of speed, one after the other, as one page.
 
-    python benchmarks/all.py                 long: 4,300 nt alone takes over four minutes; stored in benchmarks/results
-    python benchmarks/all.py --quick         a page in two minutes, nothing is stored
+    python benchmarks/all.py                 long: 4,300 nt alone takes over four minutes
+    python benchmarks/all.py --quick         a page in a few minutes
+    python benchmarks/all.py --quick --store the same, stored in benchmarks/results
     python benchmarks/all.py --docs          the tables of docs/performance.md, of the numbers that are stored
 
 Each part is a script, and runs in a process of its own. Ratios are within one run; compare nothing across machines.
@@ -42,7 +43,9 @@ class Options:
     """What to do."""
 
     quick: bool = False
-    """Fewer and smaller cases; nothing is stored."""
+    """Fewer and smaller cases."""
+    store: bool = False
+    """Write the numbers to `stored`."""
     docs: bool = False
     """Measure nothing: write the stored numbers into the tables of the document."""
     stored: Path = STORED
@@ -110,7 +113,7 @@ def main(options: Options) -> None:
     found = measured(options.quick)
     for name, lines in tables(found).items():
         print("\n".join([f"## {PARTS.get(name, 'Machine')}", "", *lines, ""]))
-    if not options.quick:
+    if options.store:
         options.stored.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

@@ -15,6 +15,7 @@ from rnagen.config.sampling import SampleConfig, SamplingPlan
 from rnagen.devices import choose_device
 from rnagen.errors import ConfigError
 from rnagen.io.target import Target
+from rnagen.memory import keep_freed_memory
 from rnagen.progress import silenced
 from rnagen.sampling.attempt import Result, attempt
 from rnagen.sampling.checks import check_memory
@@ -88,6 +89,9 @@ def _models(job: Job) -> Sequence[Models]:
     """
     if job.threads is not None:
         torch.set_num_threads(job.threads)
+    # Dask has its workers return freed memory at once (MALLOC_TRIM_THRESHOLD_): a quarter of the time went into getting
+    # it again.
+    keep_freed_memory()
     config = job.config
     models = load_models(config, _device(config))
     for (what, wanted), (_, found) in zip(job.fingerprints, fingerprints_of(models)):
