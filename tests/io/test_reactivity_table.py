@@ -174,7 +174,7 @@ def test_an_rdat_file_is_a_table(tmp_path: Path, name: str) -> None:
         "REACTIVITY:1 0.1 0.2 0.3\nREACTIVITY:2 1 2\n"
     )
     (tmp_path / name).write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
-    with pytest.warns(UserWarning, match="1 rows left out, .*hairpin:2: 2 values of REACTIVITY, but SEQPOS has 3"):
+    with pytest.warns(UserWarning, match="1 row left out, .*hairpin:2: 2 values of REACTIVITY, but SEQPOS has 3"):
         table = ReactivityTable.open(tmp_path / name, tmp_path / "cache")
     assert (len(table), table.experiments, table.sequence(0)) == (1, ("1M7",), "GGGAAACCC")
     np.testing.assert_allclose(table.reactivity(0)[:, 0], [np.nan, 0.1, 0.2, 0.3, *[np.nan] * 5], rtol=1e-6)
