@@ -175,7 +175,7 @@ class ReferenceSteps(nn.Module):
 
     The way is that of the linear path, where a share of 1 leads to the reference; it does not depend on where a
     reference lies, but on its orientation. Trained on references with errors, the tokens choose shares around 0.6 of
-    any; sampling (evaluation mode) goes that share several times, so that trust alone decides (docs/templates.md).
+    any; sampling (evaluation mode) goes that share several times, so that trust alone decides (docs/inputs.md).
     """
 
     def __init__(self, config: ModelConfig) -> None:
