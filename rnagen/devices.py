@@ -1,4 +1,6 @@
-"""Where tensors live."""
+"""Where tensors live, and what is fast there."""
+
+from functools import cache
 
 from rnagen.errors import ConfigError
 from rnagen.messages import quoted
@@ -24,3 +26,12 @@ def choose_device(name: str) -> str:
     if (device.index or 0) >= counts.get(device.type, 0):
         raise refused
     return name
+
+
+@cache
+def multiplies_bfloat16(device: str) -> bool:
+    """Whether products in bfloat16 are fast on this kind of device: a processor without instructions for them takes
+    over a hundred times as long as for fp32."""
+    import torch
+
+    return device != "cpu" or (torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rnagen.devices import multiplies_bfloat16
 from rnagen.model.products import multiplies, product, scaled_product
 from rnagen.model.rows import channel_groups, row_blocks
 
@@ -95,11 +96,14 @@ def _multiply(
     left: Float[Tensor, "channels L L"], right: Float[Tensor, "channels L L"], sums: Float[Tensor, "channels L L"]
 ) -> None:
     """left · rightᵀ of each channel, into `sums`."""
-    if left.shape[-1] < SHORTEST_ONE_BY_ONE or not multiplies(left):
+    # Where products of bfloat16 are slow, it only saves memory.
+    widened = left.dtype == torch.bfloat16 and not multiplies_bfloat16(left.device.type)
+    if left.shape[-1] < SHORTEST_ONE_BY_ONE or not (widened or multiplies(left)):
         torch.bmm(left, right.mT, out=sums)
         return
     for one, other, into in zip(left, right, sums):
-        into.copy_(product(one, other))
+        one, other = one.float(), other.float()
+        into.copy_(product(one, other) if multiplies(one) else one @ other.mT)
 
 
 def _products(projected: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from rnagen.config.sampling import SampleConfig, SamplingPlan
 from rnagen.errors import ConfigError
 from rnagen.io.target import Target
 from rnagen.messages import one_line
+from rnagen.parallel import single_thread
 from rnagen.sampling.attempt import Result, failed
 from rnagen.sampling.ensemble import Models
 from rnagen.sampling.memory import LESS_MEMORY
@@ -156,8 +157,13 @@ def connected(config: SampleConfig, models: Sequence[Models]) -> Iterator[Worker
     # Errors of our own say what Dask would log.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     number = config.local_workers
-    threads = None if number is None else max(1, torch.get_num_threads() // number)
-    with _scheduler(config.cluster) if number is None else _local(number) as client:
+    if number is None:
+        with _scheduler(config.cluster) as client:
+            yield Workers(client, Job.of(config, models, None))
+        return
+    threads = max(1, torch.get_num_threads() // number)
+    # The workers keep the cores busy: if this process split its own work, each part would wait for a core.
+    with _local(number) as client, single_thread():
         yield Workers(client, Job.of(config, models, threads))
 
 
@@ -171,6 +177,8 @@ def _local(number: int) -> "Iterator[Client]":
 
     settings = {
         "distributed.scheduler.allowed-failures": MOST_DEATHS,
+        # Which looks at every thread a hundred times a second.
+        "distributed.worker.profile.enabled": False,
         **{f"distributed.{part}.http.routes": [] for part in ("scheduler", "worker")},
     }
     with (

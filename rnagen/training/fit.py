@@ -33,7 +33,7 @@ from rnagen.training.resume import CONFIG, STATE, record_of, refuse_changes, ref
 from rnagen.training.state import WRITER, check_state, read_state, restoring
 from rnagen.training.stream import ResumableData
 from rnagen.training.task import Task
-from rnagen.training.trainer import check_accelerator, make_trainer
+from rnagen.training.trainer import check_accelerator, make_trainer, warn_of_precision
 
 MOST_TIME = 10_000
 """Days, hours, minutes or seconds of a time."""
@@ -80,6 +80,7 @@ def _fit(task: Task[Any, Any, Any]) -> TrainedRun:
     folder = run.run_dir / run.run_name
     check_processes(run)
     check_accelerator(run)
+    warn_of_precision(config)
     check_loggers(run)
     state, weights = start_from(run.ckpt)
     if state is not None:

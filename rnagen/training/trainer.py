@@ -9,6 +9,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import TQDMProgressBar
 
 from rnagen.config.shared import RunOptions, TaskConfig
+from rnagen.devices import multiplies_bfloat16
 from rnagen.errors import ConfigError
 from rnagen.messages import one_line
 from rnagen.progress import is_quiet
@@ -34,6 +35,15 @@ def check_accelerator(run: RunOptions) -> None:
     if found is not None and found < devices:
         what = f"accelerator: {run.accelerator!r} with devices {devices} cannot be used"
         raise ConfigError(f"{what}: this machine has {found} (expected auto or cpu, or fewer devices)")
+
+
+def warn_of_precision(config: TaskConfig) -> None:
+    """Say so if bf16 would be slow where this run computes."""
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    on_cpu = config.run.accelerator == "cpu" or (config.run.accelerator == "auto" and not (cuda or mps))
+    if config.optim.precision == "bf16" and on_cpu and not multiplies_bfloat16("cpu"):
+        slow = "this processor has no instructions for bf16, which takes many times as long as 32"
+        print(f"warning: precision: {slow} (needs --precision 32)", file=sys.stderr)
 
 
 def make_trainer(

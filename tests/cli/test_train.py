@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from rnagen.checkpoints.structure import load_checkpoint
 from rnagen.cli.train import main
+from rnagen.devices import multiplies_bfloat16
 from rnagen.model.model import RNAFlowModel
 from tests.helpers.tiny import TINY_MODEL
 from tests.helpers.training import FAST, assert_same, weights
@@ -199,11 +200,13 @@ def test_everything_about_the_flow_is_an_option(train, tmp_path: Path, flags: tu
 
 
 @pytest.mark.parametrize("path_type", ["GVP", "VP"])
-def test_other_paths_and_accumulation(train, tmp_path: Path, path_type: str) -> None:
+def test_other_paths_and_accumulation(train, tmp_path: Path, path_type: str, capsys) -> None:
     flags = ("--path-type", path_type, "--accumulate-grad", "2", "--precision", "bf16", "--grad-checkpointing")
     assert train("a", "--epochs", "1", "--train-batches", "4", "--check-grad", *flags) == 0
     assert torch.load(tmp_path / "a" / "last.ckpt", weights_only=True)["global_step"] == 2
     assert column(tmp_path / "a" / LOG, "grad_norm/trunk")
+    warned = "warning: precision: this processor has no instructions for bf16" in capsys.readouterr().err
+    assert warned is not multiplies_bfloat16("cpu")
 
 
 @pytest.mark.parametrize(

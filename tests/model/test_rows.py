@@ -92,3 +92,13 @@ def test_long_rnas_multiply_edges_in_bfloat16() -> None:
         half = model.condition(features).trunk.pair
     error = (half - full).abs().max() / full.abs().max()
     assert 0 < error < 0.02
+
+
+def test_where_bfloat16_is_slow_it_is_stored_and_multiplied_in_full() -> None:
+    left, right = torch.randn(2, 3, 140, 140).bfloat16()
+    multiplied, widened = left.new_empty(2, 3, 140, 140)
+    with pytest.MonkeyPatch.context() as patch, torch.no_grad():
+        for fast, sums in ((True, multiplied), (False, widened)):
+            patch.setattr(triangles, "multiplies_bfloat16", lambda device, fast=fast: fast)
+            triangles._multiply(left, right, sums)
+    torch.testing.assert_close(widened, multiplied, rtol=2**-7, atol=1e-2)
