@@ -4,12 +4,10 @@ import contextlib
 import dataclasses
 import io
 import os
-import signal
 import sys
-import threading
 import traceback
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import tyro
 
 from rnagen.cli.quiet import quieten_libraries
 from rnagen.cli.refusals import refusal
+from rnagen.cli.signals import Ending, Requests, Terminated
 from rnagen.config.files import BASIC, RENAMED_VALUES, current_name, load_config, load_yaml, presets_of
 from rnagen.config.shared import no_such_data
 from rnagen.errors import ConfigError, InputError
@@ -185,62 +184,45 @@ def guarded(command: Callable[[], int], prog: str) -> int:
     2: what the user can mend; 3: a fault of rnagen; 130: interrupted; 141: nobody reads the output (`| head`);
     143: asked to end (SIGTERM).
     """
-    prog = typed(prog)
+    prog, requests = typed(prog), Requests()
     replace_unprintable()
     quieten_libraries()
     try:
-        with _ends_on_request():
+        with requests.raised():
             code = command()
         sys.stdout.flush()
         return code
-    except Terminated:
-        _refuse(prog, "asked to end")
-        return 143
-    except (InputError, ConfigError) as error:
-        return _refuse(prog, error)
-    except BrokenPipeError:
-        return 141
-    except OSError as error:
-        remark = "" if isinstance(error, ABSENT) else " (is the folder writable, and the disk not full?)"
-        return _refuse(prog, f"{error}{remark}")
-    except KeyboardInterrupt:
-        _refuse(prog, "interrupted")
-        return 130
+    except (KeyboardInterrupt, Terminated) as ending:
+        return _ended(prog, type(ending))
     except Exception as error:
-        if is_out_of_memory(error):
-            detail = one_line(error, 120) or type(error).__name__
-            return _refuse(prog, f"out of memory ({detail}): {LESS_MEMORY}")
-        if os.environ.get(TRACEBACK):
-            traceback.print_exc()
-        reason = f"{type(error).__name__}: {one_line(error)}"
-        _refuse(prog, f"internal error: {reason} (a fault of rnagen; set {TRACEBACK}=1 to see where, and report it)")
-        return 3
+        # What became of a request that was lost may look like any error.
+        return _failed(prog, error) if requests.last is None else _ended(prog, requests.last)
     finally:
         _close_output()
 
 
-class Terminated(BaseException):
-    """SIGTERM came: the system is shut down, or a cluster wants the machine."""
+def _ended(prog: str, ending: Ending) -> int:
+    was_interrupted = ending is KeyboardInterrupt
+    _refuse(prog, "interrupted" if was_interrupted else "asked to end")
+    return 130 if was_interrupted else 143
 
 
-@contextlib.contextmanager
-def _ends_on_request() -> Iterator[None]:
-    """Raise `Terminated` on SIGTERM until the block ends, as Python raises KeyboardInterrupt on SIGINT; where a caller
-    has a handler of its own, or this is not the main thread, that is left to it."""
-
-    def end(number: int, frame: Any) -> None:
-        raise Terminated
-
-    is_ours = (
-        threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    )
-    if is_ours:
-        signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        if is_ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def _failed(prog: str, error: Exception) -> int:
+    if isinstance(error, InputError | ConfigError):
+        return _refuse(prog, error)
+    if isinstance(error, BrokenPipeError):
+        return 141
+    if isinstance(error, OSError):
+        remark = "" if isinstance(error, ABSENT) else " (is the folder writable, and the disk not full?)"
+        return _refuse(prog, f"{error}{remark}")
+    if is_out_of_memory(error):
+        detail = one_line(error, 120) or type(error).__name__
+        return _refuse(prog, f"out of memory ({detail}): {LESS_MEMORY}")
+    if os.environ.get(TRACEBACK):
+        traceback.print_exception(error)
+    reason = f"{type(error).__name__}: {one_line(error)}"
+    _refuse(prog, f"internal error: {reason} (a fault of rnagen; set {TRACEBACK}=1 to see where, and report it)")
+    return 3
 
 
 def replace_unprintable() -> None:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
 from dataclasses import fields, is_dataclass
@@ -251,28 +250,3 @@ def test_output_to_a_full_disk_is_one_line() -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("python -m rnagen.cli.main: [Errno 28] No space left on device")
     assert done.stderr.count("\n") == 1
-
-
-def test_a_request_to_end_is_a_line_and_cleans_up(capsys: pytest.CaptureFixture[str]) -> None:
-    """SIGTERM, as of `kill` or a cluster, unwinds like Ctrl-C; a handler of the caller's own stays in force."""
-    unwound, before = [], signal.getsignal(signal.SIGTERM)
-
-    def command() -> int:
-        try:
-            os.kill(os.getpid(), signal.SIGTERM)
-            raise AssertionError("nobody was asked")
-        finally:
-            unwound.append(True)
-
-    assert before == signal.SIG_DFL
-    assert guarded(command, "sample.py") == 143
-    assert capsys.readouterr().err == "sample.py: asked to end\n"
-    assert unwound
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    asked: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
-    try:
-        assert guarded(lambda: os.kill(os.getpid(), signal.SIGTERM) or 0, "sample.py") == 0
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert asked == [signal.SIGTERM]
