@@ -60,8 +60,10 @@ KINDS = {
     "half": Kind(coverage=0.5),
     "a quarter": Kind(coverage=0.25),
     "another RNA, trust 0.1": Kind(trust=0.1, another=True),
+    "another RNA, trust 0.2": Kind(trust=0.2, another=True),
     "another RNA, trust 0.9": Kind(trust=0.9, another=True),
     "mirrored, trust 0.1": Kind(8.0, trust=0.1, mirrored=True),
+    "mirrored, trust 0.2": Kind(8.0, trust=0.2, mirrored=True),
     "mirrored, trust 0.9": Kind(8.0, trust=0.9, mirrored=True),
 }
 

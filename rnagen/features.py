@@ -41,6 +41,10 @@ class References:
         """The same, without the masked RNAs."""
         return References(self.coords, self.mask & ~masked[:, None, None, None], self.trust)
 
+    def trusted(self, least: float) -> "References":
+        """The same, without the residues of lower trust."""
+        return References(self.coords, self.mask & (self.trust >= least)[..., None], self.trust)
+
 
 @dataclass(frozen=True)
 class RNAFeatures:

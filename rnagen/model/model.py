@@ -13,6 +13,7 @@ from rnagen.features import References, RNAFeatures
 from rnagen.model.conditioning import EncoderConditioning, read
 from rnagen.model.encoders import Encoder
 from rnagen.model.latent import LatentContext, LatentModel
+from rnagen.model.reference import LEAST_TRUST
 from rnagen.model.trunk import Distogram, Trunk, TrunkCondition, TrunkOutput
 
 
@@ -69,6 +70,10 @@ class RNAFlowModel(nn.Module):
         """
         if features.references is not None and not self.config.references:
             raise ValueError("this model cannot read references")
+        if not self.training:
+            references = [one.trusted(LEAST_TRUST) for one in references]
+            first = None if features.references is None else features.references.trusted(LEAST_TRUST)
+            features = replace(features, references=first)
         trunk = self.trunk(features, self._encoded(features))
         return Context(features, trunk, self.latent.context(trunk, features, references))
 

@@ -32,6 +32,9 @@ LAST, LAST_SAMPLED = 0.05, 0.01
 reference. In training the rest is longer: there, a velocity that ends at an inexact reference costs more the later."""
 REPEATED = 4
 """Times that sampling goes the chosen share of the way."""
+LEAST_TRUST = 0.15
+"""Below it sampling does not read a residue of a reference: it is more likely wrong than right, and a wrong one costs
+as much as a right one gives (docs/inputs.md)."""
 CHANNELS = 2 * (DISTANCES[2] + 1)
 """Numbers per pair that `distance_features` gives."""
 

@@ -10,6 +10,7 @@ from rnagen.features import References, RNAFeatures
 from rnagen.geometry import random_rotations
 from rnagen.model.ipa import InvariantPointAttention, frames
 from rnagen.model.model import RNAFlowModel
+from rnagen.model.reference import LEAST_TRUST
 from tests.helpers.features import padded, random_features
 from tests.helpers.tiny import TINY_MODEL, stirred
 
@@ -31,7 +32,8 @@ def references(features: RNAFeatures) -> References:
     coords = walk + 2 * torch.randn(size, 1, length, ATOMS, 3, generator=generator)
     mask = features.mask[:, None, :, None].expand(-1, -1, -1, ATOMS).clone()
     mask[:, :, 3::4, 2] = False
-    return References(coords, mask, torch.rand(size, 1, length, generator=generator))
+    # All of them enough to be read.
+    return References(coords, mask, torch.rand(size, 1, length, generator=generator).clamp(min=LEAST_TRUST))
 
 
 @torch.no_grad()

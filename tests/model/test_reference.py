@@ -8,7 +8,7 @@ import torch
 from rnagen.features import References, RNAFeatures
 from rnagen.geometry import masked_mean, random_rotations
 from rnagen.model.model import RNAFlowModel
-from rnagen.model.reference import GAIN, LAST, LAST_SAMPLED, REPEATED, PlacedReferences, ReferenceSteps
+from rnagen.model.reference import GAIN, LAST, LAST_SAMPLED, LEAST_TRUST, REPEATED, PlacedReferences, ReferenceSteps
 from tests.helpers.features import padded, random_features
 from tests.helpers.tiny import TINY_MODEL, stirred
 
@@ -91,8 +91,23 @@ def test_the_trust_counts() -> None:
     reads, features = model(), random_features(11)
     visible = references(features)
     for outcome in (pair_of, flow_of):
-        doubted = outcome(reads, features, replace(visible, trust=0.1 * visible.trust))
+        doubted = outcome(reads, features, replace(visible, trust=0.5 * visible.trust))
         assert (doubted - outcome(reads, features, visible)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("outcome", [pair_of, flow_of])
+def test_sampling_reads_no_residue_of_too_little_trust(outcome) -> None:
+    reads, features = model(), random_features(11)
+    visible = references(features)
+    half = torch.where(torch.arange(11) < 5, LEAST_TRUST, 0.9 * LEAST_TRUST).expand_as(visible.trust)
+    part = replace(visible, trust=half, mask=visible.mask & (torch.arange(11) < 5)[:, None])
+    nothing = outcome(reads, features, None)
+    assert torch.equal(outcome(reads, features, replace(visible, trust=0.9 * half)), nothing)
+    assert torch.equal(outcome(reads, features, replace(visible, trust=half)), outcome(reads, features, part))
+    assert (outcome(reads, features, part) - nothing).abs().max() > 1e-3
+    # Training learns from all of them.
+    reads.train()
+    assert (outcome(reads, features, replace(visible, trust=0.9 * half)) - nothing).abs().max() > 1e-3
 
 
 def test_each_copy_sees_the_references_in_its_own_pose() -> None:
