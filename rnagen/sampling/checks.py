@@ -15,6 +15,7 @@ from rnagen.messages import one_line
 from rnagen.sampling.ensemble import Models
 from rnagen.sampling.memory import LESS_MEMORY, estimated_memory
 from rnagen.secondary.alignments import alignment_name, find_alignments
+from rnagen.secondary.native import CANONICAL
 from rnagen.structure import ALIGNED, BEADS
 
 MOST_NAMED = 10
@@ -164,7 +165,7 @@ def _secondary_structures(targets: list[Target], models: Models, asked: Collecti
     """A structure that was asked for is refused by a model that cannot follow it; one that stands in a file beside the
     sequence is left out, with a warning."""
     if models.structure.config.model.secondary_structure:
-        return targets, []
+        return [_with_odd_pairs(target) for target in targets], []
     good, errors = [], []
     for target in targets:
         if target.secondary_structure is None:
@@ -176,6 +177,21 @@ def _secondary_structures(targets: list[Target], models: Models, asked: Collecti
             reason = "this model cannot be conditioned on a secondary structure: remove it, or choose another --ckpt"
             errors.append(InputError("inputs", target.name, reason))
     return good, errors
+
+
+def _with_odd_pairs(target: Target) -> Target:
+    """The target with a warning where its secondary structure pairs bases that stand in no helix."""
+    table = target.pair_table
+    if table is None:
+        return target
+    pairs = [(i, int(j)) for i, j in enumerate(table) if j > i]
+    odd = [(i, j) for i, j in pairs if target.sequence[i] + target.sequence[j] not in CANONICAL]
+    if not odd:
+        return target
+    listed = ", ".join(f"{target.sequence[i]}{i + 1}-{target.sequence[j]}{j + 1}" for i, j in odd[:MOST_NAMED])
+    more = f" and {len(odd) - MOST_NAMED} more" if len(odd) > MOST_NAMED else ""
+    warning = f"pairs of its secondary structure that are neither Watson-Crick nor GU: {listed}{more}"
+    return replace(target, warnings=(*target.warnings, warning))
 
 
 def _folding(targets: list[Target], config: SampleConfig) -> Checked:

@@ -228,3 +228,11 @@ def test_sums_above_one_are_a_warning(run, capsys) -> None:
     np.save("large.npy", values)
     assert run("--fasta", "one.fasta", "--structure", "large.npy") == 0
     assert "warning: a: the base-pair probabilities of residue 4 add up to 1.50" in capsys.readouterr().err
+
+
+def test_pairs_that_stand_in_no_helix_are_named(run, capsys) -> None:
+    assert run("--sequence", SEQUENCE, "--structure", "(...(.....)......)") == 0
+    warned = "warning: rna: pairs of its secondary structure that are neither Watson-Crick nor GU: A5-G11\n"
+    assert warned in capsys.readouterr().err
+    assert run("--sequence", SEQUENCE, "--structure", HELIX, out="helix") == 0
+    assert "Watson-Crick" not in capsys.readouterr().err
