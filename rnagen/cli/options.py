@@ -184,7 +184,7 @@ def guarded(command: Callable[[], int], prog: str) -> int:
     2: what the user can mend; 3: a fault of rnagen; 130: interrupted; 141: nobody reads the output (`| head`);
     143: asked to end (SIGTERM).
     """
-    prog, requests = typed(prog), Requests()
+    prog, requests = typed(prog), Requests.current()
     replace_unprintable()
     quieten_libraries()
     try:

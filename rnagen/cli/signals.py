@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 AGAIN = 0.01
 """Seconds after which a lost request is made again: by then the place that lost it is behind."""
@@ -31,6 +31,13 @@ class Requests:
         last: the exception that stands for the last one.
     """
 
+    _active: "ClassVar[Requests | None]" = None
+
+    @classmethod
+    def current(cls) -> "Requests":
+        """Those of the command that this one is part of, or new ones."""
+        return cls._active or cls()
+
     def __init__(self) -> None:
         self.last: Ending | None = None
         self._numbers: list[int] = []
@@ -39,16 +46,19 @@ class Requests:
     def raised(self) -> Iterator[None]:
         """Raise the exception of each request until the block ends; where a caller has a handler of its own, or this is
         not the main thread, that is left to it."""
+        if self is Requests._active:
+            yield
+            return
         usual: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
         if threading.current_thread() is threading.main_thread():
             self._numbers = [number for number, handler in usual.items() if signal.getsignal(number) == handler]
         for number in self._numbers:
             signal.signal(number, self._end)
-        hook, sys.unraisablehook = sys.unraisablehook, self._lost
+        hook, sys.unraisablehook, Requests._active = sys.unraisablehook, self._lost, self
         try:
             yield
         finally:
-            sys.unraisablehook = hook
+            sys.unraisablehook, Requests._active = hook, None
             for number in self._numbers:
                 signal.signal(number, usual[number])
             self._numbers = []

@@ -2,7 +2,8 @@
 
 Each of prepare, library, train, sample and report is killed, and stopped in other ways, at moments of chance; then the
 same command runs again, and its result must be that of an undisturbed run, byte by byte. Then all readers get mutated
-inputs (`tests.fuzz`). Prints a table, saves it as JSON, and returns 1 if anything was found.
+inputs (`tests.fuzz`). Prints a table, saves it as JSON, and returns 1 if anything was found. `--kills 0 --others 0`
+leaves the faults out and `--inputs 0` the inputs; what the file has of them then stays.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,33 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save", type=Path, help="JSON file of the results")
     options = parser.parse_args(arguments)
+    parts: dict[str, dict[str, Any]] = {}
+    if options.kills or options.others:
+        parts["faults"] = measured(
+            lambda: of_faults(options), options, ("kills", "others", "commands", "kinds", "seed")
+        )
+    if options.inputs:
+        parts["mutated inputs"] = measured(lambda: of_inputs(options), options, ("inputs", "seed"))
+    if options.save is not None:
+        saved = json.loads(options.save.read_text()) if options.save.is_file() else {}
+        options.save.parent.mkdir(parents=True, exist_ok=True)
+        options.save.write_text(json.dumps(saved | parts, indent=1) + "\n")
+    return int(any(part["found"] for part in parts.values()))
+
+
+def measured(part: Callable[[], dict[str, Any]], options: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
+    """What a part of the campaign found, with its options, the versions, and the minutes that it took."""
     started = time.monotonic()
+    return {
+        "options": {name: getattr(options, name) for name in names},
+        "versions": {"rnagen": __version__, "torch": torch.__version__, "python": platform.python_version()},
+        **part(),
+        "minutes": round((time.monotonic() - started) / 60, 1),
+    }
+
+
+def of_faults(options: argparse.Namespace) -> dict[str, Any]:
+    """Kills and other faults of the commands."""
     torch.set_num_threads(1)
     for name in NEEDED:
         importlib.import_module(f"rnagen.{name}")
@@ -125,25 +152,22 @@ def main(arguments: Sequence[str]) -> int:
             campaign.of_folders(min(options.others, 3))
             campaign.of_not_numbers()
     print(campaign.table())
-    counts, wrong = fuzz.run(options.inputs, options.seed) if options.inputs else (Counter(), [])
+    return {
+        "trials": {f"{kind}, {name}": count for (kind, name), count in campaign.trials.items()},
+        "ended_by_the_fault": {f"{kind}, {name}": count for (kind, name), count in campaign.struck.items()},
+        "found": campaign.found,
+    }
+
+
+def of_inputs(options: argparse.Namespace) -> dict[str, Any]:
+    """Mutated inputs of all readers."""
+    counts, wrong = fuzz.run(options.inputs, options.seed)
     outcomes = Counter[str]()
     for (_, outcome), count in counts.items():
         outcomes[outcome] += count
     print(f"{options.inputs} inputs: {outcomes['result']} read, {outcomes['error']} refused, {len(wrong)} found")
     print("\n".join(wrong))
-    if options.save is not None:
-        record = {
-            "options": {name: getattr(options, name) for name in ("kills", "others", "inputs", "commands", "seed")},
-            "versions": {"rnagen": __version__, "torch": torch.__version__, "python": platform.python_version()},
-            "trials": {f"{kind}, {name}": count for (kind, name), count in campaign.trials.items()},
-            "ended_by_the_fault": {f"{kind}, {name}": count for (kind, name), count in campaign.struck.items()},
-            "inputs": dict(outcomes),
-            "found": [*campaign.found, *wrong],
-            "minutes": round((time.monotonic() - started) / 60, 1),
-        }
-        options.save.parent.mkdir(parents=True, exist_ok=True)
-        options.save.write_text(json.dumps(record, indent=1) + "\n")
-    return 1 if campaign.found or wrong else 0
+    return {"outcomes": dict(outcomes), "found": wrong}
 
 
 if __name__ == "__main__":

@@ -20,16 +20,20 @@ def campaign(*options: str | Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.long
 def test_a_few_faults_and_inputs_lose_nothing(tmp_path: Path) -> None:
-    done = campaign(
-        "--kills", 2, "--others", 1, "--kinds", *KINDS, "--inputs", 300, "--seed", 1, "--save", tmp_path / "found.json"
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    save = ("--seed", 1, "--save", tmp_path / "found.json")
+    for words in (
+        ("--kills", 2, "--others", 1, "--kinds", *KINDS, "--inputs", 0),
+        ("--kills", 0, "--others", 0, "--inputs", 300),
+    ):
+        done = campaign(*words, *save)
+        assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads((tmp_path / "found.json").read_text())
-    assert found["found"] == []
-    assert sum(found["inputs"].values()) == 300
-    assert found["trials"]["kill, train"] == 2
+    faults, inputs = found["faults"], found["mutated inputs"]
+    assert faults["found"] == inputs["found"] == []
+    assert sum(inputs["outcomes"].values()) == 300
+    assert faults["trials"]["kill, train"] == 2
     # A campaign whose faults come too late to matter shows nothing.
-    assert found["ended_by_the_fault"]["kill, sample"] > 0
+    assert faults["ended_by_the_fault"]["kill, sample"] > 0
 
 
 @pytest.mark.campaign

@@ -76,6 +76,8 @@ def test_a_request_that_became_another_error_is_told_as_what_it_was(number, code
 
     assert guarded(command, "rnagen report") == code
     assert capsys.readouterr().err == f"rnagen report: {words}\n"
+    assert guarded(lambda: guarded(command, "rnagen report"), "rnagen") == code
+    assert capsys.readouterr().err == f"rnagen report: {words}\n"
 
 
 def test_other_errors_that_python_drops_are_told_as_ever(capsys) -> None:
