@@ -178,8 +178,13 @@ def split_config(arguments: Sequence[str]) -> tuple[list[str], Path | None]:
     return flags, file
 
 
-def guarded(command: Callable[[], int], prog: str) -> int:
+def guarded(command: Callable[[], int], prog: str, go_on: str = "") -> int:
     """Run a command; an error is one line on stderr and an exit code, never a traceback.
+
+    Args:
+        command: returns its exit code.
+        prog: name of the command.
+        go_on: how to continue after an interruption.
 
     2: what the user can mend; 3: a fault of rnagen; 130: interrupted; 141: nobody reads the output (`| head`);
     143: asked to end (SIGTERM).
@@ -193,17 +198,17 @@ def guarded(command: Callable[[], int], prog: str) -> int:
         sys.stdout.flush()
         return code
     except (KeyboardInterrupt, Terminated) as ending:
-        return _ended(prog, type(ending))
+        return _ended(prog, type(ending), go_on)
     except Exception as error:
         # What became of a request that was lost may look like any error.
-        return _failed(prog, error) if requests.last is None else _ended(prog, requests.last)
+        return _failed(prog, error) if requests.last is None else _ended(prog, requests.last, go_on)
     finally:
         _close_output()
 
 
-def _ended(prog: str, ending: Ending) -> int:
+def _ended(prog: str, ending: Ending, go_on: str) -> int:
     was_interrupted = ending is KeyboardInterrupt
-    _refuse(prog, "interrupted" if was_interrupted else "asked to end")
+    _refuse(prog, "; ".join(filter(None, ["interrupted" if was_interrupted else "asked to end", go_on])))
     return 130 if was_interrupted else 143
 
 

@@ -13,7 +13,7 @@ PROG = "rnagen prepare"
 
 def main(arguments: Sequence[str]) -> int:
     """Parse, then prepare."""
-    return guarded(lambda: run(parse(PrepareConfig(), arguments, PROG)), PROG)
+    return guarded(lambda: run(parse(PrepareConfig(), arguments, PROG)), PROG, go_on="the next run continues from here")
 
 
 def run(config: PrepareConfig) -> int:

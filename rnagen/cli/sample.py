@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
             importlib.import_module("rnagen.sampling.run")
         return run(config)
 
-    return guarded(command, PROG)
+    return guarded(command, PROG, go_on="the same command goes on from here")
 
 
 def run(config: SampleConfig) -> int:
@@ -134,7 +134,8 @@ def _sample(job: "SamplingRun", config: SampleConfig) -> None:
     if evaluations:
         print(f"{config.sampler.sampling_method}: {evaluations} evaluations of the model per conformer")
     if built:
-        print("conformers on templates (all in the summary.json of their RNAs):")
+        whose = " of the RNAs sampled now" if there else ""
+        print(f"conformers on templates{whose} (all in the summary.json of their RNAs):")
         for line in built[:LISTED]:
             print(f"  {line}")
         if len(built) > LISTED:

@@ -128,7 +128,9 @@ def _pairs(referenced: Loaded, predicted: Loaded, config: EvaluateConfig) -> tup
     if missing and not config.partial:
         reasons = {plain(name): reason for name, reason in predicted.failures.items()}
         more = f" ({len(missing)} of {total} targets have none; --partial scores the others)" if pairs else ""
-        raise InputError(config.predictions, missing[0], reasons.get(plain(missing[0]), "no prediction") + more)
+        found = sorted(predicted.chains.keys() - used)
+        no_prediction = f"no prediction{f' of this name; others{_named(found)}' if found else ''}"
+        raise InputError(config.predictions, missing[0], reasons.get(plain(missing[0]), no_prediction) + more)
     if not pairs:
         raise InputError(config.predictions, None, "no prediction for any reference")
     unknown = sorted(predicted.chains.keys() - used)

@@ -65,7 +65,7 @@ def read_structure_file(path: str | Path) -> StructureFile:
     except InputError:
         raise
     except (RuntimeError, ValueError, OverflowError) as error:  # gemmi raises all of these for what it cannot parse
-        raise InputError(path, None, str(error)) from error
+        raise InputError(path, None, _in_words(error)) from error
     if not chains and not failures:
         raise InputError(path, None, "has no RNA chain")
     resolved = [structure for structure in chains if structure.mask.any()]
@@ -75,7 +75,17 @@ def read_structure_file(path: str | Path) -> StructureFile:
     return StructureFile(resolved, failures, notes)
 
 
+_PLACE = re.compile(r"^string:(\d+):\d+(?:\(\d+\))?: ")
+"""How gemmi names a place in a file."""
 _BLOCK = re.compile(r"\A\s*(?:#.*\n\s*)*data_", re.IGNORECASE)
+
+
+def _in_words(error: Exception) -> str:
+    """What gemmi cannot parse, with the line, and what it most often means."""
+    found = _PLACE.match(str(error))
+    if found is None:
+        return str(error)
+    return f"line {found[1]}: {str(error)[found.end() :]} (is the file cut off, or damaged?)"
 
 
 def _parse(data: bytes, path: Path) -> Iterable[Entry]:

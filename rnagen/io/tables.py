@@ -75,16 +75,17 @@ def parse_table(text: str, path: Path) -> Table:
     """The table of a text, which is or becomes the file named; see `read_table`."""
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     separator = _separator(text)
+    lines, rows = array("L"), list[list[str]]()
     try:
         found = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        lines = array("L")
-        rows = []
         for row in islice(found, MOST_ROWS + 1):
             if any(map(str.strip, row)):
                 rows.append(row)
                 lines.append(found.line_num)
     except csv.Error as error:
-        raise InputError(path, None, f"not a CSV table ({error})") from error
+        begins = lines[-1] + 1 if lines else 1
+        reason = f"not a CSV table ({error}; in the row that begins in line {begins}: does a quote stay open there?)"
+        raise InputError(path, None, reason) from error
     if not rows:
         raise InputError(path, None, "has no record")
     if next(found, None) is not None:

@@ -11,6 +11,7 @@ from rnagen.errors import InputError
 from rnagen.io.dot_bracket import parse_dot_bracket
 from rnagen.io.pair_matrix import PairMatrix
 from rnagen.io.residues import clean_sequence
+from rnagen.messages import number_of
 from rnagen.strands import SEPARATOR, lengths_of, split_text, with_separators
 
 
@@ -62,13 +63,13 @@ def make_target(file: str | Path, name: str, text: str, secondary_structure: str
         raise InputError(file, name, str(error)) from None
     if secondary_structure is not None:
         secondary_structure = _without_separators(file, name, secondary_structure, sequence, strands)
+        if len(secondary_structure) != len(sequence):
+            reason = f"secondary structure of {len(secondary_structure)} symbols for {len(sequence)} residues"
+            raise InputError(file, name, reason)
         try:
             parse_dot_bracket(secondary_structure)
         except ValueError as error:
             raise InputError(file, name, f"secondary structure: {error}") from None
-        if len(secondary_structure) != len(sequence):
-            reason = f"secondary structure of {len(secondary_structure)} symbols for {len(sequence)} residues"
-            raise InputError(file, name, reason)
     return Target(name, sequence, tuple(warnings), secondary_structure, strands=strands)
 
 
@@ -101,7 +102,14 @@ def _without_separators(
         InputError: it has `&` elsewhere than the sequence.
     """
     symbols = secondary_structure.replace(SEPARATOR, "")
-    if SEPARATOR not in secondary_structure or len(symbols) != len(sequence):
+    if SEPARATOR not in secondary_structure:
+        return symbols
+    parts = secondary_structure.split(SEPARATOR)
+    if len(symbols) != len(sequence) and len(parts) == len(strands):
+        wrong = next(k for k, part in enumerate(parts) if len(part) != strands[k])
+        reason = f"{len(parts[wrong])} symbols for the {number_of(strands[wrong], 'residue')} of strand {wrong + 1}"
+        raise InputError(file, name, f"secondary structure: {reason}")
+    if len(symbols) != len(sequence):
         return symbols
     if secondary_structure != with_separators(symbols, strands):
         reason = f"secondary structure: {SEPARATOR} stands elsewhere than in the sequence"

@@ -106,4 +106,7 @@ def _read(path: Path) -> Sequence[Found]:
     for recognises, reads in FORMATS.values():
         if recognises(lines):
             return reads(path, lines)
-    raise InputError(path, None, f"has no known format; understood are {'; '.join(FORMATS)}")
+    what = "has no known format"
+    if ".csv" in path.suffixes:
+        what = "is a table without a column sequence, or without one of target_id, sequence_id and id"
+    raise InputError(path, None, f"{what}; understood are {'; '.join(FORMATS)}")

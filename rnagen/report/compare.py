@@ -76,7 +76,7 @@ def compare(config: CompareConfig) -> Comparison:
     runs, failures = read_runs(config.runs)
     if not runs:
         reason = "".join(f"; {failure}" for failure in failures[:1])
-        raise ConfigError(f"runs: none can be compared (name folders of runs, as runs/*){reason}")
+        raise ConfigError(f"runs: none can be compared (name folders of trainings, as runs/mine){reason}")
     found = Comparison(runs, failures)
     if config.out is not None:
         found.save(config.out)

@@ -143,6 +143,8 @@ def _several_strands(targets: list[Target], config: SampleConfig, models: Models
             reason = None
         elif target.alignment is not None:
             reason = "alignments are read for RNAs of one strand: sample it without --alignments"
+        elif config.known.files:
+            reason = "templates of files are read for RNAs of one strand: sample it without --templates FILE"
         elif draft:
             reason = "drafts are read for RNAs of one strand: sample it without --draft"
         elif config.sampler.secondary_structures == "sampled" and target.secondary_structure is None:

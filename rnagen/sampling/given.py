@@ -7,6 +7,7 @@ import torch
 
 from rnagen.errors import InputError
 from rnagen.geometry import superpose
+from rnagen.structure import BASES
 from rnagen.templates.files import read_template_files
 from rnagen.templates.match import MINIMUM, Match
 from rnagen.templates.query import Query
@@ -33,8 +34,12 @@ def fixed_part(query: Query, where: slice, path: Path) -> Match:
     equal = query.bases[aligned] == best.chain.bases[positions[aligned]]
     named = f"residues {where.start + 1} to {last}"
     if len(aligned) < MINIMUM or not equal.all():
-        reason = f"chain {best.chain.info.name}, which fits best, has {int(equal.sum())} of the {named}"
-        raise InputError(path, None, f"{reason}; a fixed part must have the same bases")
+        reason = f"a fixed part must have the same bases: {int(equal.sum())} of the {named} have them in chain "
+        reason += f"{best.chain.info.name}, which fits best"
+        for residue in aligned[~equal][:1]:
+            here, there = query.bases[residue], best.chain.bases[positions[residue]]
+            reason += f"; {BASES[here]}{residue + 1} of the RNA is {BASES[there]} there"
+        raise InputError(path, None, reason)
     return Match(best.chain, positions, best.score, 1.0, len(aligned) / length, best.pairs, best.paired)
 
 

@@ -15,6 +15,7 @@ from rnagen.io.pair_matrix import is_pair_matrix, read_pair_matrix
 from rnagen.io.records import Found
 from rnagen.io.structure_file import structure_records, with_secondary_structure
 from rnagen.io.target import Target
+from rnagen.messages import number_of, one_line
 
 _BRACKETS = re.compile(r"[.?()\[\]{}<>\-]+")
 _FILE_NAME = re.compile(r"[\\/]|\.\w*[A-Za-z]\w*$")
@@ -91,6 +92,9 @@ def with_structures(targets: Sequence[Target], place: Path, owner: str | None) -
                 found[target.name] = own[0], _record_of(own[0], target.name)
             except InputError as error:
                 failures[target.name] = error
+    if not found and not failures:
+        reason = f"{number_of(len(files), 'file')}, as {files[0].name}, and the name of none is that of an RNA"
+        raise InputError(place, None, f"{reason}, as {one_line(targets[0].name, 60)}: rename them")
     return _joined(targets, found, failures)
 
 

@@ -44,7 +44,8 @@ class Submission:
     def lines(self) -> Iterator[str]:
         """The table in words: sources by number of slots, expected scores; or the problems."""
         if self.problems:
-            yield f"{self.path}: {number_of(len(self.problems), 'problem')}"
+            state = "not written, " if self.targets else ""
+            yield f"{self.path}: {state}{number_of(len(self.problems), 'problem')}"
             yield from lines_of(self.problems)
             return
         if not self.slots:

@@ -107,6 +107,7 @@ def test_the_joined_sequence_is_another_rna(sample, capsys) -> None:
         (["--sequence", "GGGC&GCCC", "--structure", "(((&())))"], "& stands elsewhere than in the sequence"),
         (["--sequence", DUO, "--secondary-structures", "sampled"], "2 strands; secondary structures are sampled for"),
         (["--sequence", DUO, "--alignments", "aligned"], "2 strands; alignments are read for RNAs of one strand"),
+        (["--sequence", DUO, "--templates", "draft.cif"], "2 strands; templates of files are read for RNAs of one"),
         (["--sequence", DUO, "--draft", "draft.cif"], "2 strands; drafts are read for RNAs of one strand"),
         (["--sequence", "G" * 2300 + "&" + "C" * 2300], "2 strands; base pairs of several strands are predicted"),
     ],

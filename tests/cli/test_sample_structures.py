@@ -187,6 +187,7 @@ def test_a_model_that_reads_no_secondary_structure_refuses_a_file_of_one(run, ca
         (("one.fasta", "nowhere.dbn"), "nowhere.dbn: no such file or folder, and not dot-bracket notation"),
         (("one.fasta", "empty"), "empty: no file in this folder"),
         (("one.fasta", "others.dbn"), "others.dbn: has 2 records, and the name of none is that of an RNA"),
+        (("one.fasta", "foreign"), "foreign: 1 file, as x.dbn, and the name of none is that of an RNA, as a: rename"),
         (("one.fasta", "short.dbn"), "short.dbn: a: secondary structure of 3 symbols for 18 residues"),
         (("one.fasta", "small.npy"), "small.npy: is 4 × 4, but the sequence has 18 residues"),
         (("one.fasta", "nan.npy"), "nan.npy: row 1, column 1: not a finite number"),
@@ -196,8 +197,9 @@ def test_a_model_that_reads_no_secondary_structure_refuses_a_file_of_one(run, ca
     ],
 )
 def test_a_fault_is_named_and_nothing_is_written(run, capsys, flags: tuple[str, str], words: str) -> None:
-    for folder in ("empty", "doubled", "unreadable", "unnamed"):
+    for folder in ("empty", "doubled", "unreadable", "unnamed", "foreign"):
         Path(folder).mkdir()
+    Path("foreign/x.dbn").write_text(HELIX)
     Path("others.dbn").write_text(f">x\n{HELIX}\n>y\n{HELIX}\n")
     Path("short.dbn").write_text("(.)\n")
     np.save("small.npy", np.zeros((4, 4)))

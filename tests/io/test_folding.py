@@ -75,9 +75,10 @@ def test_an_energy_ends_a_structure_that_is_too_short() -> None:
 
 
 def test_time_grows_with_length_alone() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     blanks = " " * 2_000_000
     for line in (blanks, f"((..)){blanks}(", f"((..)){blanks}x", f"GG{blanks}1", "(" * 2_000_000, "(A" * 1_000_000):
         is_structure(line)
         split_folding([line, "((..))"])
-    assert time.perf_counter() - start < 2
+    # Many minutes, if it grew with the square.
+    assert time.process_time() - start < 10

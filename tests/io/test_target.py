@@ -35,7 +35,7 @@ def test_strands_stand_beside_the_joined_sequence() -> None:
         ("&".join("G" * 63), None, "63 strands: at most 62"),
         ("GGGC&GCCC", "(((&())))", "& stands elsewhere than in the sequence"),
         ("GGGCGCCC", "((((&))))", "& stands elsewhere than in the sequence"),
-        ("GGGC&GCCC", "((((&...))))", "secondary structure of 11 symbols for 8 residues"),
+        ("GGGC&GCCC", "((((&...))))", "secondary structure: 7 symbols for the 4 residues of strand 2"),
     ],
 )
 def test_strands_that_cannot_be_used(text: str, structure: str | None, reason: str) -> None:

@@ -137,7 +137,7 @@ def test_a_structure_of_the_wrong_length_is_an_error_of_that_record(tmp_path: Pa
     assert [target.name for target in targets] == ["b"]
     assert [(error.record, error.reason) for error in errors] == [
         ("a", "secondary structure of 19 symbols for 18 residues"),
-        ("c", "secondary structure: position 17: ')' closes no bracket"),
+        ("c", "secondary structure of 17 symbols for 18 residues"),
     ]
 
 
@@ -227,3 +227,13 @@ def test_nothing_to_read(tmp_path: Path, text: str) -> None:
 def test_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no file"):
         read_targets(tmp_path)
+
+
+def test_a_quote_that_stays_open_is_found(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"in the row that begins in line 3: does a quote stay open there\?"):
+        read_targets(write(tmp_path / "x.csv", 'id,sequence\nx,GGGAAACCC\nz,"GGGA\n'))
+
+
+def test_a_table_of_other_columns_is_called_one(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a table without a column sequence"):
+        read_targets(write(tmp_path / "x.csv", "name,seq\nx,GGGAAACCC\n"))
