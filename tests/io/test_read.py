@@ -315,7 +315,7 @@ ZIPPED = gzip.compress(GOOD.encode(), mtime=0)
         (b"hello\n", "neither mmCIF nor a PDB"),
         (bytes(range(256)), "holds a NUL byte"),
         (b"data_x\n_entry.id X\n", "without coordinates"),
-        (GOOD[: GOOD.rindex(" 1 1 1 ")].encode(), "."),
+        (GOOD[: GOOD.rindex(" 1 1 1 ")].encode(), "cut off, or damaged"),
         (ZIPPED[:-30], "truncated gzip"),
         (ZIPPED[:40] + b"x" * 20 + ZIPPED[60:], "corrupt gzip"),
         ((chain("GG") + "ATOM      1  P     C A   3      18.000").encode(), "line 47: an atom record cut short"),
