@@ -55,6 +55,8 @@ from tests.helpers.tiny import TINY, tiny_model
 LONGEST_MESSAGE = 500
 LONGEST_SECONDS = 10
 MOST_BYTES = 1 << 30
+LARGEST = 1 << 26
+"""Bytes of a mutated input, before it is packed: what is read may take some times the size of its file."""
 
 Reader = Callable[[Path], object]
 
@@ -227,7 +229,7 @@ _PIECES = (
 def mutated(data: bytes, draw: random.Random) -> bytes:
     """The data after one to six mutations of bytes, lines or cells, and now and then another wrapping."""
     for _ in range(draw.choice((1, 1, 1, 2, 3, 6))):
-        data = draw.choice(_MUTATIONS)(data, draw)
+        data = draw.choice(_MUTATIONS)(data, draw)[:LARGEST]
     return draw.choice(_WRAPPINGS)(data, draw) if draw.random() < 0.1 else data
 
 

@@ -11,9 +11,11 @@ from jaxtyping import Float32
 
 from rnagen.errors import InputError
 from rnagen.io.profiles import Profile
+from rnagen.messages import one_line
 
-_SEQUENCE_POSITION = re.compile(r"([A-Za-z]?)([-+]?\d+)")
-_MUTATION = re.compile(r"([ACGUT])([-+]?\d+)([ACGUT])")
+_SEQUENCE_POSITION = re.compile(r"([A-Za-z]?)([-+]?\d{1,9})")
+_OFFSET = re.compile(r"[-+]?\d{1,9}")
+_MUTATION = re.compile(r"([ACGUT])([-+]?\d{1,9})([ACGUT])")
 _LAST_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?$")
 _FORMER = {"AREA_PEAK": "REACTIVITY"}
 """Keys of the first versions of the format."""
@@ -150,7 +152,10 @@ def _places(construct: _Construct, length: int) -> list[int]:
 
 
 def _offset(construct: _Construct) -> int:
-    return int(construct.header.get("OFFSET") or 0)
+    text = construct.header.get("OFFSET") or "0"
+    if not _OFFSET.fullmatch(text):
+        raise ValueError(f"OFFSET {one_line(text, 20)} is not a number")
+    return int(text)
 
 
 def _rna(letter: str) -> str:

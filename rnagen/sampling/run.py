@@ -212,7 +212,7 @@ class SamplingRun:
         for target in self.waiting(folder):
             with nullcontext() if folder is None else folder.in_work(target.name):
                 what, plan = f"{target.name} ({len(target.sequence)} nt)", self._plan(target, folder)
-                advance(0, f"base pairs of {what}")
+                advance(0, f"base pairs, templates and trunk of {what}")
                 steps = (plan.total - plan.first) * expected_evaluations(self.config.sampler)
                 share = Share(advance, self.cost(target, folder), steps, what)
                 result = attempt(target, partial(draw_shared, self.models, target, plan, share))

@@ -10,7 +10,7 @@ from rnagen.io.tables import Table
 from rnagen.messages import number_of, quoted
 from rnagen.submission.conformer import MARK, Fault, faults_of
 from rnagen.submission.problems import Problem
-from rnagen.submission.rows import TargetRows, split_id
+from rnagen.submission.rows import MOST_DIGITS, TargetRows, split_id
 from rnagen.submission.table import SLOTS, SubmissionTable, columns_of
 
 CELL = {"": "is empty", "nan": "is NaN"}
@@ -79,7 +79,7 @@ def _separator(table: Table) -> Iterator[Problem]:
 
 def _is_readable(identifier: str) -> bool:
     name, number = split_id(identifier)
-    return bool(name) and number.isdecimal()
+    return bool(name) and number.isdecimal() and len(number) <= MOST_DIGITS
 
 
 def _unreadable(table: SubmissionTable, targets: Sequence[TargetRows]) -> Iterator[Problem]:

@@ -14,6 +14,9 @@ from rnagen.io.tables import Table, read_table
 from rnagen.strands import SEPARATOR
 from rnagen.structure import RNAStructure
 
+MOST_DIGITS = 9
+"""Of a residue number."""
+
 
 @dataclass(frozen=True)
 class TargetRows:
@@ -81,7 +84,9 @@ def rows_of_sample(path: Path) -> list[TargetRows]:
     for row in table.records:
         identifier = table.cell(row, "ID")
         name, number = split_id(identifier)
-        if not name or not number.lstrip("-").isdigit() or number != table.cell(row, "resid"):
+        digits = number.removeprefix("-")
+        is_number = digits.isdecimal() and len(digits) <= MOST_DIGITS
+        if not name or not is_number or number != table.cell(row, "resid"):
             raise InputError(path, identifier, "the ID must be the target, _ and the residue number of the row")
         if identifier in seen:
             raise InputError(path, identifier, "a second row of this ID")

@@ -70,6 +70,8 @@ def test_without_seqpos_the_values_are_those_of_all_residues() -> None:
         (HEADER + SEQPOS, "ANNOTATION_DATA:1 mutation:many\nREACTIVITY:1 1 2 3", "mutation many does not fit"),
         (HEADER.replace("-10", "0") + SEQPOS, "REACTIVITY:1 1 2 3", "SEQPOS does not fit OFFSET"),
         (HEADER.replace("-10", "-13") + SEQPOS, "REACTIVITY:1 1 2 3", "3 of 3 letters differ"),
+        (HEADER.replace("-10", "9" * 5000) + SEQPOS, "REACTIVITY:1 1 2 3", "OFFSET 99999"),
+        (HEADER + "SEQPOS A" + "9" * 5000, "REACTIVITY:1 1", "not a list of numbers"),
         (HEADER + "SEQPOS A1", "REACTIVITY:1 1", "SEQPOS ends beyond"),
         (HEADER + "SEQPOS one", "REACTIVITY:1 1", "not a list of numbers"),
         (HEADER + "SEQPOS -9", "REACTIVITY:1 1", "no modifier"),

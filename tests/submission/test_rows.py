@@ -26,6 +26,8 @@ def test_strands_follow_each_other(tmp_path: Path) -> None:
         ("R1_1,G,1\nR2_1,G,1\nR1_2,G,2", "the rows of R1 are not together"),
         ("R1_1,X9,1", "residue name 'X9' is not a nucleotide"),
         ("R1,G,1", "the ID must be the target, _ and the residue number"),
+        (f"R1_{'9' * 5000},G,{'9' * 5000}", "the ID must be the target, _ and the residue number"),
+        ("R1_²,G,²", "the ID must be the target, _ and the residue number"),
         ("R1_1,G,2", "the ID must be the target, _ and the residue number"),
     ],
 )
