@@ -41,7 +41,7 @@ class References:
         """The same, without the masked RNAs."""
         return References(self.coords, self.mask & ~masked[:, None, None, None], self.trust)
 
-    def trusted(self, least: float) -> "References":
+    def of_trust(self, least: float) -> "References":
         """The same, without the residues of lower trust."""
         return References(self.coords, self.mask & (self.trust >= least)[..., None], self.trust)
 

@@ -71,8 +71,8 @@ class RNAFlowModel(nn.Module):
         if features.references is not None and not self.config.references:
             raise ValueError("this model cannot read references")
         if not self.training:
-            references = [one.trusted(LEAST_TRUST) for one in references]
-            first = None if features.references is None else features.references.trusted(LEAST_TRUST)
+            references = [one.of_trust(LEAST_TRUST) for one in references]
+            first = None if features.references is None else features.references.of_trust(LEAST_TRUST)
             features = replace(features, references=first)
         trunk = self.trunk(features, self._encoded(features))
         return Context(features, trunk, self.latent.context(trunk, features, references))
