@@ -30,6 +30,7 @@ from training_worker import Training, full_batches
 from rnagen.cli.options import parse
 from rnagen.config.files import to_plain
 from rnagen.config.structure import TrainConfig
+from rnagen.devices import multiplies_bfloat16
 
 WAYS: dict[str, tuple[bool, Literal["32", "bf16"]]] = {
     "plain": (False, "32"),
@@ -116,6 +117,9 @@ def main(arguments: list[str]) -> None:
     with TemporaryDirectory() as folder:
         # In this order, so that what is compared stands close together in time.
         for name, way in WAYS.items():
+            if way[1] == "bf16" and not multiplies_bfloat16("cpu"):
+                print(f"{name}: left out, this processor has no instructions for it")
+                continue
             for label, root in roots.items():
                 ways[label + name] = measure(root, trained(config, *way), Path(folder))
     report(ways, products(config))
@@ -123,7 +127,8 @@ def main(arguments: list[str]) -> None:
 
 def report(ways: dict[str, Measured], counted: int) -> None:
     """A table: ratios are those to the first way."""
-    peaks = {"32": peak(torch.float32), "bf16": peak(torch.bfloat16)}
+    kinds: dict[str, torch.dtype] = {"32": torch.float32, "bf16": torch.bfloat16}
+    peaks = {name: peak(kinds[name]) for name in dict.fromkeys(way.precision for way in ways.values())}
     print("; ".join(f"peak {name}: {rate / 1e9:,.0f} GFLOP/s" for name, rate in peaks.items()))
     first = next(iter(ways.values()))
     print("| | seconds per step | × | share of the peak | GiB | mean of the losses |")
