@@ -94,7 +94,10 @@ def test_a_model_that_reads_no_secondary_structure(run, folder: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--sequence", SEQUENCE, "--structure", "((.)"), "rna: secondary structure: position 1: a bracket"),
+        (
+            ("--sequence", SEQUENCE, "--structure", f"(({HELIX[2:-1]}."),
+            "rna: secondary structure: position 1: a bracket",
+        ),
         (("--sequence", SEQUENCE, "--structure", "(.)"), "3 symbols for 18 residues"),
         (("--alignments", "nowhere"), "no such folder of alignments"),
     ],

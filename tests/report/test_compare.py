@@ -173,7 +173,7 @@ def test_a_folder_of_runs_is_enough_and_what_is_no_run_is_no_matter(tmp_path: Pa
     assert capsys.readouterr() == whole
     assert whole.err == ""
     assert main(["compare", str(tmp_path / "runs" / "encoded"), str(tmp_path / "runs" / "small.sh")]) == 2
-    assert "runs: none can be compared (name folders of runs, as runs/*); " in capsys.readouterr().err
+    assert "runs: none can be compared (name folders of trainings, as runs/mine); " in capsys.readouterr().err
     assert main(["compare", str(tmp_path / "runs" / "0"), str(tmp_path / "runs" / "absent")]) == 1
     assert "absent" in capsys.readouterr().err
 
