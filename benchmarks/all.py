@@ -1,6 +1,6 @@
 """All benchmarks of speed, one after the other, as one page.
 
-    python benchmarks/all.py                 long: 4,300 nt alone takes over four minutes
+    python benchmarks/all.py                 long: 4,300 nt alone takes four to forty minutes
     python benchmarks/all.py --quick         a page in a few minutes
     python benchmarks/all.py --quick --store the same, stored in benchmarks/results
     python benchmarks/all.py --docs          the tables of docs/performance.md, of the numbers that are stored
