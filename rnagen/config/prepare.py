@@ -30,6 +30,9 @@ class PrepareConfig:
     """Exit with an error if anything was skipped."""
     splits: Path | None = None
     """Also write train.csv, val.csv, casp15.csv and ensemble.csv (RNAs with several conformers) into this folder."""
+    hold_out_ensembles: bool = False
+    """Keep 28 small clusters of RNAs with several conformers out of the training set of --splits and --beads: a model
+    trained from scratch on it can be compared with those conformers."""
     beads: Path | None = None
     """Also write the training and validation chains, with only the atoms that models generate by default, and the
     synthetic set to this file (.safetensors). `train.py --data` reads it like the dataset, but it is much smaller."""

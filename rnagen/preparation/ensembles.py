@@ -1,9 +1,10 @@
 """Which RNAs have several experimental conformers: what the spread of sampled conformers is held against."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -21,6 +22,11 @@ LEAST_MODELS = 5
 """Models that make a bundle."""
 LEAST_RESOLVED = 0.8
 """Share of the residues that every model of a chain must have."""
+HELD_OUT_BUNDLES, HELD_OUT_STATES = 16, 12
+"""Clusters that are held out: with an NMR bundle, and with structures that are far apart."""
+LARGEST_HELD_OUT = 8
+"""Training chains of a cluster that can be held out: the training loses little."""
+HELD_OUT_SEED = 20220527
 ENSEMBLE_COLUMNS = ("id", "sequence", "release_date", "cluster", "length", "chains", "models", "apart", "training")
 
 
@@ -34,6 +40,8 @@ class ExperimentalEnsemble:
     """Of all chains together."""
     apart: float
     """Largest RMSD in Å between two of the models, on C1'."""
+    is_bundle: bool
+    """Whether a chain has `LEAST_MODELS` or more, and up to `LONGEST_BUNDLE` residues."""
 
 
 def experimental_ensembles(chains: Chains) -> list[ExperimentalEnsemble]:
@@ -52,9 +60,10 @@ def experimental_ensembles(chains: Chains) -> list[ExperimentalEnsemble]:
             continue
         coords, mask = (torch.cat([conformers[row][part] for row in rows]) for part in (0, 1))
         apart = _furthest(coords, mask)
-        bundle = max(int(chains.num_models[row]) for row in rows) >= LEAST_MODELS
-        if apart > STATES_APART or (bundle and coords.shape[1] <= LONGEST_BUNDLE):
-            found.append(ExperimentalEnsemble(rows, len(coords), apart))
+        many = max(int(chains.num_models[row]) for row in rows) >= LEAST_MODELS
+        is_bundle = many and coords.shape[1] <= LONGEST_BUNDLE
+        if apart > STATES_APART or is_bundle:
+            found.append(ExperimentalEnsemble(rows, len(coords), apart, is_bundle))
     return sorted(found, key=lambda ensemble: chains.infos[ensemble.rows[0]].name)
 
 
@@ -76,6 +85,29 @@ def ensemble_rows(chains: Chains, training: Collection[int]) -> list[list[str | 
         out.append([infos[0].name, chains.sequence(first), date, infos[0].cluster, int(chains.lengths[first])])
         out[-1] += [names, ensemble.models, f"{ensemble.apart:.1f}", training_seen]
     return out
+
+
+def held_out_clusters(chains: Chains, training: Collection[int]) -> frozenset[int]:
+    """Clusters of the training set to hold out, so that ensembles can be compared on RNAs that the model has not seen:
+    `HELD_OUT_BUNDLES` with a bundle and `HELD_OUT_STATES` of the others, or as many as there are, drawn at random with
+    a fixed seed among those of up to `LARGEST_HELD_OUT` training chains.
+
+    Args:
+        chains: of the dataset.
+        training: rows of its training chains.
+    """
+    sizes = Counter(chains.infos[row].cluster for row in training)
+    has_bundle: dict[int, bool] = defaultdict(bool)
+    for ensemble in experimental_ensembles(chains):
+        for cluster in {chains.infos[row].cluster for row in ensemble.rows}:
+            if 1 <= sizes[cluster] <= LARGEST_HELD_OUT:
+                has_bundle[cluster] |= ensemble.is_bundle
+    rng = np.random.default_rng(HELD_OUT_SEED)
+    chosen: set[int] = set()
+    for kind, number in ((True, HELD_OUT_BUNDLES), (False, HELD_OUT_STATES)):
+        clusters = sorted(cluster for cluster, is_bundle in has_bundle.items() if is_bundle is kind)
+        chosen.update(rng.permutation(clusters)[:number].tolist())
+    return frozenset(chosen)
 
 
 def _c1(chains: Chains, row: int) -> tuple[Float[Tensor, "M L 3"], Bool[Tensor, "M L"]]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,10 +22,10 @@ CUTOFF = "2022-05-27"
 SPLIT_COLUMNS = ("id", "sequence", "release_date", "cluster", "length")
 
 
-def make_splits(chains: Chains, cutoff: str = CUTOFF) -> dict[str, list[int]]:
+def make_splits(chains: Chains, cutoff: str = CUTOFF, held_out: Collection[int] = ()) -> dict[str, list[int]]:
     """Rows of the splits `train`, `val` and `casp15`, sorted by the name of the chain.
 
-    - train: released before the cutoff, no benchmark chain;
+    - train: released before the cutoff, no benchmark chain, not in a cluster that is held out;
     - val: released on the cutoff or later, no benchmark chain, at least `MIN_VALIDATION` nt, in a cluster
       without any chain from before the cutoff; of each cluster the best resolved chain, then the longest, all atoms
       before C1' only, the first by name;
@@ -46,21 +47,21 @@ def make_splits(chains: Chains, cutoff: str = CUTOFF) -> dict[str, list[int]]:
     late.sort(key=lambda row: (-infos[row].resolved, -lengths[row], infos[row].kind != "full", infos[row].name))
     best = {infos[row].cluster: row for row in reversed(late)}
     chosen = {
-        "train": [row for row in earlier if not infos[row].benchmark],
+        "train": [row for row in earlier if not infos[row].benchmark and infos[row].cluster not in held_out],
         "val": list(best.values()),
         "casp15": [row for row, info in enumerate(infos) if info.benchmark == "casp15" and info.target],
     }
     return {name: sorted(rows, key=lambda row: infos[row].name) for name, rows in chosen.items()}
 
 
-def write_splits(chains: Chains, folder: Path, cutoff: str = CUTOFF) -> dict[str, int]:
+def write_splits(chains: Chains, folder: Path, cutoff: str = CUTOFF, held_out: Collection[int] = ()) -> dict[str, int]:
     """Write train.csv, val.csv and casp15.csv into a folder, one row per chain, and ensemble.csv, one row per RNA with
-    several conformers; number of rows of each.
+    several conformers; number of rows of each. The chains of clusters that are held out do not train.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    splits = make_splits(chains, cutoff)
+    splits = make_splits(chains, cutoff, held_out)
     tables = {name: [_row(chains, row) for row in rows] for name, rows in splits.items()}
     tables["ensemble"] = ensemble_rows(chains, splits["train"])
     for name, rows in tables.items():
@@ -77,14 +78,14 @@ def _row(chains: Chains, row: int) -> list[str | int]:
     return [info.name, chains.sequence(row), info.release_date, info.cluster, int(chains.lengths[row])]
 
 
-def write_beads(dataset: Dataset, file: Path, cutoff: str = CUTOFF) -> dict[str, int]:
+def write_beads(dataset: Dataset, file: Path, cutoff: str = CUTOFF, held_out: Collection[int] = ()) -> dict[str, int]:
     """Write the training and validation chains and the synthetic set to one file that carries its splits, with the
     atoms that models generate by default; number of chains of each.
 
     Raises:
         OSError: the file cannot be written.
     """
-    splits = make_splits(dataset.chains, cutoff)
+    splits = make_splits(dataset.chains, cutoff, held_out)
     parts = {name: dataset.chains.select(splits[name], BEADS) for name in ("train", "val")}
     made = Dataset.open(synthetic_set())
     parts["synthetic"] = made.chains.select(made.split("train", made.path), BEADS)

@@ -14,7 +14,7 @@ from rnagen.errors import ConfigError
 from rnagen.io.kaggle import write_labels
 from rnagen.io.write import write_structure
 from rnagen.preparation import sample_set
-from rnagen.preparation.splits import write_beads, write_splits
+from rnagen.preparation.splits import read_split, write_beads, write_splits
 from rnagen.preparation.synthetic import synthetic_dataset
 from tests.helpers.chains import chain, rewrite
 from tests.helpers.tiny import TINY_FLAGS
@@ -103,6 +103,24 @@ def test_the_command_writes_dataset_splits_and_beads(
     assert (out / FILE).is_file()
     assert whole.fingerprint == small.fingerprint
     assert [info.split for info in small.chains.infos] == ["train", "synthetic", "synthetic"]
+
+
+def test_rnas_with_several_conformers_can_be_held_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").mkdir()
+    one = chain(1, 24, "1aaa")
+    coords = one.coords.copy()
+    coords[:, 12:, :, 0] += 40
+    for structure in (one, replace(chain(1, 24, "2bbb"), coords=coords), chain(2, 30, "3ccc")):
+        write_structure(structure, tmp_path / "in" / f"{structure.name}.cif")
+    arguments = ["prepare", str(tmp_path / "in"), "--out", str(tmp_path / "data"), "--assume-date", "2001-01-01"]
+    assert main([*arguments, "--hold-out-ensembles"]) == 2
+    assert "give one of them" in capsys.readouterr().err
+    assert main([*arguments, "--splits", str(tmp_path), "--hold-out-ensembles"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert f"{tmp_path}: train 1, val 0, casp15 0, ensemble 1" in printed
+    assert printed[-1] == "neither train nor validate: 2 held out for the comparison of ensembles"
+    assert read_split(tmp_path / "ensemble.csv").keys() == {"1aaa_A"}
+    assert (tmp_path / "ensemble.csv").read_text().endswith(",no\n")
 
 
 @pytest.mark.slow

@@ -14,7 +14,15 @@ from rnagen.errors import InputError
 from rnagen.evaluation.inputs import read_references
 from rnagen.features import Chain
 from rnagen.metrics import STATES_APART
-from rnagen.preparation.ensembles import LEAST_MODELS, ensemble_rows, experimental_ensembles
+from rnagen.preparation.ensembles import (
+    HELD_OUT_BUNDLES,
+    HELD_OUT_STATES,
+    LARGEST_HELD_OUT,
+    LEAST_MODELS,
+    ensemble_rows,
+    experimental_ensembles,
+    held_out_clusters,
+)
 from rnagen.structure import BEADS
 from tests.helpers.tiny import make_chain, stacked
 
@@ -72,6 +80,28 @@ def test_a_row_has_the_first_date_and_whether_the_cluster_trains() -> None:
     one, other = ensemble_rows(chains, training=[4])
     assert (one[0], one[2], one[5], one[6], one[8]) == ("c0", "2010-01-01", "c0 c1", 2, "yes")
     assert (other[2], other[8]) == ("", "no")
+
+
+def test_small_training_clusters_of_both_kinds_are_held_out() -> None:
+    def bundle(seed: int) -> Chain:
+        one = make_chain(20, seed=seed)
+        return replace(one, coords=one.coords.repeat(LEAST_MODELS, 0), mask=one.mask.repeat(LEAST_MODELS, 0))
+
+    bundles = [(bundle(seed), {"cluster": seed}) for seed in range(HELD_OUT_BUNDLES + 3)]
+    states = []
+    for seed in range(100, 100 + HELD_OUT_STATES + 3):
+        one = make_chain(21, seed=seed)
+        states += [(one, {"cluster": seed}), (moved(one, 40.0), {"cluster": seed})]
+    single = [(make_chain(22, seed=seed), {"cluster": 200}) for seed in range(5)]
+    large = [(bundle(300), {"cluster": 300})] + [(make_chain(23), {"cluster": 300})] * LARGEST_HELD_OUT
+    later = (bundle(400), {"cluster": 400})
+    chains = chains_of([*bundles, *states, *single, *large, later])
+    training = range(len(chains) - 1)
+    found = held_out_clusters(chains, training)
+    assert sum(cluster < 100 for cluster in found) == HELD_OUT_BUNDLES
+    assert sum(100 <= cluster < 200 for cluster in found) == HELD_OUT_STATES
+    assert len(found) == HELD_OUT_BUNDLES + HELD_OUT_STATES
+    assert found == held_out_clusters(chains, training)
 
 
 def test_the_committed_table_is_of_the_committed_training() -> None:

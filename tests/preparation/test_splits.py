@@ -41,6 +41,12 @@ def test_each_rule_keeps_a_chain_out() -> None:
     assert ids(rows) == {"train": ["early"], "val": ["late", "on_the_day"], "casp15": ["target"]}
 
 
+def test_clusters_that_are_held_out_neither_train_nor_validate() -> None:
+    rows = [row("a", "2020-01-01", 1), row("b", "2020-01-01", 2), row("late_like_b", "2023-01-01", 2)]
+    chains = replace(stacked([make_chain(length) for length, _ in rows]), infos=tuple(info for _, info in rows))
+    assert make_splits(chains, held_out={2}) == {"train": [0], "val": [], "casp15": []}
+
+
 @pytest.mark.parametrize(
     ("better", "worse"),
     [
