@@ -218,8 +218,8 @@ class OptimConfig(OptimOptions):
     """AdamW (decoupled weight decay) instead of Adam."""
     check_grad: bool = False
     """Log the gradient norm of every part of the model."""
-    freeze_trunk: bool = False
-    """Keep the trunk as it is in the weights of `ckpt`, but for what reads references and strands."""
+    freeze: Literal["nothing", "sequence", "trunk"] = "nothing"
+    """Part that stays as in `ckpt`: what of the trunk reads the sequence, or the whole trunk (three times as fast)."""
     ema: bool = True
     """Validate and ship an exponential moving average of the weights."""
     ema_decay: float = 0.999
@@ -279,7 +279,7 @@ class TrainConfig:
             "lr_warmup": self.optim.lr_warmup >= 0,
             "lr_decay": self.optim.lr_decay >= 0,
             "lr_decay_start": self.optim.lr_decay_start is None or self.optim.lr_decay_start >= 0,
-            "freeze_trunk": not self.optim.freeze_trunk or self.run.ckpt is not None,
+            "freeze": self.optim.freeze == "nothing" or self.run.ckpt is not None,
             "ema_decay": 0 <= self.optim.ema_decay < 1,
             "val_repeat": self.run.val_repeat >= 1,
         }
@@ -314,7 +314,7 @@ class TrainConfig:
             + (f" (these do: {', '.join(good)})" if good else ""),
             "variants": "needs tokens",
             "templates": "needs a model that reads references (--references)",
-            "freeze_trunk": "needs ckpt, the weights that the trunk keeps",
+            "freeze": "needs ckpt, the weights that the trunk keeps",
             "categories": "needs labels, the column that they stand in, and each category once",
             "pair_features": f"cannot be used (choose from {', '.join(PAIR_FEATURES)})",
         }

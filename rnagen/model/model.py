@@ -91,11 +91,11 @@ class RNAFlowModel(nn.Module):
         references = [] if self.trunk.references is None else list(self.trunk.references.blocks)
         return [*references, *self.trunk.blocks, *self.latent.blocks]
 
-    def freeze_trunk(self) -> None:
-        """Keep the trunk as it is, without dropout, but for what reads references and strands."""
+    def freeze_trunk(self, whole: bool) -> None:
+        """Keep the trunk as it is, without dropout, the whole of it or all but what reads references and strands."""
         reads = ("references.", "other_strand.")
         for name, parameter in self.trunk.named_parameters():
-            parameter.requires_grad_(name.startswith(reads))
+            parameter.requires_grad_(not whole and name.startswith(reads))
         for part in self.trunk.modules():
             if isinstance(part, nn.Dropout):
                 part.p = 0.0

@@ -103,7 +103,7 @@ def test_small_preset_is_the_default() -> None:
         ({"pair_features": ["turner"]}, "('turner',) cannot be used (choose from turner1999,"),
         ({"epoch": 1}, "no such option: epoch (did you mean epochs?)"),
         ({"ema_decay": 1.0}, "ema_decay"),
-        ({"freeze_trunk": True}, "freeze_trunk: True needs ckpt"),
+        ({"freeze": "trunk"}, "freeze: 'trunk' needs ckpt"),
     ],
 )
 def test_bad_values_are_named(values: dict, words: str) -> None:

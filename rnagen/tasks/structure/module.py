@@ -59,8 +59,8 @@ class FlowModule(MeasuredModule):
             if config.pretrained.encoder_rate:
                 freeze_unread(encoder)
         self.model = RNAFlowModel(config.model, encoder).train()
-        if config.optim.freeze_trunk:
-            self.model.freeze_trunk()
+        if config.optim.freeze != "nothing":
+            self.model.freeze_trunk(whole=config.optim.freeze == "trunk")
         self.ema = MovingAverage(self.model, config.optim.ema_decay)
         if encoder is not None and not self.model.encoder_trains:
             self.ema.module.encoder = encoder
