@@ -2,12 +2,13 @@
 
 import importlib
 import sys
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from rnagen.caches import cached_in
 from rnagen.cli.options import guarded, parse, typed
+from rnagen.cli.signals import Terminated
 from rnagen.config.report import PAGE
 from rnagen.config.sampling import SampleConfig
 from rnagen.imports import quick_imports
@@ -16,6 +17,7 @@ from rnagen.progress import silenced
 
 if TYPE_CHECKING:
     from rnagen.sampling.ensemble import Ensemble
+    from rnagen.sampling.outputs import OutputFolder
     from rnagen.sampling.run import SamplingRun
 
 PROG = "sample.py"
@@ -79,6 +81,17 @@ def _templates(name: str, ensemble: "Ensemble") -> list[str]:
     ]
 
 
+@contextmanager
+def _counted(job: "SamplingRun", folder: "OutputFolder") -> Iterator[None]:
+    """Print how many RNAs are finished when the block is interrupted."""
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated):
+        there = len(job.finished(folder))
+        print(f"{there} of {number_of(len(job.targets), 'RNA')} finished", file=sys.stderr)
+        raise
+
+
 def _sample(job: "SamplingRun", config: SampleConfig) -> None:
     from rnagen.progress import progress_bar
     from rnagen.report.page.write import report_of_sampling
@@ -113,7 +126,8 @@ def _sample(job: "SamplingRun", config: SampleConfig) -> None:
         if waiting:
             print(job.expected_memory(waiting))
         evaluations, lines = 0, dict[str, list[str]]()
-        with progress_bar("sampling", sum(job.cost(target, folder) for target in waiting)) as advance:
+        cost = sum(job.cost(target, folder) for target in waiting)
+        with _counted(job, folder), progress_bar("sampling", cost) as advance:
             for target, result in job.draw(folder, advance):
                 if isinstance(result, Ensemble):
                     evaluations = max(evaluations, result.evaluations)

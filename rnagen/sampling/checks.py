@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rnagen.allatom import can_complete
 from rnagen.config.categories import category_number
+from rnagen.config.residues import residue_range
 from rnagen.config.sampling import SampleConfig
 from rnagen.errors import ConfigError, InputError
 from rnagen.io.alignment import read_alignment
@@ -13,6 +14,7 @@ from rnagen.io.target import Target
 from rnagen.memory import available_memory
 from rnagen.messages import one_line
 from rnagen.sampling.ensemble import Models
+from rnagen.sampling.given import beyond_the_end
 from rnagen.sampling.memory import LESS_MEMORY, estimated_memory
 from rnagen.secondary.alignments import alignment_name, find_alignments
 from rnagen.secondary.native import CANONICAL
@@ -44,10 +46,11 @@ def check_targets(targets: Sequence[Target], config: SampleConfig, models: Model
     errors: list[InputError] = []
     if config.alignments is not None:
         good, errors = _with_alignments(good, config.alignments, models)
+    good, short = _fixed(good, config)
     good, unfit = _several_strands(good, config, models)
     good, refused = _secondary_structures(good, models, asked)
     good, unfoldable = _folding(good, config)
-    return good, errors + unfit + refused + unfoldable
+    return good, errors + short + unfit + refused + unfoldable
 
 
 def needed_memory(target: Target, config: SampleConfig, models: Sequence[Models]) -> int:
@@ -98,6 +101,16 @@ def _complete(targets: list[Target], atoms: tuple[str, ...]) -> list[Target]:
             target = replace(target, warnings=(*target.warnings, warning))
         found.append(target)
     return found
+
+
+def _fixed(targets: list[Target], config: SampleConfig) -> Checked:
+    """Refuse the RNAs that end before the part that is fixed does."""
+    if config.known.fix is None:
+        return targets, []
+    residues, path = config.known.fix
+    why = [beyond_the_end(residue_range(residues), len(target.sequence)) for target in targets]
+    errors = [InputError(path, target.name, reason) for target, reason in zip(targets, why) if reason]
+    return [target for target, reason in zip(targets, why) if not reason], errors
 
 
 def _with_labels(targets: Sequence[Target], config: SampleConfig, models: Models) -> list[Target]:

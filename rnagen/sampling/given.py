@@ -15,6 +15,11 @@ from rnagen.templates.search import align_with
 from rnagen.templates.transfer import Transferred, transfer
 
 
+def beyond_the_end(where: slice, length: int) -> str:
+    """Why residues of an RNA of this length cannot be fixed; empty if it has them."""
+    return f"cannot fix residues up to {where.stop}: the RNA has {length}" if where.stop > length else ""
+
+
 def fixed_part(query: Query, where: slice, path: Path) -> Match:
     """The residues of a range as they stand in a structure file.
 
@@ -24,8 +29,8 @@ def fixed_part(query: Query, where: slice, path: Path) -> Match:
         InputError: the file cannot be read, or has other residues.
     """
     length, last = len(query), where.stop
-    if last > length:
-        raise InputError(path, None, f"cannot fix residues up to {last}: the RNA has {length}")
+    if beyond := beyond_the_end(where, length):
+        raise InputError(path, None, beyond)
     library = read_template_files([path]).library
     best = align_with(query.part(where), [library.chain(row) for row in range(len(library))])[0]
     positions = np.full(length, -1, dtype=np.int64)

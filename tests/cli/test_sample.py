@@ -15,6 +15,8 @@ from rnagen.checkpoints.structure import load_checkpoint, save_checkpoint
 from rnagen.cli.sample import main
 from rnagen.io.labels import read_labels
 from rnagen.io.read import read_structures
+from rnagen.io.write import write_structure
+from rnagen.preparation.synthetic import synthetic_rna
 from tests.helpers.outputs import contents
 from tests.helpers.tiny import TINY, tiny_model
 
@@ -73,7 +75,7 @@ def test_the_order_and_number_of_targets_change_no_byte(run, tmp_path: Path) -> 
         assert contents(tmp_path / "a" / target) == contents(tmp_path / "b" / target)
 
 
-def test_an_interrupted_run_ends_like_an_uninterrupted_one(run, fasta, tmp_path: Path, monkeypatch) -> None:
+def test_an_interrupted_run_ends_like_an_uninterrupted_one(run, fasta, tmp_path: Path, monkeypatch, capsys) -> None:
     assert run("--fasta", fasta, out="whole") == 0
     from rnagen.sampling.outputs import OutputFolder
 
@@ -92,6 +94,7 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(run, fasta, tmp_path:
     with monkeypatch.context() as patch:
         patch.setattr(OutputFolder, "write_target", killed)
         assert run("--fasta", fasta, out="parts") == 130
+    assert "1 of 3 RNAs finished\n" in capsys.readouterr().err
     assert (tmp_path / "parts" / "one" / "summary.json").is_file()
     assert not (tmp_path / "parts" / "two").exists()
     assert not list((tmp_path / "parts").glob(".*.working"))
@@ -99,6 +102,17 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(run, fasta, tmp_path:
     assert run("--fasta", fasta, out="parts") == 0
     assert (tmp_path / "parts" / "one" / "ensemble.cif").stat().st_mtime_ns == stamp
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+
+
+def test_an_rna_that_ends_before_the_fixed_part_is_refused_before_any_is_sampled(run, tmp_path: Path, capsys) -> None:
+    rna = synthetic_rna(8, 20)
+    write_structure(rna, tmp_path / "part.cif")
+    (tmp_path / "two.fasta").write_text(f">long\n{rna.sequence}\n>short\nGGGAAACCC\n")
+    assert run("--fasta", tmp_path / "two.fasta", "--fix", "1-20", tmp_path / "part.cif", "--templates", "none") == 1
+    printed = capsys.readouterr()
+    assert "part.cif: short: cannot fix residues up to 20: the RNA has 9" in printed.err
+    assert (tmp_path / "out" / "long" / "summary.json").is_file()
+    assert not (tmp_path / "out" / "short").exists()
 
 
 def test_a_folder_of_another_run_is_refused_with_the_difference(run, fasta, tmp_path: Path, capsys) -> None:
