@@ -129,7 +129,7 @@ def _pairs(referenced: Loaded, predicted: Loaded, config: EvaluateConfig) -> tup
         reasons = {plain(name): reason for name, reason in predicted.failures.items()}
         more = f" ({len(missing)} of {total} targets have none; --partial scores the others)" if pairs else ""
         found = sorted(predicted.chains.keys() - used)
-        no_prediction = f"no prediction{f' of this name; others{_named(found)}' if found else ''}"
+        no_prediction = f"no prediction{f' of this name; there are others{_named(found)}' if found else ''}"
         raise InputError(config.predictions, missing[0], reasons.get(plain(missing[0]), no_prediction) + more)
     if not pairs:
         raise InputError(config.predictions, None, "no prediction for any reference")

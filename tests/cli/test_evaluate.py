@@ -278,6 +278,13 @@ def test_missing_predictions(labels: Path, tmp_path: Path, capsys: pytest.Captur
     assert "1 of 2 targets without a prediction" in captured.err
 
 
+def test_predictions_under_other_names_are_listed(labels: Path, tmp_path: Path, capsys) -> None:
+    path = tmp_path / "other.csv"
+    write_submission(path, [rna("R2", 5, 4), replace(rna("R2", 5, 4), name="mine")])
+    assert evaluate(path, labels, "--no-baselines") == 2
+    assert "R1: no prediction of this name; there are others (mine) (1 of 2 targets" in capsys.readouterr().err
+
+
 def test_another_rna_under_the_same_name(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "wrong.csv"
     write_submission(path, [replace(rna("R2", 5, 4), name="R1"), rna("R2", 5, 4)])
