@@ -42,6 +42,8 @@ from rnagen.templates.date_filter import DateFilter
 from rnagen.templates.library import Library
 from rnagen.templates.search import Searcher
 
+CUTOFF = "2022-05-27"
+"""Of the checkpoints, and of the templates."""
 TEMPLATES = 10
 """Of the baseline."""
 ERROR_SCALE, ERROR_SLOPE, ERROR_MIDDLE = 1.5, 4.0, 0.7
@@ -164,7 +166,7 @@ class Maker:
     def models(self, ckpt: str, templates: bool) -> Models:
         """Of a setting."""
         if (ckpt, templates) not in self._models:
-            config = TemplateConfig() if templates else TemplateConfig(templates=("none",))
+            config = TemplateConfig(template_date=CUTOFF) if templates else TemplateConfig(templates=("none",))
             self._models[ckpt, templates] = Models.load(Path(ckpt), None, "cpu", config)
         return self._models[ckpt, templates]
 

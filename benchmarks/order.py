@@ -29,6 +29,8 @@ from rnagen.sampling.ensemble import Models, draw_ensemble
 from rnagen.sampling.ranking import agreement
 from rnagen.structure import BASES
 
+CUTOFF = "2022-05-27"
+"""Of the checkpoints, and of the templates."""
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -51,7 +53,7 @@ class Options:
 def run(options: Options) -> None:
     """Sample what is not saved yet, print the table."""
     out = options.out or RESULTS / f"order_{options.ckpt.stem}.json"
-    models = Models.load(options.ckpt, None, "cpu", TemplateConfig())
+    models = Models.load(options.ckpt, None, "cpu", TemplateConfig(template_date=CUTOFF))
     chains = validation_chains(options.data, options.splits, models.structure.config.model.atoms, options.max_length)
     table = read_table(options.splits / "val.csv")
     dates = {table.cell(row, "id"): table.cell(row, "release_date") for row in table.rows}

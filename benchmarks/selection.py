@@ -177,7 +177,7 @@ class Pools:
     def __init__(self, checkpoint: Checkpoint, confidence: ConfidenceCheckpoint, dataset: Dataset, tau: float) -> None:
         self.flow, self.confidence, self.dataset = Flow.of(checkpoint), confidence, dataset
         self.sampler = SamplerConfig(tau=tau)
-        self.known = KnownStructures(TemplateConfig(), checkpoint.metadata["cutoff"])
+        self.known = KnownStructures(TemplateConfig(template_date=checkpoint.metadata["cutoff"]))
         self.scored = checkpoint.config.model.atoms.index("C1'")
 
     @torch.no_grad()

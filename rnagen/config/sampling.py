@@ -82,8 +82,8 @@ class TemplateConfig:
     """Known structures of related sequences: auto (searched in the template library), none, or structure files and
     tables in the submission format, also together with auto. The first conformers are built on them."""
     template_date: str = ""
-    """Only library structures released before this date (YYYY-MM-DD) serve; by default the cutoff of the checkpoint. A
-    target with a date of its own uses the earlier of both."""
+    """Only library structures released before this date (YYYY-MM-DD) serve. Those that are not older than the RNA never
+    do, if it has a date."""
     template_library: Path | None = None
     """Library made by `rnagen library`; by default the one that ships with rnagen."""
     draft: Path | None = None

@@ -187,8 +187,9 @@ def _date_filters(references: Structures, cutoff: str, config: EvaluateConfig) -
     if config.dates is not None:
         dates |= {name: date for name, date in read_dates(config.dates).items() if name in dates}
     filters = {name: filter_by_date(cutoff, date) for name, date in dates.items()}
-    known = newest_templates(config.predictions)
-    newest = {name: date for name, date in known.items() if dates.get(name, NO_DATE) != NO_DATE and date >= dates[name]}
+    known = {name: date for name, date in newest_templates(config.predictions).items() if name in dates}
+    filters |= {name: f"{filters[name]}, template of {date}" for name, date in known.items() if dates[name] == NO_DATE}
+    newest = {name: date for name, date in known.items() if dates[name] != NO_DATE and date >= dates[name]}
     filters |= {name: f"{LEAKAGE}: template of {date}, target {dates[name]}" for name, date in newest.items()}
     leaks = [name for name, result in filters.items() if result.startswith(LEAKAGE)]
     if not leaks:

@@ -67,6 +67,8 @@ FORMER_IDENTITY = {"n", "targets", "targets_sha256"}
 """What version 0.1.0 wrote in place of one entry per RNA."""
 EARLIER_IDENTITY = {"atoms": "beads", "restraints": False, "template_use": "both", "interactions": False}
 """What stands for the options that version 0.1.0 and its successors did not have."""
+EACH_ITS_DATE = "of each RNA"
+"""What stands for the date of templates where the options name none."""
 PARTS = {
     "sequence": "sequence",
     "release_date": "release date",
@@ -90,7 +92,7 @@ def describe_run(targets: Sequence[Target], config: SampleConfig, models: Sequen
             **{name: value for name, value in to_plain(config).items() if name not in NOT_IDENTITY},
             # What is in the files is hashed; where they lie does not matter.
             "templates": sorted({one if one in (AUTO, NONE) else "files" for one in config.known.templates}),
-            "template_date": known.before if known else "",
+            "template_date": config.known.template_date or EACH_ITS_DATE if known else "",
             "fix": None if config.known.fix is None else config.known.fix[0],
             "templates_sha256": known.fingerprint if known else None,
             "checkpoints_sha256": [one.structure.fingerprint for one in models],

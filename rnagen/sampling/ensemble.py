@@ -59,7 +59,7 @@ class Models:
         return loaded if templates is None else replace(loaded, known=loaded.known_structures(templates))
 
     def known_structures(self, templates: TemplateConfig) -> KnownStructures | None:
-        """What the options name, by the cutoff of the checkpoint; None where they name nothing that serves.
+        """What the options name; None where they name nothing that serves.
 
         Raises:
             InputError, ConfigError: as `load`.
@@ -69,7 +69,7 @@ class Models:
             raise ConfigError(f"templates: do not have the atoms {', '.join(missing)} of this model; use none")
         if missing or not (templates.searches or templates.given):
             return None
-        return KnownStructures(templates, self.structure.metadata["cutoff"])
+        return KnownStructures(templates)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def names_of(models: Sequence[Models]) -> list[str]:
 
 
 def load_models(config: SampleConfig, device: str) -> list[Models]:
-    """The checkpoints of a run, in their order. Known structures are those that the earliest cutoff allows, for all.
+    """The checkpoints of a run, in their order. They share the known structures.
 
     Raises:
         InputError: a checkpoint, library or template cannot be used.
@@ -54,8 +54,7 @@ def load_models(config: SampleConfig, device: str) -> list[Models]:
             raise ConfigError(f"ckpt: {path} makes other atoms ({', '.join(atoms)}) than {loaded[0].structure.path}")
     if config.n < len(loaded):
         raise ConfigError(f"n: {number_of(config.n, 'conformer')} cannot be shared out over {len(loaded)} checkpoints")
-    earliest = min(loaded, key=lambda one: one.structure.metadata["cutoff"])
-    known = earliest.known_structures(config.known)
+    known = loaded[0].known_structures(config.known)
     return [replace(one, known=known) for one in loaded]
 
 

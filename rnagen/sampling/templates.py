@@ -12,8 +12,7 @@ from torch import Tensor
 from rnagen.config.residues import residue_range
 from rnagen.config.sampling import TemplateConfig
 from rnagen.config.structure import ModelConfig
-from rnagen.dates import NO_DATE
-from rnagen.errors import ConfigError, InputError
+from rnagen.errors import InputError
 from rnagen.features import References
 from rnagen.geometry import kabsch, rotate
 from rnagen.io.files import hash_files
@@ -25,7 +24,7 @@ from rnagen.sampling.conformers import Slot
 from rnagen.sampling.given import between, fixed_part
 from rnagen.structure import BEADS, UNKNOWN
 from rnagen.templates.confidence import predicted_tm
-from rnagen.templates.date_filter import DateFilter
+from rnagen.templates.date_filter import ANY_DATE, DateFilter
 from rnagen.templates.files import is_table, read_template_files, template_files
 from rnagen.templates.library import C1, SHIPPED, Library
 from rnagen.templates.match import MINIMUM, Match
@@ -107,7 +106,6 @@ class KnownStructures:
 
     Args:
         config: which may serve.
-        cutoff: of the checkpoint; the date filter where the options name no date.
 
     Attributes:
         warnings: chains of the files that cannot be used; and for each RNA that no file fits, so that the library alone
@@ -115,16 +113,10 @@ class KnownStructures:
 
     Raises:
         InputError: the library or a file of templates cannot be read, or there is no draft, fixed part or state.
-        ConfigError: no date is known that would keep later structures of the library out.
     """
 
-    def __init__(self, config: TemplateConfig, cutoff: str) -> None:
+    def __init__(self, config: TemplateConfig) -> None:
         self.config = config
-        self.before = config.template_date or cutoff
-        if config.searches and self.before == NO_DATE:
-            raise ConfigError(
-                "templates: this checkpoint has no cutoff: name a date (--template-date), or choose --templates none"
-            )
         self.searcher = Searcher(Library.open(config.template_library or SHIPPED)) if config.searches else None
         paths = [file for path in config.files for file in template_files(path)]
         read = {path: read_template_files([path]) for path in paths}
@@ -139,6 +131,12 @@ class KnownStructures:
         """Hash of all files that are used."""
         library = [] if self.searcher is None else [self.config.template_library or SHIPPED]
         return hash_files([*self.files, *library, *self._drafts, *self._given])
+
+    def date_filter(self, target: Target) -> DateFilter:
+        """Which chains of the library may serve a target: those older than it, and than the date of the options. An RNA
+        without a date is taken for one of today, whose structure nobody knows: all may."""
+        named = self.config.template_date
+        return (DateFilter(named) if named else ANY_DATE).at(target.release_date)
 
     def draft_of(self, target: Target) -> Path | None:
         """The file of the draft of a target: in a folder, the one of its name."""
@@ -243,7 +241,7 @@ class KnownStructures:
     def _library(self, target: Target, query: Query) -> list[Match]:
         if self.searcher is None:
             return []
-        served = DateFilter(self.before).at(target.release_date).without(entry_of(target.name))
+        served = self.date_filter(target).without(entry_of(target.name))
         matches = self.searcher.search(query, served.allowed(self.searcher.library))
         return useful(matches, self.config)
 

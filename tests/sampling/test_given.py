@@ -31,7 +31,7 @@ def shipped() -> Models:
 
 def drawn(models: Models, n: int, **options: object) -> Ensemble:
     config = TemplateConfig(templates=("none",), **options)  # type: ignore[arg-type]
-    models = replace(models, known=KnownStructures(config, "2022-05-27"))
+    models = replace(models, known=KnownStructures(config))
     return draw_ensemble(models, make_target("test", "r", RNA.sequence), SamplingPlan(n, options=QUICK, atoms="beads"))
 
 
@@ -96,13 +96,13 @@ def test_a_missing_file_is_refused_as_those_of_templates_are(tmp_path: Path, opt
     states = {"start": there, "end": there}
     given = {"fix": ("10-30", str(missing))} if option == "fix" else states | {option: missing}
     with pytest.raises(InputError, match=r"nothere\.cif: no such file or folder; templates are"):
-        KnownStructures(TemplateConfig(templates=("none",), **given), "2022-05-27")  # type: ignore[arg-type]
+        KnownStructures(TemplateConfig(templates=("none",), **given))  # type: ignore[arg-type]
 
 
 def test_a_folder_may_have_the_fixed_part(shipped: Models, tmp_path: Path) -> None:
     written(tmp_path, "part.cif", part_of(RNA, PART))
     config = TemplateConfig(templates=("none",), fix=("10-30", str(tmp_path)))
-    assert len(KnownStructures(config, "2022-05-27").fingerprint) == 64
+    assert len(KnownStructures(config).fingerprint) == 64
     assert [use.source for use in drawn(shipped, 1, fix=("10-30", str(tmp_path))).templates] == ["fix"]
 
 

@@ -53,7 +53,7 @@ def shipped() -> Models:
 
 
 def with_templates(models: Models, **options: object) -> Models:
-    return replace(models, known=KnownStructures(TemplateConfig(**options), "2022-05-27"))  # type: ignore[arg-type]
+    return replace(models, known=KnownStructures(TemplateConfig(**options)))  # type: ignore[arg-type]
 
 
 def target(name: str = "r", date: str = "", sequence: str = RNA.sequence) -> Target:
@@ -108,7 +108,7 @@ def test_the_other_conformers_are_those_of_a_run_without_templates(shipped, libr
 def test_what_a_model_reads_for_a_conformer_does_not_depend_on_how_many_are_sampled(tmp_path) -> None:
     for name, scale in (("one", 1.0), ("other", 1.1)):
         write_structure(replace(RNA, coords=RNA.coords * np.float32(scale)), tmp_path / f"{name}.cif")
-    known = KnownStructures(TemplateConfig(templates=(str(tmp_path),)), "2022-05-27")
+    known = KnownStructures(TemplateConfig(templates=(str(tmp_path),)))
     model = ModelConfig(references=2)
     few, more = (known.of(target(), np.zeros((48, 48), np.float32), most) for most in (1, 5))
     one, other = few.slots(model, known.config)[0].references, more.slots(model, known.config)[0].references
@@ -134,11 +134,11 @@ def test_the_model_repairs_a_copy_and_keeps_its_fold(shipped, library) -> None:
     ("wanted", "expected"),
     [
         (target(), ["1abc_A"]),
-        (target(date="2024-01-01"), ["1abc_A"]),
+        (target(date="2022-12-31"), ["1abc_A"]),
         (target(date="2001-01-01"), []),
         (target(date="2001-01-02"), ["1abc_A"]),
-        (target("1ABC"), []),
-        (target("1abc_B"), []),
+        (target("1ABC"), ["9xyz_A"]),
+        (target("1abc_B", "2022-12-31"), []),
         (target("1abcd"), ["1abc_A"]),
     ],
 )
@@ -154,9 +154,13 @@ def test_a_later_date_lets_a_later_structure_in_but_not_past_the_date_of_the_tar
     assert names(models, target("1abc_A", "2022-12-31")) == []
 
 
-def test_a_checkpoint_without_cutoff_needs_a_date(library) -> None:
-    with pytest.raises(ConfigError, match="--template-date"):
-        KnownStructures(TemplateConfig(template_library=library), "")
+def test_templates_are_older_than_the_rna_and_than_the_date_of_the_options(library) -> None:
+    every = KnownStructures(TemplateConfig(template_library=library))
+    assert every.date_filter(target()).before > "2026-01-01"
+    assert every.date_filter(target(date="2024-01-01")).before == "2024-01-01"
+    named = KnownStructures(TemplateConfig(template_library=library, template_date="2010-01-01"))
+    dates = ("", "2024-01-01", "2000-01-01")
+    assert [named.date_filter(target(date=date)).before for date in dates] == ["2010-01-01", "2010-01-01", "2000-01-01"]
 
 
 def test_files_and_drafts_come_before_the_library(shipped, library, tmp_path) -> None:
@@ -243,7 +247,7 @@ def test_drafts_of_a_folder_are_found_by_name(shipped, tmp_path) -> None:
 
 def test_a_draft_that_is_missing_ends_the_run_at_once(tmp_path) -> None:
     with pytest.raises(InputError, match="none: no such file or folder"):
-        KnownStructures(TemplateConfig(templates=("none",), draft=tmp_path / "none"), "2022-05-27")
+        KnownStructures(TemplateConfig(templates=("none",), draft=tmp_path / "none"))
 
 
 def test_a_given_secondary_structure_replaces_the_predicted_pairs() -> None:

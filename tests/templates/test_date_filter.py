@@ -16,6 +16,11 @@ def test_only_what_was_released_before_the_date_may_serve() -> None:
     assert not DateFilter(NO_DATE).allowed(DAYS).any()
 
 
+def test_natives_of_benchmarks_never_serve() -> None:
+    chains = [template(1, name="R1107", release_date="2022-05-28", benchmark="casp15"), template(1, name="1abc_A", release_date="2000-01-01")]
+    assert DateFilter("9999-12-31").allowed(Library.of(chains)).tolist() == [False, True]
+
+
 def test_the_date_of_a_target_can_only_move_it_back() -> None:
     filtered = DateFilter("2022-05-28")
     assert filtered.at("2022-05-27").allowed(DAYS).tolist() == [True, False, False, False]
