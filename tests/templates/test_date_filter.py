@@ -17,7 +17,10 @@ def test_only_what_was_released_before_the_date_may_serve() -> None:
 
 
 def test_natives_of_benchmarks_never_serve() -> None:
-    chains = [template(1, name="R1107", release_date="2022-05-28", benchmark="casp15"), template(1, name="1abc_A", release_date="2000-01-01")]
+    chains = [
+        template(1, name="R1107", release_date="2022-05-28", benchmark="casp15"),
+        template(1, name="1abc_A", release_date="2000-01-01"),
+    ]
     assert DateFilter("9999-12-31").allowed(Library.of(chains)).tolist() == [False, True]
 
 
