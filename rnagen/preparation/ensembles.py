@@ -89,8 +89,8 @@ def ensemble_rows(chains: Chains, training: Collection[int]) -> list[list[str | 
 
 def held_out_clusters(chains: Chains, training: Collection[int]) -> frozenset[int]:
     """Clusters of the training set to hold out, so that ensembles can be compared on RNAs that the model has not seen:
-    `HELD_OUT_BUNDLES` with a bundle and `HELD_OUT_STATES` of the others, or as many as there are, drawn at random with
-    a fixed seed among those of up to `LARGEST_HELD_OUT` training chains.
+    `HELD_OUT_BUNDLES` with a bundle and `HELD_OUT_STATES` of the others, or as many as there are, chosen at random
+    with a fixed seed among those of up to `LARGEST_HELD_OUT` training chains.
 
     Args:
         chains: of the dataset.

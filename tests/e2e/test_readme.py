@@ -42,6 +42,7 @@ TABLE = {
     "templates_informed_casp15": "`informed`, CASP15, with templates",
     "informed_casp15": "`informed`, CASP15, model alone",
     "templates_informed_val": "`informed`, later chains, with templates",
+    "dated_informed_val": "`informed`, later chains, with templates older than each RNA",
     "informed_val": "`informed`, later chains, model alone",
 }
 """Rows of the README's table by stored results."""
@@ -154,8 +155,9 @@ def test_the_readme_is_short_and_has_both_commands() -> None:
     assert "pytest" in second
 
 
-def test_python_of_the_readme_runs() -> None:
+def test_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (code,) = blocks(README, "python")
+    monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     exec(code, names)
     ensemble = names["ensemble"]
