@@ -80,10 +80,10 @@ def test_an_rna_does_not_take_the_place_of_what_is_not_of_the_run(run: Run, tmp_
 
 
 def test_a_run_without_a_finished_rna_does_not_bind_its_options(run: Run, tmp_path: Path, capsys) -> None:
-    """A fixed part beyond the RNA, and a draft that does not fit, are found when the RNA is sampled."""
+    """A fixed part of other bases, and a draft that does not fit, are found when the RNA is sampled."""
     write_structure(RNA, tmp_path / "right.cif")
     write_structure(synthetic_rna(8, 90), tmp_path / "wrong.cif")
-    assert run("--fix", "5-50", tmp_path / "right.cif") == 1
+    assert run("--fix", "5-20", tmp_path / "wrong.cif") == 1
     assert run("--draft", tmp_path / "wrong.cif", name="other") == 1
     assert run("--fix", "5-20", tmp_path / "right.cif") == 0
     assert run("--fix", "5-20", tmp_path / "right.cif", out="new") == 0
