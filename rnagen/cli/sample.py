@@ -60,12 +60,15 @@ def _run(job: "SamplingRun", config: SampleConfig) -> int:
             print(f"{typed(PROG)}: {failure}", file=sys.stderr)
         return 2
     _sample(job, config)
+    _print_failures(job)
+    return 1 if job.failures else 0
+
+
+def _print_failures(job: "SamplingRun") -> None:
     if job.failures:
         print(f"{number_of(len(job.failures), 'record')} failed:", file=sys.stderr)
-        for failure in job.failures:
-            print(f"  {failure}", file=sys.stderr)
-        return 1
-    return 0
+    for failure in job.failures:
+        print(f"  {failure}", file=sys.stderr)
 
 
 def _templates(name: str, ensemble: "Ensemble") -> list[str]:
@@ -83,12 +86,13 @@ def _templates(name: str, ensemble: "Ensemble") -> list[str]:
 
 @contextmanager
 def _counted(job: "SamplingRun", folder: "OutputFolder") -> Iterator[None]:
-    """Print how many RNAs are finished when the block is interrupted."""
+    """Print how many RNAs are finished, and what failed, when the block is interrupted."""
     try:
         yield
     except (KeyboardInterrupt, Terminated):
         there = len(job.finished(folder))
         print(f"{there} of {number_of(len(job.targets), 'RNA')} finished", file=sys.stderr)
+        _print_failures(job)
         raise
 
 

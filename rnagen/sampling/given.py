@@ -17,7 +17,7 @@ from rnagen.templates.transfer import Transferred, transfer
 
 def beyond_the_end(where: slice, length: int) -> str:
     """Why residues of an RNA of this length cannot be fixed; empty if it has them."""
-    return f"cannot fix residues up to {where.stop}: the RNA has {length}" if where.stop > length else ""
+    return f"--fix: there are no residues up to {where.stop}, the RNA has {length}" if where.stop > length else ""
 
 
 def fixed_part(query: Query, where: slice, path: Path) -> Match:

@@ -110,7 +110,7 @@ def test_an_rna_that_ends_before_the_fixed_part_is_refused_before_any_is_sampled
     (tmp_path / "two.fasta").write_text(f">long\n{rna.sequence}\n>short\nGGGAAACCC\n")
     assert run("--fasta", tmp_path / "two.fasta", "--fix", "1-20", tmp_path / "part.cif", "--templates", "none") == 1
     printed = capsys.readouterr()
-    assert "part.cif: short: cannot fix residues up to 20: the RNA has 9" in printed.err
+    assert "part.cif: short: --fix: there are no residues up to 20, the RNA has 9" in printed.err
     assert (tmp_path / "out" / "long" / "summary.json").is_file()
     assert not (tmp_path / "out" / "short").exists()
 

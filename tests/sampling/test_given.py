@@ -69,7 +69,7 @@ def test_a_fixed_part_stands_in_all_conformers(shipped: Models, tmp_path: Path, 
 @pytest.mark.parametrize(
     ("residues", "reason"),
     [
-        ("10-60", "up to 60: the RNA has 48"),
+        ("10-60", "up to 60, the RNA has 48"),
         (
             "11-31",
             "the same bases: .* of the residues 11 to 31 have them in .*; [ACGU]1[0-9] of the RNA is [ACGU] there",
