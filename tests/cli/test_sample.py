@@ -214,13 +214,13 @@ def test_kaggle_table_and_fasta_give_the_same(run, tmp_path: Path, fasta: Path) 
     table = tmp_path / "test_sequences.csv"
     table.write_text(
         "target_id,sequence,temporal_cutoff,description,all_sequences\n"
-        'one,GGGAAACCC,2022-05-28,"two\nlines",\n'
-        "two,GGGCUUCGGCCC,2022-05-28,,\nthree,ACGUACGUAC,2022-05-28,,\n"
+        'one,GGGAAACCC,2030-01-01,"two\nlines",\n'
+        "two,GGGCUUCGGCCC,2030-01-01,,\nthree,ACGUACGUAC,2030-01-01,,\n"
     )
     assert run("--csv", table, out="csv") == 0
     assert run("--fasta", fasta, out="fasta") == 0
     written = [contents(tmp_path / out) for out in ("csv", "fasta")]
-    # The table has dates, for the templates.
+    # The table has dates, later than those of all templates.
     for one in written:
         del one["run.json"]
     assert written[0] == written[1]
