@@ -33,6 +33,7 @@ from rnagen.io.pair_matrix import matrix_of
 from rnagen.io.tables import read_table
 from rnagen.io.target import Target
 from rnagen.metrics import Agreement, conformer_geometry
+from rnagen.preparation.splits import CUTOFF
 from rnagen.sampling.ensemble import Ensemble, Models, draw_ensemble
 from rnagen.sampling.secondary import stable_seed
 from rnagen.sampling.templates import entry_of
@@ -42,8 +43,6 @@ from rnagen.templates.date_filter import DateFilter
 from rnagen.templates.library import Library
 from rnagen.templates.search import Searcher
 
-CUTOFF = "2022-05-27"
-"""Of the checkpoints, and of the templates."""
 TEMPLATES = 10
 """Of the baseline."""
 ERROR_SCALE, ERROR_SLOPE, ERROR_MIDDLE = 1.5, 4.0, 0.7

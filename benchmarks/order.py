@@ -25,12 +25,11 @@ from rnagen.features import Chain
 from rnagen.io.tables import read_table
 from rnagen.io.target import Target
 from rnagen.metrics import bootstrap_interval, tm_scores
+from rnagen.preparation.splits import CUTOFF
 from rnagen.sampling.ensemble import Models, draw_ensemble
 from rnagen.sampling.ranking import agreement
 from rnagen.structure import BASES
 
-CUTOFF = "2022-05-27"
-"""Of the checkpoints, and of the templates."""
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -24,8 +24,6 @@ from rnagen.metrics import bootstrap_interval, tm_scores
 from rnagen.preparation.splits import make_splits
 from rnagen.sampling.ensemble import Models, draw_ensemble
 
-LATEST = "9999-12-31"
-
 
 @dataclass
 class Options:
@@ -65,9 +63,8 @@ def run(options: Options) -> None:
     dataset = Dataset.open(options.data)
     alone = Models.load(options.ckpt, None, "cpu", TemplateConfig(templates=("none",)))
     cutoff = alone.structure.metadata["cutoff"]
-    dated = {
-        date: Models.load(options.ckpt, None, "cpu", TemplateConfig(template_date=date)) for date in (cutoff, LATEST)
-    }
+    older = Models.load(options.ckpt, None, "cpu", TemplateConfig(template_date=cutoff))
+    every = Models.load(options.ckpt, None, "cpu", TemplateConfig())
     rows = relatives(dataset, cutoff, options.max_length)
     scores: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in track(rows, "sampling", transient=True):
@@ -75,9 +72,9 @@ def run(options: Options) -> None:
         today, then = Target(info.name, sequence), Target(info.name, sequence, release_date=info.release_date)
         ways = {
             "none": (alone, today),
-            f"the cutoff, {cutoff}": (dated[cutoff], today),
-            "the RNA": (dated[LATEST], then),
-            "today": (dated[LATEST], today),
+            f"the cutoff, {cutoff}": (older, today),
+            "the RNA": (every, then),
+            "today": (every, today),
         }
         for name, (models, target) in ways.items():
             scores[name][info.cluster].append(best_of(models, dataset, row, target))

@@ -219,7 +219,7 @@ class OptimConfig(OptimOptions):
     check_grad: bool = False
     """Log the gradient norm of every part of the model."""
     freeze: Literal["nothing", "sequence", "trunk"] = "nothing"
-    """Part that stays as in `ckpt`: what of the trunk reads the sequence, or the whole trunk (three times as fast)."""
+    """Part that stays as in `ckpt`: what of the trunk reads the sequence, or the whole trunk (steps are faster)."""
     ema: bool = True
     """Validate and ship an exponential moving average of the weights."""
     ema_decay: float = 0.999

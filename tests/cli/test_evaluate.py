@@ -229,6 +229,18 @@ def test_a_template_as_late_as_its_target_is_leakage(labels: Path, submission: P
     assert "LEAKAGE: template of 2022-05-28, target 2022-05-28" in capsys.readouterr().out
 
 
+def test_the_date_of_a_template_stands_beside_a_target_without_one(labels: Path, submission: Path, capsys) -> None:
+    labels.with_name("validation_sequences.csv").unlink()
+    trained_until(submission.parent, "2020-01-01")
+    (submission.parent / "R1").mkdir()
+    use = {"source": "library", "release_date": "2022-05-28"}
+    (submission.parent / "R1" / "summary.json").write_text(json.dumps({"name": "R1", "templates": [use]}))
+    out = submission.with_name("scores.json")
+    assert evaluate(submission, labels, "--no-baselines", "--out", out) == 0
+    found = {row["target"]: row["date_filter"] for row in json.loads(out.read_text())["targets"]}
+    assert found == {"R1": "date unknown, template of 2022-05-28", "R2": "date unknown"}
+
+
 def test_a_table_that_lies_in_a_run_is_not_of_that_run(labels: Path, submission: Path, capsys) -> None:
     trained_until(submission.parent, "2022-06-01")
     foreign = submission.with_name("otherprogram.csv")

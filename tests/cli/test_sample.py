@@ -104,6 +104,20 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(run, fasta, tmp_path:
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
 
 
+def test_an_interrupted_run_names_the_records_that_cannot_be_used(run, tmp_path: Path, monkeypatch, capsys) -> None:
+    from rnagen.sampling.outputs import OutputFolder
+
+    def interrupted(self, *parts):
+        raise KeyboardInterrupt
+
+    (tmp_path / "in.fasta").write_text(">good\nGGGAAACCC\n>bad\nGGG1AACCC\n")
+    monkeypatch.setattr(OutputFolder, "write_target", interrupted)
+    assert run("--fasta", tmp_path / "in.fasta") == 130
+    printed = capsys.readouterr().err
+    assert "0 of 1 RNA finished\n1 record failed:\n" in printed
+    assert "in.fasta: bad: " in printed
+
+
 def test_an_rna_that_ends_before_the_fixed_part_is_refused_before_any_is_sampled(run, tmp_path: Path, capsys) -> None:
     rna = synthetic_rna(8, 20)
     write_structure(rna, tmp_path / "part.cif")
